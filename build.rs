@@ -1,0 +1,6 @@
+//! Tells cargo how to link the Node.js addon; does nothing for users of the plain crate.
+
+fn main() {
+    #[cfg(feature = "binding")]
+    napi_build::setup();
+}
