@@ -1,0 +1,181 @@
+// From the core's events to properties, callbacks and listeners, one message at a time.
+'use strict'
+
+const { native } = require('./native.js')
+const { ProtocolError, choking, closed } = require('./errors.js')
+const { Request, settle, takeAt } = require('./requests.js')
+const { NEW_PIECE, setBits } = require('./pieces.js')
+
+const { record, EventKind } = native
+const { Drained, More } = EventKind
+
+/** Start of a payload that lies in no chunk; `readPayload` has it. */
+const JOINED = 0xffffffff
+
+/**
+ * Hands a chunk to the core and tells the listeners of each message in it.
+ *
+ * A listener that throws ends the call; the rest of the chunk follows in the next tick.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {Buffer} chunk - read only until `done` is called
+ * @param {() => void} done
+ */
+function feed(wire, chunk, done) {
+  drain(wire, chunk, native.feed(wire._slot, chunk, 0), done)
+}
+
+/**
+ * Tells the listeners of what the core has without new input.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {Buffer} chunk - the last one
+ * @param {() => void} done
+ */
+function resume(wire, chunk, done) {
+  drain(wire, chunk, wire._haves === null ? native.next(wire._slot) : EventKind.Haves, done)
+}
+
+function drain(wire, chunk, first, done) {
+  let kind = first
+  wire._isDispatching = true
+  try {
+    while (kind !== Drained) {
+      if (kind === More) {
+        kind = native.feed(wire._slot, chunk, record[0])
+      } else {
+        dispatch(wire, kind, chunk)
+        kind = native.next(wire._slot)
+      }
+    }
+  } finally {
+    wire._isDispatching = false
+    wire._flush()
+    if (kind !== Drained) process.nextTick(resume, wire, chunk, done)
+  }
+  if (wire._failure !== null) wire.destroy(wire._failure)
+  done()
+}
+
+function dispatch(wire, kind, chunk) {
+  switch (kind) {
+    case EventKind.Haves:
+      return onHaves(wire)
+    case EventKind.Piece:
+      return onPiece(wire, record[0], record[1], payload(wire, chunk, 2), record[4])
+    case EventKind.Request:
+      return onRequest(wire, record[0], record[1], record[2], record[3])
+    case EventKind.Cancel:
+      return onCancel(wire, record[0], record[1], record[2], record[3])
+    case EventKind.KeepAlive:
+      return wire.emit('keep-alive')
+    case EventKind.Choke:
+      wire._peerChoking = true
+      return wire.emit('choke')
+    case EventKind.Unchoke:
+      wire._peerChoking = false
+      return wire.emit('unchoke')
+    case EventKind.Interested:
+      wire.peerInterested = true
+      return wire.emit('interested')
+    case EventKind.NotInterested:
+      wire.peerInterested = false
+      return wire.emit('uninterested')
+    case EventKind.Bitfield:
+      return onBitfield(wire, readPayload(wire, record[0]))
+    case EventKind.Handshake:
+      return onHandshake(
+        wire,
+        { dht: record[0] === 1, extended: record[1] === 1 },
+        readPayload(wire, 48)
+      )
+    case EventKind.Port:
+      return wire.emit('port', record[0])
+    case EventKind.Extended:
+      return wire.emit('extended', record[0], payload(wire, chunk, 1))
+    case EventKind.Unknown:
+      return wire.emit('unknownmessage', payload(wire, chunk, 0))
+    case EventKind.RequestDropped:
+      return onRequestDropped(wire, record[0])
+    default:
+      wire._failure = readFailure(wire)
+  }
+}
+
+function onHandshake(wire, extensions, fields) {
+  const reserved = fields.subarray(0, 8)
+  wire.peerReserved = reserved
+  wire.peerExtensions = extensions
+  wire.emit('handshake', fields.subarray(8, 28), fields.subarray(28, 48), extensions)
+}
+
+/** A run of haves is copied out of the record, because a listener may use the record again. */
+function onHaves(wire) {
+  if (wire._haves === null) {
+    if (record[0] === 1) return onHave(wire, record[1])
+    wire._haves = record.slice(1, 1 + record[0])
+    wire._havesTold = 0
+  }
+  const haves = wire._haves
+  while (wire._havesTold < haves.length && !wire._isClosed) onHave(wire, haves[wire._havesTold++])
+  wire._haves = null
+}
+
+function onHave(wire, number) {
+  const piece = number < NEW_PIECE ? number : number - NEW_PIECE
+  if (wire._pieces !== null) wire._pieces[piece] = true
+  wire.emit('have', piece)
+}
+
+function onBitfield(wire, bits) {
+  if (wire._pieces !== null) setBits(wire._pieces, bits)
+  wire.emit('bitfield', bits)
+}
+
+function onRequest(wire, piece, offset, length, id) {
+  const respond = (error, block) => wire._respond(request, id, error, block)
+  const request = new Request(piece, offset, length, respond)
+  wire.peerRequests.push(request)
+  wire.emit('request', piece, offset, length, respond)
+}
+
+function onCancel(wire, piece, offset, length, place) {
+  if (place !== 0) takeAt(wire.peerRequests, place - 1)
+  wire.emit('cancel', piece, offset, length)
+}
+
+function onPiece(wire, piece, offset, block, place) {
+  if (place !== 0) settle(wire, takeAt(wire.requests, place - 1), null, block)
+  if (wire._isClosed) return
+  wire.downloaded += block.length
+  wire.downloadSpeed(block.length)
+  wire.emit('download', block.length)
+  if (!wire._isClosed) wire.emit('piece', piece, offset, block)
+}
+
+function onRequestDropped(wire, isClosed) {
+  const error = wire._failure ?? (isClosed === 0 ? choking() : closed())
+  settle(wire, wire.requests.shift(), error, null)
+}
+
+/** The payload whose start and length stand in the record from `index`. */
+function payload(wire, chunk, index) {
+  const start = record[index]
+  const length = record[index + 1]
+  return start === JOINED ? readPayload(wire, length) : chunk.subarray(start, start + length)
+}
+
+function readPayload(wire, length) {
+  const bytes = Buffer.allocUnsafe(length)
+  native.readPayload(wire._slot, bytes)
+  return bytes
+}
+
+function readFailure(wire) {
+  const text = Buffer.alloc(256)
+  const length = native.readFailure(wire._slot, text)
+  const [code, ...message] = text.toString('utf8', 0, length).split(': ')
+  return new ProtocolError(code, message.join(': '))
+}
+
+module.exports = { feed, resume }

@@ -1,0 +1,393 @@
+// The Duplex: chunks in, bytes out, the commands of the local side, and the life of the stream.
+'use strict'
+
+const { Duplex } = require('node:stream')
+const bencode = require('bencode')
+const speedometer = require('speedometer')
+
+const { native, acquire, release, NO_SLOT } = require('./native.js')
+const args = require('./arguments.js')
+const { cancelled, choking, closed } = require('./errors.js')
+const { feed, resume } = require('./dispatch.js')
+const { toLimits } = require('./options.js')
+const { snapshot, toArray } = require('./pieces.js')
+const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
+
+/** Between two keep-alives, in ms: peers drop a connection after about two silent minutes. */
+const KEEP_ALIVE_INTERVAL = 60 * 1000
+
+/** Largest block in bytes: with its head it must fit the length prefix and a Buffer. */
+const MAX_BLOCK = 0x7fffffff
+
+/** Blocks up to this many bytes are copied next to other frames; above, a copy costs more. */
+const MAX_COPIED_BLOCK = 2 * 1024
+
+const EMPTY = Buffer.alloc(0)
+
+const noop = () => {}
+
+/**
+ * One connection to a peer, as a stream of the bytes of the wire.
+ *
+ * @param {object} [options] - see docs/api.md
+ * @throws {TypeError | RangeError} when an option is not in its range
+ */
+function Wire(options) {
+  if (!(this instanceof Wire)) return new Wire(options)
+  const limits = toLimits(options)
+  // 'close' is emitted by destroy() itself, as in peer-wire-protocol.
+  Duplex.call(this, { emitClose: false })
+
+  this.peerInterested = false
+  this.peerExtensions = {}
+  this.peerReserved = null
+  this.peerAddress = null
+  this.uploaded = 0
+  this.downloaded = 0
+  this.uploadSpeed = speedometer(options?.speed)
+  this.downloadSpeed = speedometer(options?.speed)
+  this.requests = []
+  this.peerRequests = []
+  this.error = null
+
+  this._slot = acquire(this, limits)
+  this._amChoking = true
+  this._amInterested = false
+  this._peerChoking = true
+  this._pieces = null
+  this._lastPieces = null
+  this._haves = null
+  this._havesTold = 0
+  this._keepAlive = null
+  this._timeoutMs = 0
+  this._waiting = 0
+  this._isDispatching = false
+  this._isClosed = false
+  this._isFinished = false
+  this._failure = null
+
+  this.on('finish', onfinish)
+}
+
+Object.setPrototypeOf(Wire.prototype, Duplex.prototype)
+Object.setPrototypeOf(Wire, Duplex)
+
+// State that users may also write, as they could in peer-wire-protocol: the core must know.
+for (const name of ['amChoking', 'amInterested', 'peerChoking']) {
+  const field = `_${name}`
+  Object.defineProperty(Wire.prototype, name, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      return this[field]
+    },
+    set(value) {
+      this[field] = value
+      native.assume(this._slot, +!!this._amChoking, +!!this._amInterested, +!!this._peerChoking)
+    }
+  })
+}
+
+Object.defineProperty(Wire.prototype, 'peerPieces', {
+  configurable: true,
+  enumerable: true,
+  get() {
+    this._pieces ??= toArray(
+      this._lastPieces ?? snapshot(this._slot),
+      this._haves?.subarray(this._havesTold)
+    )
+    return this._pieces
+  },
+  set(pieces) {
+    this._pieces = pieces
+  }
+})
+
+// A destroyed wire still ends its readable side, so these do not follow the stream's own state.
+for (const name of ['destroyed', 'closed']) {
+  Object.defineProperty(Wire.prototype, name, {
+    configurable: true,
+    get() {
+      return this._isClosed
+    }
+  })
+}
+for (const name of ['errored', 'readableErrored', 'writableErrored']) {
+  Object.defineProperty(Wire.prototype, name, {
+    configurable: true,
+    get() {
+      return this.error
+    }
+  })
+}
+
+// Commands
+
+/**
+ * Sends a handshake (BEP 3).
+ *
+ * @param {Uint8Array | string} infoHash - 20 bytes, or 40 hex digits
+ * @param {Uint8Array | string} peerId - 20 bytes
+ * @param {{dht?: boolean}} [extensions] - what we support besides the extension protocol
+ */
+Wire.prototype.handshake = function (infoHash, peerId, extensions) {
+  const infoHashBytes = args.toId('infoHash', infoHash, 'hex')
+  const peerIdBytes = args.toId('peerId', peerId, 'utf8')
+  const dht = extensions?.dht ? 1 : 0
+  this._send(native.handshake(this._slot, infoHashBytes, peerIdBytes, dht))
+}
+
+/** Stops answering requests; those that wait are forgotten. */
+Wire.prototype.choke = function () {
+  if (this._amChoking) return
+  this._amChoking = true
+  this.peerRequests.length = 0
+  this._send(native.choke(this._slot))
+}
+
+/** Starts answering requests. */
+Wire.prototype.unchoke = function () {
+  if (!this._amChoking) return
+  this._amChoking = false
+  this._send(native.unchoke(this._slot))
+}
+
+/** Tells the peer that we want pieces. */
+Wire.prototype.interested = function () {
+  if (this._amInterested) return
+  this._amInterested = true
+  this._send(native.interested(this._slot))
+}
+
+/** Tells the peer that we want nothing. */
+Wire.prototype.uninterested = function () {
+  if (!this._amInterested) return
+  this._amInterested = false
+  this._send(native.notInterested(this._slot))
+}
+
+/**
+ * Tells the peer that we have a piece.
+ *
+ * @param {number} piece - piece index
+ */
+Wire.prototype.have = function (piece) {
+  args.checkInteger('piece', piece)
+  this._send(native.have(this._slot, piece))
+}
+
+/**
+ * Tells the peer all the pieces we have.
+ *
+ * @param {Uint8Array | {buffer: Uint8Array}} bitfield - the high bit first
+ */
+Wire.prototype.bitfield = function (bitfield) {
+  const bits = args.toBits(bitfield)
+  this._send(native.sendBitfield(this._slot, bits))
+}
+
+/**
+ * Asks for a block.
+ *
+ * @param {number} piece - piece index
+ * @param {number} offset - bytes
+ * @param {number} length - bytes
+ * @param {(error: Error | null, block: Buffer | null) => void} [callback] - called exactly once
+ */
+Wire.prototype.request = function (piece, offset, length, callback) {
+  args.checkBlock(piece, offset, length)
+  args.checkCallback('callback', callback)
+  const settled = callback ?? noop
+  if (this._isFinished || this._failure !== null) return settled(closed())
+  if (this._peerChoking) return settled(choking())
+  this.requests.push(new Request(piece, offset, length, settled))
+  startTimer(this)
+  this._send(native.request(this._slot, piece, offset, length))
+}
+
+/**
+ * Withdraws the oldest such request, whose callback gets an error.
+ *
+ * @param {number} piece - piece index
+ * @param {number} offset - bytes
+ * @param {number} length - bytes
+ */
+Wire.prototype.cancel = function (piece, offset, length) {
+  args.checkBlock(piece, offset, length)
+  const place = native.takeRequest(this._slot, piece, offset, length)
+  if (place !== 0) settle(this, takeAt(this.requests, place - 1), cancelled(), null)
+  this._send(native.cancel(this._slot, piece, offset, length))
+}
+
+/**
+ * Sends a block. Usually the callback of a `'request'` does this.
+ *
+ * @param {number} piece - piece index
+ * @param {number} offset - bytes
+ * @param {Uint8Array} block - must not change until it is sent
+ * @fires Wire#upload
+ */
+Wire.prototype.piece = function (piece, offset, block) {
+  args.checkBlock(piece, offset, 0)
+  args.checkBytes('block', block)
+  args.checkInteger('block.length', block.length, MAX_BLOCK)
+  this.uploaded += block.length
+  this.uploadSpeed(block.length)
+  this.emit('upload', block.length)
+  if (this._isFinished) return
+  if (block.length <= MAX_COPIED_BLOCK) {
+    this._send(native.piece(this._slot, piece, offset, block))
+    return
+  }
+  this._waiting = native.pieceHead(this._slot, piece, offset, block.length)
+  this._flush()
+  if (this._failure === null) this.push(block)
+}
+
+/**
+ * Sends the UDP port of our DHT node (BEP 5).
+ *
+ * @param {number} port
+ */
+Wire.prototype.port = function (port) {
+  args.checkInteger('port', port, 0xffff)
+  this._send(native.port(this._slot, port))
+}
+
+/**
+ * Sends a message of the extension protocol (BEP 10).
+ *
+ * @param {number} id - 0 is the extended handshake
+ * @param {Uint8Array | object | string | number} message - bytes, or what is bencoded
+ */
+Wire.prototype.extended = function (id, message) {
+  args.checkInteger('id', id, 0xff)
+  if (message === undefined || message === null) {
+    throw new TypeError('message must be a Buffer, a Uint8Array or a value to bencode')
+  }
+  const payload = ArrayBuffer.isView(message) ? message : bencode.encode(message)
+  this._send(native.extended(this._slot, id, payload))
+}
+
+/**
+ * Sends a keep-alive every minute, or stops that.
+ *
+ * @param {boolean} [enable] - anything but `false` starts it
+ */
+Wire.prototype.setKeepAlive = function (enable) {
+  clearInterval(this._keepAlive)
+  this._keepAlive = null
+  if (enable === false || this._isFinished) return
+  this._keepAlive = setInterval(keepAlive, KEEP_ALIVE_INTERVAL, this)
+}
+
+/**
+ * Limits how long the oldest request may wait.
+ *
+ * @param {number} ms - 0 for no limit
+ * @param {() => void} [listener] - of `'timeout'`
+ */
+Wire.prototype.setTimeout = function (ms, listener) {
+  args.checkDuration('ms', ms)
+  args.checkCallback('listener', listener)
+  this._timeoutMs = ms
+  restartTimer(this)
+  if (listener) this.on('timeout', listener)
+}
+
+// Life of the stream
+
+/**
+ * Closes the wire at once: `'close'` is emitted before this returns, nothing of the peer is told
+ * any more, and both sides end. Callbacks of open requests follow when the writable side has
+ * finished. May be called again, and in any listener.
+ *
+ * @param {Error | null} [error] - kept as `wire.error`; `'error'` is emitted if someone listens
+ * @returns {this}
+ */
+Wire.prototype.destroy = function (error) {
+  if (!this._isClosed) close(this, error ?? null)
+  // The stream's own state follows when there is nothing left to read.
+  if (this.readableEnded && this.writableFinished) Duplex.prototype.destroy.call(this)
+  return this
+}
+
+Wire.prototype._write = function (chunk, encoding, callback) {
+  if (this._isClosed) callback()
+  else feed(this, chunk, callback)
+}
+
+Wire.prototype._read = noop
+
+/** Reads what is there, with the frames that wait for the end of a dispatch. */
+Wire.prototype.read = function (size) {
+  this._flush()
+  return Duplex.prototype.read.call(this, size)
+}
+
+/** Pushes what the core has to send, but within a dispatch only at its end. */
+Wire.prototype._send = function (waiting) {
+  this._waiting = waiting
+  if (!this._isDispatching) this._flush()
+}
+
+Wire.prototype._flush = function () {
+  if (this._waiting === 0) return
+  const bytes = Buffer.allocUnsafe(this._waiting)
+  this._waiting = 0
+  native.readOutput(this._slot, bytes)
+  this.push(bytes)
+}
+
+/** Answers a request of the peer, unless it is no longer waiting. */
+Wire.prototype._respond = function (request, id, error, block) {
+  if (!error && !checkAnswer(this, request, block)) return
+  const place = native.takePeerRequest(this._slot, id)
+  if (place === 0) return
+  takeAt(this.peerRequests, place - 1)
+  if (!error) this.piece(request.piece, request.offset, block)
+}
+
+/** Whether the request still waits; throws if it does and the block does not fit it. */
+function checkAnswer(wire, request, block) {
+  const isWaiting = wire.peerRequests.includes(request)
+  if (isWaiting) {
+    args.checkBytes('block', block)
+    if (block.length !== request.length) {
+      throw new RangeError(`block must have ${request.length} bytes, got ${block.length}`)
+    }
+  }
+  return isWaiting
+}
+
+function close(wire, error) {
+  wire._isClosed = true
+  wire.error = error
+  native.stopReading(wire._slot)
+  wire.end()
+  if (error !== null && wire.listenerCount('error') > 0) wire.emit('error', error)
+  wire.emit('close')
+}
+
+/** The writable side has finished: so does the readable one, never half open. */
+function onfinish() {
+  this._isFinished = true
+  this.push(null)
+  clearInterval(this._keepAlive)
+  this._keepAlive = null
+  this.peerRequests.length = 0
+  native.close(this._slot)
+  resume(this, EMPTY, () => letGo(this))
+}
+
+function letGo(wire) {
+  if (wire._pieces === null) wire._lastPieces = snapshot(wire._slot)
+  release(wire, wire._slot)
+  wire._slot = NO_SLOT
+}
+
+function keepAlive(wire) {
+  wire._send(native.keepAlive(wire._slot))
+}
+
+module.exports = Wire

@@ -1,0 +1,244 @@
+//! The border itself: arguments out of JavaScript, one number back, and no panic across.
+//!
+//! All `unsafe` of the stream path is here. What it relies on:
+//!
+//! - Node-API hands each callback an `env` and `info` that are valid for that call.
+//! - [`State`] lives until the environment is torn down, after which no callback runs.
+//! - No function used here runs JavaScript, so bytes of an argument stay in place during a call.
+#![expect(unsafe_code, reason = "Node-API is a C interface")]
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use napi::{Env, Result, Status, sys};
+
+use super::record::RECORD_LEN;
+use super::table::{Cause, Table};
+
+/// What the entries of one environment share.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) table: Table,
+    /// Memory of the `Uint32Array` that JavaScript knows as `record`.
+    record: *mut [u32; RECORD_LEN],
+}
+
+impl State {
+    /// Both halves at once: the wires and the record that is written for them.
+    pub(super) fn split(&mut self) -> (&mut Table, &mut [u32; RECORD_LEN]) {
+        // SAFETY: `record` points to `RECORD_LEN` aligned numbers in an ArrayBuffer that a
+        // reference keeps alive. `lib/native.js` alone holds the array and never passes it on,
+        // so nothing detaches it, and JavaScript does not run while this borrow lives.
+        let record = unsafe { &mut *self.record };
+        (&mut self.table, record)
+    }
+}
+
+/// One call from JavaScript with up to [`MAX_ARGUMENTS`] arguments.
+#[derive(Debug)]
+pub(super) struct Call {
+    env: sys::napi_env,
+    arguments: [sys::napi_value; MAX_ARGUMENTS],
+}
+
+impl Call {
+    /// The argument as a number, as `ToUint32` would give it.
+    pub(super) fn number(&self, index: usize) -> Result<u32> {
+        let mut number = 0;
+        // SAFETY: `env` and the value are those of the running callback.
+        let status =
+            unsafe { sys::napi_get_value_uint32(self.env, self.argument(index), &raw mut number) };
+        check(status).map(|()| number)
+    }
+
+    /// The argument as a flag, which JavaScript passes as 0 or 1.
+    pub(super) fn flag(&self, index: usize) -> Result<bool> {
+        self.number(index).map(|number| number != 0)
+    }
+
+    /// The bytes of a Buffer or other view.
+    pub(super) fn bytes(&self, index: usize) -> Result<&[u8]> {
+        let (data, len) = self.view(index)?;
+        if len == 0 {
+            return Ok(&[]);
+        }
+        // SAFETY: the view has `len` bytes at `data`, and no JavaScript runs that could move or
+        // free them before `self` ends with the callback.
+        Ok(unsafe { std::slice::from_raw_parts(data, len) })
+    }
+
+    /// The bytes of a Buffer to fill. A call fills at most one and reads no other.
+    pub(super) fn bytes_mut(&mut self, index: usize) -> Result<&mut [u8]> {
+        let (data, len) = self.view(index)?;
+        if len == 0 {
+            return Ok(&mut []);
+        }
+        // SAFETY: as in `bytes`; `&mut self` keeps other slices of this call from living.
+        Ok(unsafe { std::slice::from_raw_parts_mut(data, len) })
+    }
+
+    fn view(&self, index: usize) -> Result<(*mut u8, usize)> {
+        let mut data = ptr::null_mut();
+        let mut len = 0;
+        // SAFETY: `env` and the value are those of the running callback.
+        let status = unsafe {
+            sys::napi_get_buffer_info(self.env, self.argument(index), &raw mut data, &raw mut len)
+        };
+        check(status).map(|()| (data.cast(), len))
+    }
+
+    fn argument(&self, index: usize) -> sys::napi_value {
+        self.arguments
+            .get(index)
+            .copied()
+            .unwrap_or(ptr::null_mut())
+    }
+}
+
+/// An entry: reads its arguments, works on the state, gives a number.
+pub(super) type Body = fn(&mut Call, &mut State) -> Result<u32>;
+
+/// Runs `body` for a callback of Node-API.
+///
+/// # Safety
+///
+/// `env` and `info` are those of the running callback, whose function [`export`] made.
+pub(super) unsafe fn run(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: Body,
+) -> sys::napi_value {
+    let mut call = Call {
+        env,
+        arguments: [ptr::null_mut(); MAX_ARGUMENTS],
+    };
+    let mut count = MAX_ARGUMENTS;
+    let mut data = ptr::null_mut();
+    // SAFETY: the arguments are valid by the contract of this function, and the array has room
+    // for `count` values.
+    let status = unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &raw mut count,
+            call.arguments.as_mut_ptr(),
+            ptr::null_mut(),
+            &raw mut data,
+        )
+    };
+    // SAFETY: `export` gave the function a pointer to the state, which outlives it.
+    let state = unsafe { data.cast::<RefCell<State>>().as_ref() };
+    match check(status).and_then(|()| guard(&mut call, state, body)) {
+        Ok(number) => to_js(env, number),
+        Err(error) => throw(env, &error),
+    }
+}
+
+/// Runs `body` such that a panic ends the one wire that it was called for, and nothing else.
+fn guard(call: &mut Call, state: Option<&RefCell<State>>, body: Body) -> Result<u32> {
+    let Some(mut state) = state.and_then(|state| state.try_borrow_mut().ok()) else {
+        return Err(napi::Error::from_reason("the addon is not at rest"));
+    };
+    match catch_unwind(AssertUnwindSafe(|| body(call, &mut state))) {
+        Ok(outcome) => outcome,
+        Err(_panic) => {
+            let entry = call.number(0).ok().and_then(|slot| state.table.get(slot));
+            if let Some(entry) = entry {
+                entry.failure = Some(Cause::Panic);
+            }
+            Ok(PANICKED)
+        }
+    }
+}
+
+fn to_js(env: sys::napi_env, number: u32) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: `env` is that of the running callback. On failure `value` stays null: undefined.
+    unsafe { sys::napi_create_uint32(env, number, &raw mut value) };
+    value
+}
+
+/// Throws: only a fault of `lib/` passes an argument of a wrong type.
+fn throw(env: sys::napi_env, error: &napi::Error) -> sys::napi_value {
+    let message = CString::new(error.reason.as_str()).unwrap_or_default();
+    // SAFETY: `env` is that of the running callback, `message` ends with a zero byte.
+    unsafe { sys::napi_throw_error(env, ptr::null(), message.as_ptr()) };
+    ptr::null_mut()
+}
+
+/// Makes the functions of `entries`, and the record, properties of `exports`.
+pub(super) fn export(
+    env: &Env,
+    exports: sys::napi_value,
+    entries: &[(&CStr, sys::napi_callback)],
+) -> Result<()> {
+    let env = env.raw();
+    let record = export_record(env, exports)?;
+    let state = Box::new(RefCell::new(State {
+        table: Table::default(),
+        record,
+    }));
+    let data = Box::into_raw(state).cast::<c_void>();
+    // SAFETY: `env` is valid; the hook runs once, when the environment ends.
+    check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(release_state), data) })?;
+    for (name, callback) in entries {
+        let mut function = ptr::null_mut();
+        // SAFETY: `env` is valid, `name` ends with a zero byte, and `data` lives as long as the
+        // environment, and so longer than the function can be called.
+        check(unsafe {
+            sys::napi_create_function(env, name.as_ptr(), -1, *callback, data, &raw mut function)
+        })?;
+        set_property(env, exports, name, function)?;
+    }
+    Ok(())
+}
+
+/// Makes the record, an array that JavaScript owns, and keeps it alive.
+fn export_record(env: sys::napi_env, exports: sys::napi_value) -> Result<*mut [u32; RECORD_LEN]> {
+    let (mut data, mut buffer) = (ptr::null_mut(), ptr::null_mut());
+    let byte_len = size_of::<[u32; RECORD_LEN]>();
+    // SAFETY: `env` is valid.
+    check(unsafe { sys::napi_create_arraybuffer(env, byte_len, &raw mut data, &raw mut buffer) })?;
+    let mut array = ptr::null_mut();
+    let kind = sys::TypedarrayType::uint32_array;
+    // SAFETY: `env` is valid and the buffer has room for `RECORD_LEN` numbers.
+    check(unsafe {
+        sys::napi_create_typedarray(env, kind, RECORD_LEN, buffer, 0, &raw mut array)
+    })?;
+    let mut reference = ptr::null_mut();
+    // SAFETY: `env` is valid; the reference is never deleted, so the buffer lives as long as the
+    // environment.
+    check(unsafe { sys::napi_create_reference(env, buffer, 1, &raw mut reference) })?;
+    set_property(env, exports, c"record", array)?;
+    Ok(data.cast())
+}
+
+fn set_property(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    name: &CStr,
+    value: sys::napi_value,
+) -> Result<()> {
+    // SAFETY: `env` and both values are valid, `name` ends with a zero byte.
+    check(unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), value) })
+}
+
+unsafe extern "C" fn release_state(data: *mut c_void) {
+    // SAFETY: `data` is the box that `export` made, and this hook runs once, after the last call.
+    drop(unsafe { Box::from_raw(data.cast::<RefCell<State>>()) });
+}
+
+fn check(status: sys::napi_status) -> Result<()> {
+    match status {
+        sys::Status::napi_ok => Ok(()),
+        status => Err(napi::Error::new(Status::from(status), "invalid argument")),
+    }
+}
+
+/// Most arguments of an entry.
+pub(super) const MAX_ARGUMENTS: usize = 5;
+
+/// What an entry gives after a panic; the wire's next event is `Failed`.
+pub(super) const PANICKED: u32 = u32::MAX;

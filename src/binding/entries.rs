@@ -1,0 +1,399 @@
+//! The functions that `lib/` calls: each one call into the core.
+//!
+//! The first argument is a slot. Commands give the bytes that wait to be sent. A slot that is
+//! free gives 0 everywhere, which reads as "nothing": a wire gives back its slot when it closes.
+#![expect(unsafe_code, reason = "the entries are callbacks of Node-API")]
+
+use napi::bindgen_prelude::{JsValue, Object};
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use super::call::{Call, State, export, run};
+use super::record::{EventKind, failure_text, poll, to_u32};
+use super::table::Entry;
+use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, RequestId, Reserved, Wire};
+
+/// Makes a callback of Node-API of each entry, and lists them under their JavaScript names.
+macro_rules! entries {
+    ($($entry:ident $name:literal)*) => {
+        mod callbacks {
+            use napi::sys;
+
+            $(pub(super) unsafe extern "C" fn $entry(
+                env: sys::napi_env,
+                info: sys::napi_callback_info,
+            ) -> sys::napi_value {
+                // SAFETY: Node-API calls this with its own arguments, for a function of `export`.
+                unsafe { super::run(env, info, super::$entry) }
+            })*
+        }
+
+        /// Gives the entries to JavaScript, once for each environment.
+        ///
+        /// # Errors
+        ///
+        /// When Node-API cannot make a function.
+        #[napi(module_exports)]
+        pub fn export_entries(exports: Object<'_>, env: Env) -> Result<()> {
+            export(&env, exports.raw(), &[$(($name, Some(callbacks::$entry))),*])
+        }
+    };
+}
+
+entries! {
+    assume c"assume"
+    cancel c"cancel"
+    choke c"choke"
+    close c"close"
+    create c"create"
+    expire_request c"expireRequest"
+    extended c"extended"
+    feed c"feed"
+    handshake c"handshake"
+    have c"have"
+    interested c"interested"
+    keep_alive c"keepAlive"
+    not_interested c"notInterested"
+    next c"next"
+    piece c"piece"
+    piece_head c"pieceHead"
+    piece_bytes c"pieceBytes"
+    port c"port"
+    read_failure c"readFailure"
+    read_output c"readOutput"
+    read_payload c"readPayload"
+    read_pieces c"readPieces"
+    release c"release"
+    request c"request"
+    send_bitfield c"sendBitfield"
+    stop_reading c"stopReading"
+    take_peer_request c"takePeerRequest"
+    take_request c"takeRequest"
+    unchoke c"unchoke"
+}
+
+// Life of a wire
+
+/// `create(maxMessageLength, maxRequestLength, maxPeerRequests, pieces) -> slot`, where `pieces`
+/// is 0 when the count is unknown.
+fn create(call: &mut Call, state: &mut State) -> Result<u32> {
+    let pieces = call.number(3)?;
+    let limits = Limits {
+        max_message_len: call.number(0)?,
+        max_request_len: call.number(1)?,
+        max_peer_requests: to_usize(call.number(2)?),
+        pieces: (pieces > 0).then_some(pieces),
+    };
+    let slot = state.table.insert(limits);
+    slot.ok_or_else(|| napi::Error::from_reason("too many wires"))
+}
+
+/// `release(slot)`: the wire is gone.
+fn release(call: &mut Call, state: &mut State) -> Result<u32> {
+    state.table.remove(call.number(0)?);
+    Ok(0)
+}
+
+/// `stopReading(slot)`: no further event of the input.
+fn stop_reading(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, _| {
+        wire.stop_reading();
+        Ok(())
+    })
+}
+
+/// `close(slot)`: `next` then tells of each open request.
+fn close(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, _| {
+        wire.close();
+        Ok(())
+    })
+}
+
+// Input
+
+/// `feed(slot, chunk, start) -> EventKind`: hands in a chunk from `start`, and polls.
+fn feed(call: &mut Call, state: &mut State) -> Result<u32> {
+    let (table, record) = state.split();
+    let Some(entry) = table.get(call.number(0)?) else {
+        return Ok(0);
+    };
+    let start = to_usize(call.number(2)?);
+    let chunk = call.bytes(1)?;
+    let taken = entry
+        .wire
+        .handle_bytes(chunk.get(start..).unwrap_or_default());
+    entry.base = start;
+    entry.taken = start.saturating_add(taken);
+    entry.chunk_len = chunk.len();
+    Ok(next_event(entry, record))
+}
+
+/// `next(slot) -> EventKind`: polls.
+fn next(call: &mut Call, state: &mut State) -> Result<u32> {
+    let (table, record) = state.split();
+    Ok(table
+        .get(call.number(0)?)
+        .map_or(0, |entry| next_event(entry, record)))
+}
+
+/// Polls; where the events are used up before the chunk is, tells where to go on in it.
+fn next_event(entry: &mut Entry, record: &mut [u32; super::record::RECORD_LEN]) -> u32 {
+    match poll(entry, record) {
+        EventKind::Drained if entry.taken < entry.chunk_len => {
+            let [start, ..] = record;
+            *start = to_u32(entry.taken);
+            EventKind::More.number()
+        }
+        kind => kind.number(),
+    }
+}
+
+/// `readPayload(slot, buffer) -> length`: the payload of the last event, if it was joined.
+fn read_payload(call: &mut Call, state: &mut State) -> Result<u32> {
+    let Some(entry) = state.table.get(call.number(0)?) else {
+        return Ok(0);
+    };
+    let payload = std::mem::take(&mut entry.payload);
+    Ok(copy(&payload, call.bytes_mut(1)?))
+}
+
+/// `readFailure(slot, buffer) -> length`: code and message of the failure, in UTF-8.
+fn read_failure(call: &mut Call, state: &mut State) -> Result<u32> {
+    let Some(entry) = state.table.get(call.number(0)?) else {
+        return Ok(0);
+    };
+    let text = entry.failure.map(failure_text).unwrap_or_default();
+    Ok(copy(text.as_bytes(), call.bytes_mut(1)?))
+}
+
+/// `pieceBytes(slot) -> length`: bytes of the peer's bitfield. Record: bits that a bitfield told.
+fn piece_bytes(call: &mut Call, state: &mut State) -> Result<u32> {
+    let (table, [told, ..]) = state.split();
+    let Some(entry) = table.get(call.number(0)?) else {
+        *told = 0;
+        return Ok(0);
+    };
+    let pieces = entry.wire.peer_pieces();
+    *told = to_u32(pieces.told());
+    Ok(to_u32(pieces.as_bytes().len()))
+}
+
+/// `readPieces(slot, buffer) -> length`: the peer's bitfield.
+fn read_pieces(call: &mut Call, state: &mut State) -> Result<u32> {
+    let Some(entry) = state.table.get(call.number(0)?) else {
+        return Ok(0);
+    };
+    Ok(copy(
+        entry.wire.peer_pieces().as_bytes(),
+        call.bytes_mut(1)?,
+    ))
+}
+
+// Output
+
+/// `readOutput(slot, buffer) -> length`: the bytes that wait to be sent.
+fn read_output(call: &mut Call, state: &mut State) -> Result<u32> {
+    let Some(entry) = state.table.get(call.number(0)?) else {
+        return Ok(0);
+    };
+    Ok(to_u32(entry.wire.read_transmit(call.bytes_mut(1)?)))
+}
+
+/// `handshake(slot, infoHash, peerId, dht)`: Buffers of 20 bytes, and 1 to announce the DHT.
+fn handshake(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        let info_hash = InfoHash::new(exact(call.bytes(1)?)?);
+        let peer_id = PeerId::new(exact(call.bytes(2)?)?);
+        let dht = if call.flag(3)? {
+            Reserved::DHT
+        } else {
+            Reserved::NONE
+        };
+        wire.handshake(info_hash, peer_id, Reserved::EXTENDED.union(dht));
+        Ok(())
+    })
+}
+
+/// `assume(slot, amChoking, amInterested, peerChoking)`: a user has written these properties.
+fn assume(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.assume(call.flag(1)?, call.flag(2)?, call.flag(3)?);
+        Ok(())
+    })
+}
+
+/// `choke(slot)`
+fn choke(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, _| {
+        wire.choke();
+        Ok(())
+    })
+}
+
+/// `unchoke(slot)`
+fn unchoke(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, _| {
+        wire.unchoke();
+        Ok(())
+    })
+}
+
+/// `interested(slot)`
+fn interested(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, _| {
+        wire.interested();
+        Ok(())
+    })
+}
+
+/// `notInterested(slot)`
+fn not_interested(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, _| {
+        wire.not_interested();
+        Ok(())
+    })
+}
+
+/// `have(slot, piece)`
+fn have(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.have(call.number(1)?);
+        Ok(())
+    })
+}
+
+/// `sendBitfield(slot, bits)`
+fn send_bitfield(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.bitfield(call.bytes(1)?).map_err(too_long)
+    })
+}
+
+/// `request(slot, piece, begin, length)`: `lib/` has checked that the peer does not choke.
+fn request(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.request(block_request(call)?).map_err(too_long)
+    })
+}
+
+/// `takeRequest(slot, piece, begin, length) -> position + 1`
+fn take_request(call: &mut Call, state: &mut State) -> Result<u32> {
+    let Some(entry) = state.table.get(call.number(0)?) else {
+        return Ok(0);
+    };
+    let position = entry.wire.take_request(block_request(call)?);
+    Ok(super::record::one_based(position))
+}
+
+/// `expireRequest(slot)`: gives up the oldest request.
+fn expire_request(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, _| {
+        wire.expire_request();
+        Ok(())
+    })
+}
+
+/// `cancel(slot, piece, begin, length)`
+fn cancel(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.cancel(block_request(call)?);
+        Ok(())
+    })
+}
+
+/// `takePeerRequest(slot, id) -> position + 1`
+fn take_peer_request(call: &mut Call, state: &mut State) -> Result<u32> {
+    let Some(entry) = state.table.get(call.number(0)?) else {
+        return Ok(0);
+    };
+    let taken = entry
+        .wire
+        .take_peer_request(RequestId::from_number(call.number(1)?));
+    Ok(super::record::one_based(
+        taken.map(|(position, _)| position),
+    ))
+}
+
+/// `piece(slot, piece, begin, block)`: the block is copied.
+fn piece(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.piece_copied(call.number(1)?, call.number(2)?, call.bytes(3)?)
+            .map_err(too_long)
+    })
+}
+
+/// `pieceHead(slot, piece, begin, blockLength)`: `lib/` sends the block right behind.
+fn piece_head(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.piece_head(call.number(1)?, call.number(2)?, call.number(3)?)
+            .map_err(too_long)
+    })
+}
+
+/// `port(slot, port)`
+fn port(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.port(u16::try_from(call.number(1)?).map_err(too_long)?);
+        Ok(())
+    })
+}
+
+/// `extended(slot, id, payload)`
+fn extended(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        let id = u8::try_from(call.number(1)?).map_err(too_long)?;
+        wire.extended(id, call.bytes(2)?).map_err(too_long)
+    })
+}
+
+/// `keepAlive(slot)`
+fn keep_alive(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, _| {
+        wire.keep_alive();
+        Ok(())
+    })
+}
+
+/// Runs a command on the wire of the first argument; gives the bytes that wait to be sent.
+fn command(
+    call: &mut Call,
+    state: &mut State,
+    run: impl FnOnce(&mut Wire, &Call) -> Result<()>,
+) -> Result<u32> {
+    let Some(entry) = state.table.get(call.number(0)?) else {
+        return Ok(0);
+    };
+    run(&mut entry.wire, call)?;
+    Ok(to_u32(entry.wire.transmit_len()))
+}
+
+fn block_request(call: &Call) -> Result<BlockRequest> {
+    Ok(BlockRequest {
+        piece: call.number(1)?,
+        begin: call.number(2)?,
+        length: call.number(3)?,
+    })
+}
+
+fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+    <[u8; N]>::try_from(bytes).map_err(too_long)
+}
+
+/// `lib/` checks the arguments of its callers, so this error is a fault of ours.
+fn too_long(error: impl std::fmt::Display) -> napi::Error {
+    napi::Error::from_reason(error.to_string())
+}
+
+/// Copies as much as fits; gives how much that is.
+fn copy(from: &[u8], to: &mut [u8]) -> u32 {
+    let len = from.len().min(to.len());
+    if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
+        to.copy_from_slice(from);
+    }
+    to_u32(len)
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

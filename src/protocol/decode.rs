@@ -1,0 +1,365 @@
+//! From chunks, cut anywhere, to handshake and messages: framing and fixed fields.
+//!
+//! A message that lies inside one chunk is described by its place there, without a copy. Of a
+//! message that is cut, the head (at most 68 bytes) is staged in place and the payload is joined
+//! in memory that grows with the bytes that really came, never on the word of a length prefix.
+//! The decoder knows lengths and ids; what a message means is for [`Wire`](super::Wire).
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::error::ProtocolError;
+use super::event::Payload;
+use super::handshake::Handshake;
+use super::limits::Limits;
+use super::message::{BlockRequest, Message, MessageId};
+use super::reader::Reader;
+
+/// Turns the bytes of one direction of a connection into frames.
+#[derive(Debug)]
+pub struct Decoder {
+    max_message_len: u32,
+    state: State,
+    staged: Staged,
+}
+
+/// What a [`Decoder`] reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The handshake: always the first frame, and only the first.
+    Handshake(Handshake),
+    /// Any frame behind it.
+    Message(Message<Payload>),
+}
+
+impl Decoder {
+    /// A decoder at the beginning of a connection.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            max_message_len: limits.max_message_len,
+            state: State::Handshake,
+            staged: Staged::default(),
+        }
+    }
+
+    /// Reads one frame from `chunk` at `at` and moves `at` behind what it read.
+    ///
+    /// `Ok(None)` means that the chunk is used up; the rest of the frame comes with the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::Handshake`], [`ProtocolError::MessageTooLong`] or
+    /// [`ProtocolError::MessageLength`]; the same error again ever after.
+    pub fn decode(&mut self, chunk: &[u8], at: &mut usize) -> Result<Option<Frame>, ProtocolError> {
+        let mut input = Input { chunk, at };
+        let frame = self.next_frame(&mut input);
+        if let Err(error) = frame {
+            self.state = State::Failed(error);
+        }
+        frame
+    }
+
+    /// Whether the bytes so far end between two messages. Before the first byte they do, too.
+    pub fn is_between_messages(&self) -> bool {
+        self.staged.is_empty() && !matches!(self.state, State::Tail(_))
+    }
+
+    /// Makes every later call answer `error`.
+    pub(super) fn fail(&mut self, error: ProtocolError) {
+        self.state = State::Failed(error);
+    }
+
+    fn next_frame(&mut self, input: &mut Input<'_, '_>) -> Result<Option<Frame>, ProtocolError> {
+        match &mut self.state {
+            State::Failed(error) => Err(*error),
+            State::Handshake => self.read_handshake(input),
+            State::Head => self.read_message(input),
+            State::Tail(tail) => {
+                let message = tail.read(input);
+                Ok(message.map(|message| {
+                    self.state = State::Head;
+                    Frame::Message(message)
+                }))
+            }
+        }
+    }
+
+    fn read_handshake(
+        &mut self,
+        input: &mut Input<'_, '_>,
+    ) -> Result<Option<Frame>, ProtocolError> {
+        let read = |bytes: &[u8]| {
+            Ok(Handshake::decode(bytes)?.map(|handshake| (handshake, Handshake::LEN)))
+        };
+        Ok(self.staged.read(input, read)?.map(|handshake| {
+            self.state = State::Head;
+            Frame::Handshake(handshake)
+        }))
+    }
+
+    fn read_message(&mut self, input: &mut Input<'_, '_>) -> Result<Option<Frame>, ProtocolError> {
+        let limit = self.max_message_len;
+        let head = self.staged.read(input, |bytes| Head::read(bytes, limit))?;
+        let Some(head) = head else { return Ok(None) };
+        if let Some(range) = input.take_whole(head.tail_len) {
+            return Ok(Some(Frame::Message(
+                head.message.map_payload(|()| Payload::InChunk(range)),
+            )));
+        }
+        let mut tail = Tail::new(head);
+        let message = tail.read(input);
+        self.state = State::Tail(tail);
+        Ok(message.map(Frame::Message))
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    Handshake,
+    Head,
+    Tail(Tail),
+    Failed(ProtocolError),
+}
+
+/// A chunk and the place up to which it is read; `at <= chunk.len()`.
+struct Input<'c, 'a> {
+    chunk: &'c [u8],
+    at: &'a mut usize,
+}
+
+impl<'c> Input<'c, '_> {
+    fn rest(&self) -> &'c [u8] {
+        self.chunk.get(*self.at..).unwrap_or_default()
+    }
+
+    /// Takes up to `len` bytes.
+    fn take(&mut self, len: usize) -> &'c [u8] {
+        let rest = self.rest();
+        let taken = rest.get(..len).unwrap_or(rest);
+        *self.at = self.at.saturating_add(taken.len());
+        taken
+    }
+
+    /// Takes exactly `len` bytes and tells their place, or takes nothing.
+    fn take_whole(&mut self, len: usize) -> Option<Range<usize>> {
+        let start = *self.at;
+        let end = start
+            .checked_add(len)
+            .filter(|end| *end <= self.chunk.len())?;
+        *self.at = end;
+        Some(start..end)
+    }
+}
+
+/// The first bytes of a handshake or message whose head is cut between chunks.
+#[derive(Debug)]
+struct Staged {
+    bytes: [u8; Handshake::LEN],
+    /// `len <= bytes.len()`; a head is complete before the array is full.
+    len: usize,
+}
+
+impl Staged {
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Reads a head from the staged bytes and the input. `read` gives the head and its length,
+    /// or `None` while bytes are missing, which are then staged.
+    fn read<T>(
+        &mut self,
+        input: &mut Input<'_, '_>,
+        read: impl Fn(&[u8]) -> Result<Option<(T, usize)>, ProtocolError>,
+    ) -> Result<Option<T>, ProtocolError> {
+        let before = self.len;
+        let found = if before == 0 {
+            read(input.rest())?
+        } else {
+            self.append(input.rest());
+            read(self.bytes.get(..self.len).unwrap_or_default())?
+        };
+        if let Some((head, head_len)) = found {
+            self.len = 0;
+            input.take(head_len.saturating_sub(before));
+            return Ok(Some(head));
+        }
+        if before == 0 {
+            self.append(input.rest());
+        }
+        input.take(usize::MAX);
+        Ok(None)
+    }
+
+    /// Appends what fits of `bytes`.
+    fn append(&mut self, bytes: &[u8]) {
+        let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let count = free.len().min(bytes.len());
+        if let (Some(to), Some(from)) = (free.get_mut(..count), bytes.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.len = self.len.saturating_add(count);
+    }
+}
+
+impl Default for Staged {
+    fn default() -> Self {
+        Self {
+            bytes: [0; Handshake::LEN],
+            len: 0,
+        }
+    }
+}
+
+/// A message up to its payload.
+struct Head {
+    message: Message<()>,
+    /// Bytes behind the fixed fields: the payload, or an excess to skip.
+    tail_len: usize,
+}
+
+impl Head {
+    /// Reads length prefix, id and fixed fields; gives the bytes they took.
+    fn read(bytes: &[u8], max_message_len: u32) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let mut reader = Reader::new(bytes);
+        let Some(length) = reader.u32() else {
+            return Ok(None);
+        };
+        if length > max_message_len {
+            return Err(ProtocolError::MessageTooLong {
+                length,
+                limit: max_message_len,
+            });
+        }
+        if length == 0 {
+            return Ok(Some((Self::new(Message::KeepAlive, 0), PREFIX_LEN)));
+        }
+        let Some(byte) = reader.peek() else {
+            return Ok(None);
+        };
+        let Some(id) = MessageId::from_byte(byte) else {
+            return Ok(Some((
+                Self::new(Message::Unknown { payload: () }, length),
+                PREFIX_LEN,
+            )));
+        };
+        let limit = id.fixed_len();
+        let Some(tail_len) = length.checked_sub(limit) else {
+            return Err(ProtocolError::MessageLength {
+                id: byte,
+                length,
+                limit,
+            });
+        };
+        let message = read_fixed_fields(id, &mut reader);
+        let head_len = PREFIX_LEN.saturating_add(to_usize(limit));
+        Ok(message.map(|message| (Self::new(message, tail_len), head_len)))
+    }
+
+    fn new(message: Message<()>, tail_len: u32) -> Self {
+        Self {
+            message,
+            tail_len: to_usize(tail_len),
+        }
+    }
+}
+
+/// Reads the id and the fields behind it.
+fn read_fixed_fields(id: MessageId, reader: &mut Reader<'_>) -> Option<Message<()>> {
+    reader.u8()?;
+    Some(match id {
+        MessageId::Choke => Message::Choke,
+        MessageId::Unchoke => Message::Unchoke,
+        MessageId::Interested => Message::Interested,
+        MessageId::NotInterested => Message::NotInterested,
+        MessageId::Have => Message::Have {
+            piece: reader.u32()?,
+        },
+        MessageId::Bitfield => Message::Bitfield { bits: () },
+        MessageId::Request => Message::Request(read_block_request(reader)?),
+        MessageId::Piece => Message::Piece {
+            piece: reader.u32()?,
+            begin: reader.u32()?,
+            block: (),
+        },
+        MessageId::Cancel => Message::Cancel(read_block_request(reader)?),
+        MessageId::Port => Message::Port {
+            port: reader.u16()?,
+        },
+        MessageId::Extended => Message::Extended {
+            id: reader.u8()?,
+            payload: (),
+        },
+    })
+}
+
+fn read_block_request(reader: &mut Reader<'_>) -> Option<BlockRequest> {
+    Some(BlockRequest {
+        piece: reader.u32()?,
+        begin: reader.u32()?,
+        length: reader.u32()?,
+    })
+}
+
+/// The part of a cut message behind its head, as far as it came.
+#[derive(Debug)]
+struct Tail {
+    message: Message<()>,
+    /// Payload so far; stays empty where the tail is skipped.
+    joined: Vec<u8>,
+    missing: usize,
+    is_kept: bool,
+}
+
+impl Tail {
+    fn new(head: Head) -> Self {
+        let is_kept = head.message.payload().is_some();
+        Self {
+            message: head.message,
+            joined: Vec::new(),
+            missing: head.tail_len,
+            is_kept,
+        }
+    }
+
+    /// Takes its bytes from the input; gives the message once it is complete.
+    fn read(&mut self, input: &mut Input<'_, '_>) -> Option<Message<Payload>> {
+        let bytes = input.take(self.missing);
+        if self.is_kept {
+            self.grow(bytes.len());
+            self.joined.extend_from_slice(bytes);
+        }
+        self.missing = self.missing.saturating_sub(bytes.len());
+        if self.missing > 0 {
+            return None;
+        }
+        let joined = Bytes::from(std::mem::take(&mut self.joined));
+        Some(
+            self.message
+                .clone()
+                .map_payload(|()| Payload::Joined(joined)),
+        )
+    }
+
+    /// Makes room for `more` bytes: four times what has come, so that joining is linear and a
+    /// length prefix alone buys no memory, and never more than the message needs.
+    fn grow(&mut self, more: usize) {
+        let len = self.joined.len();
+        let needed = len.saturating_add(more);
+        if needed > self.joined.capacity() {
+            let whole = len.saturating_add(self.missing);
+            let target = needed.saturating_mul(4).max(MIN_JOIN_CAPACITY).min(whole);
+            self.joined.reserve_exact(target.saturating_sub(len));
+        }
+    }
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Bytes of a length prefix.
+const PREFIX_LEN: usize = 4;
+
+/// Smallest room for a cut payload, in bytes.
+const MIN_JOIN_CAPACITY: usize = 1024;

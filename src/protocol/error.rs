@@ -1,0 +1,104 @@
+//! What a peer can do wrong, with a stable code for each.
+
+use std::fmt;
+
+/// A violation of the protocol, or of a limit, by the peer. Final for its wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A bitfield of another size than the torrent's, or above the piece limit.
+    BitfieldLength {
+        /// Bytes of bits that came.
+        length: u32,
+        /// Bytes that are right (`pieces` known) or the most allowed.
+        limit: u32,
+    },
+    /// The first bytes are not a BitTorrent handshake.
+    Handshake,
+    /// A message too short for its id.
+    MessageLength {
+        /// Message id.
+        id: u8,
+        /// Length by its prefix, in bytes.
+        length: u32,
+        /// The least length that the id needs.
+        limit: u32,
+    },
+    /// A length prefix above [`Limits::max_message_len`](super::Limits::max_message_len).
+    MessageTooLong {
+        /// Length by its prefix, in bytes.
+        length: u32,
+        /// The limit it broke.
+        limit: u32,
+    },
+    /// A `have` for a piece that the torrent does not have, or above the piece limit.
+    PieceIndex {
+        /// Piece index that came.
+        piece: u32,
+        /// Pieces of the torrent, or the most allowed.
+        limit: u32,
+    },
+    /// A request above [`Limits::max_request_len`](super::Limits::max_request_len).
+    RequestLength {
+        /// Bytes asked for.
+        length: u32,
+        /// The limit it broke.
+        limit: u32,
+    },
+    /// The stream ended inside a handshake or a message.
+    Truncated,
+}
+
+impl ProtocolError {
+    /// The stable code: part of the public interface, never reused for another meaning.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BitfieldLength { .. } => "ERR_PWP_BITFIELD_LENGTH",
+            Self::Handshake => "ERR_PWP_HANDSHAKE",
+            Self::MessageLength { .. } => "ERR_PWP_MESSAGE_LENGTH",
+            Self::MessageTooLong { .. } => "ERR_PWP_MESSAGE_TOO_LONG",
+            Self::PieceIndex { .. } => "ERR_PWP_PIECE_INDEX",
+            Self::RequestLength { .. } => "ERR_PWP_REQUEST_LENGTH",
+            Self::Truncated => "ERR_PWP_TRUNCATED",
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BitfieldLength { length, limit } => {
+                write!(f, "peer sent a bitfield of {length} bytes, limit {limit}")
+            }
+            Self::Handshake => f.write_str("peer did not send a BitTorrent handshake"),
+            Self::MessageLength { id, length, limit } => {
+                write!(
+                    f,
+                    "peer sent message {id} with {length} bytes, it needs {limit}"
+                )
+            }
+            Self::MessageTooLong { length, limit } => {
+                write!(f, "peer sent a message of {length} bytes, limit {limit}")
+            }
+            Self::PieceIndex { piece, limit } => {
+                write!(f, "peer has piece {piece}, limit {limit}")
+            }
+            Self::RequestLength { length, limit } => {
+                write!(f, "peer requested {length} bytes, limit {limit}")
+            }
+            Self::Truncated => f.write_str("stream ended inside a message"),
+        }
+    }
+}
+
+impl std::error::Error for ProtocolError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_stays_small() {
+        assert!(size_of::<ProtocolError>() <= 16);
+    }
+}

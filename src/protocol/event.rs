@@ -1,0 +1,137 @@
+//! What a poll tells the caller.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::error::ProtocolError;
+use super::handshake::Handshake;
+use super::message::BlockRequest;
+use super::requests::RequestId;
+
+/// One message that took effect, or one consequence of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The peer withdrew a request.
+    Cancel {
+        /// What it named.
+        request: BlockRequest,
+        /// Place in the queue of the request that this removed, 0 the oldest.
+        position: Option<usize>,
+    },
+    /// The peer chokes us. [`Event::RequestDropped`] follows for each open request.
+    Choke,
+    /// A message of the extension protocol.
+    Extended {
+        /// Extended message id.
+        id: u8,
+        /// What follows the id.
+        payload: Payload,
+    },
+    /// The peer broke the protocol, and the wire is closed. [`Event::RequestDropped`] follows
+    /// for each open request.
+    Failed(ProtocolError),
+    /// The peer sent its handshake.
+    Handshake(Handshake),
+    /// The peer has one more piece.
+    Have {
+        /// Piece index.
+        piece: u32,
+        /// Whether this wire did not know it yet.
+        is_new: bool,
+    },
+    /// The peer is interested in us.
+    Interested,
+    /// The peer keeps the connection open.
+    KeepAlive,
+    /// The peer is not interested in us.
+    NotInterested,
+    /// A block came.
+    Piece {
+        /// Piece index.
+        piece: u32,
+        /// Byte offset in the piece.
+        begin: u32,
+        /// The data.
+        block: Payload,
+        /// Place of the request that it answers, 0 the oldest; `None` for an unsolicited block.
+        position: Option<usize>,
+    },
+    /// The peer listens for DHT messages there.
+    Port {
+        /// UDP port.
+        port: u16,
+    },
+    /// The peer told all pieces it has; [`Wire::peer_pieces`](super::Wire::peer_pieces) has them.
+    Bitfield {
+        /// The bits as they came.
+        bits: Bytes,
+    },
+    /// The peer asks for a block. Answer with [`Wire::take_peer_request`] and a piece.
+    ///
+    /// [`Wire::take_peer_request`]: super::Wire::take_peer_request
+    Request {
+        /// Names this request among equal ones.
+        id: RequestId,
+        /// What it asks for.
+        request: BlockRequest,
+    },
+    /// The oldest open request will not be answered.
+    RequestDropped {
+        /// The request.
+        request: BlockRequest,
+        /// Why.
+        reason: DropReason,
+    },
+    /// The peer answers requests from now on.
+    Unchoke,
+    /// A message with an id that this wire does not know.
+    Unknown {
+        /// The whole message with its id byte.
+        payload: Payload,
+    },
+}
+
+/// Why an open request ended without a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// The peer choked us.
+    Choked,
+    /// The wire was closed.
+    Closed,
+    /// The peer broke the protocol.
+    Failed,
+}
+
+/// Where the bytes of a message are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// A part of the chunk that the last [`Wire::handle_bytes`](super::Wire::handle_bytes) took.
+    InChunk(Range<usize>),
+    /// Bytes that came in several chunks, joined.
+    Joined(Bytes),
+}
+
+impl Payload {
+    /// Size in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::InChunk(range) => range.len(),
+            Self::Joined(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, given the chunk they may be a part of.
+    pub fn bytes<'a>(&'a self, chunk: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::InChunk(range) => chunk.get(range.clone()).unwrap_or_default(),
+            Self::Joined(bytes) => bytes,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The 68-byte handshake that opens each direction of a connection (BEP 3).
+
+use super::error::ProtocolError;
+use super::ids::{ID_LEN, InfoHash, PeerId};
+use super::reader::Reader;
+use super::reserved::Reserved;
+
+/// The handshake: what the sender supports, which torrent it means and who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// What the sender supports.
+    pub reserved: Reserved,
+    /// The torrent.
+    pub info_hash: InfoHash,
+    /// The sender.
+    pub peer_id: PeerId,
+}
+
+impl Handshake {
+    /// Size in bytes.
+    pub const LEN: usize = PROTOCOL.len() + Reserved::LEN + 2 * ID_LEN;
+
+    /// Reads a handshake; `Ok(None)` while `bytes` is a correct beginning of one.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::Handshake`] at the first byte that differs from the protocol string, so
+    /// that a peer of another protocol is refused without waiting for 68 bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
+        if bytes.iter().zip(PROTOCOL).any(|(got, want)| got != want) {
+            return Err(ProtocolError::Handshake);
+        }
+        Ok(Self::read_fields(bytes))
+    }
+
+    /// The exact bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(PROTOCOL);
+        out.extend_from_slice(self.reserved.as_bytes());
+        out.extend_from_slice(self.info_hash.as_bytes());
+        out.extend_from_slice(self.peer_id.as_bytes());
+    }
+
+    fn read_fields(bytes: &[u8]) -> Option<Self> {
+        let mut fields = Reader::new(bytes.get(PROTOCOL.len()..)?);
+        Some(Self {
+            reserved: Reserved::new(fields.array()?),
+            info_hash: InfoHash::new(fields.array()?),
+            peer_id: PeerId::new(fields.array()?),
+        })
+    }
+}
+
+/// The length byte and the name of the protocol.
+const PROTOCOL: &[u8; 20] = b"\x13BitTorrent protocol";

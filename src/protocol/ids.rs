@@ -1,0 +1,41 @@
+//! The two identities of a handshake, as types of exact length.
+
+use std::fmt;
+
+/// Size of an info hash and of a peer id in bytes.
+pub(super) const ID_LEN: usize = 20;
+
+/// SHA-1 of a torrent's info dictionary, or the first 20 bytes of its SHA-256 (BEP 52).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InfoHash([u8; ID_LEN]);
+
+/// The id a client chose for itself (BEP 20 describes the usual forms).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PeerId([u8; ID_LEN]);
+
+macro_rules! identity {
+    ($name:ident) => {
+        impl $name {
+            /// Takes the 20 bytes in network order.
+            pub const fn new(bytes: [u8; ID_LEN]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 20 bytes in network order.
+            pub const fn as_bytes(&self) -> &[u8; ID_LEN] {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "("))?;
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str(")")
+            }
+        }
+    };
+}
+
+identity!(InfoHash);
+identity!(PeerId);

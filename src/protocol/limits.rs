@@ -1,0 +1,49 @@
+//! Every cap on what a peer may ask us to hold, with its default and the reason for the number.
+
+/// Caps for one wire. A peer that goes over one gets a typed error, or a counted refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest message by its length prefix, in bytes; checked before anything is kept.
+    ///
+    /// Default 1 MiB: a bitfield of 8.4 million pieces or a hash answer of 8,192 hashes
+    /// (BEP 52), and what libtorrent takes.
+    pub max_message_len: u32,
+
+    /// Most requests of the peer that wait for an answer; further ones are refused and counted.
+    ///
+    /// Default 2,000: what libtorrent and transmission announce as their queue (`reqq`).
+    pub max_peer_requests: usize,
+
+    /// Longest block that the peer may request, in bytes.
+    ///
+    /// Default 128 KiB: blocks are 16 KiB by BEP 3, and no client is known to ask for more
+    /// than webtorrent allows.
+    pub max_request_len: u32,
+
+    /// Pieces of the torrent, where the caller knows them: piece indices and bitfields must
+    /// then fit exactly. Otherwise they must stay below [`Limits::MAX_PIECES`].
+    pub pieces: Option<u32>,
+}
+
+impl Limits {
+    /// Pieces that a wire accepts when the torrent's count is unknown.
+    ///
+    /// Above the largest torrent seen (3,848,104 pieces); 512 KiB of bits for a wire.
+    pub const MAX_PIECES: u32 = 4 * 1024 * 1024;
+
+    /// Pieces that the peer may have: the torrent's count or [`Limits::MAX_PIECES`].
+    pub(super) fn piece_limit(&self) -> u32 {
+        self.pieces.unwrap_or(Self::MAX_PIECES)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_len: 1024 * 1024,
+            max_peer_requests: 2_000,
+            max_request_len: 128 * 1024,
+            pieces: None,
+        }
+    }
+}

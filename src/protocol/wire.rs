@@ -1,0 +1,606 @@
+//! The state of one connection and the rules by which messages and commands change it.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::bitfield::Bitfield;
+use super::decode::{Decoder, Frame};
+use super::error::ProtocolError;
+use super::event::{DropReason, Event, Payload};
+use super::handshake::Handshake;
+use super::ids::{InfoHash, PeerId};
+use super::limits::Limits;
+use super::message::{BlockRequest, Message};
+use super::outbox::Outbox;
+use super::requests::{PeerRequests, RequestId, Requests};
+use super::reserved::Reserved;
+
+/// One connection of the peer wire protocol, without input and output.
+///
+/// See the [module documentation](super) for how to drive it.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the four flags that BEP 3 names"
+)]
+pub struct Wire {
+    limits: Limits,
+    decoder: Decoder,
+    /// Decoded and not applied yet; at most [`MAX_FRAMES_AHEAD`].
+    frames: VecDeque<Frame>,
+    /// What stopped the decoder behind `frames`.
+    failure: Option<ProtocolError>,
+    /// Set while open requests are given up one by one.
+    dropping: Option<DropReason>,
+    am_choking: bool,
+    am_interested: bool,
+    peer_choking: bool,
+    peer_interested: bool,
+    phase: Phase,
+    peer_pieces: Bitfield,
+    requests: Requests,
+    peer_requests: PeerRequests,
+    refused_requests: u64,
+    outbox: Outbox,
+}
+
+/// How much of a wire still works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Sends, but reads no more.
+    Deaf,
+    Closed,
+}
+
+/// Commands.
+impl Wire {
+    /// A wire at the beginning of a connection: both sides choke, none is interested.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            decoder: Decoder::new(&limits),
+            frames: VecDeque::new(),
+            failure: None,
+            dropping: None,
+            am_choking: true,
+            am_interested: false,
+            peer_choking: true,
+            peer_interested: false,
+            phase: Phase::Open,
+            peer_pieces: Bitfield::default(),
+            requests: Requests::default(),
+            peer_requests: PeerRequests::default(),
+            refused_requests: 0,
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Sends the handshake.
+    pub fn handshake(&mut self, info_hash: InfoHash, peer_id: PeerId, reserved: Reserved) {
+        if !self.is_closed() {
+            Handshake {
+                reserved,
+                info_hash,
+                peer_id,
+            }
+            .encode(self.outbox.tail());
+        }
+    }
+
+    /// Sends `choke` on a change and forgets the requests of the peer; gives whether it changed.
+    pub fn choke(&mut self) -> bool {
+        let changed = !std::mem::replace(&mut self.am_choking, true);
+        if changed {
+            self.peer_requests.clear();
+            self.send_fixed(&Message::Choke);
+        }
+        changed
+    }
+
+    /// Sends `unchoke` on a change; gives whether it changed.
+    pub fn unchoke(&mut self) -> bool {
+        let changed = std::mem::replace(&mut self.am_choking, false);
+        if changed {
+            self.send_fixed(&Message::Unchoke);
+        }
+        changed
+    }
+
+    /// Sends `interested` on a change; gives whether it changed.
+    pub fn interested(&mut self) -> bool {
+        let changed = !std::mem::replace(&mut self.am_interested, true);
+        if changed {
+            self.send_fixed(&Message::Interested);
+        }
+        changed
+    }
+
+    /// Sends `not interested` on a change; gives whether it changed.
+    pub fn not_interested(&mut self) -> bool {
+        let changed = std::mem::replace(&mut self.am_interested, false);
+        if changed {
+            self.send_fixed(&Message::NotInterested);
+        }
+        changed
+    }
+
+    /// Sends `have`.
+    pub fn have(&mut self, piece: u32) {
+        self.send_fixed(&Message::Have { piece });
+    }
+
+    /// Sends a bitfield, the high bit first.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::TooLong`] when the bits do not fit a message.
+    pub fn bitfield(&mut self, bits: &[u8]) -> Result<(), CommandError> {
+        self.send(&Message::Bitfield { bits })
+    }
+
+    /// Opens a request and sends it.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Closed`] after [`Wire::close`], [`CommandError::Choked`] while the peer
+    /// chokes; nothing is sent then.
+    pub fn request(&mut self, request: BlockRequest) -> Result<(), CommandError> {
+        if self.is_closed() {
+            return Err(CommandError::Closed);
+        }
+        if self.peer_choking {
+            return Err(CommandError::Choked);
+        }
+        self.requests.push(request);
+        self.send_fixed(&Message::Request(request));
+        Ok(())
+    }
+
+    /// Gives up the oldest open request equal to `request` without telling the peer; gives its
+    /// place, 0 the oldest.
+    pub fn take_request(&mut self, request: BlockRequest) -> Option<usize> {
+        self.requests.take(request)
+    }
+
+    /// Gives up the oldest open request, which took too long.
+    pub fn expire_request(&mut self) -> Option<BlockRequest> {
+        self.requests.take_oldest()
+    }
+
+    /// Sends `cancel`. [`Wire::take_request`] gives up the request itself.
+    pub fn cancel(&mut self, request: BlockRequest) {
+        self.send_fixed(&Message::Cancel(request));
+    }
+
+    /// Takes a request of the peer out of the queue to answer it; gives its place, 0 the oldest.
+    ///
+    /// `None` when it is no longer waiting: cancelled, answered or choked.
+    pub fn take_peer_request(&mut self, id: RequestId) -> Option<(usize, BlockRequest)> {
+        self.peer_requests.take(id)
+    }
+
+    /// Sends a block.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::TooLong`] when the block does not fit a message.
+    pub fn piece(&mut self, piece: u32, begin: u32, block: Bytes) -> Result<(), CommandError> {
+        let block_len = u32::try_from(block.len()).map_err(|_| CommandError::TooLong)?;
+        self.piece_head(piece, begin, block_len)?;
+        if !self.is_closed() {
+            self.outbox.push_block(block);
+        }
+        Ok(())
+    }
+
+    /// Sends a block that is copied next to other small frames.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::TooLong`] when the block does not fit a message.
+    pub fn piece_copied(
+        &mut self,
+        piece: u32,
+        begin: u32,
+        block: &[u8],
+    ) -> Result<(), CommandError> {
+        self.send(&Message::Piece {
+            piece,
+            begin,
+            block,
+        })
+    }
+
+    /// Sends all of a piece message but the block, which the caller itself sends right behind.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::TooLong`] when the block does not fit a message.
+    pub fn piece_head(
+        &mut self,
+        piece: u32,
+        begin: u32,
+        block_len: u32,
+    ) -> Result<(), CommandError> {
+        if self.is_closed() {
+            return Ok(());
+        }
+        Message::Piece {
+            piece,
+            begin,
+            block: block_len,
+        }
+        .encode_head(self.outbox.tail())
+    }
+
+    /// Sends the UDP port of the DHT node (BEP 5).
+    pub fn port(&mut self, port: u16) {
+        self.send_fixed(&Message::Port { port });
+    }
+
+    /// Sends a message of the extension protocol (BEP 10).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::TooLong`] when the payload does not fit a message.
+    pub fn extended(&mut self, id: u8, payload: &[u8]) -> Result<(), CommandError> {
+        self.send(&Message::Extended { id, payload })
+    }
+
+    /// Sends a keep-alive.
+    pub fn keep_alive(&mut self) {
+        self.send_fixed(&Message::KeepAlive);
+    }
+
+    /// Overwrites the local state and the peer's choke without a message, for a caller who lets
+    /// others change them.
+    pub fn assume(&mut self, am_choking: bool, am_interested: bool, peer_choking: bool) {
+        self.am_choking = am_choking;
+        self.am_interested = am_interested;
+        self.peer_choking = peer_choking;
+    }
+
+    /// Reads no further input: what was not polled yet is forgotten.
+    pub fn stop_reading(&mut self) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Deaf;
+        }
+        self.frames = VecDeque::new();
+        self.failure = None;
+    }
+
+    /// Ends both directions. [`Event::RequestDropped`] follows for each open request; commands
+    /// send nothing any more.
+    pub fn close(&mut self) {
+        self.stop_reading();
+        self.phase = Phase::Closed;
+        self.peer_requests.clear();
+        self.dropping = Some(DropReason::Closed);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    fn is_reading(&self) -> bool {
+        self.phase == Phase::Open && self.failure.is_none()
+    }
+
+    fn send_fixed(&mut self, message: &Message<u32>) {
+        if !self.is_closed() {
+            // Without a payload no message is too long for its prefix.
+            let _fits = message.encode_head(self.outbox.tail());
+        }
+    }
+
+    fn send(&mut self, message: &Message<&[u8]>) -> Result<(), CommandError> {
+        if self.is_closed() {
+            return Ok(());
+        }
+        message.encode(self.outbox.tail())
+    }
+}
+
+/// Inputs.
+impl Wire {
+    /// Takes bytes read from the peer, cut anywhere; gives how many of them it took.
+    ///
+    /// Takes part of a chunk when many messages are in it: poll all events, then hand in the rest.
+    /// [`Payload::InChunk`] of these events is relative to this `chunk`.
+    pub fn handle_bytes(&mut self, chunk: &[u8]) -> usize {
+        let mut at = 0;
+        while self.is_reading() {
+            if self.frames.len() >= MAX_FRAMES_AHEAD {
+                return at;
+            }
+            match self.decoder.decode(chunk, &mut at) {
+                Ok(Some(frame)) => self.frames.push_back(keep_bits(frame, chunk)),
+                Ok(None) => break,
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        chunk.len()
+    }
+
+    /// Takes the end of the input. An end inside a message is [`ProtocolError::Truncated`].
+    pub fn handle_end(&mut self) {
+        if self.is_reading() && !self.decoder.is_between_messages() {
+            self.decoder.fail(ProtocolError::Truncated);
+            self.failure = Some(ProtocolError::Truncated);
+        }
+    }
+}
+
+/// Outputs.
+impl Wire {
+    /// Applies the next message and describes it; `None` when more input is needed.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.poll_dropped() {
+                return Some(event);
+            }
+            let Some(frame) = self.frames.pop_front() else {
+                self.release_frames();
+                return self.failure.take().map(|error| self.fail(error));
+            };
+            match self.apply(frame) {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {}
+                Err(error) => return Some(self.fail(error)),
+            }
+        }
+    }
+
+    /// Whether the next event is a valid `have`, which no command can change: a caller may poll
+    /// it before it has told its listeners of the last event.
+    pub fn is_have_next(&self) -> bool {
+        let limit = self.limits.piece_limit();
+        self.dropping.is_none()
+            && matches!(
+                self.frames.front(),
+                Some(Frame::Message(Message::Have { piece })) if *piece < limit
+            )
+    }
+
+    /// The next bytes to send.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.outbox.pop()
+    }
+
+    /// Copies the next bytes to send into `out`; gives how many.
+    pub fn read_transmit(&mut self, out: &mut [u8]) -> usize {
+        self.outbox.read(out)
+    }
+
+    fn poll_dropped(&mut self) -> Option<Event> {
+        let reason = self.dropping?;
+        let Some(request) = self.requests.take_oldest() else {
+            self.dropping = None;
+            return None;
+        };
+        Some(Event::RequestDropped { request, reason })
+    }
+
+    /// Gives back the memory of a long queue, so that an idle wire stays small.
+    fn release_frames(&mut self) {
+        if self.frames.capacity() > IDLE_FRAMES {
+            self.frames = VecDeque::new();
+        }
+    }
+
+    fn fail(&mut self, error: ProtocolError) -> Event {
+        self.close();
+        self.decoder.fail(error);
+        self.dropping = Some(DropReason::Failed);
+        Event::Failed(error)
+    }
+}
+
+/// Getters.
+impl Wire {
+    /// Whether we choke the peer.
+    pub fn am_choking(&self) -> bool {
+        self.am_choking
+    }
+
+    /// Whether we are interested in the peer.
+    pub fn am_interested(&self) -> bool {
+        self.am_interested
+    }
+
+    /// Whether the peer chokes us.
+    pub fn peer_choking(&self) -> bool {
+        self.peer_choking
+    }
+
+    /// Whether the peer is interested in us.
+    pub fn peer_interested(&self) -> bool {
+        self.peer_interested
+    }
+
+    /// The pieces the peer has told.
+    pub fn peer_pieces(&self) -> &Bitfield {
+        &self.peer_pieces
+    }
+
+    /// Requests of ours that wait for a block.
+    pub fn request_count(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Requests of the peer that wait for an answer.
+    pub fn peer_request_count(&self) -> usize {
+        self.peer_requests.len()
+    }
+
+    /// Requests of the peer that were refused because too many waited.
+    pub fn refused_requests(&self) -> u64 {
+        self.refused_requests
+    }
+
+    /// Bytes that wait to be sent.
+    pub fn transmit_len(&self) -> usize {
+        self.outbox.len()
+    }
+}
+
+/// The effect of each message.
+impl Wire {
+    fn apply(&mut self, frame: Frame) -> Result<Option<Event>, ProtocolError> {
+        let message = match frame {
+            Frame::Handshake(handshake) => return Ok(Some(Event::Handshake(handshake))),
+            Frame::Message(message) => message,
+        };
+        Ok(Some(match message {
+            Message::KeepAlive => Event::KeepAlive,
+            Message::Choke => self.apply_choke(),
+            Message::Unchoke => {
+                self.peer_choking = false;
+                Event::Unchoke
+            }
+            Message::Interested => {
+                self.peer_interested = true;
+                Event::Interested
+            }
+            Message::NotInterested => {
+                self.peer_interested = false;
+                Event::NotInterested
+            }
+            Message::Have { piece } => self.apply_have(piece)?,
+            Message::Bitfield { bits } => self.apply_bitfield(bits)?,
+            Message::Request(request) => return self.apply_request(request),
+            Message::Piece {
+                piece,
+                begin,
+                block,
+            } => self.apply_piece(piece, begin, block),
+            Message::Cancel(request) => Event::Cancel {
+                request,
+                position: self.peer_requests.take_equal(request),
+            },
+            Message::Port { port } => Event::Port { port },
+            Message::Extended { id, payload } => Event::Extended { id, payload },
+            Message::Unknown { payload } => Event::Unknown { payload },
+        }))
+    }
+
+    fn apply_choke(&mut self) -> Event {
+        self.peer_choking = true;
+        self.dropping = Some(DropReason::Choked);
+        Event::Choke
+    }
+
+    fn apply_have(&mut self, piece: u32) -> Result<Event, ProtocolError> {
+        let limit = self.limits.piece_limit();
+        match usize::try_from(piece) {
+            Ok(index) if piece < limit => Ok(Event::Have {
+                piece,
+                is_new: self.peer_pieces.insert(index),
+            }),
+            _ => Err(ProtocolError::PieceIndex { piece, limit }),
+        }
+    }
+
+    fn apply_bitfield(&mut self, bits: Payload) -> Result<Event, ProtocolError> {
+        let Payload::Joined(bits) = bits else {
+            return Ok(Event::Bitfield { bits: Bytes::new() });
+        };
+        let length = u32::try_from(bits.len()).unwrap_or(u32::MAX);
+        let limit = self.limits.piece_limit().div_ceil(8);
+        if length > limit || (self.limits.pieces.is_some() && length != limit) {
+            return Err(ProtocolError::BitfieldLength { length, limit });
+        }
+        self.peer_pieces.replace(&bits);
+        Ok(Event::Bitfield { bits })
+    }
+
+    /// Requests of a peer that we choke are ignored (BEP 3), as are those above the queue limit.
+    fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Event>, ProtocolError> {
+        let BlockRequest { length, .. } = request;
+        let limit = self.limits.max_request_len;
+        if length > limit {
+            return Err(ProtocolError::RequestLength { length, limit });
+        }
+        if self.am_choking {
+            return Ok(None);
+        }
+        if self.peer_requests.len() >= self.limits.max_peer_requests {
+            self.refused_requests = self.refused_requests.saturating_add(1);
+            return Ok(None);
+        }
+        Ok(Some(Event::Request {
+            id: self.peer_requests.push(request),
+            request,
+        }))
+    }
+
+    /// A block answers the oldest request of the same place and of the block's own length.
+    fn apply_piece(&mut self, piece: u32, begin: u32, block: Payload) -> Event {
+        let position = u32::try_from(block.len()).ok().and_then(|length| {
+            self.requests.take(BlockRequest {
+                piece,
+                begin,
+                length,
+            })
+        });
+        Event::Piece {
+            piece,
+            begin,
+            block,
+            position,
+        }
+    }
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+/// Why a command did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// The peer chokes us.
+    Choked,
+    /// The wire is closed.
+    Closed,
+    /// The payload does not fit a message.
+    TooLong,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Choked => "peer is choking",
+            Self::Closed => "wire is closed",
+            Self::TooLong => "payload does not fit a message",
+        })
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+/// Copies the bits of a bitfield out of the chunk: they are needed when the frame is applied,
+/// and then the chunk is not at hand.
+fn keep_bits(frame: Frame, chunk: &[u8]) -> Frame {
+    match frame {
+        Frame::Message(Message::Bitfield {
+            bits: bits @ Payload::InChunk(_),
+        }) => {
+            let bits = Payload::Joined(Bytes::copy_from_slice(bits.bytes(chunk)));
+            Frame::Message(Message::Bitfield { bits })
+        }
+        frame => frame,
+    }
+}
+
+/// Frames decoded before they are applied. Enough to make a call per chunk cheap, few enough
+/// that a chunk of tiny messages does not multiply in memory.
+const MAX_FRAMES_AHEAD: usize = 256;
+
+/// Frames that an idle wire keeps room for.
+const IDLE_FRAMES: usize = 4;
