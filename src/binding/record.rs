@@ -130,17 +130,9 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
             entry.payload = bits;
             (EventKind::Bitfield, [len, 0, 0, 0, 0])
         }
-        Event::Cancel {
-            request:
-                BlockRequest {
-                    piece,
-                    begin,
-                    length,
-                },
-            position,
-        } => (
+        Event::Cancel { request, position } => (
             EventKind::Cancel,
-            [piece, begin, length, one_based(position), 0],
+            block_fields(request, one_based(position)),
         ),
         Event::Extended { id, payload } => {
             let [start, len] = entry.place(payload);
@@ -169,15 +161,7 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
             )
         }
         Event::Port { port } => (EventKind::Port, [u32::from(port), 0, 0, 0, 0]),
-        Event::Request {
-            id,
-            request:
-                BlockRequest {
-                    piece,
-                    begin,
-                    length,
-                },
-        } => (EventKind::Request, [piece, begin, length, id.number(), 0]),
+        Event::Request { id, request } => (EventKind::Request, block_fields(request, id.number())),
         Event::RequestDropped { reason, .. } => {
             let closed = u32::from(reason == DropReason::Closed);
             (EventKind::RequestDropped, [closed, 0, 0, 0, 0])
@@ -188,6 +172,10 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
         }
         event => (plain_kind(&event), [0; FIELDS_LEN]),
     }
+}
+
+fn block_fields(request: BlockRequest, last: u32) -> [u32; FIELDS_LEN] {
+    [request.piece, request.begin, request.length, last, 0]
 }
 
 fn plain_kind(event: &Event) -> EventKind {
