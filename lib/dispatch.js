@@ -3,6 +3,7 @@
 
 const { native } = require('./native.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
+const { gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { NEW_PIECE, setBits } = require('./pieces.js')
 
@@ -38,7 +39,7 @@ function resume(wire, chunk, done) {
 
 function drain(wire, chunk, first, done) {
   let kind = first
-  wire._isDispatching = true
+  gather(wire)
   try {
     while (kind !== Drained) {
       if (kind === More) {
@@ -49,8 +50,7 @@ function drain(wire, chunk, first, done) {
       }
     }
   } finally {
-    wire._isDispatching = false
-    wire._flush()
+    scatter(wire)
     if (kind !== Drained) process.nextTick(resume, wire, chunk, done)
   }
   if (wire._failure !== null) wire.destroy(wire._failure)

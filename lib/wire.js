@@ -9,6 +9,7 @@ const { native, acquire, release, NO_SLOT } = require('./native.js')
 const args = require('./arguments.js')
 const { cancelled, choking, closed } = require('./errors.js')
 const { feed, resume } = require('./dispatch.js')
+const { attach, detach, flush, send, sendWithBlock } = require('./output.js')
 const { toLimits } = require('./options.js')
 const { snapshot, toArray } = require('./pieces.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
@@ -61,6 +62,11 @@ function Wire(options) {
   this._keepAlive = null
   this._timeoutMs = 0
   this._waiting = 0
+  this._sink = null
+  this._corked = null
+  this._onDrain = null
+  this._pipeCount = 0
+  this._isHeldBack = false
   this._isDispatching = false
   this._isClosed = false
   this._isFinished = false
@@ -134,7 +140,7 @@ Wire.prototype.handshake = function (infoHash, peerId, extensions) {
   const infoHashBytes = args.toId('infoHash', infoHash, 'hex')
   const peerIdBytes = args.toId('peerId', peerId, 'utf8')
   const dht = extensions?.dht ? 1 : 0
-  this._send(native.handshake(this._slot, infoHashBytes, peerIdBytes, dht))
+  send(this, native.handshake(this._slot, infoHashBytes, peerIdBytes, dht))
 }
 
 /** Stops answering requests; those that wait are forgotten. */
@@ -142,28 +148,28 @@ Wire.prototype.choke = function () {
   if (this._amChoking) return
   this._amChoking = true
   this.peerRequests.length = 0
-  this._send(native.choke(this._slot))
+  send(this, native.choke(this._slot))
 }
 
 /** Starts answering requests. */
 Wire.prototype.unchoke = function () {
   if (!this._amChoking) return
   this._amChoking = false
-  this._send(native.unchoke(this._slot))
+  send(this, native.unchoke(this._slot))
 }
 
 /** Tells the peer that we want pieces. */
 Wire.prototype.interested = function () {
   if (this._amInterested) return
   this._amInterested = true
-  this._send(native.interested(this._slot))
+  send(this, native.interested(this._slot))
 }
 
 /** Tells the peer that we want nothing. */
 Wire.prototype.uninterested = function () {
   if (!this._amInterested) return
   this._amInterested = false
-  this._send(native.notInterested(this._slot))
+  send(this, native.notInterested(this._slot))
 }
 
 /**
@@ -173,7 +179,7 @@ Wire.prototype.uninterested = function () {
  */
 Wire.prototype.have = function (piece) {
   args.checkInteger('piece', piece)
-  this._send(native.have(this._slot, piece))
+  send(this, native.have(this._slot, piece))
 }
 
 /**
@@ -183,7 +189,7 @@ Wire.prototype.have = function (piece) {
  */
 Wire.prototype.bitfield = function (bitfield) {
   const bits = args.toBits(bitfield)
-  this._send(native.sendBitfield(this._slot, bits))
+  send(this, native.sendBitfield(this._slot, bits))
 }
 
 /**
@@ -202,7 +208,7 @@ Wire.prototype.request = function (piece, offset, length, callback) {
   if (this._peerChoking) return settled(choking())
   this.requests.push(new Request(piece, offset, length, settled))
   startTimer(this)
-  this._send(native.request(this._slot, piece, offset, length))
+  send(this, native.request(this._slot, piece, offset, length))
 }
 
 /**
@@ -216,7 +222,7 @@ Wire.prototype.cancel = function (piece, offset, length) {
   args.checkBlock(piece, offset, length)
   const place = native.takeRequest(this._slot, piece, offset, length)
   if (place !== 0) settle(this, takeAt(this.requests, place - 1), cancelled(), null)
-  this._send(native.cancel(this._slot, piece, offset, length))
+  send(this, native.cancel(this._slot, piece, offset, length))
 }
 
 /**
@@ -236,12 +242,11 @@ Wire.prototype.piece = function (piece, offset, block) {
   this.emit('upload', block.length)
   if (this._isFinished) return
   if (block.length <= MAX_COPIED_BLOCK) {
-    this._send(native.piece(this._slot, piece, offset, block))
+    send(this, native.piece(this._slot, piece, offset, block))
     return
   }
-  this._waiting = native.pieceHead(this._slot, piece, offset, block.length)
-  this._flush()
-  if (this._failure === null) this.push(block)
+  const waiting = native.pieceHead(this._slot, piece, offset, block.length)
+  if (waiting !== 0) sendWithBlock(this, waiting, block)
 }
 
 /**
@@ -251,7 +256,7 @@ Wire.prototype.piece = function (piece, offset, block) {
  */
 Wire.prototype.port = function (port) {
   args.checkInteger('port', port, 0xffff)
-  this._send(native.port(this._slot, port))
+  send(this, native.port(this._slot, port))
 }
 
 /**
@@ -266,7 +271,7 @@ Wire.prototype.extended = function (id, message) {
     throw new TypeError('message must be a Buffer, a Uint8Array or a value to bencode')
   }
   const payload = ArrayBuffer.isView(message) ? message : bencode.encode(message)
-  this._send(native.extended(this._slot, id, payload))
+  send(this, native.extended(this._slot, id, payload))
 }
 
 /**
@@ -306,7 +311,9 @@ Wire.prototype.setTimeout = function (ms, listener) {
  * @returns {this}
  */
 Wire.prototype.destroy = function (error) {
-  if (!this._isClosed) close(this, error ?? null)
+  // Input after a local end() is from a peer that does not know of it yet: no error.
+  const isLateInput = error?.code === 'ERR_STREAM_WRITE_AFTER_END'
+  if (!this._isClosed) close(this, isLateInput ? null : (error ?? null))
   // The stream's own state follows when there is nothing left to read.
   if (this.readableEnded && this.writableFinished) Duplex.prototype.destroy.call(this)
   return this
@@ -319,24 +326,28 @@ Wire.prototype._write = function (chunk, encoding, callback) {
 
 Wire.prototype._read = noop
 
-/** Reads what is there, with the frames that wait for the end of a dispatch. */
+// Who reads, or stops reading, within a dispatch gets the frames that wait for its end.
+
 Wire.prototype.read = function (size) {
-  this._flush()
+  flush(this)
   return Duplex.prototype.read.call(this, size)
 }
 
-/** Pushes what the core has to send, but within a dispatch only at its end. */
-Wire.prototype._send = function (waiting) {
-  this._waiting = waiting
-  if (!this._isDispatching) this._flush()
+Wire.prototype.pause = function () {
+  flush(this)
+  return Duplex.prototype.pause.call(this)
 }
 
-Wire.prototype._flush = function () {
-  if (this._waiting === 0) return
-  const bytes = Buffer.allocUnsafe(this._waiting)
-  this._waiting = 0
-  native.readOutput(this._slot, bytes)
-  this.push(bytes)
+Wire.prototype.pipe = function (destination, options) {
+  flush(this)
+  attach(this, destination)
+  return Duplex.prototype.pipe.call(this, destination, options)
+}
+
+Wire.prototype.unpipe = function (destination) {
+  flush(this)
+  detach(this, destination)
+  return Duplex.prototype.unpipe.call(this, destination)
 }
 
 /** Answers a request of the peer, unless it is no longer waiting. */
@@ -387,7 +398,7 @@ function letGo(wire) {
 }
 
 function keepAlive(wire) {
-  wire._send(native.keepAlive(wire._slot))
+  send(wire, native.keepAlive(wire._slot))
 }
 
 module.exports = Wire
