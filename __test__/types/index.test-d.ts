@@ -1,0 +1,109 @@
+// The types of the public API, as a user of the package meets them.
+import { Duplex } from 'node:stream'
+import { expectAssignable, expectError, expectType } from 'tsd'
+import pwp from '../..'
+import { ProtocolError, Wire } from '../..'
+
+const infoHash = Buffer.alloc(20)
+const peerId = '-XX0000-000000000000'
+
+// Construction
+const wire = pwp()
+expectType<pwp.Instance>(wire)
+expectType<pwp.Instance>(new pwp({ speed: 10, maxMessageLength: 0, pieces: 7 }))
+expectType<pwp.Instance>(Wire())
+expectAssignable<Duplex>(wire)
+expectError(pwp({ maxPeerRequests: 'many' }))
+
+class Peer extends pwp {
+  isSeeder = false
+}
+expectType<boolean>(new Peer().isSeeder)
+expectType<boolean>(new Peer().amChoking)
+
+// Properties
+expectType<boolean>(wire.amChoking)
+expectType<boolean>(wire.amInterested)
+expectType<boolean>(wire.peerChoking)
+expectType<boolean>(wire.peerInterested)
+expectType<boolean[]>(wire.peerPieces)
+expectType<Partial<pwp.Extensions>>(wire.peerExtensions)
+expectType<Buffer | null>(wire.peerReserved)
+expectType<string | null>(wire.peerAddress)
+expectType<number>(wire.uploaded)
+expectType<number>(wire.downloaded)
+expectType<number>(wire.uploadSpeed())
+expectType<number>(wire.downloadSpeed())
+expectType<pwp.Request[]>(wire.requests)
+expectType<pwp.Request[]>(wire.peerRequests)
+expectType<Error | null>(wire.error)
+wire.peerAddress = '127.0.0.1:6881'
+
+// Methods
+expectType<void>(wire.handshake(infoHash, peerId, { dht: true }))
+expectType<void>(wire.handshake('00'.repeat(20), new Uint8Array(20)))
+expectError(wire.handshake(infoHash))
+expectError(wire.handshake(1, peerId))
+expectType<void>(wire.choke())
+expectType<void>(wire.unchoke())
+expectType<void>(wire.interested())
+expectType<void>(wire.uninterested())
+expectType<void>(wire.have(1))
+expectError(wire.have('1'))
+expectType<void>(wire.bitfield(new Uint8Array(1)))
+expectType<void>(wire.bitfield({ buffer: Buffer.alloc(1) }))
+expectError(wire.bitfield([1]))
+expectType<void>(wire.request(0, 0, 16384))
+wire.request(0, 0, 16384, (error, block) => {
+  expectType<Error | null>(error)
+  expectType<Buffer>(block)
+})
+expectError(wire.request(0, 0))
+expectType<void>(wire.cancel(0, 0, 16384))
+expectType<void>(wire.piece(0, 0, Buffer.alloc(1)))
+expectError(wire.piece(0, 0, 'block'))
+expectType<void>(wire.port(6881))
+expectType<void>(wire.extended(0, { m: { ut_metadata: 1 } }))
+expectType<void>(wire.extended(1, Buffer.alloc(1)))
+expectError(wire.extended('ut_metadata', Buffer.alloc(1)))
+expectType<void>(wire.setKeepAlive(true))
+expectType<void>(wire.setTimeout(5000, () => {}))
+expectType<pwp.Instance>(wire.destroy())
+expectType<pwp.Instance>(wire.destroy(new Error('enough')))
+
+// Events
+wire.on('handshake', (hash, id, extensions) => {
+  expectType<Buffer>(hash)
+  expectType<Buffer>(id)
+  expectType<pwp.Extensions>(extensions)
+})
+wire.on('have', (piece) => expectType<number>(piece))
+wire.on('bitfield', (bits) => expectType<Buffer>(bits))
+wire.on('request', (piece, offset, length, respond) => {
+  expectType<[number, number, number]>([piece, offset, length])
+  expectType<pwp.Respond>(respond)
+  respond(null, new Uint8Array(length))
+  respond(new Error('no such piece'))
+})
+wire.once('piece', (_piece, _offset, block) => expectType<Buffer>(block))
+wire.on('cancel', (...request) => expectType<[number, number, number]>(request))
+wire.on('port', (port) => expectType<number>(port))
+wire.on('extended', (id, message) => {
+  expectType<number>(id)
+  expectType<Buffer>(message)
+})
+wire.on('unknownmessage', (message) => expectType<Buffer>(message))
+wire.on('upload', (bytes) => expectType<number>(bytes))
+wire.on('download', (bytes) => expectType<number>(bytes))
+for (const event of ['choke', 'unchoke', 'interested', 'uninterested', 'timeout'] as const) {
+  wire.on(event, () => {})
+}
+wire.off('keep-alive', () => {})
+wire.on('close', () => {})
+wire.on('own event', (anything) => expectType<any>(anything))
+expectError(wire.on('have', (piece: string) => piece))
+wire.on('error', (error) => {
+  if (error instanceof ProtocolError) expectType<pwp.ErrorCode>(error.code)
+})
+expectAssignable<AsyncIterator<any>>(wire[Symbol.asyncIterator]())
+expectError(wire.emit('port', '6881'))
