@@ -11,7 +11,10 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** What an event is, and which numbers stand in the record. */
 export declare const enum EventKind {
-  /** Nothing is left: the chunk is used up. */
+  /**
+   * Nothing is left: the chunk is used up. Plus [`LAST`] in any other kind it says that
+   * nothing is left after this event.
+   */
   Drained = 0,
   /** The chunk is not used up. Record: where to go on in it. */
   More = 1,

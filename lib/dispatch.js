@@ -7,8 +7,16 @@ const { gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { NEW_PIECE, setBits } = require('./pieces.js')
 
-const { record, EventKind } = native
-const { Drained, More } = EventKind
+const { record } = native
+
+// Names of their own, so that the switch below compares constants.
+const { Drained, More, Cancel, Choke, Extended, Handshake, Haves, Interested } = native.EventKind
+const { KeepAlive, NotInterested, Piece, Port, Bitfield, RequestDropped, Unchoke, Unknown } =
+  native.EventKind
+const AskedFor = native.EventKind.Request
+
+/** Added to a kind when nothing is left after its event. */
+const LAST = 32
 
 /** Start of a payload that lies in no chunk; `readPayload` has it. */
 const JOINED = 0xffffffff
@@ -23,7 +31,7 @@ const JOINED = 0xffffffff
  * @param {() => void} done
  */
 function feed(wire, chunk, done) {
-  drain(wire, chunk, native.feed(wire._slot, chunk, 0), done)
+  drain(wire, chunk, native.feed(wire._slot, chunk), done)
 }
 
 /**
@@ -34,7 +42,7 @@ function feed(wire, chunk, done) {
  * @param {() => void} done
  */
 function resume(wire, chunk, done) {
-  drain(wire, chunk, wire._haves === null ? native.next(wire._slot) : EventKind.Haves, done)
+  drain(wire, chunk, wire._haves === null ? native.next(wire._slot) : Haves, done)
 }
 
 function drain(wire, chunk, first, done) {
@@ -43,7 +51,11 @@ function drain(wire, chunk, first, done) {
   try {
     while (kind !== Drained) {
       if (kind === More) {
-        kind = native.feed(wire._slot, chunk, record[0])
+        kind = native.feedRest(wire._slot, chunk, record[0])
+      } else if (kind > LAST) {
+        kind -= LAST
+        dispatch(wire, kind, chunk)
+        kind = Drained
       } else {
         dispatch(wire, kind, chunk)
         kind = native.next(wire._slot)
@@ -59,43 +71,43 @@ function drain(wire, chunk, first, done) {
 
 function dispatch(wire, kind, chunk) {
   switch (kind) {
-    case EventKind.Haves:
+    case Haves:
       return onHaves(wire)
-    case EventKind.Piece:
+    case Piece:
       return onPiece(wire, record[0], record[1], payload(wire, chunk, 2), record[4])
-    case EventKind.Request:
+    case AskedFor:
       return onRequest(wire, record[0], record[1], record[2], record[3])
-    case EventKind.Cancel:
+    case Cancel:
       return onCancel(wire, record[0], record[1], record[2], record[3])
-    case EventKind.KeepAlive:
+    case KeepAlive:
       return wire.emit('keep-alive')
-    case EventKind.Choke:
+    case Choke:
       wire._peerChoking = true
       return wire.emit('choke')
-    case EventKind.Unchoke:
+    case Unchoke:
       wire._peerChoking = false
       return wire.emit('unchoke')
-    case EventKind.Interested:
+    case Interested:
       wire.peerInterested = true
       return wire.emit('interested')
-    case EventKind.NotInterested:
+    case NotInterested:
       wire.peerInterested = false
       return wire.emit('uninterested')
-    case EventKind.Bitfield:
+    case Bitfield:
       return onBitfield(wire, readPayload(wire, record[0]))
-    case EventKind.Handshake:
+    case Handshake:
       return onHandshake(
         wire,
         { dht: record[0] === 1, extended: record[1] === 1 },
         readPayload(wire, 48)
       )
-    case EventKind.Port:
+    case Port:
       return wire.emit('port', record[0])
-    case EventKind.Extended:
+    case Extended:
       return wire.emit('extended', record[0], payload(wire, chunk, 1))
-    case EventKind.Unknown:
+    case Unknown:
       return wire.emit('unknownmessage', payload(wire, chunk, 0))
-    case EventKind.RequestDropped:
+    case RequestDropped:
       return onRequestDropped(wire, record[0])
     default:
       wire._failure = readFailure(wire)

@@ -14,7 +14,7 @@ use std::ptr;
 
 use napi::{Env, Result, Status, sys};
 
-use super::record::RECORD_LEN;
+use super::record::{RECORD_LEN, Record};
 use super::table::{Cause, Table};
 
 /// What the entries of one environment share.
@@ -22,12 +22,12 @@ use super::table::{Cause, Table};
 pub(super) struct State {
     pub(super) table: Table,
     /// Memory of the `Uint32Array` that JavaScript knows as `record`.
-    record: *mut [u32; RECORD_LEN],
+    record: *mut Record,
 }
 
 impl State {
     /// Both halves at once: the wires and the record that is written for them.
-    pub(super) fn split(&mut self) -> (&mut Table, &mut [u32; RECORD_LEN]) {
+    pub(super) fn split(&mut self) -> (&mut Table, &mut Record) {
         // SAFETY: `record` points to `RECORD_LEN` aligned numbers in an ArrayBuffer that a
         // reference keeps alive. `lib/native.js` alone holds the array and never passes it on,
         // so nothing detaches it, and JavaScript does not run while this borrow lives.
@@ -196,9 +196,9 @@ pub(super) fn export(
 }
 
 /// Makes the record, an array that JavaScript owns, and keeps it alive.
-fn export_record(env: sys::napi_env, exports: sys::napi_value) -> Result<*mut [u32; RECORD_LEN]> {
+fn export_record(env: sys::napi_env, exports: sys::napi_value) -> Result<*mut Record> {
     let (mut data, mut buffer) = (ptr::null_mut(), ptr::null_mut());
-    let byte_len = size_of::<[u32; RECORD_LEN]>();
+    let byte_len = size_of::<Record>();
     // SAFETY: `env` is valid.
     check(unsafe { sys::napi_create_arraybuffer(env, byte_len, &raw mut data, &raw mut buffer) })?;
     let mut array = ptr::null_mut();

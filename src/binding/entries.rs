@@ -9,7 +9,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::call::{Call, State, export, run};
-use super::record::{EventKind, failure_text, poll, to_u32};
+use super::record::{EventKind, LAST, Record, failure_text, one_based, poll, to_u32};
 use super::table::Entry;
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, RequestId, Reserved, Wire};
 
@@ -49,6 +49,7 @@ entries! {
     expire_request c"expireRequest"
     extended c"extended"
     feed c"feed"
+    feed_rest c"feedRest"
     handshake c"handshake"
     have c"have"
     interested c"interested"
@@ -112,13 +113,21 @@ fn close(call: &mut Call, state: &mut State) -> Result<u32> {
 
 // Input
 
-/// `feed(slot, chunk, start) -> EventKind`: hands in a chunk from `start`, and polls.
+/// `feed(slot, chunk) -> EventKind`: hands in a chunk, and polls.
 fn feed(call: &mut Call, state: &mut State) -> Result<u32> {
+    feed_from(call, state, 0)
+}
+
+/// `feedRest(slot, chunk, start) -> EventKind`: hands in a chunk from `start`, and polls.
+fn feed_rest(call: &mut Call, state: &mut State) -> Result<u32> {
+    feed_from(call, state, to_usize(call.number(2)?))
+}
+
+fn feed_from(call: &mut Call, state: &mut State, start: usize) -> Result<u32> {
     let (table, record) = state.split();
     let Some(entry) = table.get(call.number(0)?) else {
-        return Ok(0);
+        return Ok(EventKind::Drained.number());
     };
-    let start = to_usize(call.number(2)?);
     let chunk = call.bytes(1)?;
     let taken = entry
         .wire
@@ -132,19 +141,23 @@ fn feed(call: &mut Call, state: &mut State) -> Result<u32> {
 /// `next(slot) -> EventKind`: polls.
 fn next(call: &mut Call, state: &mut State) -> Result<u32> {
     let (table, record) = state.split();
-    Ok(table
-        .get(call.number(0)?)
-        .map_or(0, |entry| next_event(entry, record)))
+    let entry = table.get(call.number(0)?);
+    Ok(entry.map_or(EventKind::Drained.number(), |entry| {
+        next_event(entry, record)
+    }))
 }
 
 /// Polls; where the events are used up before the chunk is, tells where to go on in it.
-fn next_event(entry: &mut Entry, record: &mut [u32; super::record::RECORD_LEN]) -> u32 {
+fn next_event(entry: &mut Entry, record: &mut Record) -> u32 {
+    let is_taken = entry.taken >= entry.chunk_len;
     match poll(entry, record) {
-        EventKind::Drained if entry.taken < entry.chunk_len => {
+        EventKind::Drained if !is_taken => {
             let [start, ..] = record;
             *start = to_u32(entry.taken);
             EventKind::More.number()
         }
+        EventKind::Drained => EventKind::Drained.number(),
+        kind if is_taken && entry.wire.is_drained() => kind.number() | LAST,
         kind => kind.number(),
     }
 }
@@ -283,7 +296,7 @@ fn take_request(call: &mut Call, state: &mut State) -> Result<u32> {
         return Ok(0);
     };
     let position = entry.wire.take_request(block_request(call)?);
-    Ok(super::record::one_based(position))
+    Ok(one_based(position))
 }
 
 /// `expireRequest(slot)`: gives up the oldest request.
@@ -310,9 +323,7 @@ fn take_peer_request(call: &mut Call, state: &mut State) -> Result<u32> {
     let taken = entry
         .wire
         .take_peer_request(RequestId::from_number(call.number(1)?));
-    Ok(super::record::one_based(
-        taken.map(|(position, _)| position),
-    ))
+    Ok(one_based(taken.map(|(position, _)| position)))
 }
 
 /// `piece(slot, piece, begin, block)`: the block is copied.

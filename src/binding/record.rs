@@ -14,7 +14,8 @@ use crate::protocol::{BlockRequest, DropReason, Event, Handshake, Payload, Reser
 #[napi]
 #[derive(Debug)]
 pub enum EventKind {
-    /// Nothing is left: the chunk is used up.
+    /// Nothing is left: the chunk is used up. Plus [`LAST`] in any other kind it says that
+    /// nothing is left after this event.
     Drained,
     /// The chunk is not used up. Record: where to go on in it.
     More,
@@ -61,8 +62,14 @@ impl EventKind {
     }
 }
 
+/// Added to a kind when the event is the last one that can be polled.
+pub(super) const LAST: u32 = 32;
+
 /// Start of a payload that is not a part of the chunk.
 pub(super) const JOINED: u32 = u32::MAX;
+
+/// What the fields of an event are written into.
+pub(super) type Record = [u32; RECORD_LEN];
 
 /// Numbers in the record: a count and as many piece indices as one call may give.
 pub(super) const RECORD_LEN: usize = 257;
@@ -74,7 +81,7 @@ const FIELDS_LEN: usize = 5;
 const NEW_PIECE: u32 = 1 << 31;
 
 /// Polls the next event of `entry` into `record`.
-pub(super) fn poll(entry: &mut Entry, record: &mut [u32; RECORD_LEN]) -> EventKind {
+pub(super) fn poll(entry: &mut Entry, record: &mut Record) -> EventKind {
     if let Some(Cause::Panic) = entry.failure {
         return EventKind::Failed;
     }
@@ -98,7 +105,7 @@ pub(super) fn poll(entry: &mut Entry, record: &mut [u32; RECORD_LEN]) -> EventKi
 
 /// Writes a run of `have`. Nothing that JavaScript can do between two of them changes the next
 /// one, so they may be taken ahead of its listeners.
-fn write_haves(entry: &mut Entry, record: &mut [u32; RECORD_LEN], piece: u32, is_new: bool) {
+fn write_haves(entry: &mut Entry, record: &mut Record, piece: u32, is_new: bool) {
     let [count, first, others @ ..] = record;
     let mark = |piece, is_new| if is_new { piece | NEW_PIECE } else { piece };
     *first = mark(piece, is_new);

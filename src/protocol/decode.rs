@@ -341,14 +341,14 @@ impl Tail {
         )
     }
 
-    /// Makes room for `more` bytes: four times what has come, so that joining is linear and a
-    /// length prefix alone buys no memory, and never more than the message needs.
+    /// Makes room for `more` bytes: sixteen times what has come, so that joining is linear and
+    /// a length prefix alone buys no memory, and never more than the message needs.
     fn grow(&mut self, more: usize) {
         let len = self.joined.len();
         let needed = len.saturating_add(more);
         if needed > self.joined.capacity() {
             let whole = len.saturating_add(self.missing);
-            let target = needed.saturating_mul(4).max(MIN_JOIN_CAPACITY).min(whole);
+            let target = needed.saturating_mul(JOIN_GROWTH).min(whole);
             self.joined.reserve_exact(target.saturating_sub(len));
         }
     }
@@ -361,5 +361,6 @@ fn to_usize(number: u32) -> usize {
 /// Bytes of a length prefix.
 const PREFIX_LEN: usize = 4;
 
-/// Smallest room for a cut payload, in bytes.
-const MIN_JOIN_CAPACITY: usize = 1024;
+/// Room made for a cut payload, in multiples of what has come of it. With it a block of 16 KiB
+/// that comes in TCP segments gets all its room at once.
+const JOIN_GROWTH: usize = 16;

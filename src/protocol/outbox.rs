@@ -18,10 +18,12 @@ impl Outbox {
         &mut self.tail
     }
 
-    /// Appends a block without a copy.
+    /// Appends a block without a copy. An empty one adds nothing: no stretch is ever empty.
     pub(super) fn push_block(&mut self, block: Bytes) {
-        self.seal();
-        self.ready.push_back(block);
+        if !block.is_empty() {
+            self.seal();
+            self.ready.push_back(block);
+        }
     }
 
     pub(super) fn pop(&mut self) -> Option<Bytes> {

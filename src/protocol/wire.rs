@@ -275,6 +275,9 @@ impl Wire {
     /// Ends both directions. [`Event::RequestDropped`] follows for each open request; commands
     /// send nothing any more.
     pub fn close(&mut self) {
+        if self.is_closed() {
+            return;
+        }
         self.stop_reading();
         self.phase = Phase::Closed;
         self.peer_requests.clear();
@@ -363,6 +366,11 @@ impl Wire {
                 self.frames.front(),
                 Some(Frame::Message(Message::Have { piece })) if *piece < limit
             )
+    }
+
+    /// Whether [`Wire::poll_event`] would give `None` now.
+    pub fn is_drained(&self) -> bool {
+        self.dropping.is_none() && self.frames.is_empty() && self.failure.is_none()
     }
 
     /// The next bytes to send.
