@@ -32,6 +32,11 @@ declare namespace Wire {
      * Default 0: unknown, up to 4,194,304 pieces.
      */
     pieces?: number | undefined
+    /**
+     * Bytes of output that may wait unread; above, requests of the peer are held back.
+     * Default 1 MiB.
+     */
+    uploadBacklog?: number | undefined
   }
 
   /** What a handshake announces. */
@@ -171,6 +176,8 @@ declare namespace Wire {
     readonly requests: Request[]
     /** Requests of the peer that wait for an answer, the oldest first. */
     readonly peerRequests: Request[]
+    /** Bytes of output that wait to be read, or to be taken by the stream we are piped into. */
+    readonly bufferedAmount: number
     /** Why the wire was closed, if there is a reason; null otherwise. */
     readonly error: Error | null
 

@@ -18,6 +18,8 @@ const AskedFor = native.EventKind.Request
 /** Added to a kind when nothing is left after its event. */
 const LAST = 32
 
+const noop = () => {}
+
 /** Start of a payload that lies in no chunk; `readPayload` has it. */
 const JOINED = 0xffffffff
 
@@ -31,41 +33,51 @@ const JOINED = 0xffffffff
  * @param {() => void} done
  */
 function feed(wire, chunk, done) {
-  drain(wire, chunk, native.feed(wire._slot, chunk), done)
+  wire._chunk = chunk
+  wire._done = done
+  drain(wire, native.feed(wire._slot, chunk))
 }
 
 /**
- * Tells the listeners of what the core has without new input.
+ * Tells the listeners of what the core has without new input. Does nothing while a chunk is
+ * being dispatched: all that the core has follows in its course.
  *
  * @param {import('./wire.js')} wire
- * @param {Buffer} chunk - the last one
- * @param {() => void} done
+ * @param {() => void} [done]
  */
-function resume(wire, chunk, done) {
-  drain(wire, chunk, wire._haves === null ? native.next(wire._slot) : Haves, done)
+function poll(wire, done = noop) {
+  if (wire._done !== null) return
+  wire._done = done
+  resume(wire)
 }
 
-function drain(wire, chunk, first, done) {
+function resume(wire) {
+  drain(wire, wire._haves === null ? native.next(wire._slot) : Haves)
+}
+
+function drain(wire, first) {
   let kind = first
   gather(wire)
   try {
     while (kind !== Drained) {
       if (kind === More) {
-        kind = native.feedRest(wire._slot, chunk, record[0])
+        kind = native.feedRest(wire._slot, wire._chunk, record[0])
       } else if (kind > LAST) {
-        kind -= LAST
-        dispatch(wire, kind, chunk)
+        dispatch(wire, kind - LAST, wire._chunk)
         kind = Drained
       } else {
-        dispatch(wire, kind, chunk)
+        dispatch(wire, kind, wire._chunk)
         kind = native.next(wire._slot)
       }
     }
   } finally {
     scatter(wire)
-    if (kind !== Drained) process.nextTick(resume, wire, chunk, done)
+    if (kind !== Drained) process.nextTick(resume, wire)
   }
   if (wire._failure !== null) wire.destroy(wire._failure)
+  const done = wire._done
+  wire._chunk = null
+  wire._done = null
   done()
 }
 
@@ -190,4 +202,4 @@ function readFailure(wire) {
   return new ProtocolError(code, message.join(': '))
 }
 
-module.exports = { feed, resume }
+module.exports = { feed, poll }

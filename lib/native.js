@@ -30,7 +30,7 @@ function acquire(owner, limits) {
  * @param {object} owner - the wire
  * @param {number} slot - its slot
  */
-function release(owner, slot) {
+function giveBack(owner, slot) {
   abandoned.unregister(owner)
   native.release(slot)
 }
@@ -48,4 +48,4 @@ function load() {
   }
 }
 
-module.exports = { native, acquire, release, NO_SLOT }
+module.exports = { native, acquire, giveBack, NO_SLOT }

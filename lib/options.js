@@ -10,7 +10,8 @@ const DEFAULTS = {
   maxMessageLength: 1024 * 1024,
   maxRequestLength: 128 * 1024,
   maxPeerRequests: 2000,
-  pieces: 0
+  pieces: 0,
+  uploadBacklog: 1024 * 1024
 }
 
 /**

@@ -52,6 +52,30 @@ function sendWithBlock(wire, waiting, block) {
 }
 
 /**
+ * Lets requests of the peer wait while the output is congested.
+ *
+ * @param {import('./wire.js')} wire
+ */
+function holdIfCongested(wire) {
+  if (wire._isHolding || unsent(wire) < wire._backlog) return
+  wire._isHolding = true
+  native.holdRequests(wire._slot, 1)
+}
+
+/**
+ * Lets them go on when it has room again.
+ *
+ * @param {import('./wire.js')} wire
+ * @returns {boolean} whether it did
+ */
+function stopHolding(wire) {
+  if (!wire._isHolding || unsent(wire) >= wire._backlog) return false
+  wire._isHolding = false
+  native.holdRequests(wire._slot, 0)
+  return true
+}
+
+/**
  * Begins a dispatch: what is sent in it is gathered.
  *
  * @param {import('./wire.js')} wire
@@ -72,6 +96,17 @@ function scatter(wire) {
   if (wire._corked === null) return
   wire._corked.uncork()
   wire._corked = null
+}
+
+/**
+ * Bytes that wait to be read or, behind the pipe, to be taken by the socket.
+ *
+ * @param {import('./wire.js')} wire
+ * @returns {number}
+ */
+function unsent(wire) {
+  const ahead = wire._sink === null ? 0 : wire._sink.writableLength
+  return wire._waiting + wire.readableLength + ahead
 }
 
 /** Pushes; where the pipe has paused the wire for these bytes, lets it flow up to MAX_AHEAD. */
@@ -105,13 +140,17 @@ function pump(wire, sink) {
  *
  * @param {import('./wire.js')} wire
  * @param {import('node:stream').Writable} destination
+ * @param {() => void} onDrain - called when it has room again
  */
-function attach(wire, destination) {
+function attach(wire, destination, onDrain) {
   wire._pipeCount++
   detachSink(wire)
   if (wire._pipeCount > 1 || destination === wire || typeof destination.cork !== 'function') return
   wire._sink = destination
-  wire._onDrain = () => pump(wire, destination)
+  wire._onDrain = () => {
+    pump(wire, destination)
+    onDrain()
+  }
   destination.on('drain', wire._onDrain)
   // The last segment of a gathering write is short: with Nagle's algorithm it would wait for
   // the peer's delayed acknowledgement.
@@ -137,4 +176,15 @@ function detachSink(wire) {
   wire._isHeldBack = false
 }
 
-module.exports = { attach, detach, flush, gather, scatter, send, sendWithBlock }
+module.exports = {
+  attach,
+  detach,
+  flush,
+  gather,
+  holdIfCongested,
+  scatter,
+  send,
+  sendWithBlock,
+  stopHolding,
+  unsent
+}

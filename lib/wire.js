@@ -5,11 +5,12 @@ const { Duplex } = require('node:stream')
 const bencode = require('bencode')
 const speedometer = require('speedometer')
 
-const { native, acquire, release, NO_SLOT } = require('./native.js')
+const { native, acquire, giveBack, NO_SLOT } = require('./native.js')
 const args = require('./arguments.js')
 const { cancelled, choking, closed } = require('./errors.js')
-const { feed, resume } = require('./dispatch.js')
-const { attach, detach, flush, send, sendWithBlock } = require('./output.js')
+const { feed, poll } = require('./dispatch.js')
+const output = require('./output.js')
+const { flush, send } = output
 const { toLimits } = require('./options.js')
 const { snapshot, toArray } = require('./pieces.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
@@ -22,8 +23,6 @@ const MAX_BLOCK = 0x7fffffff
 
 /** Blocks up to this many bytes are copied next to other frames; above, a copy costs more. */
 const MAX_COPIED_BLOCK = 2 * 1024
-
-const EMPTY = Buffer.alloc(0)
 
 const noop = () => {}
 
@@ -67,6 +66,10 @@ function Wire(options) {
   this._onDrain = null
   this._pipeCount = 0
   this._isHeldBack = false
+  this._isHolding = false
+  this._backlog = limits.uploadBacklog
+  this._chunk = null
+  this._done = null
   this._isDispatching = false
   this._isClosed = false
   this._isFinished = false
@@ -106,6 +109,14 @@ Object.defineProperty(Wire.prototype, 'peerPieces', {
   },
   set(pieces) {
     this._pieces = pieces
+  }
+})
+
+Object.defineProperty(Wire.prototype, 'bufferedAmount', {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return output.unsent(this)
   }
 })
 
@@ -243,10 +254,11 @@ Wire.prototype.piece = function (piece, offset, block) {
   if (this._isFinished) return
   if (block.length <= MAX_COPIED_BLOCK) {
     send(this, native.piece(this._slot, piece, offset, block))
-    return
+  } else {
+    const waiting = native.pieceHead(this._slot, piece, offset, block.length)
+    if (waiting !== 0) output.sendWithBlock(this, waiting, block)
   }
-  const waiting = native.pieceHead(this._slot, piece, offset, block.length)
-  if (waiting !== 0) sendWithBlock(this, waiting, block)
+  output.holdIfCongested(this)
 }
 
 /**
@@ -330,7 +342,9 @@ Wire.prototype._read = noop
 
 Wire.prototype.read = function (size) {
   flush(this)
-  return Duplex.prototype.read.call(this, size)
+  const bytes = Duplex.prototype.read.call(this, size)
+  if (this._isHolding) release(this)
+  return bytes
 }
 
 Wire.prototype.pause = function () {
@@ -340,13 +354,13 @@ Wire.prototype.pause = function () {
 
 Wire.prototype.pipe = function (destination, options) {
   flush(this)
-  attach(this, destination)
+  output.attach(this, destination, () => release(this))
   return Duplex.prototype.pipe.call(this, destination, options)
 }
 
 Wire.prototype.unpipe = function (destination) {
   flush(this)
-  detach(this, destination)
+  output.detach(this, destination)
   return Duplex.prototype.unpipe.call(this, destination)
 }
 
@@ -380,6 +394,11 @@ function close(wire, error) {
   wire.emit('close')
 }
 
+/** The output may have room again: tells of the requests that were held back. */
+function release(wire) {
+  if (output.stopHolding(wire)) process.nextTick(poll, wire)
+}
+
 /** The writable side has finished: so does the readable one, never half open. */
 function onfinish() {
   this._isFinished = true
@@ -388,12 +407,12 @@ function onfinish() {
   this._keepAlive = null
   this.peerRequests.length = 0
   native.close(this._slot)
-  resume(this, EMPTY, () => letGo(this))
+  poll(this, () => letGo(this))
 }
 
 function letGo(wire) {
   if (wire._pieces === null) wire._lastPieces = snapshot(wire._slot)
-  release(wire, wire._slot)
+  giveBack(wire, wire._slot)
   wire._slot = NO_SLOT
 }
 

@@ -37,6 +37,7 @@ expectType<number>(wire.downloadSpeed())
 expectType<pwp.Request[]>(wire.requests)
 expectType<pwp.Request[]>(wire.peerRequests)
 expectType<Error | null>(wire.error)
+expectType<number>(wire.bufferedAmount)
 wire.peerAddress = '127.0.0.1:6881'
 
 // Methods

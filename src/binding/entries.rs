@@ -52,6 +52,7 @@ entries! {
     feed_rest c"feedRest"
     handshake c"handshake"
     have c"have"
+    hold_requests c"holdRequests"
     interested c"interested"
     keep_alive c"keepAlive"
     not_interested c"notInterested"
@@ -311,6 +312,14 @@ fn expire_request(call: &mut Call, state: &mut State) -> Result<u32> {
 fn cancel(call: &mut Call, state: &mut State) -> Result<u32> {
     command(call, state, |wire, call| {
         wire.cancel(block_request(call)?);
+        Ok(())
+    })
+}
+
+/// `holdRequests(slot, isHolding)`: whether requests of the peer are held back.
+fn hold_requests(call: &mut Call, state: &mut State) -> Result<u32> {
+    command(call, state, |wire, call| {
+        wire.hold_requests(call.flag(1)?);
         Ok(())
     })
 }

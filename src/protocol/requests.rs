@@ -51,38 +51,65 @@ impl RequestId {
 }
 
 /// Requests of the peer that wait for an answer.
+///
+/// The caller knows the first `told` of them; the others are held back. Only told ones have a
+/// place, and only they can be answered.
 #[derive(Debug, Default)]
 pub(super) struct PeerRequests {
     queue: VecDeque<(RequestId, BlockRequest)>,
+    /// `told <= queue.len()`.
+    told: usize,
     next: u32,
 }
 
 impl PeerRequests {
-    pub(super) fn push(&mut self, request: BlockRequest) -> RequestId {
+    /// Appends one that is held back.
+    pub(super) fn push(&mut self, request: BlockRequest) {
         let id = RequestId(self.next);
         // Unique among the waiting ones, of which there are far fewer than 2^32.
         self.next = self.next.wrapping_add(1);
         self.queue.push_back((id, request));
-        id
+    }
+
+    /// Tells the oldest of those held back.
+    pub(super) fn tell(&mut self) -> Option<(RequestId, BlockRequest)> {
+        let oldest = self.queue.get(self.told).copied()?;
+        self.told = self.told.saturating_add(1);
+        Some(oldest)
+    }
+
+    /// Whether any is held back.
+    pub(super) fn has_untold(&self) -> bool {
+        self.told < self.queue.len()
     }
 
     /// Removes the one named `id`; gives its place and what it asks for.
     pub(super) fn take(&mut self, id: RequestId) -> Option<(usize, BlockRequest)> {
-        let position = self.queue.iter().position(|(open, _)| *open == id)?;
+        let position = self
+            .queue
+            .iter()
+            .take(self.told)
+            .position(|(open, _)| *open == id)?;
+        self.told = self.told.saturating_sub(1);
         self.queue
             .remove(position)
             .map(|(_, request)| (position, request))
     }
 
-    /// Removes the oldest one equal to `request`; gives its place.
+    /// Removes the oldest one equal to `request`; gives its place if it was told.
     pub(super) fn take_equal(&mut self, request: BlockRequest) -> Option<usize> {
         let position = self.queue.iter().position(|(_, open)| *open == request)?;
         self.queue.remove(position);
-        Some(position)
+        let was_told = position < self.told;
+        if was_told {
+            self.told = self.told.saturating_sub(1);
+        }
+        was_told.then_some(position)
     }
 
     pub(super) fn clear(&mut self) {
         self.queue.clear();
+        self.told = 0;
     }
 
     pub(super) fn len(&self) -> usize {

@@ -23,7 +23,7 @@ use super::reserved::Reserved;
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "the four flags that BEP 3 names"
+    reason = "four of them are the flags of BEP 3"
 )]
 pub struct Wire {
     limits: Limits,
@@ -42,6 +42,7 @@ pub struct Wire {
     peer_pieces: Bitfield,
     requests: Requests,
     peer_requests: PeerRequests,
+    is_holding: bool,
     refused_requests: u64,
     outbox: Outbox,
 }
@@ -73,6 +74,7 @@ impl Wire {
             peer_pieces: Bitfield::default(),
             requests: Requests::default(),
             peer_requests: PeerRequests::default(),
+            is_holding: false,
             refused_requests: 0,
             outbox: Outbox::default(),
         }
@@ -175,6 +177,13 @@ impl Wire {
         self.send_fixed(&Message::Cancel(request));
     }
 
+    /// Holds requests of the peer back, or tells of them again, oldest first: for a caller
+    /// whose output is congested. Held ones count against
+    /// [`Limits::max_peer_requests`]; all other messages go on.
+    pub fn hold_requests(&mut self, is_holding: bool) {
+        self.is_holding = is_holding;
+    }
+
     /// Takes a request of the peer out of the queue to answer it; gives its place, 0 the oldest.
     ///
     /// `None` when it is no longer waiting: cancelled, answered or choked.
@@ -268,6 +277,8 @@ impl Wire {
         if self.phase == Phase::Open {
             self.phase = Phase::Deaf;
         }
+        // With it goes what was joined of a cut message.
+        self.decoder = Decoder::new(&self.limits);
         self.frames = VecDeque::new();
         self.failure = None;
     }
@@ -342,7 +353,7 @@ impl Wire {
     /// Applies the next message and describes it; `None` when more input is needed.
     pub fn poll_event(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.poll_dropped() {
+            if let Some(event) = self.poll_dropped().or_else(|| self.poll_request()) {
                 return Some(event);
             }
             let Some(frame) = self.frames.pop_front() else {
@@ -361,7 +372,7 @@ impl Wire {
     /// it before it has told its listeners of the last event.
     pub fn is_have_next(&self) -> bool {
         let limit = self.limits.piece_limit();
-        self.dropping.is_none()
+        self.is_frame_next()
             && matches!(
                 self.frames.front(),
                 Some(Frame::Message(Message::Have { piece })) if *piece < limit
@@ -370,7 +381,7 @@ impl Wire {
 
     /// Whether [`Wire::poll_event`] would give `None` now.
     pub fn is_drained(&self) -> bool {
-        self.dropping.is_none() && self.frames.is_empty() && self.failure.is_none()
+        self.is_frame_next() && self.frames.is_empty() && self.failure.is_none()
     }
 
     /// The next bytes to send.
@@ -390,6 +401,19 @@ impl Wire {
             return None;
         };
         Some(Event::RequestDropped { request, reason })
+    }
+
+    fn poll_request(&mut self) -> Option<Event> {
+        if self.is_holding {
+            return None;
+        }
+        let (id, request) = self.peer_requests.tell()?;
+        Some(Event::Request { id, request })
+    }
+
+    /// Whether nothing comes before the next frame.
+    fn is_frame_next(&self) -> bool {
+        self.dropping.is_none() && (self.is_holding || !self.peer_requests.has_untold())
     }
 
     /// Gives back the memory of a long queue, so that an idle wire stays small.
@@ -539,10 +563,8 @@ impl Wire {
             self.refused_requests = self.refused_requests.saturating_add(1);
             return Ok(None);
         }
-        Ok(Some(Event::Request {
-            id: self.peer_requests.push(request),
-            request,
-        }))
+        self.peer_requests.push(request);
+        Ok(self.poll_request())
     }
 
     /// A block answers the oldest request of the same place and of the block's own length.
