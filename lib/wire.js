@@ -12,7 +12,8 @@ const { feed, poll } = require('./dispatch.js')
 const output = require('./output.js')
 const { flush, send } = output
 const { toLimits } = require('./options.js')
-const { snapshot, toArray } = require('./pieces.js')
+const { snapshot } = require('./pieces.js')
+const { defineProperties } = require('./properties.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
 
 /** Between two keep-alives, in ms: peers drop a connection after about two silent minutes. */
@@ -81,62 +82,7 @@ function Wire(options) {
 Object.setPrototypeOf(Wire.prototype, Duplex.prototype)
 Object.setPrototypeOf(Wire, Duplex)
 
-// State that users may also write, as they could in peer-wire-protocol: the core must know.
-for (const name of ['amChoking', 'amInterested', 'peerChoking']) {
-  const field = `_${name}`
-  Object.defineProperty(Wire.prototype, name, {
-    configurable: true,
-    enumerable: true,
-    get() {
-      return this[field]
-    },
-    set(value) {
-      this[field] = value
-      native.assume(this._slot, +!!this._amChoking, +!!this._amInterested, +!!this._peerChoking)
-    }
-  })
-}
-
-Object.defineProperty(Wire.prototype, 'peerPieces', {
-  configurable: true,
-  enumerable: true,
-  get() {
-    this._pieces ??= toArray(
-      this._lastPieces ?? snapshot(this._slot),
-      this._haves?.subarray(this._havesTold)
-    )
-    return this._pieces
-  },
-  set(pieces) {
-    this._pieces = pieces
-  }
-})
-
-Object.defineProperty(Wire.prototype, 'bufferedAmount', {
-  configurable: true,
-  enumerable: true,
-  get() {
-    return output.unsent(this)
-  }
-})
-
-// A destroyed wire still ends its readable side, so these do not follow the stream's own state.
-for (const name of ['destroyed', 'closed']) {
-  Object.defineProperty(Wire.prototype, name, {
-    configurable: true,
-    get() {
-      return this._isClosed
-    }
-  })
-}
-for (const name of ['errored', 'readableErrored', 'writableErrored']) {
-  Object.defineProperty(Wire.prototype, name, {
-    configurable: true,
-    get() {
-      return this.error
-    }
-  })
-}
+defineProperties(Wire.prototype)
 
 // Commands
 
