@@ -5,7 +5,7 @@ const { native } = require('./native.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
 const { gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
-const { NEW_PIECE, setBits } = require('./pieces.js')
+const { NEW_PIECE, tellBits, tellPiece } = require('./pieces.js')
 
 const { record } = native
 
@@ -147,12 +147,12 @@ function onHaves(wire) {
 
 function onHave(wire, number) {
   const piece = number < NEW_PIECE ? number : number - NEW_PIECE
-  if (wire._pieces !== null) wire._pieces[piece] = true
+  tellPiece(wire, piece)
   wire.emit('have', piece)
 }
 
 function onBitfield(wire, bits) {
-  if (wire._pieces !== null) setBits(wire._pieces, bits)
+  tellBits(wire, bits)
   wire.emit('bitfield', bits)
 }
 

@@ -2,8 +2,8 @@
 'use strict'
 
 const { native } = require('./native.js')
+const { hold, takeUp } = require('./pieces.js')
 const { unsent } = require('./output.js')
-const { snapshot, toArray } = require('./pieces.js')
 
 /**
  * Defines them on the prototype of wires.
@@ -24,7 +24,14 @@ function defineProperties(prototype) {
       }
     })
   }
-  define(prototype, 'peerPieces', { get: peerPieces, set: setPeerPieces })
+  define(prototype, 'peerPieces', {
+    get() {
+      return this._pieces === null ? takeUp(this) : this._pieces
+    },
+    set(pieces) {
+      hold(this, pieces)
+    }
+  })
   define(prototype, 'bufferedAmount', {
     get() {
       return unsent(this)
@@ -49,19 +56,6 @@ function defineProperties(prototype) {
 
 function define(prototype, name, accessors) {
   Object.defineProperty(prototype, name, { configurable: true, enumerable: true, ...accessors })
-}
-
-/** Made when it is first read, of the core's bits, or of those it had at the end. */
-function peerPieces() {
-  if (this._pieces === null) {
-    const known = this._lastPieces ?? snapshot(this._slot)
-    this._pieces = toArray(known, this._haves?.subarray(this._havesTold))
-  }
-  return this._pieces
-}
-
-function setPeerPieces(pieces) {
-  this._pieces = pieces
 }
 
 module.exports = { defineProperties }

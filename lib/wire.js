@@ -12,7 +12,7 @@ const { feed, poll } = require('./dispatch.js')
 const output = require('./output.js')
 const { flush, send } = output
 const { toLimits } = require('./options.js')
-const { snapshot } = require('./pieces.js')
+const { keepPieces } = require('./pieces.js')
 const { defineProperties } = require('./properties.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
 
@@ -56,7 +56,8 @@ function Wire(options) {
   this._amInterested = false
   this._peerChoking = true
   this._pieces = null
-  this._lastPieces = null
+  this._weakPieces = null
+  this._lastBits = null
   this._haves = null
   this._havesTold = 0
   this._keepAlive = null
@@ -357,7 +358,7 @@ function onfinish() {
 }
 
 function letGo(wire) {
-  if (wire._pieces === null) wire._lastPieces = snapshot(wire._slot)
+  keepPieces(wire)
   giveBack(wire, wire._slot)
   wire._slot = NO_SLOT
 }
