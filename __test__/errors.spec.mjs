@@ -1,0 +1,172 @@
+// What a peer can do wrong: one code for each, one close, nothing thrown, nothing lost.
+import { PassThrough } from 'node:stream'
+
+import test from 'ava'
+
+import { frame } from './helpers/messages.mjs'
+import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from './helpers/wires.mjs'
+
+const prefix = (length) => Buffer.from([length >>> 24, length >>> 16, length >>> 8, length])
+
+const refuses = (title, { code, options, bad, good }) => {
+  test(title, async (t) => {
+    const wire = greeted(options)
+    wire.unchoke()
+    if (good) wire.write(good)
+    t.is(wire.error, null)
+    wire.write(bad)
+    t.true(wire.error instanceof pwp.ProtocolError)
+    t.is(wire.error.code, code)
+    t.is(wire.error.name, 'ProtocolError')
+    t.true(wire.destroyed)
+    await settled()
+  })
+}
+
+for (const [id, name, least] of [
+  [4, 'have', 5],
+  [6, 'request', 13],
+  [7, 'piece', 9],
+  [8, 'cancel', 13],
+  [9, 'port', 3],
+  [20, 'extended', 2]
+]) {
+  refuses(`refuses a ${name} that is too short`, {
+    code: 'ERR_PWP_MESSAGE_LENGTH',
+    good: frame(id, Buffer.alloc(least - 1)),
+    bad: frame(id, Buffer.alloc(least - 2))
+  })
+}
+
+refuses('refuses a message above maxMessageLength on its prefix', {
+  code: 'ERR_PWP_MESSAGE_TOO_LONG',
+  options: { maxMessageLength: 100 },
+  good: frame(99, Buffer.alloc(99)),
+  bad: prefix(101)
+})
+
+refuses('refuses a message above 1 MiB by default', {
+  code: 'ERR_PWP_MESSAGE_TOO_LONG',
+  good: frame(99, Buffer.alloc(1024 * 1024 - 1)),
+  bad: prefix(1024 * 1024 + 1)
+})
+
+refuses('refuses the largest length prefix', { code: 'ERR_PWP_MESSAGE_TOO_LONG', bad: prefix(-1) })
+
+refuses('refuses a request above maxRequestLength', {
+  code: 'ERR_PWP_REQUEST_LENGTH',
+  good: frame(6, 0, 0, 128 * 1024),
+  bad: frame(6, 0, 0, 128 * 1024 + 1)
+})
+
+refuses('refuses a piece that the torrent does not have', {
+  code: 'ERR_PWP_PIECE_INDEX',
+  options: { pieces: 10 },
+  good: frame(4, 9),
+  bad: frame(4, 10)
+})
+
+refuses('refuses a piece index above the limit for unknown torrents', {
+  code: 'ERR_PWP_PIECE_INDEX',
+  good: frame(4, 4 * 1024 * 1024 - 1),
+  bad: frame(4, 4 * 1024 * 1024)
+})
+
+refuses('refuses a bitfield shorter than the torrent', {
+  code: 'ERR_PWP_BITFIELD_LENGTH',
+  options: { pieces: 10 },
+  good: frame(5, Buffer.alloc(2)),
+  bad: frame(5, Buffer.alloc(1))
+})
+
+refuses('refuses a bitfield longer than the torrent', {
+  code: 'ERR_PWP_BITFIELD_LENGTH',
+  options: { pieces: 10 },
+  bad: frame(5, Buffer.alloc(3))
+})
+
+refuses('refuses a bitfield above the limit for unknown torrents', {
+  code: 'ERR_PWP_BITFIELD_LENGTH',
+  good: frame(5, Buffer.alloc(512 * 1024)),
+  bad: frame(5, Buffer.alloc(512 * 1024 + 1))
+})
+
+test('refuses another protocol at its first byte', (t) => {
+  const wire = pwp()
+  wire.write(Buffer.from([0x13]))
+  t.is(wire.error, null)
+  wire.write('X')
+  t.is(wire.error.code, 'ERR_PWP_HANDSHAKE')
+})
+
+test('takes a message of any length when maxMessageLength is 0', (t) => {
+  const wire = greeted({ maxMessageLength: 0 })
+  wire.on('unknownmessage', (message) => t.is(message.length, 2 * 1024 * 1024))
+  wire.write(frame(99, Buffer.alloc(2 * 1024 * 1024 - 1)))
+  t.plan(1)
+})
+
+test('ignores requests above maxPeerRequests', (t) => {
+  const wire = greeted({ maxPeerRequests: 2 })
+  wire.unchoke()
+  const asked = []
+  wire.on('request', (piece) => asked.push(piece))
+  for (const piece of [1, 2, 3]) wire.write(frame(6, piece, 0, 1))
+  t.deepEqual(asked, [1, 2])
+  wire.write(frame(8, 1, 0, 1))
+  wire.write(frame(6, 4, 0, 1))
+  t.deepEqual(asked, [1, 2, 4])
+  t.is(wire.error, null)
+})
+
+test('delivers what was valid before a violation', (t) => {
+  const wire = pwp()
+  const events = record(wire, ['handshake', 'unchoke', 'have', 'close'])
+  wire.write(Buffer.concat([HANDSHAKE, UNCHOKE, frame(4, 1), frame(4), frame(4, 2)]))
+  t.deepEqual(events, ['handshake', 'unchoke', 'have', 'close'])
+})
+
+test('gives open requests the violation, then closes', (t) => {
+  const wire = unchoked()
+  const order = record(wire, ['close'])
+  for (const piece of [1, 2]) {
+    wire.request(piece, 0, 1, (error) => order.push(`${piece} ${error.code}`))
+  }
+  wire.request(3, 0, 1, () => wire.request(4, 0, 1, (error) => order.push(error.message)))
+  wire.write(frame(4))
+  t.deepEqual(order, [
+    '1 ERR_PWP_MESSAGE_LENGTH',
+    '2 ERR_PWP_MESSAGE_LENGTH',
+    'wire is closed',
+    'close'
+  ])
+})
+
+test("emits 'error' before 'close' for those who listen", (t) => {
+  const wire = greeted()
+  const order = record(wire, ['error', 'close'])
+  wire.write(frame(4))
+  t.deepEqual(order, ['error', 'close'])
+})
+
+test('closes quietly when nobody listens, piped or not', async (t) => {
+  const source = new PassThrough()
+  const wire = pwp()
+  source.pipe(wire)
+  wire.resume()
+  source.write('not a handshake')
+  await settled()
+  t.true(wire.destroyed)
+  t.is(wire.error.code, 'ERR_PWP_HANDSHAKE')
+  source.write('more')
+  await settled()
+  t.true(wire.readableEnded)
+})
+
+test('takes nothing after a violation', (t) => {
+  const wire = greeted()
+  wire.write(frame(4))
+  wire.on('have', () => t.fail())
+  wire.write(frame(4, 1))
+  t.notThrows(() => wire.interested())
+})

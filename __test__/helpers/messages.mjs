@@ -1,0 +1,124 @@
+// Builds the bytes that a remote peer sends, from messages written as plain data.
+
+/**
+ * Bytes of a payload that is given by its size and a fill number, which keeps messages short to print.
+ *
+ * @param {{size: number, fill: number}} payload
+ * @returns {Buffer}
+ */
+export const bytesOf = ({ size, fill }) => {
+  const bytes = Buffer.allocUnsafe(size)
+  for (let at = 0; at < size; at++) bytes[at] = (fill + at * 37) & 0xff
+  return bytes
+}
+
+/**
+ * Bytes of one message, with its length prefix. `excess` makes it longer than it has fields.
+ *
+ * @param {{type: string}} message
+ * @returns {Buffer}
+ */
+export const encodeMessage = (message) => {
+  const bytes = ENCODERS[message.type](message)
+  return message.excess ? lengthen(bytes, bytesOf(message.excess)) : bytes
+}
+
+/**
+ * Bytes of a handshake. Every field can be replaced, also by wrong ones.
+ *
+ * @param {{protocol?: Buffer, reserved?: number[], infoHash: object, peerId: object}} handshake
+ * @returns {Buffer}
+ */
+export const encodeHandshake = ({ protocol = PROTOCOL, reserved, infoHash, peerId }) =>
+  Buffer.concat([
+    Buffer.from([protocol.length]),
+    protocol,
+    Buffer.from(reserved),
+    bytesOf(infoHash),
+    bytesOf(peerId)
+  ])
+
+/**
+ * A message of any id and body behind its length prefix.
+ *
+ * @param {number} id
+ * @param {...(number | Buffer)} fields numbers become 32 bits, network order
+ * @returns {Buffer}
+ */
+export const frame = (id, ...fields) => {
+  const body = Buffer.concat([Buffer.from([id]), ...fields.map(toBytes)])
+  return Buffer.concat([toBytes(body.length), body])
+}
+
+/**
+ * Cuts bytes into chunks of the given sizes, used again and again; no sizes leave them whole.
+ *
+ * @param {Buffer} bytes
+ * @param {number[]} sizes
+ * @returns {Buffer[]}
+ */
+export const cut = (bytes, sizes) => {
+  if (!sizes.length) return bytes.length ? [bytes] : []
+  const chunks = []
+  for (let from = 0; from < bytes.length; from += chunks.at(-1).length) {
+    chunks.push(bytes.subarray(from, from + sizes[chunks.length % sizes.length]))
+  }
+  return chunks
+}
+
+/**
+ * One message in a few words.
+ *
+ * @param {{type: string}} message
+ * @returns {string}
+ */
+export const describeMessage = ({ type, ...fields }) =>
+  [type, ...Object.values(fields).map(describeField)].join(' ')
+
+/**
+ * One field of a message or call in a few characters.
+ *
+ * @param {unknown} field
+ * @returns {string}
+ */
+export const describeField = (field) =>
+  field && field.size !== undefined
+    ? `<${field.size} bytes of ${field.fill}>`
+    : JSON.stringify(field)
+
+const PROTOCOL = Buffer.from('BitTorrent protocol')
+
+const toBytes = (field) => {
+  if (typeof field !== 'number') return field
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(field)
+  return bytes
+}
+
+const lengthen = (bytes, excess) => {
+  const longer = Buffer.concat([bytes, excess])
+  longer.writeUInt32BE(longer.length - 4)
+  return longer
+}
+
+const uint16 = (number) => Buffer.from([number >> 8, number & 0xff])
+
+const ENCODERS = {
+  handshake: encodeHandshake,
+  'keep-alive': () => Buffer.alloc(4),
+  choke: () => frame(0),
+  unchoke: () => frame(1),
+  interested: () => frame(2),
+  uninterested: () => frame(3),
+  have: ({ piece }) => frame(4, piece),
+  bitfield: ({ bits }) => frame(5, bytesOf(bits)),
+  request: ({ piece, offset, length }) => frame(6, piece, offset, length),
+  piece: ({ piece, offset, block }) => frame(7, piece, offset, bytesOf(block)),
+  cancel: ({ piece, offset, length }) => frame(8, piece, offset, length),
+  port: ({ port }) => frame(9, uint16(port)),
+  extended: ({ id, payload }) => frame(20, Buffer.from([id]), bytesOf(payload)),
+  unknown: ({ id, payload }) => frame(id, bytesOf(payload))
+}
+
+/** Types of all messages that a peer can send. */
+export const MESSAGE_TYPES = Object.keys(ENCODERS)

@@ -1,0 +1,57 @@
+// The examples against a real client: transmission-daemon seeds to us, and downloads from us.
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'ava'
+import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from './helpers/files.mjs'
+import { startScript } from './helpers/scripts.mjs'
+import { startTransmission } from './helpers/transmission.mjs'
+
+const withTransmission = process.env.PWP_SKIP_TRANSMISSION === '1' ? skip : test
+
+function skip(title) {
+  test(title, (t) => {
+    t.log('left out because of PWP_SKIP_TRANSMISSION=1')
+    t.pass()
+  })
+}
+
+withTransmission('leech.js downloads from transmission', async (t) => {
+  const { folder, source, torrent, torrentPath } = await setUp(t)
+  const transmission = await startTransmission(t, folder)
+  await transmission.reaches(await transmission.add(torrent, path.dirname(source)), SEEDING)
+
+  const copy = path.join(folder, 'copy')
+  const args = [torrentPath, `127.0.0.1:${transmission.peerPort}`, '--out', copy]
+  const leech = startScript(t, 'leech.js', args)
+
+  t.is(await leech.ended, 0, leech.output)
+  t.deepEqual(await hashFiles(path.join(copy, 'source')), await hashFiles(source))
+})
+
+withTransmission('transmission downloads from seed.js', async (t) => {
+  const { folder, source, torrent, torrentPath } = await setUp(t)
+  const copy = path.join(folder, 'copy')
+  const transmission = await startTransmission(t, folder)
+  const id = await transmission.add(torrent, copy)
+  await transmission.reaches(id, DOWNLOADING)
+
+  // Transmission has no command to connect to an address, so the seeder connects to it.
+  const address = `127.0.0.1:${transmission.peerPort}`
+  const seed = startScript(t, 'seed.js', [torrentPath, '--connect', address])
+  await Promise.race([transmission.reaches(id, SEEDING), seed.ended])
+
+  t.deepEqual(await hashFiles(path.join(copy, 'source')), await hashFiles(source), seed.output)
+})
+
+const DOWNLOADING = 4
+const SEEDING = 6
+
+async function setUp(t) {
+  const folder = await temporaryFolder(t)
+  const source = path.join(folder, 'data', 'source')
+  await writeManyFiles(source)
+  const torrent = await makeTorrent(source)
+  const torrentPath = path.join(folder, 'data', 'source.torrent')
+  await writeFile(torrentPath, torrent)
+  return { folder, source, torrent, torrentPath }
+}
