@@ -39,18 +39,24 @@ export declare const enum EventKind {
   KeepAlive = 9,
   /** No numbers. */
   NotInterested = 10,
+  /**
+   * Record: start and length in the chunk, room for all parts so far. The next message with a
+   * payload has the last part: it begins at the start given there, and the length is that of
+   * the whole payload.
+   */
+  Part = 11,
   /** Record: piece, begin, payload, position + 1. */
-  Piece = 11,
+  Piece = 12,
   /** Record: UDP port. */
-  Port = 12,
+  Port = 13,
   /** Record: length. The bits are in `readPayload`. */
-  Bitfield = 13,
+  Bitfield = 14,
   /** Record: piece, begin, length, id. */
-  Request = 14,
+  Request = 15,
   /** Record: 0 because of a choke, 1 because of a close. */
-  RequestDropped = 15,
+  RequestDropped = 16,
   /** No numbers. */
-  Unchoke = 16,
+  Unchoke = 17,
   /** Record: payload. */
-  Unknown = 17,
+  Unknown = 18,
 }

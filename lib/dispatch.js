@@ -1,19 +1,17 @@
 // From the core's events to properties, callbacks and listeners, one message at a time.
 'use strict'
 
-const { native } = require('./native.js')
+const { native, record, EventKind } = require('./native.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
 const { gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { NEW_PIECE, tellBits, tellPiece } = require('./pieces.js')
 
-const { record } = native
-
 // Names of their own, so that the switch below compares constants.
-const { Drained, More, Cancel, Choke, Extended, Handshake, Haves, Interested } = native.EventKind
-const { KeepAlive, NotInterested, Piece, Port, Bitfield, RequestDropped, Unchoke, Unknown } =
-  native.EventKind
-const AskedFor = native.EventKind.Request
+const { Drained, More, Cancel, Choke, Extended, Handshake, Haves, Interested } = EventKind
+const { KeepAlive, NotInterested, Part, Piece, Port, Bitfield, RequestDropped } = EventKind
+const { Unchoke, Unknown } = EventKind
+const AskedFor = EventKind.Request
 
 /** Added to a kind when nothing is left after its event. */
 const LAST = 32
@@ -87,6 +85,8 @@ function dispatch(wire, kind, chunk) {
       return onHaves(wire)
     case Piece:
       return onPiece(wire, record[0], record[1], payload(wire, chunk, 2), record[4])
+    case Part:
+      return onPart(wire, chunk, record[0], record[1], record[2])
     case AskedFor:
       return onRequest(wire, record[0], record[1], record[2], record[3])
     case Cancel:
@@ -182,11 +182,28 @@ function onRequestDropped(wire, isClosed) {
   settle(wire, wire.requests.shift(), error, null)
 }
 
+/** Keeps a part of a payload that is cut between chunks. */
+function onPart(wire, chunk, start, length, room) {
+  const joined = wire._joined
+  if (joined === null || joined.length < room) {
+    wire._joined = Buffer.allocUnsafe(room)
+    if (joined !== null) joined.copy(wire._joined, 0, 0, wire._joinedLength)
+  }
+  chunk.copy(wire._joined, wire._joinedLength, start, start + length)
+  wire._joinedLength += length
+}
+
 /** The payload whose start and length stand in the record from `index`. */
 function payload(wire, chunk, index) {
   const start = record[index]
   const length = record[index + 1]
-  return start === JOINED ? readPayload(wire, length) : chunk.subarray(start, start + length)
+  if (start === JOINED) return readPayload(wire, length)
+  if (wire._joined === null) return chunk.subarray(start, start + length)
+  onPart(wire, chunk, start, length - wire._joinedLength, length)
+  const joined = wire._joined
+  wire._joined = null
+  wire._joinedLength = 0
+  return joined
 }
 
 function readPayload(wire, length) {

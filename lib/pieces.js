@@ -2,9 +2,7 @@
 // eighth of a byte for each piece instead of eight bytes, are the only copy.
 'use strict'
 
-const { native, NO_SLOT } = require('./native.js')
-
-const { record } = native
+const { native, record, NO_SLOT } = require('./native.js')
 
 /** Marks an index in a record of haves as new. */
 const NEW_PIECE = 0x80000000

@@ -70,6 +70,8 @@ function Wire(options) {
   this._isHeldBack = false
   this._isHolding = false
   this._backlog = limits.uploadBacklog
+  this._joined = null
+  this._joinedLength = 0
   this._chunk = null
   this._done = null
   this._isDispatching = false
@@ -359,6 +361,7 @@ function onfinish() {
 
 function letGo(wire) {
   keepPieces(wire)
+  wire._joined = null
   giveBack(wire, wire._slot)
   wire._slot = NO_SLOT
 }

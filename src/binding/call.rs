@@ -23,39 +23,46 @@ pub(super) struct State {
     pub(super) table: Table,
     /// Memory of the `Uint32Array` that JavaScript knows as `record`.
     record: *mut Record,
+    /// Memory of the `Uint32Array` that JavaScript knows as `numbers`.
+    numbers: *const Numbers,
 }
 
 impl State {
     /// Both halves at once: the wires and the record that is written for them.
     pub(super) fn split(&mut self) -> (&mut Table, &mut Record) {
         // SAFETY: `record` points to `RECORD_LEN` aligned numbers in an ArrayBuffer that a
-        // reference keeps alive. `lib/native.js` alone holds the array and never passes it on,
-        // so nothing detaches it, and JavaScript does not run while this borrow lives.
+        // reference keeps alive. `lib/` alone holds the array and never passes it on, so nothing
+        // detaches it, and JavaScript does not run while this borrow lives.
         let record = unsafe { &mut *self.record };
         (&mut self.table, record)
     }
+
+    fn numbers(&self) -> Numbers {
+        // SAFETY: as in `split`, with `NUMBERS_LEN` numbers.
+        unsafe { *self.numbers }
+    }
 }
 
-/// One call from JavaScript with up to [`MAX_ARGUMENTS`] arguments.
+/// One call from JavaScript: numbers, which it writes into an array because that costs less than
+/// to pass them, and up to [`MAX_BUFFERS`] Buffers as arguments.
 #[derive(Debug)]
 pub(super) struct Call {
     env: sys::napi_env,
-    arguments: [sys::napi_value; MAX_ARGUMENTS],
+    numbers: Numbers,
+    buffers: [sys::napi_value; MAX_BUFFERS],
 }
 
 impl Call {
-    /// The argument as a number, as `ToUint32` would give it.
-    pub(super) fn number(&self, index: usize) -> Result<u32> {
-        let mut number = 0;
-        // SAFETY: `env` and the value are those of the running callback.
-        let status =
-            unsafe { sys::napi_get_value_uint32(self.env, self.argument(index), &raw mut number) };
-        check(status).map(|()| number)
+    /// The slot of the wire that the call is for.
+    pub(super) fn slot(&self) -> u32 {
+        let [slot, ..] = self.numbers;
+        slot
     }
 
-    /// The argument as a flag, which JavaScript passes as 0 or 1.
-    pub(super) fn flag(&self, index: usize) -> Result<bool> {
-        self.number(index).map(|number| number != 0)
+    /// The numbers behind the slot.
+    pub(super) fn numbers(&self) -> [u32; NUMBERS_LEN - 1] {
+        let [_, numbers @ ..] = self.numbers;
+        numbers
     }
 
     /// The bytes of a Buffer or other view.
@@ -84,16 +91,13 @@ impl Call {
         let mut len = 0;
         // SAFETY: `env` and the value are those of the running callback.
         let status = unsafe {
-            sys::napi_get_buffer_info(self.env, self.argument(index), &raw mut data, &raw mut len)
+            sys::napi_get_buffer_info(self.env, self.buffer(index), &raw mut data, &raw mut len)
         };
         check(status).map(|()| (data.cast(), len))
     }
 
-    fn argument(&self, index: usize) -> sys::napi_value {
-        self.arguments
-            .get(index)
-            .copied()
-            .unwrap_or(ptr::null_mut())
+    fn buffer(&self, index: usize) -> sys::napi_value {
+        self.buffers.get(index).copied().unwrap_or(ptr::null_mut())
     }
 }
 
@@ -110,11 +114,8 @@ pub(super) unsafe fn run(
     info: sys::napi_callback_info,
     body: Body,
 ) -> sys::napi_value {
-    let mut call = Call {
-        env,
-        arguments: [ptr::null_mut(); MAX_ARGUMENTS],
-    };
-    let mut count = MAX_ARGUMENTS;
+    let mut buffers = [ptr::null_mut(); MAX_BUFFERS];
+    let mut count = MAX_BUFFERS;
     let mut data = ptr::null_mut();
     // SAFETY: the arguments are valid by the contract of this function, and the array has room
     // for `count` values.
@@ -123,29 +124,39 @@ pub(super) unsafe fn run(
             env,
             info,
             &raw mut count,
-            call.arguments.as_mut_ptr(),
+            buffers.as_mut_ptr(),
             ptr::null_mut(),
             &raw mut data,
         )
     };
     // SAFETY: `export` gave the function a pointer to the state, which outlives it.
     let state = unsafe { data.cast::<RefCell<State>>().as_ref() };
-    match check(status).and_then(|()| guard(&mut call, state, body)) {
+    match check(status).and_then(|()| guard(env, buffers, state, body)) {
         Ok(number) => to_js(env, number),
         Err(error) => throw(env, &error),
     }
 }
 
 /// Runs `body` such that a panic ends the one wire that it was called for, and nothing else.
-fn guard(call: &mut Call, state: Option<&RefCell<State>>, body: Body) -> Result<u32> {
+fn guard(
+    env: sys::napi_env,
+    buffers: [sys::napi_value; MAX_BUFFERS],
+    state: Option<&RefCell<State>>,
+    body: Body,
+) -> Result<u32> {
     let Some(mut state) = state.and_then(|state| state.try_borrow_mut().ok()) else {
         return Err(napi::Error::from_reason("the addon is not at rest"));
     };
-    match catch_unwind(AssertUnwindSafe(|| body(call, &mut state))) {
+    let mut call = Call {
+        env,
+        numbers: state.numbers(),
+        buffers,
+    };
+    let slot = call.slot();
+    match catch_unwind(AssertUnwindSafe(|| body(&mut call, &mut state))) {
         Ok(outcome) => outcome,
         Err(_panic) => {
-            let entry = call.number(0).ok().and_then(|slot| state.table.get(slot));
-            if let Some(entry) = entry {
+            if let Some(entry) = state.table.get(slot) {
                 entry.failure = Some(Cause::Panic);
             }
             Ok(PANICKED)
@@ -175,10 +186,10 @@ pub(super) fn export(
     entries: &[(&CStr, sys::napi_callback)],
 ) -> Result<()> {
     let env = env.raw();
-    let record = export_record(env, exports)?;
     let state = Box::new(RefCell::new(State {
         table: Table::default(),
-        record,
+        record: export_array(env, exports, c"record", RECORD_LEN)?.cast(),
+        numbers: export_array(env, exports, c"numbers", NUMBERS_LEN)?.cast(),
     }));
     let data = Box::into_raw(state).cast::<c_void>();
     // SAFETY: `env` is valid; the hook runs once, when the environment ends.
@@ -195,23 +206,26 @@ pub(super) fn export(
     Ok(())
 }
 
-/// Makes the record, an array that JavaScript owns, and keeps it alive.
-fn export_record(env: sys::napi_env, exports: sys::napi_value) -> Result<*mut Record> {
+/// Makes an array of `len` numbers that JavaScript owns, and keeps it alive.
+fn export_array(
+    env: sys::napi_env,
+    exports: sys::napi_value,
+    name: &CStr,
+    len: usize,
+) -> Result<*mut u32> {
     let (mut data, mut buffer) = (ptr::null_mut(), ptr::null_mut());
-    let byte_len = size_of::<Record>();
+    let byte_len = len.saturating_mul(size_of::<u32>());
     // SAFETY: `env` is valid.
     check(unsafe { sys::napi_create_arraybuffer(env, byte_len, &raw mut data, &raw mut buffer) })?;
     let mut array = ptr::null_mut();
     let kind = sys::TypedarrayType::uint32_array;
-    // SAFETY: `env` is valid and the buffer has room for `RECORD_LEN` numbers.
-    check(unsafe {
-        sys::napi_create_typedarray(env, kind, RECORD_LEN, buffer, 0, &raw mut array)
-    })?;
+    // SAFETY: `env` is valid and the buffer has room for `len` numbers.
+    check(unsafe { sys::napi_create_typedarray(env, kind, len, buffer, 0, &raw mut array) })?;
     let mut reference = ptr::null_mut();
     // SAFETY: `env` is valid; the reference is never deleted, so the buffer lives as long as the
     // environment.
     check(unsafe { sys::napi_create_reference(env, buffer, 1, &raw mut reference) })?;
-    set_property(env, exports, c"record", array)?;
+    set_property(env, exports, name, array)?;
     Ok(data.cast())
 }
 
@@ -237,8 +251,13 @@ fn check(status: sys::napi_status) -> Result<()> {
     }
 }
 
-/// Most arguments of an entry.
-pub(super) const MAX_ARGUMENTS: usize = 5;
+/// Most Buffers that an entry takes.
+const MAX_BUFFERS: usize = 2;
+
+/// A slot and the most numbers that an entry takes besides.
+const NUMBERS_LEN: usize = 5;
+
+type Numbers = [u32; NUMBERS_LEN];
 
 /// What an entry gives after a panic; the wire's next event is `Failed`.
 pub(super) const PANICKED: u32 = u32::MAX;

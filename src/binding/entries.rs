@@ -1,8 +1,12 @@
 //! The functions that `lib/` calls: each one call into the core.
 //!
-//! The first argument is a slot. Commands give the bytes that wait to be sent. A slot that is
+//! Each works on the wire of its slot. Commands give the bytes that wait to be sent. A slot that is
 //! free gives 0 everywhere, which reads as "nothing": a wire gives back its slot when it closes.
 #![expect(unsafe_code, reason = "the entries are callbacks of Node-API")]
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all entries have the signature of `Body`"
+)]
 
 use napi::bindgen_prelude::{JsValue, Object};
 use napi::{Env, Result};
@@ -79,26 +83,25 @@ entries! {
 /// `create(maxMessageLength, maxRequestLength, maxPeerRequests, pieces) -> slot`, where `pieces`
 /// is 0 when the count is unknown.
 fn create(call: &mut Call, state: &mut State) -> Result<u32> {
-    let pieces = call.number(3)?;
-    let limits = Limits {
-        max_message_len: call.number(0)?,
-        max_request_len: call.number(1)?,
-        max_peer_requests: to_usize(call.number(2)?),
+    let [max_message_len, max_request_len, max_peer_requests, pieces] = call.numbers();
+    let slot = state.table.insert(Limits {
+        max_message_len,
+        max_peer_requests: to_usize(max_peer_requests),
+        max_request_len,
         pieces: (pieces > 0).then_some(pieces),
-    };
-    let slot = state.table.insert(limits);
+    });
     slot.ok_or_else(|| napi::Error::from_reason("too many wires"))
 }
 
 /// `release(slot)`: the wire is gone.
 fn release(call: &mut Call, state: &mut State) -> Result<u32> {
-    state.table.remove(call.number(0)?);
+    state.table.remove(call.slot());
     Ok(0)
 }
 
 /// `stopReading(slot)`: no further event of the input.
 fn stop_reading(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _| {
+    command(call, state, |wire, _, _| {
         wire.stop_reading();
         Ok(())
     })
@@ -106,7 +109,7 @@ fn stop_reading(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `close(slot)`: `next` then tells of each open request.
 fn close(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _| {
+    command(call, state, |wire, _, _| {
         wire.close();
         Ok(())
     })
@@ -121,15 +124,16 @@ fn feed(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `feedRest(slot, chunk, start) -> EventKind`: hands in a chunk from `start`, and polls.
 fn feed_rest(call: &mut Call, state: &mut State) -> Result<u32> {
-    feed_from(call, state, to_usize(call.number(2)?))
+    let [start, ..] = call.numbers();
+    feed_from(call, state, to_usize(start))
 }
 
 fn feed_from(call: &mut Call, state: &mut State, start: usize) -> Result<u32> {
     let (table, record) = state.split();
-    let Some(entry) = table.get(call.number(0)?) else {
+    let Some(entry) = table.get(call.slot()) else {
         return Ok(EventKind::Drained.number());
     };
-    let chunk = call.bytes(1)?;
+    let chunk = call.bytes(0)?;
     let taken = entry
         .wire
         .handle_bytes(chunk.get(start..).unwrap_or_default());
@@ -142,7 +146,7 @@ fn feed_from(call: &mut Call, state: &mut State, start: usize) -> Result<u32> {
 /// `next(slot) -> EventKind`: polls.
 fn next(call: &mut Call, state: &mut State) -> Result<u32> {
     let (table, record) = state.split();
-    let entry = table.get(call.number(0)?);
+    let entry = table.get(call.slot());
     Ok(entry.map_or(EventKind::Drained.number(), |entry| {
         next_event(entry, record)
     }))
@@ -165,26 +169,26 @@ fn next_event(entry: &mut Entry, record: &mut Record) -> u32 {
 
 /// `readPayload(slot, buffer) -> length`: the payload of the last event, if it was joined.
 fn read_payload(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.number(0)?) else {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
     let payload = std::mem::take(&mut entry.payload);
-    Ok(copy(&payload, call.bytes_mut(1)?))
+    Ok(copy(&payload, call.bytes_mut(0)?))
 }
 
 /// `readFailure(slot, buffer) -> length`: code and message of the failure, in UTF-8.
 fn read_failure(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.number(0)?) else {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
     let text = entry.failure.map(failure_text).unwrap_or_default();
-    Ok(copy(text.as_bytes(), call.bytes_mut(1)?))
+    Ok(copy(text.as_bytes(), call.bytes_mut(0)?))
 }
 
 /// `pieceBytes(slot) -> length`: bytes of the peer's bitfield. Record: bits that a bitfield told.
 fn piece_bytes(call: &mut Call, state: &mut State) -> Result<u32> {
     let (table, [told, ..]) = state.split();
-    let Some(entry) = table.get(call.number(0)?) else {
+    let Some(entry) = table.get(call.slot()) else {
         *told = 0;
         return Ok(0);
     };
@@ -195,12 +199,12 @@ fn piece_bytes(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `readPieces(slot, buffer) -> length`: the peer's bitfield.
 fn read_pieces(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.number(0)?) else {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
     Ok(copy(
         entry.wire.peer_pieces().as_bytes(),
-        call.bytes_mut(1)?,
+        call.bytes_mut(0)?,
     ))
 }
 
@@ -208,18 +212,18 @@ fn read_pieces(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `readOutput(slot, buffer) -> length`: the bytes that wait to be sent.
 fn read_output(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.number(0)?) else {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
-    Ok(to_u32(entry.wire.read_transmit(call.bytes_mut(1)?)))
+    Ok(to_u32(entry.wire.read_transmit(call.bytes_mut(0)?)))
 }
 
 /// `handshake(slot, infoHash, peerId, dht)`: Buffers of 20 bytes, and 1 to announce the DHT.
 fn handshake(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        let info_hash = InfoHash::new(exact(call.bytes(1)?)?);
-        let peer_id = PeerId::new(exact(call.bytes(2)?)?);
-        let dht = if call.flag(3)? {
+    command(call, state, |wire, call, [dht, ..]| {
+        let info_hash = InfoHash::new(exact(call.bytes(0)?)?);
+        let peer_id = PeerId::new(exact(call.bytes(1)?)?);
+        let dht = if dht == 1 {
             Reserved::DHT
         } else {
             Reserved::NONE
@@ -231,15 +235,19 @@ fn handshake(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `assume(slot, amChoking, amInterested, peerChoking)`: a user has written these properties.
 fn assume(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.assume(call.flag(1)?, call.flag(2)?, call.flag(3)?);
-        Ok(())
-    })
+    command(
+        call,
+        state,
+        |wire, _, [am_choking, am_interested, peer_choking, _]| {
+            wire.assume(am_choking == 1, am_interested == 1, peer_choking == 1);
+            Ok(())
+        },
+    )
 }
 
 /// `choke(slot)`
 fn choke(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _| {
+    command(call, state, |wire, _, _| {
         wire.choke();
         Ok(())
     })
@@ -247,7 +255,7 @@ fn choke(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `unchoke(slot)`
 fn unchoke(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _| {
+    command(call, state, |wire, _, _| {
         wire.unchoke();
         Ok(())
     })
@@ -255,7 +263,7 @@ fn unchoke(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `interested(slot)`
 fn interested(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _| {
+    command(call, state, |wire, _, _| {
         wire.interested();
         Ok(())
     })
@@ -263,7 +271,7 @@ fn interested(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `notInterested(slot)`
 fn not_interested(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _| {
+    command(call, state, |wire, _, _| {
         wire.not_interested();
         Ok(())
     })
@@ -271,38 +279,39 @@ fn not_interested(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `have(slot, piece)`
 fn have(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.have(call.number(1)?);
+    command(call, state, |wire, _, [piece, ..]| {
+        wire.have(piece);
         Ok(())
     })
 }
 
 /// `sendBitfield(slot, bits)`
 fn send_bitfield(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.bitfield(call.bytes(1)?).map_err(too_long)
+    command(call, state, |wire, call, _| {
+        wire.bitfield(call.bytes(0)?).map_err(fault)
     })
 }
 
 /// `request(slot, piece, begin, length)`: `lib/` has checked that the peer does not choke.
 fn request(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.request(block_request(call)?).map_err(too_long)
+    command(call, state, |wire, _, numbers| {
+        wire.request(block_request(numbers)).map_err(fault)
     })
 }
 
 /// `takeRequest(slot, piece, begin, length) -> position + 1`
 fn take_request(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.number(0)?) else {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
-    let position = entry.wire.take_request(block_request(call)?);
-    Ok(one_based(position))
+    Ok(one_based(
+        entry.wire.take_request(block_request(call.numbers())),
+    ))
 }
 
 /// `expireRequest(slot)`: gives up the oldest request.
 fn expire_request(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _| {
+    command(call, state, |wire, _, _| {
         wire.expire_request();
         Ok(())
     })
@@ -310,98 +319,96 @@ fn expire_request(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `cancel(slot, piece, begin, length)`
 fn cancel(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.cancel(block_request(call)?);
+    command(call, state, |wire, _, numbers| {
+        wire.cancel(block_request(numbers));
         Ok(())
     })
 }
 
 /// `holdRequests(slot, isHolding)`: whether requests of the peer are held back.
 fn hold_requests(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.hold_requests(call.flag(1)?);
+    command(call, state, |wire, _, [is_holding, ..]| {
+        wire.hold_requests(is_holding == 1);
         Ok(())
     })
 }
 
 /// `takePeerRequest(slot, id) -> position + 1`
 fn take_peer_request(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.number(0)?) else {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
-    let taken = entry
-        .wire
-        .take_peer_request(RequestId::from_number(call.number(1)?));
+    let [id, ..] = call.numbers();
+    let taken = entry.wire.take_peer_request(RequestId::from_number(id));
     Ok(one_based(taken.map(|(position, _)| position)))
 }
 
 /// `piece(slot, piece, begin, block)`: the block is copied.
 fn piece(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.piece_copied(call.number(1)?, call.number(2)?, call.bytes(3)?)
-            .map_err(too_long)
+    command(call, state, |wire, call, [piece, begin, ..]| {
+        wire.piece_copied(piece, begin, call.bytes(0)?)
+            .map_err(fault)
     })
 }
 
 /// `pieceHead(slot, piece, begin, blockLength)`: `lib/` sends the block right behind.
 fn piece_head(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.piece_head(call.number(1)?, call.number(2)?, call.number(3)?)
-            .map_err(too_long)
+    command(call, state, |wire, _, [piece, begin, block_len, _]| {
+        wire.piece_head(piece, begin, block_len).map_err(fault)
     })
 }
 
 /// `port(slot, port)`
 fn port(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        wire.port(u16::try_from(call.number(1)?).map_err(too_long)?);
+    command(call, state, |wire, _, [port, ..]| {
+        wire.port(u16::try_from(port).map_err(fault)?);
         Ok(())
     })
 }
 
 /// `extended(slot, id, payload)`
 fn extended(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, call| {
-        let id = u8::try_from(call.number(1)?).map_err(too_long)?;
-        wire.extended(id, call.bytes(2)?).map_err(too_long)
+    command(call, state, |wire, call, [id, ..]| {
+        wire.extended(u8::try_from(id).map_err(fault)?, call.bytes(0)?)
+            .map_err(fault)
     })
 }
 
 /// `keepAlive(slot)`
 fn keep_alive(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _| {
+    command(call, state, |wire, _, _| {
         wire.keep_alive();
         Ok(())
     })
 }
 
-/// Runs a command on the wire of the first argument; gives the bytes that wait to be sent.
+/// Runs a command on the wire of the slot; gives the bytes that wait to be sent.
 fn command(
     call: &mut Call,
     state: &mut State,
-    run: impl FnOnce(&mut Wire, &Call) -> Result<()>,
+    run: impl FnOnce(&mut Wire, &Call, [u32; 4]) -> Result<()>,
 ) -> Result<u32> {
-    let Some(entry) = state.table.get(call.number(0)?) else {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
-    run(&mut entry.wire, call)?;
+    run(&mut entry.wire, call, call.numbers())?;
     Ok(to_u32(entry.wire.transmit_len()))
 }
 
-fn block_request(call: &Call) -> Result<BlockRequest> {
-    Ok(BlockRequest {
-        piece: call.number(1)?,
-        begin: call.number(2)?,
-        length: call.number(3)?,
-    })
+fn block_request([piece, begin, length, _]: [u32; 4]) -> BlockRequest {
+    BlockRequest {
+        piece,
+        begin,
+        length,
+    }
 }
 
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
-    <[u8; N]>::try_from(bytes).map_err(too_long)
+    <[u8; N]>::try_from(bytes).map_err(fault)
 }
 
 /// `lib/` checks the arguments of its callers, so this error is a fault of ours.
-fn too_long(error: impl std::fmt::Display) -> napi::Error {
+fn fault(error: impl std::fmt::Display) -> napi::Error {
     napi::Error::from_reason(error.to_string())
 }
 

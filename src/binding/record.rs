@@ -38,6 +38,10 @@ pub enum EventKind {
     KeepAlive,
     /// No numbers.
     NotInterested,
+    /// Record: start and length in the chunk, room for all parts so far. The next message with a
+    /// payload has the last part: it begins at the start given there, and the length is that of
+    /// the whole payload.
+    Part,
     /// Record: piece, begin, payload, position + 1.
     Piece,
     /// Record: UDP port.
@@ -155,6 +159,10 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
             entry.payload = handshake_bytes(&handshake);
             (EventKind::Handshake, [dht, extended, 0, 0, 0])
         }
+        Event::Part { part, room } => {
+            let [start, len] = entry.place(Payload::InChunk(part));
+            (EventKind::Part, [start, len, to_u32(room), 0, 0])
+        }
         Event::Piece {
             piece,
             begin,
@@ -201,7 +209,9 @@ impl Entry {
     fn place(&mut self, payload: Payload) -> [u32; 2] {
         let len = to_u32(payload.len());
         match payload {
-            Payload::InChunk(range) => [to_u32(self.base.saturating_add(range.start)), len],
+            Payload::InChunk(range) | Payload::LastPart { part: range, .. } => {
+                [to_u32(self.base.saturating_add(range.start)), len]
+            }
             Payload::Joined(bytes) => {
                 self.payload = bytes;
                 [JOINED, len]

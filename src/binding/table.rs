@@ -37,7 +37,7 @@ pub(super) enum Cause {
 impl Table {
     pub(super) fn insert(&mut self, limits: Limits) -> Option<u32> {
         let entry = Box::new(Entry {
-            wire: Wire::new(limits),
+            wire: Wire::in_parts(limits),
             base: 0,
             taken: 0,
             chunk_len: 0,

@@ -20,6 +20,8 @@ use super::reader::Reader;
 #[derive(Debug)]
 pub struct Decoder {
     max_message_len: u32,
+    /// Whether cut payloads are joined here.
+    joins: bool,
     state: State,
     staged: Staged,
 }
@@ -31,6 +33,13 @@ pub enum Frame {
     Handshake(Handshake),
     /// Any frame behind it.
     Message(Message<Payload>),
+    /// A part of the next message's payload, but not the last one.
+    Part {
+        /// Its place in the chunk.
+        part: Range<usize>,
+        /// Bytes that the caller should have room for now, to join all parts so far.
+        room: usize,
+    },
 }
 
 impl Decoder {
@@ -38,8 +47,19 @@ impl Decoder {
     pub fn new(limits: &Limits) -> Self {
         Self {
             max_message_len: limits.max_message_len,
+            joins: true,
             state: State::Handshake,
             staged: Staged::default(),
+        }
+    }
+
+    /// A decoder that does not join cut payloads: it gives their parts as they come, in
+    /// [`Frame::Part`] and [`Payload::LastPart`], to a caller who joins them in memory of his own.
+    /// Bitfields are joined all the same.
+    pub fn in_parts(limits: &Limits) -> Self {
+        Self {
+            joins: false,
+            ..Self::new(limits)
         }
     }
 
@@ -76,11 +96,11 @@ impl Decoder {
             State::Handshake => self.read_handshake(input),
             State::Head => self.read_message(input),
             State::Tail(tail) => {
-                let message = tail.read(input);
-                Ok(message.map(|message| {
+                let frame = tail.read(input);
+                if let Some(Frame::Message(_)) = frame {
                     self.state = State::Head;
-                    Frame::Message(message)
-                }))
+                }
+                Ok(frame)
             }
         }
     }
@@ -107,10 +127,10 @@ impl Decoder {
                 head.message.map_payload(|()| Payload::InChunk(range)),
             )));
         }
-        let mut tail = Tail::new(head);
-        let message = tail.read(input);
+        let mut tail = Tail::new(head, self.joins);
+        let frame = tail.read(input);
         self.state = State::Tail(tail);
-        Ok(message.map(Frame::Message))
+        Ok(frame)
     }
 }
 
@@ -305,53 +325,88 @@ fn read_block_request(reader: &mut Reader<'_>) -> Option<BlockRequest> {
 #[derive(Debug)]
 struct Tail {
     message: Message<()>,
-    /// Payload so far; stays empty where the tail is skipped.
-    joined: Vec<u8>,
+    keeping: Keeping,
     missing: usize,
-    is_kept: bool,
+}
+
+/// What is done with the bytes of a tail.
+#[derive(Debug)]
+enum Keeping {
+    /// They are joined here.
+    Joined(Vec<u8>),
+    /// The caller joins them: bytes that came, and the room he was told to have for them.
+    Parts { len: usize, room: usize },
+    /// They are no payload.
+    Nothing,
 }
 
 impl Tail {
-    fn new(head: Head) -> Self {
-        let is_kept = head.message.payload().is_some();
+    /// The bits of a bitfield are needed in the core, so these are always joined here.
+    fn new(head: Head, joins: bool) -> Self {
+        let keeping = match head.message {
+            Message::Bitfield { .. } => Keeping::Joined(Vec::new()),
+            ref message if message.payload().is_none() => Keeping::Nothing,
+            _ if joins => Keeping::Joined(Vec::new()),
+            _ => Keeping::Parts { len: 0, room: 0 },
+        };
         Self {
             message: head.message,
-            joined: Vec::new(),
+            keeping,
             missing: head.tail_len,
-            is_kept,
         }
     }
 
-    /// Takes its bytes from the input; gives the message once it is complete.
-    fn read(&mut self, input: &mut Input<'_, '_>) -> Option<Message<Payload>> {
+    /// Takes its bytes from the input; gives the message once it is complete, or a part of its
+    /// payload for the caller.
+    fn read(&mut self, input: &mut Input<'_, '_>) -> Option<Frame> {
+        let start = *input.at;
         let bytes = input.take(self.missing);
-        if self.is_kept {
-            self.grow(bytes.len());
-            self.joined.extend_from_slice(bytes);
-        }
+        let part = start..*input.at;
         self.missing = self.missing.saturating_sub(bytes.len());
-        if self.missing > 0 {
-            return None;
-        }
-        let joined = Bytes::from(std::mem::take(&mut self.joined));
-        Some(
-            self.message
-                .clone()
-                .map_payload(|()| Payload::Joined(joined)),
-        )
+        let payload = match &mut self.keeping {
+            Keeping::Joined(joined) => {
+                append(joined, bytes, self.missing);
+                Payload::Joined(Bytes::new())
+            }
+            Keeping::Parts { len, room } => {
+                let payload_len = len.saturating_add(bytes.len()).saturating_add(self.missing);
+                *len = len.saturating_add(bytes.len());
+                *room = room_for(*len, *room, payload_len);
+                if self.missing > 0 && !bytes.is_empty() {
+                    return Some(Frame::Part { part, room: *room });
+                }
+                Payload::LastPart { part, payload_len }
+            }
+            Keeping::Nothing => Payload::InChunk(part),
+        };
+        (self.missing == 0).then(|| Frame::Message(self.finish(payload)))
     }
 
-    /// Makes room for `more` bytes: sixteen times what has come, so that joining is linear and
-    /// a length prefix alone buys no memory, and never more than the message needs.
-    fn grow(&mut self, more: usize) {
-        let len = self.joined.len();
-        let needed = len.saturating_add(more);
-        if needed > self.joined.capacity() {
-            let whole = len.saturating_add(self.missing);
-            let target = needed.saturating_mul(JOIN_GROWTH).min(whole);
-            self.joined.reserve_exact(target.saturating_sub(len));
-        }
+    fn finish(&mut self, payload: Payload) -> Message<Payload> {
+        let payload = match &mut self.keeping {
+            Keeping::Joined(joined) => Payload::Joined(Bytes::from(std::mem::take(joined))),
+            Keeping::Parts { .. } | Keeping::Nothing => payload,
+        };
+        self.message.clone().map_payload(|()| payload)
     }
+}
+
+/// Appends to a payload of which `missing` bytes are still to come.
+fn append(joined: &mut Vec<u8>, bytes: &[u8], missing: usize) {
+    let needed = joined.len().saturating_add(bytes.len());
+    let room = room_for(needed, joined.capacity(), needed.saturating_add(missing));
+    joined.reserve_exact(room.saturating_sub(joined.len()));
+    joined.extend_from_slice(bytes);
+}
+
+/// Room to make for `needed` bytes of a payload of `whole` bytes when there is `room` now: that
+/// of a block, then four times what has come, so that joining is linear and a length prefix
+/// buys little memory, and never more than the message needs.
+fn room_for(needed: usize, room: usize, whole: usize) -> usize {
+    if needed <= room {
+        return room;
+    }
+    needed.saturating_mul(4).max(BLOCK_ROOM).min(whole)
 }
 
 fn to_usize(number: u32) -> usize {
@@ -361,6 +416,5 @@ fn to_usize(number: u32) -> usize {
 /// Bytes of a length prefix.
 const PREFIX_LEN: usize = 4;
 
-/// Room made for a cut payload, in multiples of what has come of it. With it a block of 16 KiB
-/// that comes in TCP segments gets all its room at once.
-const JOIN_GROWTH: usize = 16;
+/// Least room made for a cut payload that is not shorter, in bytes: a block of the usual size.
+const BLOCK_ROOM: usize = 16 * 1024;

@@ -47,6 +47,14 @@ pub enum Event {
     KeepAlive,
     /// The peer is not interested in us.
     NotInterested,
+    /// A part of the payload of the message that comes next, but not its last one. Only with
+    /// [`Wire::in_parts`](super::Wire::in_parts).
+    Part {
+        /// Its place in the chunk.
+        part: Range<usize>,
+        /// Bytes that the caller should have room for now, to join all parts so far.
+        room: usize,
+    },
     /// A block came.
     Piece {
         /// Piece index.
@@ -111,6 +119,13 @@ pub enum Payload {
     InChunk(Range<usize>),
     /// Bytes that came in several chunks, joined.
     Joined(Bytes),
+    /// The last of the parts that the caller joins; see [`Wire::in_parts`](super::Wire::in_parts).
+    LastPart {
+        /// Its place in the chunk.
+        part: Range<usize>,
+        /// Size of all parts together, in bytes.
+        payload_len: usize,
+    },
 }
 
 impl Payload {
@@ -119,6 +134,7 @@ impl Payload {
         match self {
             Self::InChunk(range) => range.len(),
             Self::Joined(bytes) => bytes.len(),
+            Self::LastPart { payload_len, .. } => *payload_len,
         }
     }
 
@@ -127,10 +143,12 @@ impl Payload {
         self.len() == 0
     }
 
-    /// The bytes, given the chunk they may be a part of.
+    /// The bytes, given the chunk they may be a part of; of several parts the last one.
     pub fn bytes<'a>(&'a self, chunk: &'a [u8]) -> &'a [u8] {
         match self {
-            Self::InChunk(range) => chunk.get(range.clone()).unwrap_or_default(),
+            Self::InChunk(part) | Self::LastPart { part, .. } => {
+                chunk.get(part.clone()).unwrap_or_default()
+            }
             Self::Joined(bytes) => bytes,
         }
     }

@@ -9,6 +9,8 @@ use bytes::Bytes;
 pub(super) struct Outbox {
     /// Complete stretches, all before `tail`.
     ready: VecDeque<Bytes>,
+    /// Bytes in `ready`.
+    ready_len: usize,
     tail: Vec<u8>,
 }
 
@@ -22,7 +24,7 @@ impl Outbox {
     pub(super) fn push_block(&mut self, block: Bytes) {
         if !block.is_empty() {
             self.seal();
-            self.ready.push_back(block);
+            self.push_ready(block);
         }
     }
 
@@ -30,7 +32,9 @@ impl Outbox {
         if self.ready.is_empty() {
             self.seal();
         }
-        self.ready.pop_front()
+        let bytes = self.ready.pop_front()?;
+        self.ready_len = self.ready_len.saturating_sub(bytes.len());
+        Some(bytes)
     }
 
     /// Copies the oldest bytes into `out`; gives how many.
@@ -44,6 +48,7 @@ impl Outbox {
             }
             len = len.saturating_add(part.len());
             if !bytes.is_empty() {
+                self.ready_len = self.ready_len.saturating_add(bytes.len());
                 self.ready.push_front(bytes);
             }
         }
@@ -52,15 +57,18 @@ impl Outbox {
 
     /// Bytes that wait.
     pub(super) fn len(&self) -> usize {
-        self.ready.iter().fold(self.tail.len(), |len, bytes| {
-            len.saturating_add(bytes.len())
-        })
+        self.ready_len.saturating_add(self.tail.len())
     }
 
     fn seal(&mut self) {
         if !self.tail.is_empty() {
-            self.ready
-                .push_back(Bytes::from(std::mem::take(&mut self.tail)));
+            let tail = std::mem::take(&mut self.tail);
+            self.push_ready(Bytes::from(tail));
         }
+    }
+
+    fn push_ready(&mut self, bytes: Bytes) {
+        self.ready_len = self.ready_len.saturating_add(bytes.len());
+        self.ready.push_back(bytes);
     }
 }

@@ -107,6 +107,11 @@ impl PeerRequests {
         was_told.then_some(position)
     }
 
+    /// Forgets those held back.
+    pub(super) fn forget_untold(&mut self) {
+        self.queue.truncate(self.told);
+    }
+
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.told = 0;

@@ -80,6 +80,15 @@ impl Wire {
         }
     }
 
+    /// A wire that leaves it to the caller to join payloads which came in several chunks, so that
+    /// they are copied once, to where he wants them: see [`Event::Part`].
+    pub fn in_parts(limits: Limits) -> Self {
+        Self {
+            decoder: Decoder::in_parts(&limits),
+            ..Self::new(limits)
+        }
+    }
+
     /// Sends the handshake.
     pub fn handshake(&mut self, info_hash: InfoHash, peer_id: PeerId, reserved: Reserved) {
         if !self.is_closed() {
@@ -280,6 +289,7 @@ impl Wire {
         // With it goes what was joined of a cut message.
         self.decoder = Decoder::new(&self.limits);
         self.frames = VecDeque::new();
+        self.peer_requests.forget_untold();
         self.failure = None;
     }
 
@@ -379,7 +389,7 @@ impl Wire {
             )
     }
 
-    /// Whether [`Wire::poll_event`] would give `None` now.
+    /// Whether [`Wire::poll_event`] is sure to give `None` now.
     pub fn is_drained(&self) -> bool {
         self.is_frame_next() && self.frames.is_empty() && self.failure.is_none()
     }
@@ -484,6 +494,7 @@ impl Wire {
     fn apply(&mut self, frame: Frame) -> Result<Option<Event>, ProtocolError> {
         let message = match frame {
             Frame::Handshake(handshake) => return Ok(Some(Event::Handshake(handshake))),
+            Frame::Part { part, room } => return Ok(Some(Event::Part { part, room })),
             Frame::Message(message) => message,
         };
         Ok(Some(match message {
