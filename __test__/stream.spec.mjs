@@ -2,8 +2,9 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { Duplex, PassThrough, finished, pipeline } from 'node:stream'
-import { promisify } from 'node:util'
-import util from 'node:util'
+import util, { promisify } from 'node:util'
+import v8 from 'node:v8'
+import vm from 'node:vm'
 
 import test from 'ava'
 
@@ -327,14 +328,32 @@ test('gathers the answers to one chunk in few writes', async (t) => {
   server.close()
 })
 
-test('keeps an array of peerPieces live for who holds it, also after a rest', async (t) => {
-  const wire = greeted()
-  wire.write(frame(5, Buffer.from([0xff, 0])))
-  const { peerPieces } = wire
-  peerPieces[15] = 'of the user'
-  await new Promise((resolve) => setTimeout(resolve, 2100))
-  wire.write(frame(4, 9))
+test('keeps an array of peerPieces live for who holds it, and as the user has left it', async (t) => {
+  const bits = Buffer.alloc(1024, 0xf0)
+  const [held, changed, set, plain] = [1, 2, 3, 4].map(() => greeted())
+  for (const wire of [held, changed, set, plain]) wire.write(frame(5, bits))
+  const { peerPieces } = held
+  changed.peerPieces[0] = 'of the user'
+  set.peerPieces = [true]
+  t.is(plain.peerPieces.length, 8192)
+  await new Promise((resolve) => setTimeout(resolve, 10_500))
+  v8.setFlagsFromString('--expose-gc')
+  vm.runInNewContext('gc')()
+  for (const wire of [held, changed, set, plain]) wire.write(frame(4, 9))
   t.true(peerPieces[9])
-  t.is(wire.peerPieces, peerPieces)
-  t.is(wire.peerPieces[15], 'of the user')
+  t.is(held.peerPieces, peerPieces)
+  t.is(changed.peerPieces[0], 'of the user')
+  t.is(set.peerPieces.length, 10)
+  t.deepEqual(plain.peerPieces.slice(0, 10), [
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+    true,
+    true
+  ])
 })

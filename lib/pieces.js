@@ -8,7 +8,10 @@ const { native, record, NO_SLOT } = require('./native.js')
 const NEW_PIECE = 0x80000000
 
 /** So often, in ms, a wire lets go of its array; one that is in use is taken up again. */
-const REST_INTERVAL = 1000
+const REST_INTERVAL = 5000
+
+/** Shorter arrays are kept: they are small, and most torrents have no more pieces. */
+const MIN_RESTING_LENGTH = 4096
 
 // Real ones, also in tests that replace the timers of their realm.
 const { setInterval, clearInterval } = globalThis
@@ -28,11 +31,15 @@ function takeUp(wire) {
   const ahead = wire._haves?.subarray(wire._havesTold)
   const array = wire._weakPieces?.deref() ?? toArray(wire._lastBits ?? snapshot(wire._slot), ahead)
   hold(wire, array)
+  if (array.length >= MIN_RESTING_LENGTH) {
+    holders.add(wire)
+    timer ??= setInterval(rest, REST_INTERVAL).unref()
+  }
   return array
 }
 
 /**
- * Lets a wire hold an array.
+ * Lets a wire hold an array: its own or, for good, one that the user has set.
  *
  * @param {import('./wire.js')} wire
  * @param {boolean[]} array
@@ -40,8 +47,7 @@ function takeUp(wire) {
 function hold(wire, array) {
   wire._pieces = array
   wire._weakPieces = null
-  holders.add(wire)
-  timer ??= setInterval(rest, REST_INTERVAL).unref()
+  holders.delete(wire)
 }
 
 /**
@@ -85,8 +91,8 @@ function existing(wire) {
 
 function rest() {
   for (const wire of holders) {
-    // Once the core's bits are gone, the array is the only copy.
-    if (wire._slot === NO_SLOT) continue
+    // Without the core's bits, or changed by the user, the array is the only copy.
+    if (wire._slot === NO_SLOT || !isEqual(wire._pieces, snapshot(wire._slot))) continue
     wire._weakPieces = new WeakRef(wire._pieces)
     wire._pieces = null
   }
@@ -111,6 +117,16 @@ function toArray({ bits, told }, ahead) {
     if ((bits[i >> 3] & (0x80 >> (i & 7))) !== 0) array[i] = true
   }
   return array
+}
+
+/** Whether the array holds just what the core knows. */
+function isEqual(array, { bits, told }) {
+  if (array.length < told || array.length > bits.length * 8) return false
+  for (let i = 0; i < array.length; i++) {
+    const has = (bits[i >> 3] & (0x80 >> (i & 7))) !== 0
+    if (array[i] !== (has || i < told ? has : undefined)) return false
+  }
+  return true
 }
 
 /** Applies the bits of a bitfield message to an array. */
