@@ -16,6 +16,9 @@ const MIN_RESTING_LENGTH = 4096
 // Real ones, also in tests that replace the timers of their realm.
 const { setInterval, clearInterval } = globalThis
 
+/** What is known of a peer that has told nothing. */
+const NO_PIECES = { bits: Buffer.alloc(0), told: 0 }
+
 /** Wires that hold an array. */
 const holders = new Set()
 let timer = null
@@ -103,8 +106,10 @@ function rest() {
 
 /** What the core knows; `told`: bits that a bitfield message has told. */
 function snapshot(slot) {
-  const bits = Buffer.allocUnsafe(native.pieceBytes(slot))
+  const length = native.pieceBytes(slot)
   const told = record[0]
+  if (length === 0) return NO_PIECES
+  const bits = Buffer.allocUnsafe(length)
   native.readPieces(slot, bits)
   return { bits, told }
 }

@@ -356,7 +356,9 @@ function onfinish() {
   this._keepAlive = null
   this.peerRequests.length = 0
   native.close(this._slot)
-  poll(this, () => letGo(this))
+  poll(this)
+  if (this._done === null) letGo(this)
+  else this._done = () => letGo(this)
 }
 
 function letGo(wire) {
