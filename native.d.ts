@@ -40,7 +40,7 @@ export declare const enum EventKind {
   /** No numbers. */
   NotInterested = 10,
   /**
-   * Record: start and length in the chunk, room for all parts so far. The next message with a
+   * Record: start and length in the chunk, room for all parts so far, bytes missing. The next message with a
    * payload has the last part: it begins at the start given there, and the length is that of
    * the whole payload.
    */

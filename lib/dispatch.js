@@ -3,6 +3,7 @@
 
 const { native, record, EventKind } = require('./native.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
+const { finishJoin, keepPart } = require('./join.js')
 const { gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { NEW_PIECE, tellBits, tellPiece } = require('./pieces.js')
@@ -33,7 +34,9 @@ const JOINED = 0xffffffff
 function feed(wire, chunk, done) {
   wire._chunk = chunk
   wire._done = done
-  drain(wire, native.feed(wire._slot, chunk))
+  const kept = wire._kept
+  wire._kept = 0
+  drain(wire, native.feed(wire._slot, chunk, kept))
 }
 
 /**
@@ -86,7 +89,8 @@ function dispatch(wire, kind, chunk) {
     case Piece:
       return onPiece(wire, record[0], record[1], payload(wire, chunk, 2), record[4])
     case Part:
-      return onPart(wire, chunk, record[0], record[1], record[2])
+      wire._missing = record[3]
+      return keepPart(wire, chunk, record[0], record[1], record[2])
     case AskedFor:
       return onRequest(wire, record[0], record[1], record[2], record[3])
     case Cancel:
@@ -182,28 +186,14 @@ function onRequestDropped(wire, isClosed) {
   settle(wire, wire.requests.shift(), error, null)
 }
 
-/** Keeps a part of a payload that is cut between chunks. */
-function onPart(wire, chunk, start, length, room) {
-  const joined = wire._joined
-  if (joined === null || joined.length < room) {
-    wire._joined = Buffer.allocUnsafe(room)
-    if (joined !== null) joined.copy(wire._joined, 0, 0, wire._joinedLength)
-  }
-  chunk.copy(wire._joined, wire._joinedLength, start, start + length)
-  wire._joinedLength += length
-}
-
 /** The payload whose start and length stand in the record from `index`. */
 function payload(wire, chunk, index) {
   const start = record[index]
   const length = record[index + 1]
   if (start === JOINED) return readPayload(wire, length)
   if (wire._joined === null) return chunk.subarray(start, start + length)
-  onPart(wire, chunk, start, length - wire._joinedLength, length)
-  const joined = wire._joined
-  wire._joined = null
-  wire._joinedLength = 0
-  return joined
+  keepPart(wire, chunk, start, length - wire._joinedLength, length)
+  return finishJoin(wire)
 }
 
 function readPayload(wire, length) {

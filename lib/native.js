@@ -53,8 +53,9 @@ function call(entry, slot, a, b, c) {
 // stream path call the addon themselves, so that the call is compiled into the caller.
 
 const native = {
-  feed(slot, chunk) {
+  feed(slot, chunk, kept) {
     numbers[0] = slot
+    numbers[1] = kept
     return addon.feed(chunk)
   },
   feedRest(slot, chunk, start) {

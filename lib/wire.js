@@ -9,6 +9,7 @@ const { native, acquire, giveBack, NO_SLOT } = require('./native.js')
 const args = require('./arguments.js')
 const { cancelled, choking, closed } = require('./errors.js')
 const { feed, poll } = require('./dispatch.js')
+const { keepWhole } = require('./join.js')
 const output = require('./output.js')
 const { flush, send } = output
 const { toLimits } = require('./options.js')
@@ -72,6 +73,8 @@ function Wire(options) {
   this._backlog = limits.uploadBacklog
   this._joined = null
   this._joinedLength = 0
+  this._missing = 0
+  this._kept = 0
   this._chunk = null
   this._done = null
   this._isDispatching = false
@@ -281,7 +284,7 @@ Wire.prototype.destroy = function (error) {
 }
 
 Wire.prototype._write = function (chunk, encoding, callback) {
-  if (this._isClosed) callback()
+  if (this._isClosed || (this._missing !== 0 && keepWhole(this, chunk))) callback()
   else feed(this, chunk, callback)
 }
 
@@ -299,6 +302,11 @@ Wire.prototype.read = function (size) {
 Wire.prototype.pause = function () {
   flush(this)
   return Duplex.prototype.pause.call(this)
+}
+
+Wire.prototype.resume = function () {
+  flush(this)
+  return Duplex.prototype.resume.call(this)
 }
 
 Wire.prototype.pipe = function (destination, options) {

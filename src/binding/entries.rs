@@ -117,8 +117,13 @@ fn close(call: &mut Call, state: &mut State) -> Result<u32> {
 
 // Input
 
-/// `feed(slot, chunk) -> EventKind`: hands in a chunk, and polls.
+/// `feed(slot, chunk, kept) -> EventKind`: hands in a chunk, and polls. `kept`: bytes of a cut
+/// payload that `lib/` has joined by itself before this chunk.
 fn feed(call: &mut Call, state: &mut State) -> Result<u32> {
+    let [kept, ..] = call.numbers();
+    if let (1.., Some(entry)) = (kept, state.table.get(call.slot())) {
+        entry.wire.skip_part(to_usize(kept));
+    }
     feed_from(call, state, 0)
 }
 

@@ -38,7 +38,7 @@ pub enum EventKind {
     KeepAlive,
     /// No numbers.
     NotInterested,
-    /// Record: start and length in the chunk, room for all parts so far. The next message with a
+    /// Record: start and length in the chunk, room for all parts so far, bytes missing. The next message with a
     /// payload has the last part: it begins at the start given there, and the length is that of
     /// the whole payload.
     Part,
@@ -159,9 +159,16 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
             entry.payload = handshake_bytes(&handshake);
             (EventKind::Handshake, [dht, extended, 0, 0, 0])
         }
-        Event::Part { part, room } => {
+        Event::Part {
+            part,
+            room,
+            missing,
+        } => {
             let [start, len] = entry.place(Payload::InChunk(part));
-            (EventKind::Part, [start, len, to_u32(room), 0, 0])
+            (
+                EventKind::Part,
+                [start, len, to_u32(room), to_u32(missing), 0],
+            )
         }
         Event::Piece {
             piece,

@@ -39,6 +39,8 @@ pub enum Frame {
         part: Range<usize>,
         /// Bytes that the caller should have room for now, to join all parts so far.
         room: usize,
+        /// Bytes that are still to come.
+        missing: usize,
     },
 }
 
@@ -78,6 +80,13 @@ impl Decoder {
             self.state = State::Failed(error);
         }
         frame
+    }
+
+    /// Takes note of `len` bytes, fewer than are missing, that the caller has joined by himself.
+    pub(super) fn skip_part(&mut self, len: usize) {
+        if let State::Tail(tail) = &mut self.state {
+            tail.skip(len);
+        }
     }
 
     /// Whether the bytes so far end between two messages. Before the first byte they do, too.
@@ -373,13 +382,25 @@ impl Tail {
                 *len = len.saturating_add(bytes.len());
                 *room = room_for(*len, *room, payload_len);
                 if self.missing > 0 && !bytes.is_empty() {
-                    return Some(Frame::Part { part, room: *room });
+                    return Some(Frame::Part {
+                        part,
+                        room: *room,
+                        missing: self.missing,
+                    });
                 }
                 Payload::LastPart { part, payload_len }
             }
             Keeping::Nothing => Payload::InChunk(part),
         };
         (self.missing == 0).then(|| Frame::Message(self.finish(payload)))
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.missing.saturating_sub(1));
+        if let Keeping::Parts { len, .. } = &mut self.keeping {
+            *len = len.saturating_add(bytes);
+            self.missing = self.missing.saturating_sub(bytes);
+        }
     }
 
     fn finish(&mut self, payload: Payload) -> Message<Payload> {

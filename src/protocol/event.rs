@@ -54,6 +54,9 @@ pub enum Event {
         part: Range<usize>,
         /// Bytes that the caller should have room for now, to join all parts so far.
         room: usize,
+        /// Bytes that are still to come. Of these the caller may join all but the last one by
+        /// himself, and tell with [`Wire::skip_part`](super::Wire::skip_part).
+        missing: usize,
     },
     /// A block came.
     Piece {

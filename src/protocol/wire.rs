@@ -349,6 +349,12 @@ impl Wire {
         chunk.len()
     }
 
+    /// Takes note of `len` bytes after an [`Event::Part`] that the caller has joined without
+    /// handing them in: fewer than are missing of that payload.
+    pub fn skip_part(&mut self, len: usize) {
+        self.decoder.skip_part(len);
+    }
+
     /// Takes the end of the input. An end inside a message is [`ProtocolError::Truncated`].
     pub fn handle_end(&mut self) {
         if self.is_reading() && !self.decoder.is_between_messages() {
@@ -494,7 +500,17 @@ impl Wire {
     fn apply(&mut self, frame: Frame) -> Result<Option<Event>, ProtocolError> {
         let message = match frame {
             Frame::Handshake(handshake) => return Ok(Some(Event::Handshake(handshake))),
-            Frame::Part { part, room } => return Ok(Some(Event::Part { part, room })),
+            Frame::Part {
+                part,
+                room,
+                missing,
+            } => {
+                return Ok(Some(Event::Part {
+                    part,
+                    room,
+                    missing,
+                }));
+            }
             Frame::Message(message) => message,
         };
         Ok(Some(match message {
