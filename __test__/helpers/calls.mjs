@@ -20,7 +20,7 @@ const WEIGHTS = {
   'second wire': 2
 }
 
-const TIMER_WEIGHTS = { keepAlive: 14, timeout: 6, speeds: 4, request: 32 }
+const TIMER_WEIGHTS = { keepAlive: 14, timeout: 6, speeds: 4, request: 90 }
 const READ_WEIGHTS = { read: 12 }
 const FLOW_WEIGHTS = { pause: 6 }
 /** Not in handlers: with the joined output of ours, more or less may then flow at once. */
@@ -33,8 +33,8 @@ const ENDING_WEIGHTS = { end: 3, destroy: 5 }
  *
  * @param {object} draw the state of the generator: `random`, `profile`, `asked` (what we requested)
  *   and `peerAsked` (what the peer requested), both lists of `{piece, offset, length}`
- * @param {{inHandler?: boolean, depth?: number, endings?: boolean}} [place] `inHandler` allows nested
- *   writes, `depth` counts callbacks around the call, `endings` allows `end` and `destroy`
+ * @param {{inHandler?: boolean, depth?: number, endings?: boolean}} [place] `inHandler` allows
+ *   nested writes, `depth` counts callbacks around the call, `endings` allows `end` and `destroy`
  * @returns {{do: string}}
  */
 export const drawCall = (draw, { inHandler = false, depth = 0, endings = false } = {}) => {
@@ -118,7 +118,7 @@ export const drawRead = ({ random }) => ({
   size: random.chance(0.5) ? null : random.between(1, 100)
 })
 
-/** More than a pipe takes ahead, once; and never the 1 MiB from which on ours holds requests back. */
+/** Once more than a pipe takes ahead, but never the 1 MiB at which ours holds requests back. */
 const drawBurst = (draw) => {
   const isLarge = !draw.hasBurst && draw.random.chance(0.2)
   if (isLarge) draw.hasBurst = true
@@ -126,9 +126,12 @@ const drawBurst = (draw) => {
 }
 
 const drawTimeout = ({ random }) => ({
-  ms: random.chance(0.15) ? 0 : random.pick([701, 1301, 2503, 5003]),
+  ms: random.chance(0.15) ? 0 : random.pick([701, 701, 701, 1301, 2503, 5003]),
   listens: random.chance(0.3)
 })
+
+/** An array of the caller's own in place of the wire's. */
+export const OWN_PIECES = { property: 'peerPieces', value: [true, false, true] }
 
 /** Properties that callers of the original could write as well as read. */
 const ASSIGNMENTS = [
@@ -140,7 +143,7 @@ const ASSIGNMENTS = [
   { property: 'peerInterested', value: true },
   { property: 'uploaded', value: 1000 },
   { property: 'downloaded', value: 0 },
-  { property: 'peerPieces', value: [true, false, true] },
+  OWN_PIECES,
   { property: 'peerExtensions', value: { dht: true, extended: false } }
 ]
 

@@ -6,7 +6,7 @@ import { runSession } from './session-runner.mjs'
 
 /**
  * Every documented difference that these sessions could touch, named as in docs/compat.md. What is
- * `normalised` is left out of the comparison, and counted; what is `avoided` comes up in no session.
+ * `normalised` is left out of the comparison, and counted; what is `avoided` is in no session.
  */
 export const RULES = [
   {
@@ -22,8 +22,7 @@ export const RULES = [
   {
     name: 'joined-output',
     kind: 'normalised',
-    reason:
-      'the original emits each frame as a chunk; compared are the bytes and that no loop delays them'
+    reason: 'the original emits each frame as a chunk; compared are the bytes sent by each tick'
   },
   {
     name: 'respond-by-identity',
@@ -71,8 +70,8 @@ export const RULES = [
  *
  * @param {{original: Function, ours: Function}} implementations
  * @param {object} session of `makeSession`
- * @returns {Promise<{difference: null | object, counts: Record<string, number>}>} the first difference,
- *   and how often which things occurred in ours and rules were needed
+ * @returns {Promise<{difference: null | object, counts: Record<string, number>}>} the first
+ *   difference, and how often which things occurred in ours and which rules were needed
  */
 export const compareSession = async ({ original, ours }, session) => {
   const expected = await runSession(original, session)
@@ -132,7 +131,7 @@ const findDifference = (expected, actual) => {
   return findEntry(expected.entries, actual.entries) ?? findByte(expected.output, actual.output)
 }
 
-/** The rule `nothing-after-destroy`: all must be the same until then, and all sent until then must arrive. */
+/** The rule `nothing-after-destroy`: all must be the same until then, and what was sent arrive. */
 const findDifferenceUntilDestroy = (expected, actual) => {
   const { entries, output } = expected.destroyed
   const before = findEntry(expected.entries.slice(0, entries), actual.entries.slice(0, entries))

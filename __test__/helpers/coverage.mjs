@@ -19,7 +19,7 @@ const REQUIRED = [
   ...withPrefix('message', MESSAGE_TYPES, 1500),
   ...withPrefix('event', without(EVENTS, ['error', 'timeout']), 800),
   ['event timeout', 300],
-  ...withPrefix('call', CALL_KINDS, 50),
+  ...withPrefix('call', CALL_KINDS, 30),
   ...withPrefix('call in handler', without(CALL_KINDS, ['resume']), 10),
   ...withPrefix('reader', READER_KINDS, 25),
   ['callback with a block', 1000],

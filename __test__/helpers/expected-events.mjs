@@ -4,10 +4,10 @@
 /**
  * Reads all bytes at once.
  *
- * @param {{bytes: Buffer, unchokes: boolean, answers: boolean}} input whether the peer may request,
- *   and whether each request is answered at once
- * @returns {{events: string[], code: string | null, peerChoking: boolean, peerInterested: boolean,
- *   downloaded: number}} the events up to the first violation, its code, and the state by then
+ * @param {import('./hostile-inputs.mjs').HostileInput} input
+ * @returns {{events: string[], code: string | null, peerChoking: boolean, downloaded: number,
+ *   peerInterested: boolean, pieces: boolean[] | null}} the events up to the first violation, its
+ *   code, and the state by then; no pieces where they would be too many to compare
  */
 export const expectEvents = ({ bytes, unchokes, answers }) => {
   const reading = {
@@ -20,13 +20,20 @@ export const expectEvents = ({ bytes, unchokes, answers }) => {
     code: null,
     peerChoking: true,
     peerInterested: false,
+    pieces: [],
     downloaded: 0
   }
   if (readHandshake(reading)) while (readMessage(reading));
   return reading
 }
 
-/** An event in one line, as {@link expectEvents} writes it; payloads in hex. */
+/**
+ * An event in one line, as {@link expectEvents} writes it; payloads in hex.
+ *
+ * @param {string} name
+ * @param {...(number | Buffer)} values
+ * @returns {string}
+ */
 export const describeEvent = (name, ...values) =>
   [name, ...values.map((value) => (Buffer.isBuffer(value) ? value.toString('hex') : value))].join(
     ' '
@@ -37,6 +44,7 @@ const HANDSHAKE_LENGTH = 68
 const MAX_MESSAGE_LENGTH = 1024 * 1024
 const MAX_REQUEST_LENGTH = 128 * 1024
 const MAX_PEER_REQUESTS = 2000
+const MANY_PIECES = 4000
 const MAX_PIECES = 4 * 1024 * 1024
 
 const fail = (reading, code) => {
@@ -88,13 +96,24 @@ const setter = (field, value, event) => (reading) => {
 const readHave = (reading, body) => {
   const piece = body.readUInt32BE(1)
   if (piece >= MAX_PIECES) return fail(reading, 'ERR_PWP_PIECE_INDEX')
+  if (piece < MANY_PIECES && reading.pieces) reading.pieces[piece] = true
+  else reading.pieces = null
   return tell(reading, 'have', piece)
 }
 
 const readBitfield = (reading, body) => {
   const bits = body.subarray(1)
   if (bits.length > MAX_PIECES / 8) return fail(reading, 'ERR_PWP_BITFIELD_LENGTH')
+  if (bits.length < MANY_PIECES / 8) setPieces(reading.pieces, bits)
+  else reading.pieces = null
   return tell(reading, 'bitfield', bits)
+}
+
+const setPieces = (pieces, bits) => {
+  if (!pieces) return
+  for (const [at, byte] of bits.entries()) {
+    for (let bit = 0; bit < 8; bit++) pieces[at * 8 + bit] = (byte & (0x80 >> bit)) !== 0
+  }
 }
 
 const blockOf = (body) => [body.readUInt32BE(1), body.readUInt32BE(5), body.readUInt32BE(9)]

@@ -29,7 +29,7 @@ export class FakeClock {
     globalThis.clearInterval = globalThis.clearTimeout
   }
 
-  /** Puts the real timers back and forgets all timers but the unreferenced ones, which start afresh. */
+  /** Puts the real timers back; only unreferenced ones last, and start afresh. */
   restore() {
     NAMES.forEach((name, at) => (globalThis[name] = this.#saved[at]))
     this.#now = 0
@@ -98,7 +98,7 @@ class FakeTimer {
   }
 
   refresh() {
-    // Joins the end of the set again, so that timers due at one time fire in the order they were started.
+    // Goes to the end, so that timers due at one time fire in the order they were started.
     this.#timers.delete(this)
     this.due = this.#now() + this.ms
     this.#timers.add(this)

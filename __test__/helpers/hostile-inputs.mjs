@@ -26,13 +26,27 @@ const WEIGHTS = {
 export const INPUT_KINDS = Object.keys(WEIGHTS)
 
 /**
- * Makes the input of a seed and the circumstances in which a wire gets it.
+ * An input and the circumstances in which a wire gets it.
+ *
+ * @typedef {object} HostileInput
+ * @property {number} seed
+ * @property {string} kind one of {@link INPUT_KINDS}
+ * @property {Buffer} bytes
+ * @property {number[]} sizes of the chunks, used again and again; none leave the bytes whole
+ * @property {boolean} unchokes the peer may request
+ * @property {boolean} answers each request is answered at once
+ * @property {boolean} isPiped the input is piped, not written
+ * @property {boolean} listens there is an `'error'` listener
+ * @property {boolean} goesOn the rest is written to a wire that has closed
+ * @property {boolean} looksAtPieces `peerPieces` is read
+ * @property {'end' | 'destroy'} ending how the caller ends it
+ */
+
+/**
+ * Makes the input of a seed.
  *
  * @param {number} seed
- * @returns {{seed: number, kind: string, bytes: Buffer, sizes: number[], unchokes: boolean, answers: boolean,
- *   isPiped: boolean, listens: boolean, goesOn: boolean, ending: 'end' | 'destroy'}} `sizes` cut the bytes,
- *   `unchokes` lets the peer request, `answers` answers it at once, `listens` has an `'error'`
- *   listener, `goesOn` writes the rest to a wire that has closed
+ * @returns {HostileInput}
  */
 export const makeHostileInput = (seed) => {
   const random = randomFrom(seed, 'hostile')
@@ -48,6 +62,7 @@ export const makeHostileInput = (seed) => {
     isPiped: random.chance(0.1),
     listens: random.chance(0.2),
     goesOn: random.chance(0.5),
+    looksAtPieces: random.chance(0.3),
     ending: random.pick(['end', 'destroy'])
   }
 }

@@ -21,10 +21,13 @@ export const startCase = (createWire, input) => {
     events: [],
     ends: { close: 0, finish: 0, end: 0, error: 0 },
     callbacks: [],
+    answers: [],
     problems: []
   }
+  const start = performance.now()
   listen(attempt)
   guard(attempt, () => write(attempt))
+  expectEqual(attempt, 'takes too long', performance.now() - start > MAX_TIME, false)
   return attempt
 }
 
@@ -39,6 +42,7 @@ export const checkReaction = (attempt) => {
   checkState(attempt)
   if (expected.code) checkClosed(attempt)
   else checkOpen(attempt)
+  guard(attempt, () => answerSome(attempt))
   guard(attempt, () => wire[input.ending]())
 }
 
@@ -50,6 +54,7 @@ export const checkReaction = (attempt) => {
  */
 export const checkEnd = (attempt) => {
   const { ends, callbacks, wire } = attempt
+  guard(attempt, () => useClosed(attempt))
   expectEqual(attempt, "number of 'close'", ends.close, 1)
   expectEqual(attempt, "number of 'finish'", ends.finish, 1)
   expectEqual(attempt, "number of 'end'", ends.end, 1)
@@ -73,6 +78,12 @@ export const describeCase = ({ input: { bytes, ...input }, problems }) =>
     JSON.stringify(input),
     `${bytes.length} bytes: ${bytes.toString('hex', 0, SHOWN_BYTES)}`
   ].join('\n')
+
+/** Chunks that are written to a wire that has closed: enough to see that it stays quiet. */
+const LATE_CHUNKS = 3
+
+/** Far more than any input takes, in ms. */
+const MAX_TIME = 10_000
 
 /** Bytes of an input that a report shows. */
 const SHOWN_BYTES = 1000
@@ -103,9 +114,11 @@ const listen = (attempt) => {
   for (const name of ['finish', 'end', 'close']) wire.on(name, () => attempt.ends[name]++)
   for (const name of ['upload', 'download', 'timeout'])
     wire.on(name, () => expectNotClosed(attempt, name))
-  wire.on('unchoke', () => request(attempt))
+  wire.on('unchoke', () => request(attempt, OUR_REQUESTS))
   wire.on('request', (piece, offset, length, respond) => {
-    if (input.answers) respond(null, ZEROS.subarray(0, length))
+    const answer = () => respond(null, ZEROS.subarray(0, length))
+    if (input.answers) answer()
+    else attempt.answers.push(answer)
   })
   if (input.listens) wire.on('error', (error) => onError(attempt, error))
   if (input.unchokes) wire.unchoke()
@@ -133,12 +146,29 @@ const expectEqual = (attempt, what, actual, expected) => {
   if (actual !== expected) attempt.problems.push(`${what}: ${actual} instead of ${expected}`)
 }
 
-const request = ({ wire, callbacks }) => {
+const request = ({ wire, callbacks }, blocks) => {
   if (callbacks.length > 100) return
-  for (const { piece, offset, length } of OUR_REQUESTS) {
+  for (const { piece, offset, length } of blocks) {
     const at = callbacks.push(0) - 1
     wire.request(piece, offset, length, () => callbacks[at]++)
   }
+}
+
+/** Answers that come late: most requests of the peer wait for them, some were withdrawn. */
+const answerSome = ({ answers }) => {
+  for (const answer of answers.slice(0, 3)) answer()
+}
+
+/** A caller may not know yet that the wire has closed. */
+const useClosed = (attempt) => {
+  const { wire } = attempt
+  request(attempt, OUR_REQUESTS.slice(0, 1))
+  answerSome(attempt)
+  wire.have(1)
+  wire.unchoke()
+  wire.cancel(0, 0, 8)
+  wire.choke()
+  wire.destroy()
 }
 
 const guard = (attempt, act) => {
@@ -152,8 +182,9 @@ const guard = (attempt, act) => {
 const write = ({ wire, input }) => {
   const chunks = cut(input.bytes, input.sizes)
   if (input.isPiped) return Readable.from(chunks, { objectMode: false }).pipe(wire)
+  let late = 0
   for (const chunk of chunks) {
-    if (wire.destroyed && !input.goesOn) return
+    if (wire.destroyed && late++ >= (input.goesOn ? LATE_CHUNKS : 0)) return
     wire.write(chunk)
   }
 }
@@ -174,6 +205,8 @@ const checkState = (attempt) => {
   expectEqual(attempt, 'peerChoking', wire.peerChoking, expected.peerChoking)
   expectEqual(attempt, 'peerInterested', wire.peerInterested, expected.peerInterested)
   expectEqual(attempt, 'downloaded', wire.downloaded, expected.downloaded)
+  if (!expected.pieces || !attempt.input.looksAtPieces) return
+  expectEqual(attempt, 'peerPieces', String(wire.peerPieces), String(expected.pieces))
 }
 
 const checkClosed = (attempt) => {

@@ -1,7 +1,7 @@
 // Builds the bytes that a remote peer sends, from messages written as plain data.
 
 /**
- * Bytes of a payload that is given by its size and a fill number, which keeps messages short to print.
+ * Bytes of a payload that is given by its size and a number, which keeps messages short to print.
  *
  * @param {{size: number, fill: number}} payload
  * @returns {Buffer}

@@ -3,7 +3,7 @@
 /**
  * Draws messages, now and then with a run of haves or more than a wire may want to decode at once.
  *
- * @param {object} draw `random`, and the blocks that were requested: by us `asked`, by the peer `peerAsked`
+ * @param {object} draw `random`, and blocks requested by us (`asked`) and by the peer (`peerAsked`)
  * @param {number} count
  * @returns {object[]}
  */
@@ -118,7 +118,7 @@ const drawCancelOfPeer = ({ random, peerAsked }) => {
   return { type: 'cancel', ...(known ? random.pick(peerAsked) : drawBlock(random)) }
 }
 
-/** A block that answers one of our requests, in order or not, or has a wrong length, or comes unasked. */
+/** A block that answers a request of ours, in order or not, or is too long, or comes unasked. */
 const drawPiece = ({ random, asked }) => {
   const inOrder = random.chance(0.5)
   const answers = asked.length && random.chance(0.75)

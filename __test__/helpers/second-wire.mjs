@@ -1,4 +1,4 @@
-// A second wire that a session feeds inside the handlers of the first: the two must not get mixed up.
+// A second wire that a session feeds inside the handlers of the first: they must not get mixed up.
 
 import { count, formatValues, INPUT_EVENTS, snapshot } from './session-log.mjs'
 import { encodeMessage } from './messages.mjs'

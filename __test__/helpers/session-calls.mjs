@@ -107,7 +107,7 @@ const answer = (run, accepted, how) => {
   else callback(null, bytesOf({ size: length, fill: piece + offset }))
 }
 
-/** Whether the original would take this answer for that of another request: rule `respond-by-identity`. */
+/** Whether the original would take it for the answer of another: rule `respond-by-identity`. */
 const isOfOther = (wire, [piece, offset, length, callback]) => {
   const isSame = (open) => open.piece === piece && open.offset === offset && open.length === length
   const oldest = wire.peerRequests.find(isSame)
@@ -129,7 +129,7 @@ const setTimeoutOf = (run, { ms, listens }) => {
   else run.wire.setTimeout(ms)
 }
 
-/** A call that a caller whose wire has ended would not make: see the rules named in `comparison.mjs`. */
+/** A call that nobody makes whose wire has ended, as by the rule `keep-alive-after-end`. */
 const unlessEnded = (perform) => (run, call) => {
   if (run.ended) count(run, `skipped ${call.do}`)
   else perform(run, call)

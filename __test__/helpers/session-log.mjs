@@ -56,8 +56,8 @@ export const formatValues = (values) => values.map(formatValue).join(', ')
 /**
  * The public state of a wire as text.
  *
- * @param {{wire: object, labels: Map<Function, string>, arrays: object}} run `arrays` are those that
- *   the wire had when they were first looked at: users keep them
+ * @param {{wire: object, labels: Map<Function, string>, arrays: object}} run `arrays` are those
+ *   that the wire had when they were first looked at: users keep them
  * @returns {string}
  */
 export const snapshot = (run) => {

@@ -26,15 +26,24 @@ export const loadImplementation = (load) => {
 }
 
 /**
+ * What could be seen of a session.
+ *
+ * @typedef {object} Result
+ * @property {string[]} entries events, callbacks and calls in order, each with the public state
+ * @property {Buffer} output bytes sent
+ * @property {number} chunks in how many chunks
+ * @property {number} closes number of `'close'` events
+ * @property {Record<string, number>} counts how often each kind of thing occurred
+ * @property {null | {entries: number, output: number, eventsAfter: number}} destroyed how far it
+ *   all was when `destroy()` returned, and the events of input after that
+ */
+
+/**
  * Runs a session.
  *
  * @param {(options?: object) => import('node:stream').Duplex} createWire
- * @param {object} session of `makeSession`
- * @returns {Promise<{entries: string[], output: Buffer, chunks: number, counts: Record<string, number>,
- *   closes: number, destroyed: null | {entries: number, output: number, eventsAfter: number}}>} all
- *   events, callbacks and calls in order, each with the public state of the wire at that moment; the
- *   bytes sent, in how many chunks; how often each kind of thing occurred, and `'close'` did; and how
- *   far it all was when `destroy()` returned
+ * @param {import('./sessions.mjs').Session} session
+ * @returns {Promise<Result>}
  */
 export const runSession = async (createWire, session) => {
   clock.install()
@@ -143,7 +152,7 @@ const settle = async (run, loops = MAX_LOOPS) => {
 
 const nextLoop = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Takes what there is to deliver of old and new bytes, and holds the last ones back for a later step. */
+/** Takes what is to be delivered of old and new bytes, and holds the last ones back. */
 const takeInput = (run, { messages, hold }) => {
   const bytes = Buffer.concat([run.held, encodeAll(run, messages)])
   const ready = Math.max(0, bytes.length - hold)
@@ -171,7 +180,7 @@ const deliver = (run, chunk, isLast) => {
 /** A source that has ended cannot be written to, but a socket that is not piped goes on. */
 const isDeaf = ({ ended, session, source }) => ended && (!session.writesLate || source)
 
-/** Lets a loop pass. By its end all output must be out, so the number of bytes sent is compared here. */
+/** Lets a loop pass. By its end all output must be out, so here the bytes sent are counted. */
 const tick = async (run) => {
   await settle(run)
   run.entries.push(`tick: ${formatOutput(run)} ${snapshot(run)}`)
@@ -194,7 +203,7 @@ const read = (run, { size }) => performCall(run, { do: 'read', size })
 const advance = async (run, { ms }) => {
   await settle(run)
   await clock.advance(ms, () => settle(run))
-  if (run.session.forgets) collectGarbage()
+  if (run.session.forgets && ms > 1000) collectGarbage()
   await tick(run)
 }
 

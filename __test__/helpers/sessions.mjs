@@ -1,6 +1,6 @@
 // Makes random valid sessions of a wire, as plain data: what the peer sends, what the caller does.
 
-import { drawCall, drawCallOf, drawRead } from './calls.mjs'
+import { drawCall, drawCallOf, drawRead, OWN_PIECES } from './calls.mjs'
 import { drawHandshake, drawMessages, MESSAGES } from './peer-messages.mjs'
 import { randomFrom } from './random.mjs'
 
@@ -14,7 +14,7 @@ const PROFILES = {
   },
   handlers: {
     cuts: { whole: 3, random: 2 },
-    readers: { flow: 4, pipe: 1, none: 1 },
+    readers: { flow: 4, pipe: 1, paused: 1, none: 1 },
     reactions: [2, 8],
     callbackCalls: 0.5,
     varies: true
@@ -55,24 +55,36 @@ const PROFILES = {
 export const FLAVOURS = Object.keys(PROFILES)
 
 /**
- * Makes the session of a seed.
+ * A session as plain data.
  *
- * `steps` run one after the other: `receive` (messages of the peer, cut into chunks), `call`, `tick`,
- * `advance` (time), `read`. `reactions` are calls made inside a handler: in the `nth` event of that
- * name, or of any. `answers` says what the `'request'` handler does with each request in turn.
- * `peerPieces` is looked at from the event `watchesFrom` on, as it may be made when first needed.
- * With `forgets` nobody keeps the arrays of the wire, and garbage is collected.
- * With `feedsSecondWire` each event makes a second wire hear something. Events in `unheard` have no
- * listener. With `writesLate` the peer is still heard after the end.
+ * @typedef {object} Session
+ * @property {number} seed
+ * @property {string} flavour one of {@link FLAVOURS}
+ * @property {object[]} steps done one after the other: `receive` (messages of the peer, cut into
+ *   chunks), `call`, `tick`, `advance` (time), `read`
+ * @property {object[]} reactions calls inside a handler: in the `nth` event of a name, or of any
+ * @property {string[]} answers what the `'request'` handler does with each request in turn
+ * @property {string} reader how the output is read
+ * @property {number} sinkMark high-water mark of the stream it is piped into
+ * @property {boolean} pipedInput whether the input is piped or written
+ * @property {number} watchesFrom event from which on `peerPieces` is looked at: it may be made late
+ * @property {boolean} forgets nobody keeps the arrays of the wire, and garbage is collected
+ * @property {boolean} feedsSecondWire each event makes a second wire hear something
+ * @property {boolean} writesLate the peer is still heard after the end
+ * @property {string[]} unheard events without a listener
+ */
+
+/**
+ * Makes the session of a seed.
  *
  * @param {number} seed
  * @param {string} flavour one of {@link FLAVOURS}
- * @returns {{seed: number, flavour: string, reader: string, pipedInput: boolean, sinkMark: number, watchesFrom: number,
- *   forgets: boolean, feedsSecondWire: boolean, writesLate: boolean, unheard: string[], answers: string[], reactions: object[], steps: object[]}}
+ * @returns {Session}
  */
 export const makeSession = (seed, flavour) => {
   const draw = startDraw(seed, flavour)
   const { random, profile } = draw
+  draw.forgets = random.chance(profile.forgets)
   const pipedInput = random.chance(profile.pipedInput)
   const reader = random.weighted(profile.readers)
   draw.profile = {
@@ -89,7 +101,7 @@ export const makeSession = (seed, flavour) => {
     sinkMark: random.pick([1, 20, 200, 16384]),
     watchesFrom: random.pick([0, 0, 0, random.below(30), Infinity]),
     writesLate: random.chance(profile.writesLate),
-    forgets: random.chance(profile.forgets),
+    forgets: draw.forgets,
     feedsSecondWire: random.chance(0.04),
     unheard: random.chance(0.2) ? random.times(4, () => random.pick(REACTIVE_EVENTS)) : [],
     answers: random.times(5, () => random.pick(['data', 'hold', 'hold', 'error', 'twice'])),
@@ -123,6 +135,7 @@ const drawOpening = (draw) => {
   const { random } = draw
   const calls = random.times(random.below(3), () => drawCall(draw))
   if (random.chance(0.8)) calls.push({ do: 'unchoke' })
+  if (draw.forgets && random.chance(0.5)) calls.push({ do: 'assign', ...OWN_PIECES })
   if (random.chance(draw.profile.timers * 0.85)) calls.push(drawCallOf(draw, 'timeout'))
   if (random.chance(draw.profile.timers * 0.5)) calls.push({ do: 'keepAlive', on: true })
   const first = [drawHandshake(random)]

@@ -1,0 +1,59 @@
+// Proves on random sessions that this package does what peer-wire-protocol 0.7.1 does.
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import test from 'ava'
+import { compareSession, explainDifference, RULES } from './helpers/comparison.mjs'
+import { Coverage } from './helpers/coverage.mjs'
+import { inTurn } from './helpers/in-turn.mjs'
+import { loadImplementation } from './helpers/session-runner.mjs'
+import { FLAVOURS, makeSession } from './helpers/sessions.mjs'
+import { casesOr, SEED } from './helpers/settings.mjs'
+
+const require = createRequire(import.meta.url)
+const implementations = {
+  original: loadImplementation(() => require('peer-wire-protocol')),
+  ours: loadImplementation(() => require('../index.js'))
+}
+const CASES = casesOr(6000)
+const coverage = new Coverage()
+let hasFailed = false
+
+const TITLES = {
+  plain: 'whole messages and calls between them have the same effects',
+  chunked: 'input that is cut anywhere has the same effects',
+  handlers: 'calls inside handlers and callbacks have the same effects',
+  lifecycle: 'ends, destroys, pipes and paused readers have the same effects',
+  timers: 'request timeouts and keep-alives have the same effects'
+}
+
+// One after the other, because sessions replace the global timers.
+for (const flavour of FLAVOURS) {
+  test.serial(TITLES[flavour], async (t) => {
+    const failure = await findFailure(flavour, Math.ceil(CASES / FLAVOURS.length))
+    hasFailed ||= failure !== null
+    if (failure) t.fail(failure)
+    else t.pass()
+  })
+}
+
+test.serial('the sessions contain every message, event, call and end often enough', (t) => {
+  // A flavour that has failed stopped early, so gaps would only hide the failure.
+  t.deepEqual(hasFailed ? [] : coverage.findGaps(CASES), [])
+})
+
+test('every difference that the comparison makes room for is documented', (t) => {
+  const compat = readFileSync(new URL('../docs/compat.md', import.meta.url), 'utf8')
+  t.deepEqual(
+    RULES.filter(({ name }) => !compat.includes(`\`${name}\``)),
+    []
+  )
+})
+
+const findFailure = (flavour, cases) =>
+  inTurn(Array(cases).keys(), async (index) => {
+    const session = makeSession((SEED + index) >>> 0, flavour)
+    const { difference, counts } = await compareSession(implementations, session)
+    coverage.add(counts)
+    return difference && explainDifference(implementations, session, difference)
+  })

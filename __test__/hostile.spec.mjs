@@ -1,0 +1,61 @@
+// Proves that no bytes of a peer make a wire throw, hang, lose what was valid or forget a callback.
+
+import test from 'ava'
+import createWire from '../index.js'
+import { inTurn } from './helpers/in-turn.mjs'
+import { INPUT_KINDS, makeHostileInput } from './helpers/hostile-inputs.mjs'
+import { checkEnd, checkReaction, describeCase, startCase } from './helpers/hostile-runner.mjs'
+import { casesOr, SEED } from './helpers/settings.mjs'
+
+const CASES = casesOr(100_000)
+const BATCH = 200
+const FEW = 1000
+const MAX_MEMORY = 512 * 1024 * 1024
+
+const CODES = [
+  'ERR_PWP_HANDSHAKE',
+  'ERR_PWP_MESSAGE_TOO_LONG',
+  'ERR_PWP_MESSAGE_LENGTH',
+  'ERR_PWP_PIECE_INDEX',
+  'ERR_PWP_REQUEST_LENGTH',
+  'ERR_PWP_BITFIELD_LENGTH'
+]
+
+test('a violation closes the wire cleanly, after all events that were valid', async (t) => {
+  const counts = {}
+  const starts = Array.from({ length: Math.ceil(CASES / BATCH) }, (_, batch) => batch * BATCH)
+  const failure = await inTurn(starts, (start) => runBatch(start, counts))
+  if (failure) t.fail(failure)
+  t.deepEqual(failure ? [] : findMissing(counts), [])
+  t.true(process.memoryUsage().rss < MAX_MEMORY)
+})
+
+/** Runs some wires side by side, as each needs a few loops to end. */
+const runBatch = async (start, counts) => {
+  const attempts = []
+  for (let index = start; index < Math.min(start + BATCH, CASES); index++) {
+    attempts.push(startCase(createWire, makeHostileInput((SEED + index) >>> 0)))
+  }
+  await passLoops()
+  for (const attempt of attempts) checkReaction(attempt)
+  await passLoops()
+  for (const attempt of attempts) count(counts, attempt)
+  const failed = attempts.find((attempt) => checkEnd(attempt).length)
+  return failed && describeCase(failed)
+}
+
+const passLoops = async () => {
+  await nextLoop()
+  await nextLoop()
+}
+
+const nextLoop = () => new Promise((resolve) => setImmediate(resolve))
+
+const count = (counts, { input, expected }) => {
+  for (const key of [input.kind, expected.code ?? 'no violation'])
+    counts[key] = (counts[key] ?? 0) + 1
+}
+
+/** Kinds of inputs and of violations that did not occur, if so many cases should have had them. */
+const findMissing = (counts) =>
+  CASES < FEW * 20 ? [] : [...INPUT_KINDS, ...CODES, 'no violation'].filter((key) => !counts[key])
