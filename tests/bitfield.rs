@@ -1,0 +1,134 @@
+//! What the peer has: `have` and `bitfield`.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use bytes::Bytes;
+use peer_wire::protocol::{Event, Limits, Wire};
+
+use support::drive::{feed, opened, sent};
+use support::frames;
+use support::link::{Cut, Pair};
+use support::vectors::vector;
+
+#[test]
+fn have_adds_one_piece() {
+    let mut wire = opened(Limits::default());
+    assert!(wire.peer_pieces().is_empty());
+    assert_eq!(feed(&mut wire, &frames::have(9)), [have(9, true)]);
+    let pieces = wire.peer_pieces();
+    assert!(pieces.contains(9) && !pieces.contains(8) && !pieces.contains(10));
+    assert_eq!((pieces.len(), pieces.told()), (10, 0));
+    assert_eq!(pieces.as_bytes(), [0, 0b0100_0000]);
+}
+
+#[test]
+fn have_of_a_known_piece_is_told_as_known() {
+    let mut wire = opened(Limits::default());
+    let chunk = [frames::bitfield(&[0b0100_0000]), frames::have(1).repeat(2)].concat();
+    assert_eq!(
+        feed(&mut wire, &chunk)[1..],
+        [have(1, false), have(1, false)]
+    );
+    assert_eq!(feed(&mut wire, &frames::have(0)), [have(0, true)]);
+    assert_eq!(feed(&mut wire, &frames::have(0)), [have(0, false)]);
+}
+
+#[test]
+fn have_takes_effect_with_its_poll() {
+    let mut wire = opened(Limits::default());
+    wire.handle_bytes(&[frames::have(1), frames::have(2)].concat());
+    wire.poll_event();
+    assert!(wire.peer_pieces().contains(1) && !wire.peer_pieces().contains(2));
+}
+
+#[test]
+fn bitfield_tells_pieces_from_the_high_bit() {
+    let mut wire = opened(Limits::default());
+    assert_eq!(
+        feed(&mut wire, &frames::bitfield(&[0b1000_0001, 0b0100_0000])),
+        [bitfield(&[0b1000_0001, 0b0100_0000])]
+    );
+    let pieces = wire.peer_pieces();
+    let told: Vec<usize> = (0..20).filter(|piece| pieces.contains(*piece)).collect();
+    assert_eq!(told, [0, 7, 9]);
+    assert_eq!((pieces.len(), pieces.told()), (16, 16));
+}
+
+#[test]
+fn bitfield_of_no_bytes_tells_nothing() {
+    let mut wire = opened(Limits::default());
+    for cut in Cut::kinds() {
+        let bytes = vector("bitfield", "bitfield-empty");
+        let events = support::drive::feed_cut(&mut wire, &bytes, cut);
+        assert_eq!(events, [bitfield(&[])]);
+    }
+    assert!(wire.peer_pieces().is_empty());
+}
+
+#[test]
+fn bitfield_that_comes_again_overwrites_its_bits() {
+    let mut wire = opened(Limits::default());
+    for bits in [&[0xff, 0xff][..], &[0x0f]] {
+        assert_eq!(feed(&mut wire, &frames::bitfield(bits)), [bitfield(bits)]);
+    }
+    assert_eq!(wire.peer_pieces().as_bytes(), [0x0f, 0xff]);
+    assert_eq!(wire.peer_pieces().told(), 16);
+}
+
+#[test]
+fn bitfield_behind_a_have_keeps_the_pieces_above() {
+    let mut wire = opened(Limits::default());
+    feed(&mut wire, &[frames::have(3), frames::have(20)].concat());
+    feed(&mut wire, &frames::bitfield(&[0x80]));
+    assert_eq!(wire.peer_pieces().as_bytes(), [0x80, 0, 0b0000_1000]);
+    assert_eq!(
+        (wire.peer_pieces().len(), wire.peer_pieces().told()),
+        (21, 8)
+    );
+}
+
+#[test]
+fn bitfield_with_spare_bits_keeps_them_as_they_came() {
+    let limits = Limits {
+        pieces: Some(10),
+        ..Limits::default()
+    };
+    let mut wire = opened(limits);
+    let events = feed(&mut wire, &vector("bitfield", "bitfield-spare-bits"));
+    assert_eq!(events, [bitfield(&[0xff, 0xff])]);
+    assert_eq!(wire.peer_pieces().as_bytes(), [0xff, 0xff]);
+}
+
+#[test]
+fn bitfield_of_the_peer_that_is_cut_is_told_whole() {
+    let bits = vec![0xa5; 3_000];
+    for cut in Cut::kinds() {
+        let mut pair = Pair::opened(cut);
+        pair.a.bitfield(&bits).unwrap();
+        assert_eq!(pair.deliver_to_b(), [bitfield(&bits)], "{cut:?}");
+        assert_eq!(pair.b.peer_pieces().as_bytes(), bits);
+    }
+}
+
+#[test]
+fn have_and_bitfield_send_their_exact_bytes() {
+    let mut wire = Wire::default();
+    wire.have(1313);
+    assert_eq!(sent(&mut wire), vector("bitfield", "have-1313"));
+    wire.bitfield(&[0xff, 0xc0]).unwrap();
+    assert_eq!(sent(&mut wire), vector("bitfield", "bitfield-10-pieces"));
+    wire.bitfield(&[]).unwrap();
+    assert_eq!(sent(&mut wire), vector("bitfield", "bitfield-empty"));
+}
+
+fn have(piece: u32, is_new: bool) -> Event {
+    Event::Have { piece, is_new }
+}
+
+fn bitfield(bits: &[u8]) -> Event {
+    Event::Bitfield {
+        bits: Bytes::copy_from_slice(bits),
+    }
+}

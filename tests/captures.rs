@@ -1,0 +1,246 @@
+//! Recorded sessions of real clients, replayed by a wire in the place of either side.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use bytes::Bytes;
+use peer_wire::protocol::{BlockRequest, Event, Handshake, Limits, MessageId, RequestId, Wire};
+
+use support::drive::{events, failure, feed_cut, sent};
+use support::frames::block;
+use support::link::Cut;
+use support::model::Model;
+use support::sessions::{CONTENT_LEN, Session, Side, content, sessions};
+
+#[test]
+fn session_replayed_as_either_side_accounts_for_each_message() {
+    let sessions = sessions();
+    assert_eq!(sessions.len(), 12);
+    for session in &sessions {
+        for side in [Side::A, Side::B] {
+            let name = format!("{} as {side:?}", session.name);
+            let replay = Replay::run(session, side, Cut::Whole);
+            // The handshake, then one event for each message: none is lost, none is made up.
+            let told = replay.events.len().saturating_add(replay.fast_answers);
+            let expected = split(&replay.received).len().saturating_add(1);
+            assert_eq!(told, expected, "{name}");
+            assert_eq!(failure(&replay.events), None, "{name}");
+            assert_eq!(replay.sent_by_wire, replay.sent_as_recorded, "{name}");
+            assert_eq!(replay.wire.request_count(), 0, "{name}");
+            assert_eq!(replay.wire.peer_request_count(), 0, "{name}");
+            assert_eq!(replay.wire.refused_requests(), 0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn session_replayed_in_any_cut_gives_the_same_events() {
+    for session in &sessions() {
+        for side in [Side::A, Side::B] {
+            let recorded = Replay::run(session, side, Cut::Whole).events;
+            for cut in [Cut::Bytes, Cut::Random(1), Cut::Random(2)] {
+                let cut_events = Replay::run(session, side, cut).events;
+                assert!(cut_events == recorded, "{} {side:?} {cut:?}", session.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn session_replayed_is_read_as_the_model_reads_it() {
+    for session in &sessions() {
+        for side in [Side::A, Side::B] {
+            let received = Replay::run(session, side, Cut::Whole).received;
+            let mut wire = Wire::default();
+            wire.unchoke();
+            let told = feed_cut(&mut wire, &received, Cut::Random(3));
+            let mut model = Model::new(Limits::default());
+            model.set_choking(false);
+            model.handle_bytes(&received);
+            assert!(told.into_iter().all(|event| model.poll() == Some(event)));
+            assert_eq!(model.poll(), None, "{}", session.name);
+        }
+    }
+}
+
+#[test]
+fn session_replayed_transfers_the_whole_content() {
+    for session in &sessions() {
+        let blocks = [Side::A, Side::B].map(|side| {
+            let events = Replay::run(session, side, Cut::Whole).events;
+            blocks_in(&events)
+        });
+        // One side is the leech.
+        let mut blocks = blocks.concat();
+        blocks.sort_unstable();
+        let mut end = 0;
+        for (start, len) in blocks {
+            assert_eq!(start, end, "{}", session.name);
+            end = start.saturating_add(len);
+        }
+        assert_eq!(end, CONTENT_LEN, "{}", session.name);
+    }
+}
+
+/// Places and lengths of the blocks, all asked for and all with the right bytes.
+fn blocks_in(events: &[Event]) -> Vec<(usize, usize)> {
+    let mut blocks = Vec::new();
+    for event in events {
+        if let Event::Piece {
+            piece,
+            begin,
+            block,
+            position,
+        } = event
+        {
+            let offset = piece.checked_mul(PIECE_LEN).unwrap().checked_add(*begin);
+            let offset = usize::try_from(offset.unwrap()).unwrap();
+            assert_eq!(block.bytes(&[]), content(offset, block.len()));
+            assert!(position.is_some(), "a block at {offset} was not asked for");
+            blocks.push((offset, block.len()));
+        }
+    }
+    blocks
+}
+
+/// A wire that does what one side of a session did.
+struct Replay {
+    wire: Wire,
+    events: Vec<Event>,
+    /// Bytes of the other side.
+    received: Vec<u8>,
+    sent_by_wire: Vec<u8>,
+    /// Bytes of this side that the wire has a command for.
+    sent_as_recorded: Vec<u8>,
+    /// Bytes of this side whose message is not complete.
+    unsent: Vec<u8>,
+    open: Vec<(RequestId, BlockRequest)>,
+    /// Blocks sent for requests that the wire ignored, because it was choking: BEP 6 allows such
+    /// requests after `allowed fast`, which the wire hands through.
+    fast_answers: usize,
+}
+
+impl Replay {
+    fn run(session: &Session, side: Side, cut: Cut) -> Self {
+        let mut replay = Self {
+            wire: Wire::default(),
+            events: Vec::new(),
+            received: Vec::new(),
+            sent_by_wire: Vec::new(),
+            sent_as_recorded: Vec::new(),
+            unsent: Vec::new(),
+            open: Vec::new(),
+            fast_answers: 0,
+        };
+        for (sender, chunk) in &session.chunks {
+            if *sender == side {
+                replay.send(chunk);
+            } else {
+                replay.receive(chunk, cut);
+            }
+        }
+        replay.wire.handle_end();
+        replay.events.extend(events(&mut replay.wire));
+        replay
+    }
+
+    fn receive(&mut self, chunk: &[u8], cut: Cut) {
+        self.received.extend_from_slice(chunk);
+        let told = feed_cut(&mut self.wire, chunk, cut);
+        for event in &told {
+            if let Event::Request { id, request } = event {
+                self.open.push((*id, *request));
+            }
+        }
+        self.events.extend(told);
+    }
+
+    fn send(&mut self, chunk: &[u8]) {
+        self.unsent.extend_from_slice(chunk);
+        if self.sent_by_wire.is_empty() {
+            let bytes: Vec<u8> = self.unsent.drain(..Handshake::LEN).collect();
+            let handshake = Handshake::decode(&bytes).unwrap().unwrap();
+            self.wire
+                .handshake(handshake.info_hash, handshake.peer_id, handshake.reserved);
+            self.sent_as_recorded.extend(bytes);
+        }
+        while let Some(len) = message_len(&self.unsent) {
+            let message: Vec<u8> = self.unsent.drain(..len).collect();
+            if self.command(&message[4..]) {
+                self.sent_as_recorded.extend(message);
+            }
+        }
+        self.sent_by_wire.extend(sent(&mut self.wire));
+    }
+
+    /// Gives the command for a message; gives whether it is to be sent.
+    fn command(&mut self, message: &[u8]) -> bool {
+        let Some((id, body)) = message.split_first() else {
+            self.wire.keep_alive();
+            return true;
+        };
+        let number = |at: usize| u32::from_be_bytes(*body[at..].first_chunk().unwrap());
+        match MessageId::from_byte(*id) {
+            None => return false,
+            Some(MessageId::Choke) => return self.wire.choke(),
+            Some(MessageId::Unchoke) => return self.wire.unchoke(),
+            Some(MessageId::Interested) => return self.wire.interested(),
+            Some(MessageId::NotInterested) => return self.wire.not_interested(),
+            Some(MessageId::Have) => self.wire.have(number(0)),
+            Some(MessageId::Bitfield) => self.wire.bitfield(body).unwrap(),
+            Some(MessageId::Request) => {
+                self.request(block(number(0), number(4), number(8)));
+            }
+            Some(MessageId::Piece) => self.answer(number(0), number(4), &body[8..]),
+            Some(MessageId::Cancel) => self.wire.cancel(block(number(0), number(4), number(8))),
+            Some(MessageId::Port) => self.wire.port(u16::from_be_bytes([body[0], body[1]])),
+            Some(MessageId::Extended) => self.wire.extended(body[0], &body[1..]).unwrap(),
+        }
+        true
+    }
+
+    /// Asks also while choked, as BEP 6 allows after `allowed fast`.
+    fn request(&mut self, request: BlockRequest) {
+        let wire = &mut self.wire;
+        let is_choked = wire.peer_choking();
+        wire.assume(wire.am_choking(), wire.am_interested(), false);
+        wire.request(request).unwrap();
+        wire.assume(wire.am_choking(), wire.am_interested(), is_choked);
+    }
+
+    fn answer(&mut self, piece: u32, begin: u32, bytes: &[u8]) {
+        let asked = block(piece, begin, u32::try_from(bytes.len()).unwrap());
+        if let Some(place) = self.open.iter().position(|(_, open)| *open == asked) {
+            let (id, request) = self.open.remove(place);
+            assert_eq!(self.wire.take_peer_request(id), Some((place, request)));
+        } else {
+            self.fast_answers = self.fast_answers.saturating_add(1);
+        }
+        self.wire
+            .piece(piece, begin, Bytes::copy_from_slice(bytes))
+            .unwrap();
+    }
+}
+
+/// The messages behind the handshake, prefixes included.
+fn split(stream: &[u8]) -> Vec<&[u8]> {
+    let mut messages = Vec::new();
+    let mut rest = &stream[Handshake::LEN..];
+    while let Some(len) = message_len(rest) {
+        let (message, after) = rest.split_at(len);
+        messages.push(message);
+        rest = after;
+    }
+    assert!(rest.is_empty());
+    messages
+}
+
+/// Length of the first message, its prefix included, if all of it is there.
+fn message_len(bytes: &[u8]) -> Option<usize> {
+    let length = u32::from_be_bytes(*bytes.first_chunk()?);
+    let len = usize::try_from(length).unwrap().checked_add(4)?;
+    (bytes.len() >= len).then_some(len)
+}
+
+const PIECE_LEN: u32 = 32 * 1024;

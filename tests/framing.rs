@@ -1,0 +1,520 @@
+//! Framing: length prefixes, ids, and messages cut anywhere.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use bytes::Bytes;
+use peer_wire::protocol::{
+    Decoder, Event, Frame, Handshake, Limits, Message, MessageId, Payload, ProtocolError, Wire,
+};
+
+use support::drive::{self, Joiner, events, failure, feed, feed_cut, joined, opened, unchoked};
+use support::frames;
+use support::link::Cut;
+use support::vectors::{vector, vectors};
+
+/// Topics whose vectors are single valid messages.
+const MESSAGE_TOPICS: [&str; 6] = [
+    "bitfield", "choking", "extended", "framing", "requests", "unknown",
+];
+
+#[test]
+fn message_cut_at_every_offset_gives_the_same_event() {
+    for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
+        let whole = feed(&mut unchoked(), &bytes);
+        assert_eq!(whole.len(), 1, "{name}");
+        for cut in Cut::everywhere(&bytes).chain(Cut::kinds()) {
+            assert_eq!(
+                feed_cut(&mut unchoked(), &bytes, cut),
+                whole,
+                "{name} {cut:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn message_without_its_last_byte_needs_more() {
+    for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
+        let (last, front) = bytes.split_last().unwrap();
+        let mut wire = unchoked();
+        assert_eq!(feed(&mut wire, front), [], "{name}");
+        assert_eq!(feed(&mut wire, &[]), [], "{name}");
+        assert_eq!(feed(&mut wire, &[*last]).len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn message_without_its_last_byte_at_the_end_is_truncated() {
+    for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
+        for len in 1..bytes.len() {
+            let mut wire = unchoked();
+            assert_eq!(feed(&mut wire, &bytes[..len]), [], "{name}");
+            wire.handle_end();
+            assert_eq!(
+                events(&mut wire),
+                [Event::Failed(ProtocolError::Truncated)],
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn end_behind_a_message_is_clean() {
+    for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
+        let mut wire = unchoked();
+        assert_eq!(feed(&mut wire, &bytes).len(), 1, "{name}");
+        wire.handle_end();
+        assert_eq!(events(&mut wire), [], "{name}");
+    }
+}
+
+#[test]
+fn end_before_the_events_are_polled_comes_behind_them() {
+    let mut wire = opened(Limits::default());
+    let bytes = [frames::unchoke(), frames::prefix(5)].concat();
+    assert_eq!(wire.handle_bytes(&bytes), bytes.len());
+    wire.handle_end();
+    assert_eq!(
+        events(&mut wire),
+        [Event::Unchoke, Event::Failed(ProtocolError::Truncated)]
+    );
+}
+
+#[test]
+fn messages_of_all_topics_in_one_stream_survive_every_cut() {
+    let all: Vec<_> = MESSAGE_TOPICS.into_iter().flat_map(vectors).collect();
+    let stream: Vec<u8> = all.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+    let whole = feed(&mut unchoked(), &stream);
+    assert_eq!(whole.len(), all.len());
+    for cut in Cut::everywhere(&stream).chain(Cut::kinds()) {
+        assert_eq!(feed_cut(&mut unchoked(), &stream, cut), whole, "{cut:?}");
+    }
+}
+
+#[test]
+fn keep_alives_in_one_chunk_are_told_one_by_one() {
+    let mut wire = opened(Limits::default());
+    assert_eq!(
+        feed(&mut wire, &vector("framing", "keep-alive").repeat(3)),
+        [Event::KeepAlive, Event::KeepAlive, Event::KeepAlive]
+    );
+}
+
+#[test]
+fn message_of_each_unknown_id_is_handed_through_with_its_id() {
+    let mut wire = opened(Limits::default());
+    let unknown = (0..=u8::MAX).filter(|id| MessageId::from_byte(*id).is_none());
+    let mut count = 0;
+    for id in unknown {
+        count += 1;
+        for (body, whole) in [(&[][..], vec![id]), (&[1, 2], vec![id, 1, 2])] {
+            assert_eq!(
+                feed(&mut wire, &frames::frame(id, body)),
+                [Event::Unknown {
+                    payload: joined(&whole)
+                }]
+            );
+        }
+    }
+    assert_eq!(count, 256 - 11);
+}
+
+#[test]
+fn id_of_each_known_message_is_its_byte() {
+    for byte in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20] {
+        assert_eq!(MessageId::from_byte(byte).map(MessageId::byte), Some(byte));
+    }
+}
+
+#[test]
+fn excess_behind_fixed_fields_is_skipped() {
+    let excess = [
+        ("choke-with-excess", Event::Choke),
+        (
+            "have-with-excess",
+            Event::Have {
+                piece: 7,
+                is_new: true,
+            },
+        ),
+        ("port-with-excess", Event::Port { port: 6881 }),
+    ];
+    for (name, event) in excess {
+        let bytes = [vector("framing", name), frames::unchoke()].concat();
+        for cut in Cut::everywhere(&bytes) {
+            assert_eq!(
+                feed_cut(&mut opened(Limits::default()), &bytes, cut),
+                [event.clone(), Event::Unchoke],
+                "{name} {cut:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn excess_up_to_the_message_limit_is_skipped() {
+    let bytes = [frames::frame(1, &vec![0; 1024 * 1024 - 1]), frames::choke()].concat();
+    for cut in [Cut::Whole, Cut::At(70), Cut::Random(1)] {
+        assert_eq!(
+            feed_cut(&mut opened(Limits::default()), &bytes, cut),
+            [Event::Unchoke, Event::Choke]
+        );
+    }
+}
+
+#[test]
+fn empty_chunk_changes_nothing() {
+    let mut wire = Wire::default();
+    assert_eq!(feed(&mut wire, &[]), []);
+    let bytes = [frames::handshake(), frames::have(1)].concat();
+    let (front, back) = bytes.split_at(70);
+    feed(&mut wire, front);
+    assert_eq!(wire.handle_bytes(&[]), 0);
+    assert_eq!(wire.poll_event(), None);
+    assert_eq!(feed(&mut wire, back).len(), 1);
+}
+
+#[test]
+fn payload_inside_a_chunk_is_told_by_its_place() {
+    let mut wire = opened(Limits::default());
+    let chunk = [frames::unchoke(), frames::piece(1, 2, b"bits")].concat();
+    wire.handle_bytes(&chunk);
+    assert_eq!(wire.poll_event(), Some(Event::Unchoke));
+    assert_eq!(
+        wire.poll_event(),
+        Some(Event::Piece {
+            piece: 1,
+            begin: 2,
+            block: Payload::InChunk(18..22),
+            position: None,
+        })
+    );
+}
+
+#[test]
+fn payload_in_two_chunks_is_joined() {
+    let bytes = frames::piece(1, 2, b"bits");
+    for cut in 14..17 {
+        let mut wire = opened(Limits::default());
+        assert_eq!(wire.handle_bytes(&bytes[..cut]), cut);
+        assert_eq!(wire.poll_event(), None);
+        wire.handle_bytes(&bytes[cut..]);
+        assert_eq!(wire.poll_event(), Some(drive::piece(1, 2, b"bits", None)));
+    }
+}
+
+#[test]
+fn payload_whose_head_was_cut_is_told_by_its_place() {
+    let bytes = frames::extended(3, b"bits");
+    for cut in 1..6 {
+        let mut wire = opened(Limits::default());
+        wire.handle_bytes(&bytes[..cut]);
+        wire.handle_bytes(&bytes[cut..]);
+        assert_eq!(
+            wire.poll_event(),
+            Some(Event::Extended {
+                id: 3,
+                payload: Payload::InChunk(6 - cut..10 - cut),
+            })
+        );
+    }
+}
+
+#[test]
+fn part_that_the_caller_skips_counts_as_come() {
+    let mut wire = Wire::in_parts(Limits::default());
+    feed(&mut wire, &frames::handshake());
+    let bytes = frames::piece(1, 2, &vec![7; 20_000]);
+    wire.handle_bytes(&bytes[..1_000]);
+    assert!(matches!(
+        wire.poll_event(),
+        Some(Event::Part {
+            missing: 19_013,
+            ..
+        })
+    ));
+    wire.skip_part(5_000);
+    // No more than all but the last byte, whatever the caller says.
+    wire.skip_part(usize::MAX);
+    assert_eq!(wire.poll_event(), None);
+    assert_eq!(wire.handle_bytes(&bytes[20_012..]), 1);
+    let block = Payload::LastPart {
+        part: 0..1,
+        payload_len: 20_000,
+    };
+    assert!(matches!(wire.poll_event(), Some(Event::Piece { block: last, .. }) if last == block));
+}
+
+#[test]
+fn payload_in_parts_is_told_part_by_part() {
+    let mut wire = Wire::in_parts(Limits::default());
+    feed(&mut wire, &frames::handshake());
+    let bytes = frames::piece(1, 2, &vec![7; 20_000]);
+    let part = |part, room, missing| {
+        Some(Event::Part {
+            part,
+            room,
+            missing,
+        })
+    };
+    // The first room is that of a block, then it is four times what came, up to the whole.
+    for (chunk, event) in [
+        (&bytes[..10], None),
+        (&bytes[10..100], part(3..90, 16 * 1024, 19_913)),
+        (&bytes[100..100], None),
+        (&bytes[100..10_000], part(0..9_900, 16 * 1024, 10_013)),
+        (&bytes[10_000..17_000], part(0..7_000, 20_000, 3_013)),
+    ] {
+        assert_eq!(wire.handle_bytes(chunk), chunk.len());
+        assert_eq!(wire.poll_event(), event);
+        assert_eq!(wire.poll_event(), None);
+    }
+    let chunk = [&bytes[17_000..], &frames::unchoke()].concat();
+    wire.handle_bytes(&chunk);
+    let block = Payload::LastPart {
+        part: 0..3_013,
+        payload_len: 20_000,
+    };
+    assert_eq!((block.len(), block.bytes(&chunk).len()), (20_000, 3_013));
+    assert_eq!(
+        events(&mut wire),
+        [
+            Event::Piece {
+                piece: 1,
+                begin: 2,
+                block,
+                position: None
+            },
+            Event::Unchoke
+        ]
+    );
+}
+
+#[test]
+fn payload_in_parts_that_lies_in_one_chunk_is_told_by_its_place() {
+    let mut wire = Wire::in_parts(Limits::default());
+    feed(&mut wire, &frames::handshake());
+    wire.handle_bytes(&frames::extended(3, b"bits"));
+    assert_eq!(
+        wire.poll_event(),
+        Some(Event::Extended {
+            id: 3,
+            payload: Payload::InChunk(6..10)
+        })
+    );
+}
+
+#[test]
+fn bitfield_in_parts_is_joined_all_the_same() {
+    let mut joiner = Joiner::new(Limits::default());
+    let bytes = [frames::handshake(), frames::bitfield(&[7; 100])].concat();
+    for cut in [Cut::Bytes, Cut::At(100)] {
+        let told = joiner.feed_cut(&bytes, cut);
+        let bits = Bytes::from_static(&[7; 100]);
+        assert_eq!(told[1..], [Event::Bitfield { bits }], "{cut:?}");
+        joiner = Joiner::new(Limits::default());
+    }
+}
+
+#[test]
+fn close_between_two_parts_ends_the_events() {
+    let mut wire = Wire::in_parts(Limits::default());
+    feed(&mut wire, &frames::handshake());
+    let bytes = frames::piece(1, 2, &[7; 100]);
+    wire.handle_bytes(&bytes[..50]);
+    assert!(matches!(wire.poll_event(), Some(Event::Part { .. })));
+    wire.close();
+    assert_eq!(feed(&mut wire, &bytes[50..]), []);
+}
+
+#[test]
+fn end_between_two_parts_is_truncated() {
+    let mut wire = Wire::in_parts(Limits::default());
+    feed(&mut wire, &frames::handshake());
+    wire.handle_bytes(&frames::piece(1, 2, &[7; 100])[..50]);
+    wire.handle_end();
+    assert!(matches!(wire.poll_event(), Some(Event::Part { .. })));
+    assert_eq!(failure(&events(&mut wire)), Some(ProtocolError::Truncated));
+}
+
+#[test]
+fn payload_of_no_bytes_is_empty() {
+    let payload = Payload::InChunk(0..0);
+    assert!(payload.is_empty() && joined(&[]).is_empty());
+    assert!(!joined(b"x").is_empty());
+    let outside = Payload::InChunk(3..9);
+    assert_eq!(outside.bytes(b"short"), b"");
+}
+
+#[test]
+fn chunk_of_256_messages_is_taken_whole() {
+    let mut wire = opened(Limits::default());
+    for count in [255, 256] {
+        let chunk = frames::unchoke().repeat(count);
+        assert_eq!(wire.handle_bytes(&chunk), chunk.len());
+        assert_eq!(events(&mut wire).len(), count);
+    }
+}
+
+#[test]
+fn chunk_of_257_messages_is_taken_in_two_parts() {
+    let mut wire = opened(Limits::default());
+    let chunk = frames::unchoke().repeat(257);
+    assert_eq!(wire.handle_bytes(&chunk), 256 * 5);
+    // Nothing more is taken before the events are polled.
+    assert_eq!(wire.handle_bytes(&chunk[256 * 5..]), 0);
+    assert_eq!(events(&mut wire).len(), 256);
+    assert_eq!(wire.handle_bytes(&chunk[256 * 5..]), 5);
+    assert_eq!(events(&mut wire), [Event::Unchoke]);
+}
+
+#[test]
+fn payload_in_the_second_part_of_a_chunk_is_relative_to_that_part() {
+    let mut wire = opened(Limits::default());
+    let chunk = [
+        frames::unchoke().repeat(256),
+        frames::piece(0, 0, b"bits"),
+        frames::have(1)[..6].to_vec(),
+    ]
+    .concat();
+    let taken = wire.handle_bytes(&chunk);
+    assert_eq!(events(&mut wire).len(), 256);
+    let rest = &chunk[taken..];
+    assert_eq!(wire.handle_bytes(rest), rest.len());
+    let Some(Event::Piece { block, .. }) = wire.poll_event() else {
+        panic!("no piece");
+    };
+    assert_eq!(block, Payload::InChunk(13..17));
+    assert_eq!(block.bytes(rest), b"bits");
+    assert_eq!(wire.poll_event(), None);
+    assert_eq!(feed(&mut wire, &frames::have(1)[6..]).len(), 1);
+}
+
+#[test]
+fn chunk_of_many_messages_gives_all_events_in_order() {
+    let stream: Vec<u8> = (0..2_000).flat_map(frames::have).collect();
+    let expected: Vec<Event> = (0..2_000)
+        .map(|piece| Event::Have {
+            piece,
+            is_new: true,
+        })
+        .collect();
+    for cut in Cut::kinds() {
+        assert_eq!(
+            feed_cut(&mut opened(Limits::default()), &stream, cut),
+            expected,
+            "{cut:?}"
+        );
+    }
+}
+
+#[test]
+fn bad_bytes_are_told_behind_the_messages_before_them() {
+    let bytes = [
+        frames::unchoke(),
+        frames::have(3),
+        vector("hostile", "message-length/have-of-3-bytes"),
+        frames::choke(),
+    ]
+    .concat();
+    for cut in Cut::everywhere(&bytes) {
+        let mut wire = opened(Limits::default());
+        assert_eq!(
+            feed_cut(&mut wire, &bytes, cut),
+            [
+                Event::Unchoke,
+                Event::Have {
+                    piece: 3,
+                    is_new: true
+                },
+                Event::Failed(ProtocolError::MessageLength {
+                    id: 4,
+                    length: 4,
+                    limit: 5
+                }),
+            ],
+            "{cut:?}"
+        );
+    }
+}
+
+#[test]
+fn more_bytes_and_bad_bytes_and_an_early_end_are_three_outcomes() {
+    let mut more = opened(Limits::default());
+    assert_eq!(feed(&mut more, &[0, 0, 0, 5, 4, 0]), []);
+
+    let mut bad = opened(Limits::default());
+    let failed = failure(&feed(&mut bad, &[0, 0, 0, 4, 4, 0]));
+    assert_eq!(failed.unwrap().code(), "ERR_PWP_MESSAGE_LENGTH");
+
+    more.handle_end();
+    let failed = failure(&events(&mut more));
+    assert_eq!(failed.unwrap().code(), "ERR_PWP_TRUNCATED");
+}
+
+#[test]
+fn decoder_used_alone_moves_through_its_chunk() {
+    let mut decoder = Decoder::new(&Limits::default());
+    let chunk = [
+        frames::handshake(),
+        frames::have(5),
+        frames::extended(1, b"xy"),
+        frames::have(6)[..7].to_vec(),
+    ]
+    .concat();
+    let mut at = 0;
+    let mut read = || {
+        let frame = decoder.decode(&chunk, &mut at);
+        (frame, at, decoder.is_between_messages())
+    };
+    assert_eq!(
+        read(),
+        (Ok(Some(Frame::Handshake(frames::HANDSHAKE))), 68, true)
+    );
+    let have = Frame::Message(Message::Have { piece: 5 });
+    assert_eq!(read(), (Ok(Some(have)), 77, true));
+    let payload = Payload::InChunk(83..85);
+    let extended = Frame::Message(Message::Extended { id: 1, payload });
+    assert_eq!(read(), (Ok(Some(extended)), 85, true));
+    assert_eq!(read(), (Ok(None), 92, false));
+    assert_eq!(read(), (Ok(None), 92, false));
+}
+
+#[test]
+fn decoder_is_between_messages_only_there() {
+    let message = frames::piece(0, 0, b"bits");
+    let mut decoder = Decoder::new(&Limits::default());
+    assert!(decoder.is_between_messages());
+    decoder.decode(&frames::handshake(), &mut 0).unwrap();
+    for len in 1..message.len() {
+        assert_eq!(decoder.decode(&message[len - 1..len], &mut 0), Ok(None));
+        assert!(!decoder.is_between_messages(), "{len}");
+    }
+    let last = &message[message.len() - 1..];
+    assert!(decoder.decode(last, &mut 0).unwrap().is_some());
+    assert!(decoder.is_between_messages());
+}
+
+#[test]
+fn decoder_with_a_place_behind_its_chunk_needs_more() {
+    let mut decoder = Decoder::new(&Limits::default());
+    let mut at = 99;
+    assert_eq!(decoder.decode(&[1, 2, 3], &mut at), Ok(None));
+    assert_eq!(at, 99);
+    decoder.decode(&frames::handshake(), &mut 0).unwrap();
+    assert_eq!(decoder.decode(&frames::choke(), &mut at), Ok(None));
+}
+
+#[test]
+fn decoder_repeats_its_error_for_ever() {
+    let mut decoder = Decoder::new(&Limits::default());
+    let error = Err(ProtocolError::Handshake);
+    assert_eq!(decoder.decode(b"GET", &mut 0), error);
+    for chunk in [&frames::handshake()[..], &[], &[0x13]] {
+        assert_eq!(decoder.decode(chunk, &mut 0), error);
+    }
+    assert_eq!(Handshake::decode(b"GET"), Err(ProtocolError::Handshake));
+}

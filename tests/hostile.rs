@@ -1,0 +1,147 @@
+//! Peers that break the rules, and floods that do not quite.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use peer_wire::protocol::{Event, Limits, ProtocolError, Wire};
+
+use support::drive::{failure, feed, feed_cut, opened, unchoked};
+use support::frames::{self, block};
+use support::link::Cut;
+use support::random::Random;
+use support::vectors::vectors;
+
+#[test]
+fn hostile_bytes_fail_with_the_code_of_their_name_under_every_cut() {
+    for (name, bytes) in vectors("hostile") {
+        for cut in Cut::everywhere(&bytes).chain(Cut::kinds()) {
+            let mut wire = before(&name);
+            let events = feed_cut(&mut wire, &bytes, cut);
+            assert_eq!(events.len(), 1, "{name} {cut:?}");
+            assert_eq!(
+                failure(&events).map(|error| error.code().to_owned()),
+                Some(code(&name)),
+                "{name} {cut:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn hostile_bytes_end_what_follows() {
+    for (name, bytes) in vectors("hostile") {
+        let mut wire = before(&name);
+        assert_eq!(feed(&mut wire, &bytes).len(), 1, "{name}");
+        for follower in [frames::handshake(), frames::have(1), bytes] {
+            assert_eq!(feed(&mut wire, &follower), [], "{name}");
+        }
+        wire.handle_end();
+        assert_eq!(wire.poll_event(), None, "{name}");
+        assert_eq!(wire.peer_request_count(), 0, "{name}");
+    }
+}
+
+#[test]
+fn hostile_bytes_cover_each_code_that_needs_no_settings() {
+    let codes: Vec<String> = vectors("hostile")
+        .iter()
+        .map(|(name, _)| code(name))
+        .collect();
+    for code in [
+        "ERR_PWP_HANDSHAKE",
+        "ERR_PWP_MESSAGE_LENGTH",
+        "ERR_PWP_MESSAGE_TOO_LONG",
+        "ERR_PWP_PIECE_INDEX",
+        "ERR_PWP_REQUEST_LENGTH",
+    ] {
+        assert!(codes.iter().any(|found| found == code), "{code}");
+    }
+}
+
+#[test]
+fn flood_of_requests_leaves_no_more_than_the_limit() {
+    let mut wire = unchoked();
+    let flood: Vec<u8> = (0..10_000)
+        .flat_map(|piece| frames::request(block(piece, 0, 1)))
+        .collect();
+    assert_eq!(feed(&mut wire, &flood).len(), 2_000);
+    assert_eq!(wire.peer_request_count(), 2_000);
+    assert_eq!(wire.refused_requests(), 8_000);
+    assert_eq!(wire.transmit_len(), 0);
+}
+
+#[test]
+fn flood_of_requests_and_cancels_leaves_none() {
+    let mut wire = unchoked();
+    let asked = block(0, 0, 16 * 1024);
+    let both = [frames::request(asked), frames::cancel(asked)].concat();
+    assert_eq!(feed(&mut wire, &both.repeat(5_000)).len(), 10_000);
+    assert_eq!(wire.peer_request_count(), 0);
+    assert_eq!(wire.refused_requests(), 0);
+}
+
+#[test]
+fn flood_of_each_small_message_is_told_and_sends_nothing() {
+    let small = [
+        frames::keep_alive(),
+        frames::choke(),
+        frames::unchoke(),
+        frames::interested(),
+        frames::not_interested(),
+        frames::have(0),
+        frames::bitfield(&[]),
+        frames::piece(0, 0, &[]),
+        frames::cancel(block(0, 0, 0)),
+        frames::port(1),
+        frames::extended(0, &[]),
+        frames::frame(99, &[]),
+    ];
+    for frame in small {
+        let mut wire = unchoked();
+        assert_eq!(feed(&mut wire, &frame.repeat(3_000)).len(), 3_000);
+        assert_eq!(wire.transmit_len(), 0);
+    }
+}
+
+#[test]
+fn noise_behind_a_handshake_ends_in_a_typed_error() {
+    // Nearly every random prefix is above the limit.
+    let mut failures = 0;
+    for seed in 0..500 {
+        let noise = Random::new(seed).bytes(64);
+        let events = feed_cut(&mut opened(Limits::default()), &noise, Cut::Random(seed));
+        if let Some(error) = failure(&events) {
+            assert!(error.code().starts_with("ERR_PWP_"));
+            failures += 1;
+        }
+    }
+    assert!(failures > 490, "{failures}");
+}
+
+#[test]
+fn noise_in_place_of_a_handshake_fails_at_its_first_byte() {
+    for seed in 0..500 {
+        let mut noise = Random::new(seed).bytes(100);
+        noise[0] = noise[0].max(0x14);
+        assert_eq!(
+            feed_cut(&mut Wire::default(), &noise, Cut::Random(seed)),
+            [Event::Failed(ProtocolError::Handshake)]
+        );
+    }
+}
+
+/// The wire that a hostile vector is for.
+fn before(name: &str) -> Wire {
+    if name.starts_with("handshake/") {
+        Wire::default()
+    } else {
+        opened(Limits::default())
+    }
+}
+
+/// `ERR_PWP_MESSAGE_LENGTH` of `message-length/...`.
+fn code(name: &str) -> String {
+    let (word, _) = name.split_once('/').unwrap();
+    format!("ERR_PWP_{}", word.to_uppercase().replace('-', "_"))
+}

@@ -1,0 +1,301 @@
+//! Each limit one below, at and above it, and each error with its code and text.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use peer_wire::protocol::{CommandError, Event, Limits, MessageId, ProtocolError};
+
+use support::drive::{failure, feed, feed_cut, opened, requested, unchoked_with};
+use support::frames::{self, block};
+use support::link::Cut;
+
+#[test]
+fn limits_by_default_are_those_of_their_docs() {
+    assert_eq!(
+        Limits::default(),
+        Limits {
+            max_message_len: 1_048_576,
+            max_peer_requests: 2_000,
+            max_request_len: 131_072,
+            pieces: None,
+        }
+    );
+    assert_eq!(Limits::MAX_PIECES, 4_194_304);
+}
+
+#[test]
+fn message_at_the_length_limit_is_told_and_above_fails_at_its_prefix() {
+    let limit = 100;
+    let limits = Limits {
+        max_message_len: limit,
+        ..Limits::default()
+    };
+    for length in [limit - 1, limit] {
+        let body = vec![1; usize::try_from(length).unwrap() - 2];
+        for cut in Cut::kinds() {
+            let events = feed_cut(&mut opened(limits), &frames::extended(0, &body), cut);
+            assert!(matches!(events[..], [Event::Extended { .. }]), "{length}");
+        }
+    }
+    for length in [limit + 1, 1 << 31, u32::MAX] {
+        assert_eq!(
+            feed(&mut opened(limits), &frames::prefix(length)),
+            [Event::Failed(ProtocolError::MessageTooLong {
+                length,
+                limit
+            })]
+        );
+    }
+}
+
+#[test]
+fn message_without_a_length_limit_needs_more() {
+    let limits = Limits {
+        max_message_len: u32::MAX,
+        ..Limits::default()
+    };
+    let mut wire = opened(limits);
+    let bytes = [frames::prefix(u32::MAX), vec![20, 0, 1]].concat();
+    assert_eq!(feed(&mut wire, &bytes), []);
+}
+
+#[test]
+fn message_of_the_default_limit_travels() {
+    let body = vec![1; 1024 * 1024 - 2];
+    for cut in [Cut::Whole, Cut::At(70), Cut::Random(1)] {
+        let mut wire = opened(Limits::default());
+        let events = feed_cut(&mut wire, &frames::extended(0, &body), cut);
+        let [Event::Extended { id: 0, payload }] = &events[..] else {
+            panic!("no message");
+        };
+        assert_eq!(payload.bytes(&[]), body);
+    }
+}
+
+#[test]
+fn keep_alive_passes_a_length_limit_of_zero() {
+    let limits = Limits {
+        max_message_len: 0,
+        ..Limits::default()
+    };
+    assert_eq!(
+        feed(&mut opened(limits), &frames::keep_alive()),
+        [Event::KeepAlive]
+    );
+    assert_eq!(
+        feed(&mut opened(limits), &frames::choke()),
+        [Event::Failed(ProtocolError::MessageTooLong {
+            length: 1,
+            limit: 0
+        })]
+    );
+}
+
+#[test]
+fn message_shorter_than_its_id_needs_fails_at_its_id() {
+    for id in (0..=u8::MAX).filter_map(MessageId::from_byte) {
+        let limit = id.fixed_len();
+        for length in 1..limit {
+            let bytes = [frames::prefix(length), vec![id.byte()]].concat();
+            assert_eq!(
+                feed(&mut opened(Limits::default()), &bytes),
+                [Event::Failed(ProtocolError::MessageLength {
+                    id: id.byte(),
+                    length,
+                    limit
+                })]
+            );
+        }
+        for length in [limit, limit + 1] {
+            let len = usize::try_from(length).unwrap() + 4;
+            let bytes = [frames::prefix(length), vec![id.byte(); len - 4]].concat();
+            let limits = Limits {
+                max_request_len: u32::MAX,
+                pieces: None,
+                ..Limits::default()
+            };
+            let events = feed(&mut unchoked_with(limits), &with_small_index(id, bytes));
+            assert_eq!((events.len(), failure(&events)), (1, None), "{id:?}");
+        }
+    }
+}
+
+/// The piece of a `have` stays below the piece limit.
+fn with_small_index(id: MessageId, mut bytes: Vec<u8>) -> Vec<u8> {
+    if id == MessageId::Have {
+        bytes[5] = 0;
+    }
+    bytes
+}
+
+#[test]
+fn request_at_the_length_limit_is_told_and_above_fails() {
+    let limit = 128 * 1024;
+    for length in [0, limit - 1, limit] {
+        let mut wire = unchoked_with(Limits::default());
+        let request = block(0, 0, length);
+        let events = feed(&mut wire, &frames::request(request));
+        assert_eq!(requested(&events), [request]);
+    }
+    for length in [limit + 1, u32::MAX] {
+        let bytes = frames::request(block(0, 0, length));
+        let error = ProtocolError::RequestLength { length, limit };
+        // Also of a peer that we choke.
+        for mut wire in [unchoked_with(Limits::default()), opened(Limits::default())] {
+            assert_eq!(feed(&mut wire, &bytes), [Event::Failed(error)]);
+        }
+    }
+}
+
+#[test]
+fn requests_at_the_queue_limit_are_told_and_above_are_refused() {
+    for (count, refused) in [(1_999, 0), (2_000, 0), (2_001, 1)] {
+        let mut wire = unchoked_with(Limits::default());
+        let chunk: Vec<u8> = (0..count)
+            .flat_map(|piece| frames::request(block(piece, 0, 1)))
+            .collect();
+        let told = requested(&feed(&mut wire, &chunk)).len();
+        assert_eq!(told, wire.peer_request_count());
+        assert_eq!(wire.refused_requests(), refused);
+        assert_eq!(
+            told,
+            usize::try_from(count).unwrap() - usize::from(refused == 1)
+        );
+    }
+}
+
+#[test]
+fn have_of_the_last_piece_is_told_and_above_fails() {
+    for (pieces, limit) in [(Some(10), 10), (Some(1), 1), (None, 4_194_304_u32)] {
+        let limits = Limits {
+            pieces,
+            ..Limits::default()
+        };
+        for piece in [limit - 1, limit.saturating_sub(2)] {
+            assert_eq!(
+                feed(&mut opened(limits), &frames::have(piece)),
+                [Event::Have {
+                    piece,
+                    is_new: true
+                }]
+            );
+        }
+        for piece in [limit, limit + 1, u32::MAX] {
+            let mut wire = opened(limits);
+            assert_eq!(
+                feed(&mut wire, &frames::have(piece)),
+                [Event::Failed(ProtocolError::PieceIndex { piece, limit })]
+            );
+            assert!(wire.peer_pieces().is_empty());
+        }
+    }
+}
+
+#[test]
+fn bitfield_of_a_known_torrent_must_have_its_size() {
+    for (pieces, right) in [(1, 1), (8, 1), (9, 2), (16, 2), (17, 3)] {
+        let limits = Limits {
+            pieces: Some(pieces),
+            ..Limits::default()
+        };
+        let outcome = |length: u32| {
+            let bits = vec![0; usize::try_from(length).unwrap()];
+            failure(&feed(&mut opened(limits), &frames::bitfield(&bits)))
+        };
+        let wrong = |length| {
+            Some(ProtocolError::BitfieldLength {
+                length,
+                limit: right,
+            })
+        };
+        assert_eq!(outcome(right), None);
+        assert_eq!(outcome(right - 1), wrong(right - 1));
+        assert_eq!(outcome(right + 1), wrong(right + 1));
+    }
+}
+
+#[test]
+fn bitfield_of_an_unknown_torrent_may_reach_the_piece_limit() {
+    let limit = 512 * 1024;
+    for (length, error) in [
+        (limit - 1, None),
+        (limit, None),
+        (
+            limit + 1,
+            Some(ProtocolError::BitfieldLength {
+                length: limit + 1,
+                limit,
+            }),
+        ),
+    ] {
+        let bits = vec![0xff; usize::try_from(length).unwrap()];
+        for cut in [Cut::Whole, Cut::At(70), Cut::Random(3)] {
+            let mut wire = opened(Limits::default());
+            let events = feed_cut(&mut wire, &frames::bitfield(&bits), cut);
+            assert_eq!((events.len(), failure(&events)), (1, error));
+        }
+    }
+}
+
+#[test]
+fn each_error_has_its_code_and_text() {
+    let all = [
+        (
+            ProtocolError::BitfieldLength {
+                length: 3,
+                limit: 2,
+            },
+            "ERR_PWP_BITFIELD_LENGTH: peer sent a bitfield of 3 bytes, limit 2",
+        ),
+        (
+            ProtocolError::Handshake,
+            "ERR_PWP_HANDSHAKE: peer did not send a BitTorrent handshake",
+        ),
+        (
+            ProtocolError::MessageLength {
+                id: 4,
+                length: 3,
+                limit: 5,
+            },
+            "ERR_PWP_MESSAGE_LENGTH: peer sent message 4 with 3 bytes, it needs 5",
+        ),
+        (
+            ProtocolError::MessageTooLong {
+                length: 9,
+                limit: 8,
+            },
+            "ERR_PWP_MESSAGE_TOO_LONG: peer sent a message of 9 bytes, limit 8",
+        ),
+        (
+            ProtocolError::PieceIndex { piece: 7, limit: 7 },
+            "ERR_PWP_PIECE_INDEX: peer has piece 7, limit 7",
+        ),
+        (
+            ProtocolError::RequestLength {
+                length: 2,
+                limit: 1,
+            },
+            "ERR_PWP_REQUEST_LENGTH: peer requested 2 bytes, limit 1",
+        ),
+        (
+            ProtocolError::Truncated,
+            "ERR_PWP_TRUNCATED: stream ended inside a message",
+        ),
+    ];
+    for (error, text) in all {
+        assert_eq!(format!("{}: {error}", error.code()), text);
+    }
+}
+
+#[test]
+fn each_command_error_has_its_text() {
+    // The first two are texts of peer-wire-protocol, which callers compare.
+    for (error, text) in [
+        (CommandError::Choked, "peer is choking"),
+        (CommandError::Closed, "wire is closed"),
+        (CommandError::TooLong, "payload does not fit a message"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}

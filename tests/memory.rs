@@ -1,0 +1,264 @@
+//! What a peer can make a wire allocate, counted at the allocator.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use bytes::Bytes;
+use peer_wire::protocol::{Event, Limits, Wire};
+
+use support::drive::{opened, unchoked};
+use support::frames::{self, block};
+
+#[test]
+fn length_prefix_and_one_byte_allocate_no_more_than_a_block() {
+    let mut wire = opened(Limits::default());
+    let chunk = [frames::prefix(1024 * 1024), vec![20, 0, 1]].concat();
+    let ((), counted) = count(|| feed(&mut wire, &chunk));
+    assert!(counted.allocated < BLOCK_ROOM + 1024, "{counted:?}");
+}
+
+#[test]
+fn length_prefix_above_the_limit_allocates_nothing() {
+    let mut wire = opened(Limits::default());
+    let ((), counted) = count(|| feed(&mut wire, &[0x00, 0x10, 0x00, 0x01]));
+    assert_eq!(counted.allocated, 0);
+}
+
+#[test]
+fn room_for_a_cut_payload_follows_what_came() {
+    let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);
+    for chunk_len in [7, 100, 1_448, 16 * 1024, 65_536] {
+        let mut wire = opened(Limits::default());
+        let mut held = 0_i64;
+        let mut came = 0;
+        for chunk in message.chunks(chunk_len) {
+            held += count(|| feed(&mut wire, chunk)).1.held;
+            came += i64::try_from(chunk.len()).unwrap();
+            let room = i64::try_from(BLOCK_ROOM).unwrap().max(came * 4);
+            assert!(held <= room + 1024, "{held} held, {came} came");
+        }
+        assert!(held <= 0, "{held} held behind the message");
+    }
+}
+
+#[test]
+fn message_in_single_bytes_is_joined_in_linear_work() {
+    let mut wire = opened(Limits::default());
+    let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);
+    let ((), counted) = count(|| {
+        for byte in message.chunks(1) {
+            feed(&mut wire, byte);
+        }
+    });
+    assert!(counted.calls < 64, "{counted:?}");
+    assert!(counted.allocated < 2 * message.len(), "{counted:?}");
+}
+
+#[test]
+fn handshake_in_single_bytes_allocates_almost_nothing() {
+    let mut wire = Wire::default();
+    let ((), counted) = count(|| {
+        for byte in frames::handshake().chunks(1) {
+            feed(&mut wire, byte);
+        }
+    });
+    assert!(counted.allocated < 1024, "{counted:?}");
+    assert!(!matches!(wire.poll_event(), Some(Event::Failed(_))));
+}
+
+#[test]
+fn block_inside_a_chunk_is_not_copied() {
+    let mut wire = opened(Limits::default());
+    let chunk = frames::piece(0, 0, &[1; 16 * 1024]);
+    let ((), counted) = count(|| feed(&mut wire, &chunk));
+    assert!(counted.allocated < 1024, "{counted:?}");
+}
+
+#[test]
+fn block_cut_in_two_is_copied_once() {
+    let mut wire = opened(Limits::default());
+    let message = frames::piece(0, 0, &[1; 16 * 1024]);
+    let (front, back) = message.split_at(8 * 1024);
+    let ((), counted) = count(|| {
+        feed(&mut wire, front);
+        feed(&mut wire, back);
+    });
+    assert!(counted.allocated < 17 * 1024, "{counted:?}");
+}
+
+#[test]
+fn chunk_of_many_messages_is_not_multiplied() {
+    let mut wire = opened(Limits::default());
+    let chunk = frames::keep_alive().repeat(256 * 1024);
+    let (taken, counted) = count(|| wire.handle_bytes(&chunk));
+    assert_eq!(taken, 256 * 4);
+    assert!(counted.held < 64 * 1024, "{counted:?}");
+    let ((), counted) = count(|| feed(&mut wire, &chunk[taken..]));
+    assert!(counted.held <= 0, "{counted:?}");
+    assert!(counted.peak < 64 * 1024, "{counted:?}");
+}
+
+#[test]
+fn idle_wire_keeps_little() {
+    let (mut wire, made) = count(|| opened(Limits::default()));
+    let ((), used) = count(|| {
+        for _ in 0..100 {
+            feed(&mut wire, &frames::have(1).repeat(100));
+            feed(&mut wire, &frames::piece(0, 0, &[1; 5_000])[..4_000]);
+            feed(&mut wire, &[1; 1_013]);
+        }
+    });
+    assert!(made.held + used.held < 1024, "{made:?} {used:?}");
+}
+
+#[test]
+fn requests_of_the_peer_hold_no_more_than_their_queue() {
+    let mut wire = unchoked();
+    let flood = frames::request(block(0, 0, 1)).repeat(50_000);
+    let ((), counted) = count(|| feed(&mut wire, &flood));
+    assert!(counted.held < 100 * 1024, "{counted:?}");
+    let ((), counted) = count(|| feed(&mut wire, &flood));
+    assert!(counted.held <= 0, "{counted:?}");
+}
+
+#[test]
+fn pieces_of_the_peer_hold_no_more_than_their_limit() {
+    let mut wire = opened(Limits::default());
+    let last = Limits::MAX_PIECES - 1;
+    let haves = [0, 1_000_000, last, 2_000_000, last]
+        .map(frames::have)
+        .concat();
+    let ((), counted) = count(|| feed(&mut wire, &haves));
+    assert!(counted.held <= 512 * 1024 + 1024, "{counted:?}");
+    let bits = frames::bitfield(&vec![0xff; 512 * 1024]);
+    let ((), counted) = count(|| feed(&mut wire, &bits));
+    assert!(counted.held < 1024, "{counted:?}");
+}
+
+#[test]
+fn wire_that_stops_reading_gives_back_what_it_joined() {
+    for end in [Wire::stop_reading, Wire::close, Wire::handle_end] {
+        let mut wire = opened(Limits::default());
+        let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);
+        let ((), fed) = count(|| feed(&mut wire, &message[..500_000]));
+        let ((), ended) = count(|| {
+            end(&mut wire);
+            feed(&mut wire, &[]);
+        });
+        assert!(fed.held >= 500_000, "{fed:?}");
+        assert!(fed.held + ended.held < 1024, "{fed:?} {ended:?}");
+    }
+}
+
+#[test]
+fn payload_in_parts_allocates_nothing() {
+    let mut wire = Wire::in_parts(Limits::default());
+    feed(&mut wire, &frames::handshake());
+    let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);
+    let ((), counted) = count(|| {
+        for chunk in message.chunks(1_000) {
+            feed(&mut wire, chunk);
+        }
+    });
+    assert!(counted.allocated < 1024, "{counted:?}");
+}
+
+#[test]
+fn block_to_send_is_not_copied() {
+    let mut wire = unchoked();
+    let block = Bytes::from(vec![1; 16 * 1024]);
+    let ((), counted) = count(|| {
+        for _ in 0..100 {
+            wire.piece(0, 0, block.clone()).unwrap();
+        }
+    });
+    assert!(counted.allocated < 64 * 1024, "{counted:?}");
+}
+
+/// Room that a cut payload gets at its first byte; later it is four times what came.
+const BLOCK_ROOM: usize = 16 * 1024;
+
+/// Drives the wire as a caller who drops each event.
+fn feed(wire: &mut Wire, chunk: &[u8]) {
+    let mut rest = chunk;
+    loop {
+        let taken = wire.handle_bytes(rest);
+        while wire.poll_event().is_some() {}
+        rest = &rest[taken..];
+        if rest.is_empty() {
+            return;
+        }
+    }
+}
+
+/// What a stretch of code allocated on its own thread.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    /// Allocations, also those that grow an older one.
+    calls: usize,
+    /// Bytes of all allocations.
+    allocated: usize,
+    /// Bytes allocated less bytes freed.
+    held: i64,
+    /// The most that was held at a time.
+    peak: i64,
+}
+
+thread_local! {
+    static COUNTED: Cell<Counted> = const {
+        Cell::new(Counted { calls: 0, allocated: 0, held: 0, peak: 0 })
+    };
+}
+
+fn count<T>(run: impl FnOnce() -> T) -> (T, Counted) {
+    COUNTED.set(Counted::default());
+    let value = run();
+    (value, COUNTED.get())
+}
+
+fn change(allocated: usize, freed: usize) {
+    let signed = |size| i64::try_from(size).unwrap_or(i64::MAX);
+    // Gone at the end of a thread, when nothing is counted any more.
+    let _counted = COUNTED.try_with(|counted| {
+        let mut sum = counted.get();
+        sum.calls = sum.calls.saturating_add(usize::from(allocated > 0));
+        sum.allocated = sum.allocated.saturating_add(allocated);
+        sum.held = sum
+            .held
+            .saturating_add(signed(allocated))
+            .saturating_sub(signed(freed));
+        sum.peak = sum.peak.max(sum.held);
+        counted.set(sum);
+    });
+}
+
+struct CountingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+// SAFETY: each call goes on to the system allocator unchanged, and counting allocates nothing.
+#[expect(unsafe_code, reason = "an allocator cannot be written without")]
+unsafe impl GlobalAlloc for CountingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        change(layout.size(), 0);
+        // SAFETY: the caller keeps the contract of the same method.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        change(0, layout.size());
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        change(size, layout.size());
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}

@@ -1,0 +1,498 @@
+//! Requests of both sides, their answers and cancels, and the order of what is sent.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use bytes::Bytes;
+use peer_wire::protocol::{BlockRequest, CommandError, Event, Limits, Message, RequestId, Wire};
+
+use support::drive::{self, feed, feed_with, opened, requested, sent, unchoked, unchoked_with};
+use support::frames::{self, block};
+use support::link::{Cut, Pair};
+use support::vectors::vector;
+
+const FIRST: BlockRequest = block(0, 0, 4);
+const SECOND: BlockRequest = block(0, 4, 4);
+
+#[test]
+fn request_and_cancel_send_their_exact_bytes() {
+    let mut wire = unchoked();
+    let asked = block(1, 16 * 1024, 16 * 1024);
+    wire.request(asked).unwrap();
+    assert_eq!(sent(&mut wire), vector("requests", "request"));
+    wire.cancel(asked);
+    assert_eq!(sent(&mut wire), vector("requests", "cancel"));
+}
+
+#[test]
+fn block_answers_the_request_of_its_place_and_length() {
+    let mut wire = unchoked();
+    wire.request(FIRST).unwrap();
+    wire.request(SECOND).unwrap();
+    let chunk = frames::piece(0, 4, b"bits");
+    assert_eq!(
+        feed(&mut wire, &chunk),
+        [drive::piece(0, 4, b"bits", Some(1))]
+    );
+    assert_eq!(wire.request_count(), 1);
+    let chunk = frames::piece(0, 0, b"bits");
+    assert_eq!(
+        feed(&mut wire, &chunk),
+        [drive::piece(0, 0, b"bits", Some(0))]
+    );
+    assert_eq!(wire.request_count(), 0);
+}
+
+#[test]
+fn block_of_another_place_or_length_answers_nothing() {
+    let mut wire = unchoked();
+    wire.request(FIRST).unwrap();
+    for (piece, begin, bits) in [
+        (1, 0, &b"bits"[..]),
+        (0, 1, b"bits"),
+        (0, 0, b"bit"),
+        (0, 0, b"bits!"),
+        (0, 0, b""),
+    ] {
+        assert_eq!(
+            feed(&mut wire, &frames::piece(piece, begin, bits)),
+            [drive::piece(piece, begin, bits, None)]
+        );
+    }
+    assert_eq!(wire.request_count(), 1);
+}
+
+#[test]
+fn block_without_a_request_is_told_all_the_same() {
+    let mut wire = opened(Limits::default());
+    assert_eq!(
+        feed(&mut wire, &frames::piece(9, 9, b"bits")),
+        [drive::piece(9, 9, b"bits", None)]
+    );
+}
+
+#[test]
+fn block_answers_only_the_oldest_of_equal_requests() {
+    let mut wire = unchoked();
+    for request in [FIRST, SECOND, FIRST] {
+        wire.request(request).unwrap();
+    }
+    let bytes = frames::piece(0, 0, b"bits");
+    assert_eq!(
+        feed(&mut wire, &bytes.repeat(3)),
+        [Some(0), Some(1), None].map(|position| drive::piece(0, 0, b"bits", position))
+    );
+    assert_eq!(wire.request_count(), 1);
+}
+
+#[test]
+fn take_request_gives_up_the_oldest_equal_one() {
+    let mut wire = unchoked();
+    for request in [SECOND, FIRST, FIRST] {
+        wire.request(request).unwrap();
+    }
+    assert_eq!(wire.take_request(FIRST), Some(1));
+    assert_eq!(wire.take_request(FIRST), Some(1));
+    assert_eq!(wire.take_request(FIRST), None);
+    assert_eq!(wire.request_count(), 1);
+}
+
+#[test]
+fn expire_request_gives_up_the_oldest() {
+    let mut wire = unchoked();
+    wire.request(SECOND).unwrap();
+    wire.request(FIRST).unwrap();
+    assert_eq!(wire.expire_request(), Some(SECOND));
+    assert_eq!(wire.expire_request(), Some(FIRST));
+    assert_eq!(wire.expire_request(), None);
+}
+
+#[test]
+fn cancel_between_two_blocks_of_a_chunk_leaves_the_second_unasked() {
+    let mut wire = unchoked();
+    wire.request(FIRST).unwrap();
+    wire.request(SECOND).unwrap();
+    let chunk = [frames::piece(0, 0, b"bits"), frames::piece(0, 4, b"bits")].concat();
+    let events = feed_with(&mut wire, &chunk, |wire, _| {
+        wire.take_request(SECOND);
+        wire.cancel(SECOND);
+    });
+    assert_eq!(
+        events,
+        [
+            drive::piece(0, 0, b"bits", Some(0)),
+            drive::piece(0, 4, b"bits", None)
+        ]
+    );
+}
+
+#[test]
+fn cancel_of_no_request_is_sent_all_the_same() {
+    let mut wire = opened(Limits::default());
+    assert_eq!(wire.take_request(FIRST), None);
+    wire.cancel(FIRST);
+    assert_eq!(sent(&mut wire), frames::cancel(FIRST));
+}
+
+#[test]
+fn requests_of_the_peer_are_named_one_by_one() {
+    let mut wire = unchoked();
+    let chunk = frames::request(FIRST).repeat(3);
+    let ids: Vec<u32> = feed(&mut wire, &chunk)
+        .iter()
+        .map(|event| match event {
+            Event::Request { id, request } if *request == FIRST => id.number(),
+            event => panic!("{event:?}"),
+        })
+        .collect();
+    assert_eq!(ids, [0, 1, 2]);
+    assert_eq!(wire.peer_request_count(), 3);
+}
+
+#[test]
+fn equal_requests_of_the_peer_are_answered_in_any_order_once() {
+    let mut wire = unchoked();
+    feed(&mut wire, &frames::request(FIRST).repeat(3));
+    let mut take = |id| wire.take_peer_request(RequestId::from_number(id));
+    assert_eq!(take(1), Some((1, FIRST)));
+    assert_eq!(take(1), None);
+    assert_eq!(take(2), Some((1, FIRST)));
+    assert_eq!(take(0), Some((0, FIRST)));
+    assert_eq!(take(3), None);
+}
+
+#[test]
+fn cancel_of_the_peer_removes_its_oldest_equal_request() {
+    let mut wire = unchoked();
+    let chunk = [
+        frames::request(SECOND),
+        frames::request(FIRST),
+        frames::request(FIRST),
+        frames::cancel(FIRST),
+        frames::cancel(FIRST),
+        frames::cancel(FIRST),
+    ]
+    .concat();
+    let events = feed(&mut wire, &chunk);
+    assert_eq!(
+        events[3..],
+        [Some(1), Some(1), None].map(|position| Event::Cancel {
+            request: FIRST,
+            position,
+        })
+    );
+    assert_eq!(wire.take_peer_request(RequestId::from_number(1)), None);
+    assert_eq!(
+        wire.take_peer_request(RequestId::from_number(0)),
+        Some((0, SECOND))
+    );
+}
+
+#[test]
+fn answer_to_a_cancelled_request_leaves_its_successor() {
+    let mut wire = unchoked();
+    let chunk = [
+        frames::request(FIRST),
+        frames::cancel(FIRST),
+        frames::request(FIRST),
+    ]
+    .concat();
+    feed(&mut wire, &chunk);
+    assert_eq!(wire.take_peer_request(RequestId::from_number(0)), None);
+    assert_eq!(
+        wire.take_peer_request(RequestId::from_number(1)),
+        Some((0, FIRST))
+    );
+}
+
+#[test]
+fn piece_in_each_form_sends_the_same_bytes() {
+    let expected = vector("requests", "piece");
+    let mut wire = Wire::default();
+    wire.piece(1, 16 * 1024, Bytes::from_static(b"bits"))
+        .unwrap();
+    assert_eq!(sent(&mut wire), expected);
+    wire.piece_copied(1, 16 * 1024, b"bits").unwrap();
+    assert_eq!(sent(&mut wire), expected);
+    wire.piece_head(1, 16 * 1024, 4).unwrap();
+    assert_eq!([sent(&mut wire), b"bits".to_vec()].concat(), expected);
+}
+
+#[test]
+fn piece_of_no_bytes_sends_no_empty_stretch() {
+    let mut wire = Wire::default();
+    wire.piece(1, 16 * 1024, Bytes::new()).unwrap();
+    assert_eq!(sent(&mut wire), vector("requests", "piece-empty"));
+    assert_eq!(wire.poll_transmit(), None);
+}
+
+#[test]
+fn piece_head_of_the_largest_block_fits_and_one_byte_more_does_not() {
+    let mut wire = Wire::default();
+    let largest = u32::MAX - 9;
+    assert_eq!(
+        wire.piece_head(0, 0, largest + 1),
+        Err(CommandError::TooLong)
+    );
+    assert_eq!(sent(&mut wire), []);
+    wire.piece_head(0, 0, largest).unwrap();
+    assert_eq!(sent(&mut wire), [&[0xff; 4], &[7][..], &[0; 8]].concat());
+    wire.piece_head(0, 0, largest - 1).unwrap();
+    assert_eq!(sent(&mut wire)[..5], [0xff, 0xff, 0xff, 0xfe, 7]);
+}
+
+#[test]
+fn message_that_is_too_long_appends_nothing() {
+    let mut out = vec![1];
+    let message = Message::Extended {
+        id: 1,
+        payload: u32::MAX - 1,
+    };
+    assert_eq!(message.encode_head(&mut out), Err(CommandError::TooLong));
+    assert_eq!(out, [1]);
+    let message = Message::Unknown { payload: u32::MAX };
+    assert_eq!(message.encode_head(&mut out), Ok(()));
+    assert_eq!(out, [1, 0xff, 0xff, 0xff, 0xff]);
+}
+
+#[test]
+fn blocks_and_small_frames_leave_in_their_order() {
+    let large = Bytes::from(vec![7; 20_000]);
+    let mut wire = unchoked();
+    wire.have(1);
+    wire.piece(0, 0, large.clone()).unwrap();
+    wire.piece(0, 1, large.clone()).unwrap();
+    wire.keep_alive();
+    wire.piece_copied(0, 2, b"bits").unwrap();
+    wire.have(2);
+    let expected = [
+        frames::have(1),
+        frames::piece(0, 0, &large),
+        frames::piece(0, 1, &large),
+        frames::keep_alive(),
+        frames::piece(0, 2, b"bits"),
+        frames::have(2),
+    ]
+    .concat();
+    assert_eq!(wire.transmit_len(), expected.len());
+    assert_eq!(sent(&mut wire), expected);
+    assert_eq!((wire.transmit_len(), wire.poll_transmit()), (0, None));
+}
+
+#[test]
+fn block_is_sent_without_a_copy() {
+    let block = Bytes::from(vec![7; 20_000]);
+    let mut wire = Wire::default();
+    wire.piece(0, 0, block.clone()).unwrap();
+    assert_eq!(wire.poll_transmit().unwrap().len(), 13);
+    assert_eq!(wire.poll_transmit().unwrap().as_ptr(), block.as_ptr());
+}
+
+#[test]
+fn output_read_in_any_portions_is_the_same() {
+    for portion in [1, 2, 7, 13, 14, 64, 1_000] {
+        let mut wire = Wire::default();
+        wire.have(1);
+        wire.piece(0, 0, Bytes::from(vec![7; 100])).unwrap();
+        let mut bytes = Vec::new();
+        loop {
+            let expected = wire.transmit_len().min(portion);
+            let mut out = vec![0; portion];
+            let len = wire.read_transmit(&mut out);
+            assert_eq!(len, expected);
+            if len == 0 {
+                break;
+            }
+            bytes.extend_from_slice(&out[..len]);
+            // What comes meanwhile is behind what waits.
+            if bytes.len() < 20 {
+                wire.keep_alive();
+            }
+        }
+        let mut rest = &bytes[..];
+        for frame in [frames::have(1), frames::piece(0, 0, &[7; 100])] {
+            rest = rest.strip_prefix(&frame[..]).unwrap();
+        }
+        assert!(rest.iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn output_read_into_no_room_stays() {
+    let mut wire = Wire::default();
+    wire.have(1);
+    assert_eq!(wire.read_transmit(&mut []), 0);
+    assert_eq!(sent(&mut wire), frames::have(1));
+}
+
+#[test]
+fn blocks_asked_for_travel_over_every_link() {
+    for cut in Cut::kinds() {
+        let mut pair = Pair::opened(cut);
+        pair.b.unchoke();
+        pair.deliver_to_a();
+        let asked = [
+            block(0, 0, 16 * 1024),
+            block(1, 3, 5),
+            block(0, 0, 16 * 1024),
+        ];
+        for request in asked {
+            pair.a.request(request).unwrap();
+        }
+        let told = pair.deliver_to_b();
+        assert_eq!(requested(&told), asked, "{cut:?}");
+        for event in told {
+            answer(&mut pair.b, &event);
+        }
+        assert_eq!(
+            pair.deliver_to_a(),
+            asked.map(|request| drive::piece(
+                request.piece,
+                request.begin,
+                &content(request),
+                Some(0)
+            )),
+            "{cut:?}"
+        );
+        assert_eq!(
+            (pair.a.request_count(), pair.b.peer_request_count()),
+            (0, 0)
+        );
+    }
+}
+
+#[test]
+fn requests_behind_the_queue_limit_are_refused_and_counted() {
+    let limits = Limits {
+        max_peer_requests: 2,
+        ..Limits::default()
+    };
+    let mut wire = unchoked_with(limits);
+    let three = [FIRST, SECOND, FIRST].map(frames::request).concat();
+    assert_eq!(requested(&feed(&mut wire, &three)), [FIRST, SECOND]);
+    assert_eq!((wire.peer_request_count(), wire.refused_requests()), (2, 1));
+    wire.take_peer_request(RequestId::from_number(0)).unwrap();
+    assert_eq!(requested(&feed(&mut wire, &three)), [FIRST]);
+    assert_eq!((wire.peer_request_count(), wire.refused_requests()), (2, 3));
+}
+
+#[test]
+fn requests_held_back_are_told_oldest_first_ahead_of_later_messages() {
+    let mut wire = unchoked();
+    wire.hold_requests(true);
+    let two = [frames::request(FIRST), frames::request(SECOND)].concat();
+    assert_eq!(feed(&mut wire, &two), []);
+    // Other messages go on.
+    assert_eq!(feed(&mut wire, &frames::interested()), [Event::Interested]);
+    assert_eq!(wire.peer_request_count(), 2);
+    wire.hold_requests(false);
+    let events = feed(&mut wire, &frames::not_interested());
+    assert_eq!(requested(&events), [FIRST, SECOND]);
+    assert_eq!(events[2], Event::NotInterested);
+    let id = RequestId::from_number(1);
+    assert_eq!(wire.take_peer_request(id), Some((1, SECOND)));
+}
+
+#[test]
+fn request_held_back_is_answered_only_once_it_is_told() {
+    let mut wire = unchoked();
+    wire.hold_requests(true);
+    feed(&mut wire, &frames::request(FIRST));
+    let id = RequestId::from_number(0);
+    assert_eq!(wire.take_peer_request(id), None);
+    wire.hold_requests(false);
+    assert_eq!(requested(&drive::events(&mut wire)), [FIRST]);
+    assert_eq!(wire.take_peer_request(id), Some((0, FIRST)));
+}
+
+#[test]
+fn requests_held_back_count_against_the_queue_limit() {
+    let limits = Limits {
+        max_peer_requests: 2,
+        ..Limits::default()
+    };
+    let mut wire = unchoked_with(limits);
+    assert_eq!(feed(&mut wire, &frames::request(FIRST)).len(), 1);
+    wire.hold_requests(true);
+    assert_eq!(feed(&mut wire, &frames::request(SECOND).repeat(3)), []);
+    assert_eq!((wire.peer_request_count(), wire.refused_requests()), (2, 2));
+}
+
+#[test]
+fn cancel_of_a_request_held_back_removes_it_unseen() {
+    let mut wire = unchoked();
+    wire.hold_requests(true);
+    let chunk = [
+        frames::request(FIRST),
+        frames::request(SECOND),
+        frames::cancel(FIRST),
+    ]
+    .concat();
+    assert_eq!(
+        feed(&mut wire, &chunk),
+        [Event::Cancel {
+            request: FIRST,
+            position: None
+        }]
+    );
+    wire.hold_requests(false);
+    assert_eq!(requested(&drive::events(&mut wire)), [SECOND]);
+}
+
+#[test]
+fn choke_and_stop_reading_and_close_forget_requests_held_back() {
+    let choke = |wire: &mut Wire| assert!(wire.choke());
+    for end in [choke, Wire::stop_reading, Wire::close] {
+        let mut wire = unchoked();
+        wire.hold_requests(true);
+        feed(&mut wire, &frames::request(FIRST));
+        end(&mut wire);
+        wire.hold_requests(false);
+        assert_eq!(drive::events(&mut wire), []);
+        assert_eq!(wire.peer_request_count(), 0);
+    }
+}
+
+#[test]
+fn wire_is_drained_when_nothing_is_left_to_poll() {
+    let mut wire = unchoked();
+    assert!(wire.is_drained());
+    wire.hold_requests(true);
+    let chunk = [
+        frames::request(FIRST),
+        frames::have(1),
+        frames::prefix(u32::MAX),
+    ]
+    .concat();
+    wire.handle_bytes(&chunk);
+    assert!(!wire.is_drained());
+    wire.poll_event();
+    assert!(!wire.is_drained(), "a failure is left");
+    wire.hold_requests(false);
+    assert!(!wire.is_drained(), "a request is left");
+    assert_eq!(drive::events(&mut wire).len(), 2);
+    assert!(wire.is_drained());
+}
+
+fn answer(wire: &mut Wire, event: &Event) {
+    let Event::Request { id, .. } = event else {
+        panic!("{event:?}");
+    };
+    let (place, request) = wire.take_peer_request(*id).unwrap();
+    assert_eq!(place, 0);
+    wire.piece(request.piece, request.begin, Bytes::from(content(request)))
+        .unwrap();
+}
+
+/// Bytes that tell where they belong.
+fn content(request: BlockRequest) -> Vec<u8> {
+    (request.begin..)
+        .map(|at| {
+            at.wrapping_mul(31)
+                .wrapping_add(request.piece)
+                .to_be_bytes()[3]
+        })
+        .take(usize::try_from(request.length).unwrap())
+        .collect()
+}

@@ -1,0 +1,206 @@
+//! The drive loop around one wire.
+
+use bytes::Bytes;
+use peer_wire::protocol::{BlockRequest, Event, Limits, Payload, ProtocolError, Wire};
+
+use super::frames;
+use super::link::Cut;
+
+/// A wire that has read the peer's handshake.
+pub(crate) fn opened(limits: Limits) -> Wire {
+    let mut wire = Wire::new(limits);
+    assert_eq!(
+        feed(&mut wire, &frames::handshake()),
+        [Event::Handshake(frames::HANDSHAKE)]
+    );
+    wire
+}
+
+/// A wire behind the handshake that neither chokes nor is choked, with nothing left to send.
+pub(crate) fn unchoked() -> Wire {
+    unchoked_with(Limits::default())
+}
+
+/// As [`unchoked`], with other limits.
+pub(crate) fn unchoked_with(limits: Limits) -> Wire {
+    let mut wire = opened(limits);
+    assert_eq!(feed(&mut wire, &frames::unchoke()), [Event::Unchoke]);
+    wire.unchoke();
+    sent(&mut wire);
+    wire
+}
+
+/// Hands in `bytes` as one chunk; gives the events, with the bytes of their payloads.
+pub(crate) fn feed(wire: &mut Wire, bytes: &[u8]) -> Vec<Event> {
+    feed_with(wire, bytes, |_, _| {})
+}
+
+/// Hands in `bytes` cut into chunks.
+pub(crate) fn feed_cut(wire: &mut Wire, bytes: &[u8], cut: Cut) -> Vec<Event> {
+    cut.chunks(bytes)
+        .into_iter()
+        .flat_map(|chunk| feed(wire, chunk))
+        .collect()
+}
+
+/// Hands in `bytes` as one chunk and calls `react` between each two polls.
+pub(crate) fn feed_with(
+    wire: &mut Wire,
+    bytes: &[u8],
+    mut react: impl FnMut(&mut Wire, &Event),
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut rest = bytes;
+    loop {
+        let taken = wire.handle_bytes(rest);
+        while let Some(event) = wire.poll_event() {
+            let event = with_bytes(event, rest);
+            react(wire, &event);
+            events.push(event);
+        }
+        rest = &rest[taken..];
+        if rest.is_empty() {
+            return events;
+        }
+    }
+}
+
+/// A caller who joins cut payloads in memory of his own.
+#[derive(Debug)]
+pub(crate) struct Joiner {
+    pub(crate) wire: Wire,
+    parts: Vec<u8>,
+    room: usize,
+}
+
+impl Joiner {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            wire: Wire::in_parts(limits),
+            parts: Vec::new(),
+            room: 0,
+        }
+    }
+
+    /// Hands in `bytes` cut into chunks; gives the events, with their payloads joined.
+    pub(crate) fn feed_cut(&mut self, bytes: &[u8], cut: Cut) -> Vec<Event> {
+        let mut events = Vec::new();
+        for chunk in cut.chunks(bytes) {
+            let mut rest = chunk;
+            loop {
+                let taken = self.wire.handle_bytes(rest);
+                while let Some(event) = self.wire.poll_event() {
+                    events.extend(self.join(event, rest));
+                }
+                rest = &rest[taken..];
+                if rest.is_empty() {
+                    break;
+                }
+            }
+        }
+        events
+    }
+
+    fn join(&mut self, event: Event, chunk: &[u8]) -> Option<Event> {
+        if let Event::Part { part, room, .. } = event {
+            self.parts.extend_from_slice(&chunk[part]);
+            assert!(self.parts.len() <= room, "there is room for all parts");
+            assert!(self.room <= room, "room is never taken back");
+            let most = self.parts.len().saturating_mul(4).max(16 * 1024);
+            assert!(room <= most, "room follows what came");
+            self.room = room;
+            return None;
+        }
+        Some(map_payload(event, |payload| match payload {
+            Payload::LastPart { part, payload_len } => {
+                self.parts.extend_from_slice(&chunk[part]);
+                assert_eq!(self.parts.len(), payload_len);
+                assert!(std::mem::take(&mut self.room) <= payload_len);
+                joined(&std::mem::take(&mut self.parts))
+            }
+            payload => joined(payload.bytes(chunk)),
+        }))
+    }
+}
+
+/// All events that need no further input.
+pub(crate) fn events(wire: &mut Wire) -> Vec<Event> {
+    std::iter::from_fn(|| wire.poll_event()).collect()
+}
+
+/// All bytes that wait to be sent.
+pub(crate) fn sent(wire: &mut Wire) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(part) = wire.poll_transmit() {
+        assert!(!part.is_empty(), "an empty stretch was given to be sent");
+        bytes.extend_from_slice(&part);
+    }
+    bytes
+}
+
+/// The same event with its payload's bytes in place of a range, so that cuts make no difference.
+pub(crate) fn with_bytes(event: Event, chunk: &[u8]) -> Event {
+    map_payload(event, |payload| {
+        let bytes = payload.bytes(chunk);
+        assert_eq!(bytes.len(), payload.len(), "the range lies in the chunk");
+        joined(bytes)
+    })
+}
+
+fn map_payload(event: Event, map: impl FnOnce(Payload) -> Payload) -> Event {
+    match event {
+        Event::Piece {
+            piece,
+            begin,
+            block,
+            position,
+        } => Event::Piece {
+            piece,
+            begin,
+            block: map(block),
+            position,
+        },
+        Event::Extended { id, payload } => Event::Extended {
+            id,
+            payload: map(payload),
+        },
+        Event::Unknown { payload } => Event::Unknown {
+            payload: map(payload),
+        },
+        event => event,
+    }
+}
+
+/// A payload of its own bytes.
+pub(crate) fn joined(bytes: &[u8]) -> Payload {
+    Payload::Joined(Bytes::copy_from_slice(bytes))
+}
+
+/// The event of a block.
+pub(crate) fn piece(piece: u32, begin: u32, block: &[u8], position: Option<usize>) -> Event {
+    Event::Piece {
+        piece,
+        begin,
+        block: joined(block),
+        position,
+    }
+}
+
+/// The requests in `events`, to be answered or counted.
+pub(crate) fn requested(events: &[Event]) -> Vec<BlockRequest> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Request { request, .. } => Some(*request),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The failure in `events`, if there is one.
+pub(crate) fn failure(events: &[Event]) -> Option<ProtocolError> {
+    events.iter().find_map(|event| match event {
+        Event::Failed(error) => Some(*error),
+        _ => None,
+    })
+}

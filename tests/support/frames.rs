@@ -1,0 +1,98 @@
+//! Frames written by hand from the BEPs, so that the core's own encoder is not its judge.
+
+use peer_wire::protocol::{BlockRequest, Handshake, InfoHash, PeerId, Reserved};
+
+/// The handshake that the peer of most tests sends.
+pub(crate) const HANDSHAKE: Handshake = Handshake {
+    reserved: Reserved::EXTENDED,
+    info_hash: InfoHash::new(*b"aaaaaaaaaaaaaaaaaaaa"),
+    peer_id: PeerId::new(*b"-XX0001-abcdefghijkl"),
+};
+
+/// The 68 bytes of [`HANDSHAKE`].
+pub(crate) fn handshake() -> Vec<u8> {
+    [
+        b"\x13BitTorrent protocol".as_slice(),
+        &[0, 0, 0, 0, 0, 0x10, 0, 0],
+        b"aaaaaaaaaaaaaaaaaaaa",
+        b"-XX0001-abcdefghijkl",
+    ]
+    .concat()
+}
+
+/// A length prefix.
+pub(crate) fn prefix(length: u32) -> Vec<u8> {
+    length.to_be_bytes().to_vec()
+}
+
+/// A message of any id with the right length prefix.
+pub(crate) fn frame(id: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap().saturating_add(1);
+    [&length.to_be_bytes(), [id].as_slice(), body].concat()
+}
+
+pub(crate) fn keep_alive() -> Vec<u8> {
+    vec![0; 4]
+}
+
+pub(crate) fn choke() -> Vec<u8> {
+    frame(0, &[])
+}
+
+pub(crate) fn unchoke() -> Vec<u8> {
+    frame(1, &[])
+}
+
+pub(crate) fn interested() -> Vec<u8> {
+    frame(2, &[])
+}
+
+pub(crate) fn not_interested() -> Vec<u8> {
+    frame(3, &[])
+}
+
+pub(crate) fn have(piece: u32) -> Vec<u8> {
+    frame(4, &piece.to_be_bytes())
+}
+
+pub(crate) fn bitfield(bits: &[u8]) -> Vec<u8> {
+    frame(5, bits)
+}
+
+pub(crate) fn request(request: BlockRequest) -> Vec<u8> {
+    frame(6, &numbers(request))
+}
+
+pub(crate) fn piece(piece: u32, begin: u32, block: &[u8]) -> Vec<u8> {
+    frame(
+        7,
+        &[&piece.to_be_bytes(), begin.to_be_bytes().as_slice(), block].concat(),
+    )
+}
+
+pub(crate) fn cancel(request: BlockRequest) -> Vec<u8> {
+    frame(8, &numbers(request))
+}
+
+pub(crate) fn port(port: u16) -> Vec<u8> {
+    frame(9, &port.to_be_bytes())
+}
+
+pub(crate) fn extended(id: u8, payload: &[u8]) -> Vec<u8> {
+    frame(20, &[&[id], payload].concat())
+}
+
+/// A block by its three numbers.
+pub(crate) const fn block(piece: u32, begin: u32, length: u32) -> BlockRequest {
+    BlockRequest {
+        piece,
+        begin,
+        length,
+    }
+}
+
+fn numbers(request: BlockRequest) -> Vec<u8> {
+    [request.piece, request.begin, request.length]
+        .map(u32::to_be_bytes)
+        .concat()
+}

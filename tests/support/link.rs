@@ -1,0 +1,102 @@
+//! Two wires and an in-memory link that cuts what it carries.
+
+use peer_wire::protocol::{Event, Wire};
+
+use super::drive::{feed_cut, sent};
+use super::frames::HANDSHAKE;
+use super::random::Random;
+
+/// How bytes are cut into chunks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cut {
+    /// Not at all.
+    Whole,
+    /// Into single bytes.
+    Bytes,
+    /// Once, before the byte of this index.
+    At(usize),
+    /// Into pieces of 1 to 32 bytes, and now and then of some thousand, by this seed.
+    Random(u64),
+}
+
+impl Cut {
+    pub(crate) fn chunks(self, bytes: &[u8]) -> Vec<&[u8]> {
+        match self {
+            Self::Whole => vec![bytes],
+            Self::Bytes => bytes.chunks(1).collect(),
+            Self::At(index) => {
+                let (front, back) = bytes.split_at(index.min(bytes.len()));
+                vec![front, back]
+            }
+            Self::Random(seed) => random_chunks(bytes, &mut Random::new(seed)),
+        }
+    }
+
+    /// One cut at each place of `bytes`, its two ends included.
+    pub(crate) fn everywhere(bytes: &[u8]) -> impl Iterator<Item = Self> {
+        (0..=bytes.len()).map(Self::At)
+    }
+
+    /// One of each kind.
+    pub(crate) fn kinds() -> [Self; 5] {
+        [
+            Self::Whole,
+            Self::Bytes,
+            Self::At(70),
+            Self::Random(1),
+            Self::Random(2),
+        ]
+    }
+}
+
+fn random_chunks<'a>(bytes: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
+    let mut chunks = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let longest = if random.one_in(8) { 4_000 } else { 32 };
+        let len = random.below(longest).saturating_add(1).min(rest.len());
+        let (chunk, after) = rest.split_at(len);
+        chunks.push(chunk);
+        rest = after;
+    }
+    chunks
+}
+
+/// The two ends of a connection.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) a: Wire,
+    pub(crate) b: Wire,
+    cut: Cut,
+}
+
+impl Pair {
+    pub(crate) fn new(cut: Cut) -> Self {
+        Self {
+            a: Wire::default(),
+            b: Wire::default(),
+            cut,
+        }
+    }
+
+    /// A pair that has exchanged handshakes.
+    pub(crate) fn opened(cut: Cut) -> Self {
+        let mut pair = Self::new(cut);
+        for wire in [&mut pair.a, &mut pair.b] {
+            wire.handshake(HANDSHAKE.info_hash, HANDSHAKE.peer_id, HANDSHAKE.reserved);
+        }
+        assert_eq!(pair.deliver_to_a(), [Event::Handshake(HANDSHAKE)]);
+        assert_eq!(pair.deliver_to_b(), [Event::Handshake(HANDSHAKE)]);
+        pair
+    }
+
+    /// Carries what `a` sends; gives what `b` tells.
+    pub(crate) fn deliver_to_b(&mut self) -> Vec<Event> {
+        feed_cut(&mut self.b, &sent(&mut self.a), self.cut)
+    }
+
+    /// Carries what `b` sends; gives what `a` tells.
+    pub(crate) fn deliver_to_a(&mut self) -> Vec<Event> {
+        feed_cut(&mut self.a, &sent(&mut self.b), self.cut)
+    }
+}

@@ -1,0 +1,13 @@
+//! What the integration tests share: wires, a link between two of them, frames, vectors, sessions.
+//!
+//! Nothing here sleeps, opens a port or depends on another test.
+
+pub(crate) mod damage;
+pub(crate) mod drive;
+pub(crate) mod frames;
+pub(crate) mod link;
+pub(crate) mod model;
+pub(crate) mod random;
+pub(crate) mod sessions;
+pub(crate) mod strategies;
+pub(crate) mod vectors;

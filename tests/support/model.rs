@@ -1,0 +1,394 @@
+//! A second reading of the rules, as plain as possible: the reference for the core.
+//!
+//! It keeps all input in one `Vec` and parses it from the front, one message for each poll. It
+//! shares types with the core and no code.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow is to fail the test"
+)]
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use peer_wire::protocol::{
+    BlockRequest, CommandError, DropReason, Event, Handshake, InfoHash, Limits, PeerId,
+    ProtocolError, RequestId, Reserved,
+};
+
+use super::drive::joined;
+use super::frames;
+
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags by name are the plainest form"
+)]
+pub(crate) struct Model {
+    limits: Limits,
+    /// Bytes of the peer that no poll has used yet.
+    input: Vec<u8>,
+    is_handshake_read: bool,
+    is_ended: bool,
+    is_deaf: bool,
+    is_closed: bool,
+    dropping: Option<DropReason>,
+    next_id: u32,
+    pub(crate) am_choking: bool,
+    pub(crate) am_interested: bool,
+    pub(crate) peer_choking: bool,
+    pub(crate) peer_interested: bool,
+    pub(crate) pieces: BTreeSet<u32>,
+    pub(crate) told: usize,
+    pub(crate) requests: Vec<BlockRequest>,
+    /// Those that were told and wait for an answer.
+    pub(crate) peer_requests: Vec<(RequestId, BlockRequest)>,
+    /// Younger ones, which were not told.
+    pub(crate) held_requests: Vec<(RequestId, BlockRequest)>,
+    pub(crate) is_holding: bool,
+    pub(crate) refused: u64,
+    /// All bytes sent so far.
+    pub(crate) sent: Vec<u8>,
+}
+
+impl Model {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            input: Vec::new(),
+            is_handshake_read: false,
+            is_ended: false,
+            is_deaf: false,
+            is_closed: false,
+            dropping: None,
+            next_id: 0,
+            am_choking: true,
+            am_interested: false,
+            peer_choking: true,
+            peer_interested: false,
+            pieces: BTreeSet::new(),
+            told: 0,
+            requests: Vec::new(),
+            peer_requests: Vec::new(),
+            held_requests: Vec::new(),
+            is_holding: false,
+            refused: 0,
+            sent: Vec::new(),
+        }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        if !self.is_closed {
+            self.sent.extend_from_slice(bytes);
+        }
+    }
+
+    pub(crate) fn set_choking(&mut self, choking: bool) -> bool {
+        let is_change = self.am_choking != choking;
+        self.am_choking = choking;
+        if is_change && choking {
+            self.peer_requests.clear();
+            self.held_requests.clear();
+            self.send(&frames::choke());
+        } else if is_change {
+            self.send(&frames::unchoke());
+        }
+        is_change
+    }
+
+    pub(crate) fn set_interested(&mut self, interested: bool) -> bool {
+        let is_change = self.am_interested != interested;
+        self.am_interested = interested;
+        if is_change && interested {
+            self.send(&frames::interested());
+        } else if is_change {
+            self.send(&frames::not_interested());
+        }
+        is_change
+    }
+
+    pub(crate) fn request(&mut self, request: BlockRequest) -> Result<(), CommandError> {
+        match (self.is_closed, self.peer_choking) {
+            (true, _) => Err(CommandError::Closed),
+            (_, true) => Err(CommandError::Choked),
+            _ => {
+                self.requests.push(request);
+                self.send(&frames::request(request));
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn take_request(&mut self, request: BlockRequest) -> Option<usize> {
+        take_first(&mut self.requests, |open| *open == request).map(|(place, _)| place)
+    }
+
+    pub(crate) fn expire_request(&mut self) -> Option<BlockRequest> {
+        take_first(&mut self.requests, |_| true).map(|(_, request)| request)
+    }
+
+    pub(crate) fn take_peer_request(&mut self, id: RequestId) -> Option<(usize, BlockRequest)> {
+        take_first(&mut self.peer_requests, |(open, _)| *open == id)
+            .map(|(place, (_, request))| (place, request))
+    }
+
+    pub(crate) fn stop_reading(&mut self) {
+        self.is_deaf = true;
+        self.input.clear();
+        self.held_requests.clear();
+    }
+
+    pub(crate) fn close(&mut self) {
+        if !self.is_closed {
+            self.end(DropReason::Closed);
+        }
+    }
+
+    pub(crate) fn handle_bytes(&mut self, bytes: &[u8]) {
+        if !self.is_deaf && !self.is_ended {
+            self.input.extend_from_slice(bytes);
+        }
+    }
+
+    pub(crate) fn handle_end(&mut self) {
+        self.is_ended = true;
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<Event> {
+        loop {
+            if let Some(reason) = self.dropping {
+                if let Some(request) = self.expire_request() {
+                    return Some(Event::RequestDropped { request, reason });
+                }
+                self.dropping = None;
+            }
+            if let Some(event) = self.tell_held() {
+                return Some(event);
+            }
+            let outcome = match self.next_frame() {
+                Ok(None) => return None,
+                Ok(Some(frame)) => self.apply(&frame),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {}
+                Err(error) => {
+                    self.end(DropReason::Failed);
+                    return Some(Event::Failed(error));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, reason: DropReason) {
+        self.stop_reading();
+        self.is_closed = true;
+        self.peer_requests.clear();
+        self.dropping = Some(reason);
+    }
+
+    /// The next handshake or message without its prefix; `None` when bytes are missing.
+    fn next_frame(&mut self) -> Result<Option<Vec<u8>>, ProtocolError> {
+        let (start, end) = if self.is_handshake_read {
+            (4, self.message_end()?)
+        } else {
+            let wrong = (self.input.iter())
+                .zip(PROTOCOL)
+                .any(|(got, want)| got != want);
+            if wrong {
+                return Err(ProtocolError::Handshake);
+            }
+            (0, Some(68))
+        };
+        match end {
+            Some(end) if end <= self.input.len() => {
+                let frame = self.input.drain(..end).skip(start).collect();
+                Ok(Some(frame))
+            }
+            _ if self.is_ended && !self.input.is_empty() => Err(ProtocolError::Truncated),
+            _ => Ok(None),
+        }
+    }
+
+    fn message_end(&self) -> Result<Option<usize>, ProtocolError> {
+        let Some(length) = self.input.first_chunk().copied().map(u32::from_be_bytes) else {
+            return Ok(None);
+        };
+        let limit = self.limits.max_message_len;
+        if length > limit {
+            return Err(ProtocolError::MessageTooLong { length, limit });
+        }
+        if length > 0
+            && let Some(&id) = self.input.get(4)
+            && let Some(limit) = least_len(id)
+            && length < limit
+        {
+            return Err(ProtocolError::MessageLength { id, length, limit });
+        }
+        Ok(Some(usize::try_from(length).unwrap() + 4))
+    }
+
+    fn apply(&mut self, frame: &[u8]) -> Result<Option<Event>, ProtocolError> {
+        if !self.is_handshake_read {
+            self.is_handshake_read = true;
+            return Ok(Some(Event::Handshake(Handshake {
+                reserved: Reserved::new(frame[20..28].try_into().unwrap()),
+                info_hash: InfoHash::new(frame[28..48].try_into().unwrap()),
+                peer_id: PeerId::new(frame[48..68].try_into().unwrap()),
+            })));
+        }
+        let Some((id, body)) = frame.split_first() else {
+            return Ok(Some(Event::KeepAlive));
+        };
+        Ok(Some(match id {
+            0 => {
+                self.peer_choking = true;
+                self.dropping = Some(DropReason::Choked);
+                Event::Choke
+            }
+            1 => {
+                self.peer_choking = false;
+                Event::Unchoke
+            }
+            2 => {
+                self.peer_interested = true;
+                Event::Interested
+            }
+            3 => {
+                self.peer_interested = false;
+                Event::NotInterested
+            }
+            4 => self.apply_have(number(body, 0))?,
+            5 => self.apply_bitfield(body)?,
+            6 => return self.apply_request(block(body)),
+            7 => self.apply_piece(number(body, 0), number(body, 4), &body[8..]),
+            8 => self.apply_cancel(block(body)),
+            9 => Event::Port {
+                port: u16::from_be_bytes([body[0], body[1]]),
+            },
+            20 => Event::Extended {
+                id: body[0],
+                payload: joined(&body[1..]),
+            },
+            _ => Event::Unknown {
+                payload: joined(frame),
+            },
+        }))
+    }
+
+    fn apply_have(&mut self, piece: u32) -> Result<Event, ProtocolError> {
+        let limit = self.piece_limit();
+        if piece >= limit {
+            return Err(ProtocolError::PieceIndex { piece, limit });
+        }
+        let is_new = self.pieces.insert(piece);
+        Ok(Event::Have { piece, is_new })
+    }
+
+    fn apply_bitfield(&mut self, bits: &[u8]) -> Result<Event, ProtocolError> {
+        let length = u32::try_from(bits.len()).unwrap();
+        let limit = self.piece_limit().div_ceil(8);
+        let is_right = match self.limits.pieces {
+            Some(_) => length == limit,
+            None => length <= limit,
+        };
+        if !is_right {
+            return Err(ProtocolError::BitfieldLength { length, limit });
+        }
+        self.told = self.told.max(bits.len() * 8);
+        for (piece, is_set) in (0..).zip(bits.iter().flat_map(|byte| bits_of(*byte))) {
+            if is_set {
+                self.pieces.insert(piece);
+            } else {
+                self.pieces.remove(&piece);
+            }
+        }
+        Ok(Event::Bitfield {
+            bits: Bytes::copy_from_slice(bits),
+        })
+    }
+
+    fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Event>, ProtocolError> {
+        let BlockRequest { length, .. } = request;
+        let limit = self.limits.max_request_len;
+        if length > limit {
+            return Err(ProtocolError::RequestLength { length, limit });
+        }
+        if self.am_choking {
+            return Ok(None);
+        }
+        if self.peer_requests.len() + self.held_requests.len() == self.limits.max_peer_requests {
+            self.refused += 1;
+            return Ok(None);
+        }
+        let id = RequestId::from_number(self.next_id);
+        self.next_id += 1;
+        self.held_requests.push((id, request));
+        Ok(self.tell_held())
+    }
+
+    fn tell_held(&mut self) -> Option<Event> {
+        if self.is_holding {
+            return None;
+        }
+        let (_, (id, request)) = take_first(&mut self.held_requests, |_| true)?;
+        self.peer_requests.push((id, request));
+        Some(Event::Request { id, request })
+    }
+
+    fn apply_cancel(&mut self, request: BlockRequest) -> Event {
+        let told = take_first(&mut self.peer_requests, |(_, open)| *open == request);
+        if told.is_none() {
+            take_first(&mut self.held_requests, |(_, open)| *open == request);
+        }
+        let position = told.map(|(place, _)| place);
+        Event::Cancel { request, position }
+    }
+
+    fn apply_piece(&mut self, piece: u32, begin: u32, block: &[u8]) -> Event {
+        let length = u32::try_from(block.len()).unwrap();
+        let position = self.take_request(frames::block(piece, begin, length));
+        Event::Piece {
+            piece,
+            begin,
+            block: joined(block),
+            position,
+        }
+    }
+
+    fn piece_limit(&self) -> u32 {
+        self.limits.pieces.unwrap_or(Limits::MAX_PIECES)
+    }
+}
+
+fn take_first<T>(items: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> Option<(usize, T)> {
+    let place = items.iter().position(is_it)?;
+    Some((place, items.remove(place)))
+}
+
+/// The least length of the messages with fixed fields, the id included.
+fn least_len(id: u8) -> Option<u32> {
+    Some(match id {
+        0 | 1 | 2 | 3 | 5 => 1,
+        20 => 2,
+        9 => 3,
+        4 => 5,
+        7 => 9,
+        6 | 8 => 13,
+        _ => return None,
+    })
+}
+
+fn number(body: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(body[at..at + 4].try_into().unwrap())
+}
+
+fn block(body: &[u8]) -> BlockRequest {
+    frames::block(number(body, 0), number(body, 4), number(body, 8))
+}
+
+fn bits_of(byte: u8) -> impl Iterator<Item = bool> {
+    (0..8).map(move |bit| byte & (0x80 >> bit) != 0)
+}
+
+const PROTOCOL: &[u8] = b"\x13BitTorrent protocol";

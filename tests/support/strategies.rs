@@ -1,0 +1,91 @@
+//! What properties are tried on: messages, and how often.
+
+use peer_wire::protocol::{BlockRequest, Message};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::frames;
+
+/// At least `cases` of them; `PROPTEST_CASES` asks for more.
+pub(crate) fn at_least(cases: u32) -> ProptestConfig {
+    let configured = ProptestConfig::default();
+    ProptestConfig {
+        cases: cases.max(configured.cases),
+        failure_persistence: None,
+        ..configured
+    }
+}
+
+/// Any message that a wire accepts in its default state.
+pub(crate) fn message() -> impl Strategy<Value = Message<Vec<u8>>> {
+    prop_oneof![
+        4 => fixed_message(),
+        2 => (index(), index(), payload()).prop_map(|(piece, begin, block)| Message::Piece {
+            piece,
+            begin,
+            block,
+        }),
+        1 => payload().prop_map(|bits| Message::Bitfield { bits }),
+        1 => (any::<u8>(), payload()).prop_map(|(id, payload)| Message::Extended { id, payload }),
+        1 => (unknown_id(), payload()).prop_map(|(id, mut payload)| {
+            payload.insert(0, id);
+            Message::Unknown { payload }
+        }),
+    ]
+}
+
+fn fixed_message() -> impl Strategy<Value = Message<Vec<u8>>> {
+    prop_oneof![
+        Just(Message::KeepAlive),
+        Just(Message::Choke),
+        Just(Message::Unchoke),
+        Just(Message::Interested),
+        Just(Message::NotInterested),
+        // Small, so that the set of pieces stays small.
+        (0_u32..200).prop_map(|piece| Message::Have { piece }),
+        block_request().prop_map(Message::Request),
+        block_request().prop_map(Message::Cancel),
+        any::<u16>().prop_map(|port| Message::Port { port }),
+    ]
+}
+
+/// Few different ones, so that messages meet.
+pub(crate) fn block_request() -> impl Strategy<Value = BlockRequest> {
+    (index(), index(), 0_u32..4)
+        .prop_map(|(piece, begin, length)| frames::block(piece, begin, length))
+}
+
+fn index() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => 0_u32..2, 1 => any::<u32>()]
+}
+
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![4 => vec(any::<u8>(), 0..8), 1 => vec(any::<u8>(), 0..80)]
+}
+
+fn unknown_id() -> impl Strategy<Value = u8> {
+    prop_oneof![10_u8..20, 21..=u8::MAX]
+}
+
+/// The bytes of a message, written without the core.
+pub(crate) fn bytes_of(message: &Message<Vec<u8>>) -> Vec<u8> {
+    match message {
+        Message::KeepAlive => frames::keep_alive(),
+        Message::Choke => frames::choke(),
+        Message::Unchoke => frames::unchoke(),
+        Message::Interested => frames::interested(),
+        Message::NotInterested => frames::not_interested(),
+        Message::Have { piece } => frames::have(*piece),
+        Message::Bitfield { bits } => frames::bitfield(bits),
+        Message::Request(request) => frames::request(*request),
+        Message::Piece {
+            piece,
+            begin,
+            block,
+        } => frames::piece(*piece, *begin, block),
+        Message::Cancel(request) => frames::cancel(*request),
+        Message::Port { port } => frames::port(*port),
+        Message::Extended { id, payload } => frames::extended(*id, payload),
+        Message::Unknown { payload } => frames::frame(payload[0], &payload[1..]),
+    }
+}

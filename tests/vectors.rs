@@ -1,0 +1,171 @@
+//! The exact bytes of each message: what a vector decodes to, and that it encodes to the same.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use peer_wire::protocol::{Decoder, Frame, Limits, Message, Payload};
+
+use support::frames::{block, handshake};
+use support::vectors::vectors;
+
+type Named = (&'static str, Message<&'static [u8]>);
+
+#[test]
+fn choking_vectors_are_their_messages() {
+    check(
+        "choking",
+        &[
+            ("choke", Message::Choke),
+            ("unchoke", Message::Unchoke),
+            ("interested", Message::Interested),
+            ("not-interested", Message::NotInterested),
+        ],
+    );
+}
+
+#[test]
+fn bitfield_vectors_are_their_messages() {
+    check(
+        "bitfield",
+        &[
+            ("have-0", Message::Have { piece: 0 }),
+            ("have-1313", Message::Have { piece: 1313 }),
+            ("have-largest", Message::Have { piece: 4_194_303 }),
+            ("bitfield-empty", Message::Bitfield { bits: &[] }),
+            ("bitfield-first-piece", Message::Bitfield { bits: &[0x80] }),
+            (
+                "bitfield-10-pieces",
+                Message::Bitfield {
+                    bits: &[0xff, 0xc0],
+                },
+            ),
+            (
+                "bitfield-spare-bits",
+                Message::Bitfield {
+                    bits: &[0xff, 0xff],
+                },
+            ),
+        ],
+    );
+}
+
+#[test]
+fn request_vectors_are_their_messages() {
+    let asked = block(1, 16 * 1024, 16 * 1024);
+    let piece = |block: &'static [u8]| Message::Piece {
+        piece: 1,
+        begin: 16 * 1024,
+        block,
+    };
+    check(
+        "requests",
+        &[
+            ("request", Message::Request(asked)),
+            (
+                "request-largest-numbers",
+                Message::Request(block(u32::MAX, u32::MAX, 128 * 1024)),
+            ),
+            ("cancel", Message::Cancel(asked)),
+            ("piece", piece(b"bits")),
+            ("piece-empty", piece(b"")),
+        ],
+    );
+}
+
+#[test]
+fn extended_vectors_are_their_messages() {
+    let extended = |id, payload: &'static [u8]| Message::Extended { id, payload };
+    check(
+        "extended",
+        &[
+            ("port", Message::Port { port: 6881 }),
+            ("port-0", Message::Port { port: 0 }),
+            ("port-largest", Message::Port { port: 65_535 }),
+            ("extended-handshake", extended(0, b"d1:md6:ut_pexi1eee")),
+            ("extended-empty", extended(1, b"")),
+            ("extended-largest-id", extended(255, &[1, 2])),
+            (
+                "extended-aria2",
+                extended(
+                    0,
+                    b"d1:md11:ut_metadatai9ee13:metadata_sizei209e1:pi34530e1:v12:aria2/1.36.0e",
+                ),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn unknown_vectors_keep_their_id() {
+    let ids = [13, 14, 15, 16, 17, 21, 22, 23];
+    let all = vectors("unknown");
+    assert_eq!(all.len(), ids.len());
+    for ((name, bytes), id) in all.into_iter().zip(ids) {
+        let body = &bytes[4..];
+        assert_eq!(body[0], id, "{name}");
+        assert_eq!(
+            decode(&bytes, &name),
+            Message::Unknown {
+                payload: body.to_vec()
+            }
+        );
+        assert_eq!(encode(&Message::Unknown { payload: body }), bytes, "{name}");
+    }
+}
+
+#[test]
+fn framing_vectors_are_their_messages() {
+    let all = vectors("framing");
+    let expected = [
+        ("keep-alive", Message::KeepAlive),
+        ("unknown-empty", Message::Unknown { payload: vec![10] }),
+        (
+            "unknown-largest-id",
+            Message::Unknown {
+                payload: vec![255, 1, 2, 3],
+            },
+        ),
+        ("choke-with-excess", Message::Choke),
+        ("have-with-excess", Message::Have { piece: 7 }),
+        ("request-with-excess", Message::Request(block(1, 2, 3))),
+        ("port-with-excess", Message::Port { port: 6881 }),
+    ];
+    assert_eq!(all.len(), expected.len());
+    for ((name, bytes), (expected_name, message)) in all.into_iter().zip(expected) {
+        assert_eq!(name, expected_name);
+        assert_eq!(decode(&bytes, &name), message, "{name}");
+    }
+    assert_eq!(encode(&Message::KeepAlive), [0; 4]);
+}
+
+/// Checks both directions for all vectors of a topic.
+fn check(topic: &str, expected: &[Named]) {
+    let all = vectors(topic);
+    assert_eq!(all.len(), expected.len(), "{topic}");
+    for ((name, bytes), (expected_name, message)) in all.into_iter().zip(expected) {
+        assert_eq!(name, *expected_name);
+        let owned = message.clone().map_payload(<[u8]>::to_vec);
+        assert_eq!(decode(&bytes, &name), owned, "{name}");
+        assert_eq!(encode(message), bytes, "{name}");
+    }
+}
+
+fn encode(message: &Message<&[u8]>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.encode(&mut bytes).unwrap();
+    bytes
+}
+
+/// Decodes exactly one message behind a handshake.
+fn decode(bytes: &[u8], name: &str) -> Message<Vec<u8>> {
+    let mut decoder = Decoder::new(&Limits::default());
+    decoder.decode(&handshake(), &mut 0).unwrap();
+    let mut at = 0;
+    let frame = decoder.decode(bytes, &mut at).unwrap();
+    assert_eq!(at, bytes.len(), "{name}");
+    let Some(Frame::Message(message)) = frame else {
+        panic!("{name}: {frame:?}");
+    };
+    message.map_payload(|payload: Payload| payload.bytes(bytes).to_vec())
+}
