@@ -2,7 +2,7 @@
 //!
 //! An entry returns an [`EventKind`] and writes the fields of the event into the record, in the
 //! order given there. "position + 1" is 0 where there is no position. A payload is two numbers,
-//! start and length in JavaScript's chunk; start [`JOINED`] says that `readPayload` has the bytes.
+//! start and length in JavaScript's chunk; start `JOINED` says that `readPayload` has the bytes.
 
 use bytes::Bytes;
 use napi_derive::napi;
@@ -14,7 +14,7 @@ use crate::protocol::{BlockRequest, DropReason, Event, Handshake, Payload, Reser
 #[napi]
 #[derive(Debug)]
 pub enum EventKind {
-    /// Nothing is left: the chunk is used up. Plus [`LAST`] in any other kind it says that
+    /// Nothing is left: the chunk is used up. Plus `LAST` in any other kind it says that
     /// nothing is left after this event.
     Drained,
     /// The chunk is not used up. Record: where to go on in it.

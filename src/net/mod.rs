@@ -1,1 +1,24 @@
-//! x
+//! The transport: one [`Connection`] drives one [`Wire`](crate::protocol::Wire) over a tokio
+//! stream, a TCP socket or anything else that reads and writes bytes.
+//!
+//! It moves bytes and keeps time, and decides nothing about the protocol. What it promises:
+//!
+//! - Order: events come one at a time, and a command given between two of them is seen by every
+//!   later message, as in the core. Output leaves in the order of the commands.
+//! - Memory: reads go into a buffer of fixed size, and payloads are views of it where they can
+//!   be. While [`MAX_BACKLOG`] bytes wait to be sent, no further request of the peer is told, so
+//!   that a peer who asks and never reads costs no more; all other messages go on, so that two
+//!   busy peers never wait for each other.
+//! - Ends: a clean end, an end inside a message, a broken rule, a failed socket and silence are
+//!   told apart, and the same end is told ever after. Open requests are told as dropped before.
+//! - Cancellation: dropping the future of any method loses nothing; call it again.
+//! - Faults: nothing here panics on what a peer sends.
+#![forbid(unsafe_code)]
+
+mod connection;
+mod deadline;
+mod error;
+mod output;
+
+pub use connection::{Connection, MAX_BACKLOG};
+pub use error::Error;

@@ -1,0 +1,285 @@
+//! Drives one wire over one stream: read, feed, tell, write.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::deadline::Deadline;
+use super::error::Error;
+use super::output::Output;
+use crate::protocol::{Event, Limits, Payload, Wire};
+
+/// One wire and the stream that it speaks over.
+///
+/// Give commands through [`Connection::wire_mut`] and call [`Connection::next`] in a loop: it
+/// also writes what the commands queued.
+///
+/// ```
+/// use peer_wire::net::{Connection, Error};
+/// use peer_wire::protocol::{Event, InfoHash, Limits, PeerId, Reserved};
+/// use tokio::io::{AsyncRead, AsyncWrite};
+///
+/// async fn count_pieces(stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<u32, Error> {
+///     let mut connection = Connection::new(stream, Limits::default());
+///     let (info_hash, peer_id) = (InfoHash::new([1; 20]), PeerId::new([2; 20]));
+///     connection.wire_mut().handshake(info_hash, peer_id, Reserved::NONE);
+///     let mut pieces = 0;
+///     while let Some(event) = connection.next().await? {
+///         if matches!(event, Event::Have { is_new: true, .. }) {
+///             pieces += 1;
+///         }
+///     }
+///     Ok(pieces)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Connection<S> {
+    stream: S,
+    wire: Wire,
+    /// Room to read into; empty between two reads.
+    room: BytesMut,
+    /// Read, and not handed to the wire yet.
+    unread: Bytes,
+    /// What the wire took last; its payloads are parts of this.
+    chunk: Bytes,
+    output: Output,
+    deadline: Option<Deadline>,
+    /// How it ended; told once nothing else is left to tell.
+    end: Option<Result<(), Error>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// A connection at its beginning: no handshake was sent or read.
+    pub fn new(stream: S, limits: Limits) -> Self {
+        Self {
+            stream,
+            wire: Wire::new(limits),
+            room: BytesMut::new(),
+            unread: Bytes::new(),
+            chunk: Bytes::new(),
+            output: Output::default(),
+            deadline: None,
+            end: None,
+        }
+    }
+
+    /// Ends the connection with [`Error::Inactive`] when nothing comes from the peer for so long,
+    /// or when [`Connection::flush`] can write nothing for so long.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with time enabled.
+    #[must_use]
+    pub fn with_inactivity(mut self, limit: Duration) -> Self {
+        self.deadline = Some(Deadline::new(limit));
+        self
+    }
+
+    /// The state of the wire.
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// The wire, to give commands. Its inputs and outputs belong to the connection, and to close
+    /// it is for [`Connection::shutdown`].
+    pub fn wire_mut(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Bytes that wait to be written.
+    pub fn backlog(&self) -> usize {
+        self.wire.transmit_len().saturating_add(self.output.len())
+    }
+
+    /// Waits for the next event, and writes meanwhile; `None` after a clean end.
+    ///
+    /// Payloads come as [`Payload::Joined`]. They keep the buffer alive that they were read into.
+    /// [`Event::Failed`] never comes: it is [`Error::Protocol`] here. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// Each is final, and is told again by every later call. [`Error::Protocol`] with
+    /// [`Truncated`](crate::protocol::ProtocolError::Truncated) when the stream ends inside a message.
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Writes all that waits. Reads nothing meanwhile: where both sides have much to send, call
+    /// [`Connection::next`] instead. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// That of [`Connection::next`], if the connection ended with one.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Closes the wire, writes what waits, and ends the output of the stream. Then
+    /// [`Connection::next`] tells of dropped requests, and of the end. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::flush`].
+    pub async fn shutdown(&mut self) -> Result<(), Error> {
+        self.wire.close();
+        self.end.get_or_insert(Ok(()));
+        self.flush().await?;
+        let ended = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await;
+        ended.map_err(Error::from)
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
+        loop {
+            self.wire.hold_requests(self.is_congested());
+            match self.wire.poll_event() {
+                Some(Event::Failed(error)) => self.end = Some(Err(Error::Protocol(error))),
+                Some(event) => return Poll::Ready(Ok(Some(with_bytes(event, &self.chunk)))),
+                None if !self.unread.is_empty() => self.feed(),
+                None => match self.end.clone() {
+                    Some(end) => return Poll::Ready(self.last_event(end)),
+                    None => ready!(self.poll_io(cx)),
+                },
+            }
+        }
+    }
+
+    fn feed(&mut self) {
+        let taken = self.wire.handle_bytes(&self.unread);
+        self.chunk = self.unread.split_to(taken);
+    }
+
+    /// Tells of the requests that an end leaves open, and then of the end.
+    fn last_event(&mut self, end: Result<(), Error>) -> Result<Option<Event>, Error> {
+        self.wire.close();
+        match self.wire.poll_event() {
+            Some(event) => Ok(Some(event)),
+            None => end.map(|()| None),
+        }
+    }
+
+    /// Waits until the stream has changed what [`Connection::poll_next`] can tell.
+    fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let was_congested = self.is_congested();
+        let outcome = match self.write(cx) {
+            Ok(_) if was_congested && !self.is_congested() => return Poll::Ready(()),
+            Ok(_) => self.poll_read(cx),
+            // What came before the stream failed, an end too, goes before the failure.
+            Err(error) => match self.poll_read(cx) {
+                Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
+                _ => Poll::Ready(Err(error)),
+            },
+        };
+        match outcome {
+            Poll::Ready(Ok(0)) => {
+                self.wire.handle_end();
+                self.end = Some(Ok(()));
+            }
+            Poll::Ready(Ok(_)) => self.restart_deadline(),
+            Poll::Ready(Err(error)) => self.end = Some(Err(error.into())),
+            Poll::Pending => self.end = Some(Err(ready!(self.poll_deadline(cx)))),
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // Without it, and without views that the caller keeps, the room can be used again.
+        self.chunk = Bytes::new();
+        if self.room.capacity() < MIN_READ_LEN {
+            self.room.reserve(READ_LEN);
+        }
+        let len = ready!(pin!(self.stream.read_buf(&mut self.room)).poll(cx))?;
+        self.unread = self.room.split().freeze();
+        Poll::Ready(Ok(len))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(Err(error)) = &self.end {
+            return Poll::Ready(Err(error.clone()));
+        }
+        let error = match self.write(cx) {
+            Ok(_) if self.output.is_done() => return Poll::Ready(Ok(())),
+            Ok(has_written) => {
+                if has_written {
+                    self.restart_deadline();
+                }
+                ready!(self.poll_deadline(cx))
+            }
+            Err(error) => error.into(),
+        };
+        self.end.get_or_insert(Err(error.clone()));
+        Poll::Ready(Err(error))
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        self.output.write(&mut self.wire, &mut self.stream, cx)
+    }
+
+    fn is_congested(&self) -> bool {
+        self.backlog() >= MAX_BACKLOG
+    }
+
+    fn restart_deadline(&mut self) {
+        if let Some(deadline) = &mut self.deadline {
+            deadline.restart();
+        }
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        match &mut self.deadline {
+            Some(deadline) => deadline.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// The same event with a view of `chunk` in place of a range.
+fn with_bytes(event: Event, chunk: &Bytes) -> Event {
+    let view = |payload: Payload| match payload {
+        Payload::InChunk(range) => {
+            let part = chunk.get(range).unwrap_or_default();
+            Payload::Joined(chunk.slice_ref(part))
+        }
+        joined => joined,
+    };
+    match event {
+        Event::Piece {
+            piece,
+            begin,
+            block,
+            position,
+        } => Event::Piece {
+            piece,
+            begin,
+            block: view(block),
+            position,
+        },
+        Event::Extended { id, payload } => Event::Extended {
+            id,
+            payload: view(payload),
+        },
+        Event::Unknown { payload } => Event::Unknown {
+            payload: view(payload),
+        },
+        event => event,
+    }
+}
+
+/// Bytes that may wait to be sent before requests of the peer are held back: 64 blocks of
+/// 16 KiB, more than a connection of 100 Mbit/s sends in 80 ms.
+pub const MAX_BACKLOG: usize = 1024 * 1024;
+
+/// Bytes of a read buffer: four blocks of 16 KiB.
+const READ_LEN: usize = 64 * 1024;
+
+/// Room under which a new read buffer is taken.
+const MIN_READ_LEN: usize = 16 * 1024;

@@ -1,0 +1,48 @@
+//! Why a connection ended other than cleanly.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use crate::protocol::ProtocolError;
+
+/// The end of a connection that is not a clean one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing moved for too long.
+    Inactive {
+        /// How long is too long.
+        limit: Duration,
+    },
+    /// The stream failed.
+    Io(Arc<io::Error>),
+    /// The peer broke the protocol, or ended the stream inside a message.
+    Protocol(ProtocolError),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inactive { limit } => write!(f, "nothing came from the peer for {limit:?}"),
+            Self::Io(error) => write!(f, "the stream failed: {error}"),
+            Self::Protocol(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Inactive { .. } => None,
+            Self::Io(error) => Some(error.as_ref()),
+            Self::Protocol(error) => Some(error),
+        }
+    }
+}
