@@ -1,0 +1,115 @@
+// Builds the bytes of the peer wire protocol that the workloads feed, apart from any library.
+
+/** Bytes in a block, as clients request them. */
+export const BLOCK_LEN = 16 * 1024
+/** Bytes in the frame of a piece message around a block of BLOCK_LEN. */
+export const PIECE_FRAME_LEN = 13 + BLOCK_LEN
+/** Bytes in the frame of a request message. */
+export const REQUEST_FRAME_LEN = 17
+/** Bytes in a handshake. */
+export const HANDSHAKE_LEN = 68
+
+/** Info hash and peer id that all handshakes carry. */
+export const INFO_HASH = Buffer.alloc(20, 0x2a)
+export const PEER_ID = Buffer.from('-BE0001-012345678901')
+
+/** @returns {Buffer} a handshake without any extension bit, so that no library adds messages. */
+export function handshake() {
+  return Buffer.concat([
+    Buffer.from('\u0013BitTorrent protocol'),
+    Buffer.alloc(8),
+    INFO_HASH,
+    PEER_ID
+  ])
+}
+
+/**
+ * @param {number} id message number
+ * @param {number[]} numbers 32-bit fields after the id
+ * @param {Uint8Array} [payload] bytes after the fields
+ * @returns {Buffer} the whole frame, length prefix included
+ */
+export function message(id, numbers = [], payload = new Uint8Array(0)) {
+  const frame = Buffer.alloc(5 + 4 * numbers.length + payload.length)
+  frame.writeUInt32BE(frame.length - 4, 0)
+  frame[4] = id
+  numbers.forEach((number, index) => frame.writeUInt32BE(number, 5 + 4 * index))
+  frame.set(payload, 5 + 4 * numbers.length)
+  return frame
+}
+
+export const unchoke = () => message(1)
+export const interested = () => message(2)
+export const have = (piece) => message(4, [piece])
+export const bitfield = (bits) => message(5, [], bits)
+export const request = (piece, offset, length) => message(6, [piece, offset, length])
+export const piece = (index, offset, block) => message(7, [index, offset], block)
+export const extended = (id, payload) =>
+  message(20, [], Buffer.concat([Buffer.from([id]), payload]))
+
+/**
+ * Where block number `n` of the made-up torrent lies: 16 blocks to a piece.
+ * @param {number} n
+ * @returns {{ piece: number, offset: number }}
+ */
+export const placeOf = (n) => ({ piece: n >>> 4, offset: (n & 15) * BLOCK_LEN })
+
+/** The reverse of `placeOf`. */
+export const numberAt = (pieceIndex, offset) => (pieceIndex << 4) | (offset / BLOCK_LEN)
+
+/**
+ * A block whose first four bytes are its number, so that a receiver can tell which one it got.
+ * @param {number} n
+ * @param {number} [length] bytes
+ */
+export function blockOf(n, length = BLOCK_LEN) {
+  const block = Buffer.alloc(length, (n * 7 + 1) & 0xff)
+  block.writeUInt32LE(n, 0)
+  return block
+}
+
+/** The number in the first four bytes of a block. */
+export const numberIn = (block) => block[0] | (block[1] << 8) | (block[2] << 16) | (block[3] << 24)
+
+/** @returns {Buffer} the request message for block number `n` */
+export function requestOf(n) {
+  const { piece: index, offset } = placeOf(n)
+  return request(index, offset, BLOCK_LEN)
+}
+
+/** @returns {Buffer} the piece message that carries block number `n` */
+export function pieceOf(n) {
+  const { piece: index, offset } = placeOf(n)
+  return piece(index, offset, blockOf(n))
+}
+
+/**
+ * @param {Buffer} bytes
+ * @param {number} size bytes in a chunk
+ * @returns {Buffer[]} views of `bytes`, the last one perhaps shorter
+ */
+export function chunksOf(bytes, size) {
+  const chunks = []
+  for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size))
+  return chunks
+}
+
+/** @returns {(below: number) => number} the same pseudo-random whole numbers on every run */
+export function random(seed = 1) {
+  let state = seed >>> 0
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+/** @returns {number[]} the numbers 0 to `count - 1` in a fixed disorder */
+export function shuffled(count, seed = 1) {
+  const below = random(seed)
+  const numbers = Array.from({ length: count }, (_, index) => index)
+  for (let at = count - 1; at > 0; at--) {
+    const other = below(at + 1)
+    ;[numbers[at], numbers[other]] = [numbers[other], numbers[at]]
+  }
+  return numbers
+}

@@ -1,0 +1,49 @@
+// All rows of the report, in its order.
+import { rows as answers } from './answers.mjs'
+import { rows as download } from './download.mjs'
+import { rows as largeMessages } from './large-messages.mjs'
+import { rows as lifecycle } from './lifecycle.mjs'
+import { rows as memory } from './memory.mjs'
+import { rows as pieces } from './pieces.mjs'
+import { rows as smallMessages } from './small-messages.mjs'
+import { rows as tcp } from './tcp.mjs'
+
+/**
+ * One measurement. `prepare` builds the inputs, untimed, and its result is kept between rounds;
+ * `run` sets up, takes the time and gives `values` (a number for each metric) beside whatever
+ * `check` wants to see; `check` throws when the outcome is wrong.
+ *
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {Metric[]} metrics each is a line of the report
+ * @property {(context: Context) => object | Promise<object>} prepare
+ * @property {(context: Context, state: object) => Promise<{ values: Record<string, number> }>} run
+ * @property {(outcome: object, state: object) => void} check
+ * @property {(state: object) => void} [release]
+ * @property {string[]} [sides] default: the libraries
+ * @property {'shared' | 'own' | 'fresh'} [process] where each side runs: with its other rows (the
+ *   default), in a process for this row, or in one for each sample
+ * @property {number} [rounds] instead of the default
+ * @property {number} [warmups] instead of the default
+ * @property {string} [note]
+ *
+ * @typedef {{ key: string, unit: string, better: 'lower' | 'higher', relative?: boolean }} Metric
+ *   `relative`: already a comparison of a side with itself, so sides are not compared
+ *
+ * @typedef {object} Context
+ * @property {import('../libraries.mjs').Library} library
+ * @property {boolean} quick smaller inputs
+ * @property {boolean} warmup the sample is dropped, so contents may be compared byte by byte
+ */
+
+/** @type {Row[]} */
+export const rows = [
+  ...smallMessages,
+  ...answers,
+  ...download,
+  ...pieces,
+  ...lifecycle,
+  ...tcp,
+  ...memory,
+  ...largeMessages
+]
