@@ -1,0 +1,185 @@
+// Uses every method, option, event and property of the types, in a transfer over TCP.
+// It is compiled as CommonJS and as an ES module, and run as both.
+import assert from 'node:assert'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import pwp, { ProtocolError, Wire } from 'peer-wire-protocol'
+
+type Own = Exclude<keyof Wire, keyof Duplex>
+type Listeners = { [E in keyof pwp.Events]: (...args: pwp.Events[E]) => void }
+
+const INFO_HASH = Buffer.alloc(20, 1)
+const LENGTH = 16 * 1024
+const data = randomBytes(LENGTH * 3)
+
+const options: Required<pwp.Options> = {
+  speed: 2,
+  maxMessageLength: 64 * 1024,
+  maxRequestLength: LENGTH,
+  maxPeerRequests: 100,
+  pieces: 3
+}
+
+// A member or an event that the types have and these tables lack does not compile.
+
+const uses: { [K in Own]: (wire: Wire) => unknown } = {
+  amChoking: (wire): boolean => wire.amChoking,
+  amInterested: (wire): boolean => wire.amInterested,
+  bitfield(wire) {
+    wire.bitfield(Buffer.of(0xe0))
+    wire.bitfield(Uint8Array.of(0xe0))
+    wire.bitfield({ buffer: Uint8Array.of(0xe0) })
+  },
+  cancel: (wire) => wire.cancel(0, 0, LENGTH),
+  choke: (wire) => wire.choke(),
+  downloadSpeed: (wire): number => wire.downloadSpeed(),
+  downloaded: (wire): number => wire.downloaded,
+  error: (wire): Error | null => wire.error,
+  extended(wire) {
+    wire.extended(0, { m: { ut_pex: 1 } })
+    wire.extended(1, Buffer.of(1))
+    wire.extended(1, 'text')
+    wire.extended(1, 7)
+  },
+  handshake(wire) {
+    wire.handshake(INFO_HASH, Buffer.alloc(20, 2))
+    wire.handshake('01'.repeat(20), '-XX0001-123456789012', { dht: true })
+  },
+  have: (wire) => wire.have(2),
+  interested: (wire) => wire.interested(),
+  peerAddress(wire) {
+    wire.peerAddress = '127.0.0.1:6881'
+    return wire.peerAddress
+  },
+  peerChoking: (wire): boolean => wire.peerChoking,
+  peerExtensions: (wire): boolean | undefined => wire.peerExtensions.dht,
+  peerInterested: (wire): boolean => wire.peerInterested,
+  peerPieces: (wire): boolean | undefined => wire.peerPieces[0],
+  peerRequests: (wire): number[] => wire.peerRequests.map(({ length }) => length),
+  peerReserved: (wire): number | undefined => wire.peerReserved?.length,
+  piece: (wire) => wire.piece(0, 0, Buffer.of(1)),
+  port: (wire) => wire.port(6881),
+  request(wire) {
+    wire.request(0, 0, LENGTH)
+    wire.request(0, 0, LENGTH, (error, block) => error?.message ?? block.length)
+  },
+  requests: (wire): number[] => wire.requests.map(({ piece, offset }) => piece + offset),
+  setKeepAlive(wire) {
+    wire.setKeepAlive()
+    wire.setKeepAlive(false)
+  },
+  setTimeout(wire) {
+    wire.setTimeout(1000, () => {})
+    wire.setTimeout(0)
+  },
+  unchoke: (wire) => wire.unchoke(),
+  uninterested: (wire) => wire.uninterested(),
+  uploadSpeed: (wire): number => wire.uploadSpeed(),
+  uploaded: (wire): number => wire.uploaded
+}
+
+const listeners: Listeners = {
+  bitfield: (bitfield) => bitfield.readUInt8(0),
+  cancel: (piece, offset, length) => piece + offset + length,
+  choke() {},
+  close() {},
+  data(chunk) {
+    assert(Buffer.isBuffer(chunk))
+  },
+  download: (bytes) => bytes.toFixed(),
+  drain() {},
+  end() {},
+  error(error) {
+    if (error instanceof ProtocolError) error.code satisfies pwp.ErrorCode
+  },
+  extended: (id, message) => message.readUInt8(id),
+  finish() {},
+  handshake(infoHash, peerId, extensions) {
+    const flags: boolean[] = [extensions.dht, extensions.extended]
+    assert(!infoHash.equals(peerId) && flags.length === 2)
+  },
+  have: (piece) => piece.toFixed(),
+  interested() {},
+  'keep-alive'() {},
+  pause() {},
+  piece: (piece, offset, block) => block.length + piece + offset,
+  pipe: (source) => source.isPaused(),
+  port: (port) => port.toFixed(),
+  readable() {},
+  request: (piece, offset, length) => piece + offset + length,
+  resume() {},
+  timeout() {},
+  unchoke() {},
+  uninterested() {},
+  unknownmessage: (message) => message.readUInt8(0),
+  unpipe: (source) => source.isPaused(),
+  upload: (bytes) => bytes.toFixed()
+}
+
+class Peer extends Wire {
+  constructor() {
+    super(options)
+    this.once('handshake', (infoHash) => this.handshake(infoHash, Buffer.alloc(20, 3)))
+  }
+}
+
+function useEverything(): void {
+  const wire: Wire = new Wire(options)
+  for (const event of Object.keys(listeners) as (keyof Listeners)[]) add(wire, event)
+  for (const use of Object.values(uses)) use(wire)
+  assert(wire.emit('own event', 1) === false)
+  assert(wire.destroy(new Error('enough')) === wire)
+  assert.strictEqual(wire.error?.message, 'enough')
+}
+
+function add<E extends keyof Listeners>(wire: Wire, event: E): void {
+  const listener: (...args: pwp.Events[E]) => void = listeners[event]
+  wire.on(event, listener).off(event, listener)
+  wire.addListener(event, listener).removeListener(event, listener)
+  wire.prependListener(event, listener).off(event, listener)
+  wire.prependOnceListener(event, listener).off(event, listener)
+  wire.once(event, listener).off(event, listener)
+}
+
+function seed(socket: Socket): void {
+  const wire = new Peer()
+  socket.pipe(wire).pipe(socket)
+  wire.on('interested', () => wire.unchoke())
+  wire.on('request', (piece, offset, length, respond) => {
+    const start = piece * LENGTH + offset
+    respond(null, data.subarray(start, start + length))
+  })
+}
+
+async function download(wire: Wire): Promise<Buffer> {
+  wire.handshake(INFO_HASH, Buffer.alloc(20, 4))
+  wire.interested()
+  await once(wire, 'unchoke')
+  return Buffer.concat(await Promise.all([0, 1, 2].map((piece) => fetchPiece(wire, piece))))
+}
+
+function fetchPiece(wire: Wire, piece: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    wire.request(piece, 0, LENGTH, (error, bytes) => (error ? reject(error) : resolve(bytes)))
+  })
+}
+
+function sha1(bytes: Buffer): string {
+  return createHash('sha1').update(bytes).digest('hex')
+}
+
+async function main(): Promise<void> {
+  useEverything()
+  const server = createServer(seed).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const wire = pwp({ pieces: 3 })
+  socket.pipe(wire).pipe(socket)
+  assert.strictEqual(sha1(await download(wire)), sha1(data))
+  wire.destroy()
+  server.close()
+}
+
+void main()

@@ -1,0 +1,102 @@
+// Prepares a clone for use: its dependencies and the addon, each only when missing or outdated.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { ROOT, start } from './lib/command.mjs'
+
+/** What the addon is made of. */
+const SOURCES = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock']
+
+function main() {
+  if (!areDependenciesInstalled()) installDependencies()
+  if (!isAddonCurrent()) buildAddon()
+}
+
+/** Compares what is installed with the lock file; optional packages may be left out. */
+function areDependenciesInstalled() {
+  const installedPath = path.join(ROOT, 'node_modules', '.package-lock.json')
+  if (!existsSync(installedPath)) return false
+  const installed = readPackages(installedPath)
+  const wanted = Object.entries(readPackages(path.join(ROOT, 'package-lock.json')))
+  return wanted.every(([name, { version, integrity, optional, devOptional }]) => {
+    if (name === '') return true
+    const found = installed[name]
+    if (found === undefined) return optional === true || devOptional === true
+    return found.version === version && found.integrity === integrity
+  })
+}
+
+function readPackages(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).packages
+}
+
+/** Without install scripts: ours would build the addon, which is the next step here. */
+function installDependencies() {
+  if (!npm('ci', '--ignore-scripts')) throw new Error('The dependencies could not be installed')
+}
+
+function isAddonCurrent() {
+  const built = addons().map(modified)
+  return built.length > 0 && Math.max(...built) > newestSource() && canLoadAddon()
+}
+
+function addons() {
+  const names = readdirSync(ROOT).filter((name) => name.endsWith('.node'))
+  return names.map((name) => path.join(ROOT, name))
+}
+
+function newestSource() {
+  return Math.max(...SOURCES.flatMap(entries).map((name) => modified(path.join(ROOT, name))))
+}
+
+/** A folder and all that is in it (it changes when a file goes), or a file. */
+function entries(name) {
+  if (!statSync(path.join(ROOT, name)).isDirectory()) return [name]
+  const names = readdirSync(path.join(ROOT, name), { recursive: true })
+  return [name].concat(names.map((below) => path.join(name, below)))
+}
+
+function modified(file) {
+  return statSync(file).mtimeMs
+}
+
+/** A file that is new may still be one of another platform. */
+function canLoadAddon() {
+  try {
+    createRequire(import.meta.url)('../native.js')
+    return true
+  } catch {
+    return false
+  }
+}
+
+function buildAddon() {
+  if (!isThere('cargo')) {
+    throw new Error('Rust is missing: install it (https://rustup.rs) and run this again')
+  }
+  const begin = new Date()
+  if (!npm('run', 'build')) throw new Error(explainFailure())
+  // A source that changes while the addon is built is newer than the addon.
+  for (const addon of addons()) {
+    if (modified(addon) >= begin.getTime()) utimesSync(addon, begin, begin)
+  }
+}
+
+function explainFailure() {
+  if (process.platform !== 'win32' && !isThere('cc')) {
+    return 'A C linker is missing: install gcc or clang (on Debian: gcc and libc6-dev) and run this again'
+  }
+  return 'The addon could not be built: see above'
+}
+
+function isThere(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined
+}
+
+function npm(...args) {
+  const options = { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' }
+  return spawnSync('npm', args, options).status === 0
+}
+
+await start(main)

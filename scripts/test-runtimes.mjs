@@ -1,0 +1,87 @@
+// Runs the packed package under every runtime that it supports, and prints a table. The runtimes
+// come from npm and stay in a cache. Linux x64 with glibc only, as they do.
+import assert from 'node:assert'
+import { existsSync, readFileSync } from 'node:fs'
+import { cp, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { ROOT, capture, inOrder, npm, run, start } from './lib/command.mjs'
+import { withFolder } from './lib/folder.mjs'
+import { makeProject } from './lib/project.mjs'
+
+const MANIFEST = path.join(ROOT, 'scripts', 'runtimes', 'package.json')
+const CACHE = path.join(ROOT, 'node_modules', '.cache', 'runtimes')
+
+const FIXTURES = [
+  'consumer/cjs.cjs',
+  'consumer/esm.mjs',
+  'consumer/transfer.cjs',
+  'runtimes/lifecycle.cjs',
+  'runtimes/worker.cjs'
+].map((name) => path.join(ROOT, 'scripts', name))
+const PROGRAMS = ['cjs.cjs', 'esm.mjs', 'lifecycle.cjs']
+
+/** What Deno has to be allowed, besides the network, to load an addon. */
+const DENO_PERMISSIONS = ['--allow-env', '--allow-ffi', '--allow-read']
+const DENO_ARGS = ['run', '--no-prompt', '--node-modules-dir=manual', '--allow-net']
+
+const node = (version) => ({ name: `Node ${version}`, bin: `node-${version}/bin/node`, args: [] })
+
+const RUNTIMES = [
+  node(20),
+  node(22),
+  node(24),
+  node(26),
+  { name: 'Bun', bin: '@oven/bun-linux-x64/bin/bun', args: [] },
+  { name: 'Deno', bin: '@deno/linux-x64-glibc/deno', args: [...DENO_ARGS, ...DENO_PERMISSIONS] }
+]
+
+async function installRuntimes() {
+  const installed = path.join(CACHE, 'package.json')
+  const isCurrent = existsSync(installed) && readFileSync(installed).equals(readFileSync(MANIFEST))
+  if (isCurrent && existsSync(path.join(CACHE, 'node_modules', '.package-lock.json'))) return
+  await rm(CACHE, { recursive: true, force: true })
+  await cp(MANIFEST, installed)
+  await npm(['install', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: CACHE })
+}
+
+/** Gives its line of the table. */
+async function tryRuntime(project, { name, bin, args }) {
+  const command = path.join(CACHE, 'node_modules', bin)
+  const version = /\d+\.\d+\.\d+/.exec(await run(command, ['--version']))[0]
+  const failures = []
+  await inOrder(PROGRAMS, async (program) => {
+    const { code, signal, output } = await capture(command, [...args, program], { cwd: project })
+    if (code !== 0) failures.push(`${program} ended with ${signal ?? code}:\n${output}`)
+  })
+  const result = failures.length === 0 ? 'ok' : 'FAILED'
+  return { row: { runtime: name, version, result }, failures }
+}
+
+/** Without any one of its permissions Deno loads no addon, which is an error like any other. */
+async function checkDenoPermissions(project) {
+  const { bin } = RUNTIMES.at(-1)
+  const command = path.join(CACHE, 'node_modules', bin)
+  await inOrder(DENO_PERMISSIONS, async (missing) => {
+    const allowed = DENO_PERMISSIONS.filter((permission) => permission !== missing)
+    const args = [...DENO_ARGS, ...allowed, 'cjs.cjs']
+    const { code, output } = await capture(command, args, { cwd: project })
+    assert.strictEqual(code, 1, missing)
+    assert.match(output, /peer-wire-native has no binary for/, missing)
+  })
+}
+
+await start(() =>
+  withFolder(async (folder) => {
+    if (process.platform !== 'linux' || process.arch !== 'x64') {
+      throw new Error('The runtimes are there for Linux x64 only')
+    }
+    await installRuntimes()
+    const project = await makeProject(folder, FIXTURES)
+    const tried = []
+    await inOrder(RUNTIMES, async (runtime) => tried.push(await tryRuntime(project, runtime)))
+    console.table(tried.map(({ row }) => row))
+    const failures = tried.flatMap((one) => one.failures)
+    if (failures.length > 0) throw new Error(failures.join('\n'))
+    await checkDenoPermissions(project)
+  })
+)
