@@ -19,7 +19,8 @@ const options: Required<pwp.Options> = {
   maxMessageLength: 64 * 1024,
   maxRequestLength: LENGTH,
   maxPeerRequests: 100,
-  pieces: 3
+  pieces: 3,
+  uploadBacklog: 1024 * 1024
 }
 
 // A member or an event that the types have and these tables lack does not compile.
@@ -27,6 +28,7 @@ const options: Required<pwp.Options> = {
 const uses: { [K in Own]: (wire: Wire) => unknown } = {
   amChoking: (wire): boolean => wire.amChoking,
   amInterested: (wire): boolean => wire.amInterested,
+  bufferedAmount: (wire) => wire.bufferedAmount,
   bitfield(wire) {
     wire.bitfield(Buffer.of(0xe0))
     wire.bitfield(Uint8Array.of(0xe0))
