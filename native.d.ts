@@ -12,7 +12,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** What an event is, and which numbers stand in the record. */
 export declare const enum EventKind {
   /**
-   * Nothing is left: the chunk is used up. Plus [`LAST`] in any other kind it says that
+   * Nothing is left: the chunk is used up. Plus `LAST` in any other kind it says that
    * nothing is left after this event.
    */
   Drained = 0,

@@ -136,7 +136,7 @@ impl Decoder {
                 head.message.map_payload(|()| Payload::InChunk(range)),
             )));
         }
-        let mut tail = Tail::new(head, self.joins);
+        let mut tail = Box::new(Tail::new(head, self.joins));
         let frame = tail.read(input);
         self.state = State::Tail(tail);
         Ok(frame)
@@ -147,7 +147,8 @@ impl Decoder {
 enum State {
     Handshake,
     Head,
-    Tail(Tail),
+    /// In a box because it is large and most wires are not in it.
+    Tail(Box<Tail>),
     Failed(ProtocolError),
 }
 
@@ -421,11 +422,14 @@ fn append(joined: &mut Vec<u8>, bytes: &[u8], missing: usize) {
 }
 
 /// Room to make for `needed` bytes of a payload of `whole` bytes when there is `room` now: that
-/// of a block, then four times what has come, so that joining is linear and a length prefix
-/// buys little memory, and never more than the message needs.
+/// of a block, then four times what has come, and at last all of it. So joining is linear, a
+/// length prefix buys little memory, and a large message is not copied again and again.
 fn room_for(needed: usize, room: usize, whole: usize) -> usize {
     if needed <= room {
         return room;
+    }
+    if needed >= LARGE {
+        return whole;
     }
     needed.saturating_mul(4).max(BLOCK_ROOM).min(whole)
 }
@@ -439,3 +443,7 @@ const PREFIX_LEN: usize = 4;
 
 /// Least room made for a cut payload that is not shorter, in bytes: a block of the usual size.
 const BLOCK_ROOM: usize = 16 * 1024;
+
+/// Bytes of a payload that must have come before all of it gets its room: a quarter of the
+/// longest message under the default limit.
+const LARGE: usize = 256 * 1024;

@@ -372,8 +372,7 @@ impl Wire {
             if let Some(event) = self.poll_dropped().or_else(|| self.poll_request()) {
                 return Some(event);
             }
-            let Some(frame) = self.frames.pop_front() else {
-                self.release_frames();
+            let Some(frame) = self.next_frame() else {
                 return self.failure.take().map(|error| self.fail(error));
             };
             match self.apply(frame) {
@@ -432,11 +431,14 @@ impl Wire {
         self.dropping.is_none() && (self.is_holding || !self.peer_requests.has_untold())
     }
 
-    /// Gives back the memory of a long queue, so that an idle wire stays small.
-    fn release_frames(&mut self) {
-        if self.frames.capacity() > IDLE_FRAMES {
+    /// The next frame; with the last one the memory of the queue goes, so that an idle wire stays
+    /// small.
+    fn next_frame(&mut self) -> Option<Frame> {
+        let frame = self.frames.pop_front();
+        if self.frames.is_empty() && self.frames.capacity() > IDLE_FRAMES {
             self.frames = VecDeque::new();
         }
+        frame
     }
 
     fn fail(&mut self, error: ProtocolError) -> Event {
