@@ -93,12 +93,12 @@ const native = {
     numbers[2] = offset
     return addon.piece(block)
   },
-  pieceHead(slot, piece, offset, blockLength) {
+  pieceHead(slot, piece, offset, blockLength, head) {
     numbers[0] = slot
     numbers[1] = piece
     numbers[2] = offset
     numbers[3] = blockLength
-    return addon.pieceHead()
+    return addon.pieceHead(head)
   },
   have(slot, piece) {
     numbers[0] = slot

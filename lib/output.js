@@ -11,6 +11,9 @@ const { native } = require('./native.js')
 /** Bytes that may wait in a piped stream before the wire itself holds back. */
 const MAX_AHEAD = 512 * 1024
 
+/** Bytes of a piece message before its block; the core alone knows what they are. */
+const PIECE_HEAD_LENGTH = 13
+
 /**
  * Tells how many bytes the core has to send. They leave now, or with the end of the dispatch.
  *
@@ -36,17 +39,26 @@ function flush(wire) {
 }
 
 /**
- * Pushes what the core has to send and a block right behind it.
+ * Sends a block without a copy: first its head, and before that what waits.
  *
  * @param {import('./wire.js')} wire
- * @param {number} waiting - bytes that the core has to send
- * @param {Uint8Array} block - is not copied
+ * @param {number} piece - piece index
+ * @param {number} offset - bytes
+ * @param {Uint8Array} block
  */
-function sendWithBlock(wire, waiting, block) {
+function sendBlock(wire, piece, offset, block) {
+  const head = Buffer.allocUnsafe(PIECE_HEAD_LENGTH)
+  const waiting = native.pieceHead(wire._slot, piece, offset, block.length, head)
+  if (waiting === 0) return
   const sink = wire._sink
   if (sink !== null) sink.cork()
-  wire._waiting = waiting
-  flush(wire)
+  if (waiting === PIECE_HEAD_LENGTH) {
+    wire._waiting = 0
+    push(wire, head)
+  } else {
+    wire._waiting = waiting
+    flush(wire)
+  }
   push(wire, block)
   if (sink !== null) sink.uncork()
 }
@@ -184,7 +196,7 @@ module.exports = {
   holdIfCongested,
   scatter,
   send,
-  sendWithBlock,
+  sendBlock,
   stopHolding,
   unsent
 }

@@ -200,17 +200,7 @@ Wire.prototype.piece = function (piece, offset, block) {
   args.checkBlock(piece, offset, 0)
   args.checkBytes('block', block)
   args.checkInteger('block.length', block.length, MAX_BLOCK)
-  this.uploaded += block.length
-  this.uploadSpeed(block.length)
-  this.emit('upload', block.length)
-  if (this._isFinished) return
-  if (block.length <= MAX_COPIED_BLOCK) {
-    send(this, native.piece(this._slot, piece, offset, block))
-  } else {
-    const waiting = native.pieceHead(this._slot, piece, offset, block.length)
-    if (waiting !== 0) output.sendWithBlock(this, waiting, block)
-  }
-  output.holdIfCongested(this)
+  upload(this, piece, offset, block)
 }
 
 /**
@@ -327,7 +317,20 @@ Wire.prototype._respond = function (request, id, error, block) {
   const place = native.takePeerRequest(this._slot, id)
   if (place === 0) return
   takeAt(this.peerRequests, place - 1)
-  if (!error) this.piece(request.piece, request.offset, block)
+  if (!error) upload(this, request.piece, request.offset, block)
+}
+
+function upload(wire, piece, offset, block) {
+  wire.uploaded += block.length
+  wire.uploadSpeed(block.length)
+  wire.emit('upload', block.length)
+  if (wire._isFinished) return
+  if (block.length <= MAX_COPIED_BLOCK) {
+    send(wire, native.piece(wire._slot, piece, offset, block))
+  } else {
+    output.sendBlock(wire, piece, offset, block)
+  }
+  output.holdIfCongested(wire)
 }
 
 /** Whether the request still waits; throws if it does and the block does not fit it. */

@@ -356,11 +356,23 @@ fn piece(call: &mut Call, state: &mut State) -> Result<u32> {
     })
 }
 
-/// `pieceHead(slot, piece, begin, blockLength)`: `lib/` sends the block right behind.
+/// `pieceHead(slot, piece, begin, blockLength, head)`: `lib/` sends the block right behind. The
+/// head goes into the Buffer `head` if nothing waits before it; this then gives its size.
 fn piece_head(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, [piece, begin, block_len, _]| {
-        wire.piece_head(piece, begin, block_len).map_err(fault)
-    })
+    let Some(entry) = state.table.get(call.slot()) else {
+        return Ok(0);
+    };
+    let [piece, begin, block_len, _] = call.numbers();
+    entry
+        .wire
+        .piece_head(piece, begin, block_len)
+        .map_err(fault)?;
+    let waiting = entry.wire.transmit_len();
+    let head = call.bytes_mut(0)?;
+    if waiting == head.len() {
+        entry.wire.read_transmit(head);
+    }
+    Ok(to_u32(waiting))
 }
 
 /// `port(slot, port)`

@@ -422,14 +422,15 @@ fn append(joined: &mut Vec<u8>, bytes: &[u8], missing: usize) {
 }
 
 /// Room to make for `needed` bytes of a payload of `whole` bytes when there is `room` now: that
-/// of a block, then four times what has come, and at last all of it. So joining is linear, a
-/// length prefix buys little memory, and a large message is not copied again and again.
+/// of a block, then four times what has come, and of a large message sixteen times. So joining
+/// is linear, and a length prefix buys little memory.
 fn room_for(needed: usize, room: usize, whole: usize) -> usize {
     if needed <= room {
         return room;
     }
     if needed >= LARGE {
-        return whole;
+        // Where the caller has raised the limit, the whole may be anything up to 4 GiB.
+        return needed.saturating_mul(16).min(whole);
     }
     needed.saturating_mul(4).max(BLOCK_ROOM).min(whole)
 }
@@ -444,6 +445,6 @@ const PREFIX_LEN: usize = 4;
 /// Least room made for a cut payload that is not shorter, in bytes: a block of the usual size.
 const BLOCK_ROOM: usize = 16 * 1024;
 
-/// Bytes of a payload that must have come before all of it gets its room: a quarter of the
-/// longest message under the default limit.
+/// Bytes of a payload that must have come before it counts as large: a quarter of the longest
+/// message under the default limit, which gets all its room then.
 const LARGE: usize = 256 * 1024;
