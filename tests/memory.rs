@@ -46,6 +46,29 @@ fn room_for_a_cut_payload_follows_what_came() {
 }
 
 #[test]
+fn room_for_a_cut_payload_follows_what_came_without_a_length_limit() {
+    let limits = Limits {
+        max_message_len: u32::MAX,
+        ..Limits::default()
+    };
+    for make in [Wire::new, Wire::in_parts] {
+        let mut wire = make(limits);
+        feed(&mut wire, &frames::handshake());
+        feed(&mut wire, &frames::prefix(u32::MAX));
+        let mut room = 0;
+        let chunk = vec![20; 1024 * 1024];
+        let ((), counted) = count(|| {
+            wire.handle_bytes(&chunk);
+            if let Some(Event::Part { room: told, .. }) = wire.poll_event() {
+                room = told;
+            }
+        });
+        assert!(counted.held < 17 * 1024 * 1024, "{counted:?}");
+        assert!(room < 17 * 1024 * 1024, "{room}");
+    }
+}
+
+#[test]
 fn message_in_single_bytes_is_joined_in_linear_work() {
     let mut wire = opened(Limits::default());
     let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);

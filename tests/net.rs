@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use peer_wire::net::{Connection, Error, MAX_BACKLOG};
 use peer_wire::protocol::{BlockRequest, DropReason, Event, Limits, Payload, ProtocolError};
 use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, DuplexStream, ReadBuf, duplex,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -185,27 +186,70 @@ async fn end_drops_the_open_requests_before_it_is_told() {
 
 #[tokio::test]
 async fn stream_that_fails_is_an_io_error_again_and_again() {
-    let mut connection = Connection::new(Broken(&[]), Limits::default());
-    connection.wire_mut().have(1);
-    for _ in 0..2 {
-        let Err(Error::Io(error)) = connection.next().await else {
-            panic!("no error");
-        };
-        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-        assert!(matches!(connection.flush().await, Err(Error::Io(_))));
+    for (writes, kind) in [
+        (Writes::Fail, io::ErrorKind::BrokenPipe),
+        (Writes::Nothing, io::ErrorKind::WriteZero),
+    ] {
+        let stream = Scripted::new(Vec::new(), writes);
+        let mut connection = Connection::new(stream, Limits::default());
+        connection.wire_mut().have(1);
+        for _ in 0..2 {
+            let Err(Error::Io(error)) = connection.next().await else {
+                panic!("no error");
+            };
+            assert_eq!(error.kind(), kind);
+            assert!(matches!(connection.flush().await, Err(Error::Io(_))));
+        }
     }
 }
 
 #[tokio::test]
 async fn messages_that_came_before_the_stream_failed_are_told() {
     let bytes = [frames::handshake(), frames::have(1)].concat();
-    let mut connection = Connection::new(Broken(&bytes), Limits::default());
+    let stream = Scripted::new(bytes, Writes::Fail);
+    let mut connection = Connection::new(stream, Limits::default());
     connection.wire_mut().have(1);
     let handshake = connection.next().await.unwrap();
     assert_eq!(handshake, Some(Event::Handshake(HANDSHAKE)));
     let have = connection.next().await.unwrap();
     assert!(matches!(have, Some(Event::Have { .. })));
     assert!(matches!(connection.next().await, Err(Error::Io(_))));
+}
+
+#[tokio::test]
+async fn requests_held_back_are_told_as_soon_as_the_backlog_is_written() {
+    let bytes = [frames::handshake(), frames::request(BLOCK).repeat(2)].concat();
+    let stream = Scripted::new(bytes, Writes::Wait);
+    let mut connection = Connection::new(stream, Limits::default());
+    connection.wire_mut().unchoke();
+    connection.next().await.unwrap();
+    let first = connection.next().await.unwrap();
+    assert!(matches!(first, Some(Event::Request { .. })));
+    let backlog = Bytes::from(vec![0; MAX_BACKLOG]);
+    connection.wire_mut().piece(0, 0, backlog).unwrap();
+    assert!(poll_once(connection.next()).await.is_none());
+    // All of it goes at once, and then the stream has nothing to wake for.
+    connection.stream().writes.set(Writes::Take);
+    let second = poll_once(connection.next()).await.unwrap().unwrap();
+    assert!(matches!(second, Some(Event::Request { .. })));
+}
+
+#[tokio::test]
+async fn stream_that_buffers_is_flushed_without_asking() {
+    let (mut peer, stream) = duplex(1_000);
+    let mut connection = Connection::new(BufWriter::new(stream), Limits::default());
+    for flushes in [false, true] {
+        connection.wire_mut().have(1);
+        if flushes {
+            connection.flush().await.unwrap();
+        } else {
+            assert!(poll_once(connection.next()).await.is_none());
+        }
+        let mut received = [0; 9];
+        let read = poll_once(peer.read_exact(&mut received)).await;
+        assert_eq!(read.unwrap().unwrap(), 9);
+        assert_eq!(received[..], frames::have(1));
+    }
 }
 
 #[tokio::test]
@@ -604,31 +648,56 @@ fn joined(event: Option<Event>) -> Bytes {
     }
 }
 
-/// A stream that gives some bytes and then nothing, and takes none.
-struct Broken<'a>(&'a [u8]);
+/// A stream that gives some bytes and then waits.
+struct Scripted {
+    input: Vec<u8>,
+    writes: Cell<Writes>,
+}
 
-impl AsyncRead for Broken<'_> {
+/// What a scripted stream does with output.
+#[derive(Clone, Copy)]
+enum Writes {
+    Fail,
+    Nothing,
+    Take,
+    Wait,
+}
+
+impl Scripted {
+    fn new(input: Vec<u8>, writes: Writes) -> Self {
+        let writes = Cell::new(writes);
+        Self { input, writes }
+    }
+}
+
+impl AsyncRead for Scripted {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.0.is_empty() {
+        if self.input.is_empty() {
             return Poll::Pending;
         }
-        buf.put_slice(self.0);
-        self.0 = &[];
+        let len = self.input.len().min(buf.remaining());
+        buf.put_slice(&self.input[..len]);
+        self.input.drain(..len);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Broken<'_> {
+impl AsyncWrite for Scripted {
     fn poll_write(
         self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
-        _bytes: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        match self.writes.get() {
+            Writes::Fail => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Writes::Nothing => Poll::Ready(Ok(0)),
+            Writes::Take => Poll::Ready(Ok(bytes.len())),
+            Writes::Wait => Poll::Pending,
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -420,6 +420,20 @@ fn requests_held_back_count_against_the_queue_limit() {
 }
 
 #[test]
+fn request_behind_a_choke_that_forgot_others_is_told() {
+    let mut wire = unchoked();
+    feed(&mut wire, &frames::request(FIRST).repeat(2));
+    wire.choke();
+    wire.unchoke();
+    assert_eq!(
+        requested(&feed(&mut wire, &frames::request(SECOND))),
+        [SECOND]
+    );
+    wire.hold_requests(true);
+    assert_eq!(feed(&mut wire, &frames::request(SECOND)), []);
+}
+
+#[test]
 fn cancel_of_a_request_held_back_removes_it_unseen() {
     let mut wire = unchoked();
     wire.hold_requests(true);
