@@ -152,7 +152,7 @@ function load() {
     const platform = `${process.platform} ${process.arch}`
     throw new Error(
       `peer-wire-native has no binary for ${platform}: install Rust (https://rustup.rs) and run ` +
-        '"npm rebuild peer-wire-native"',
+        '"npm rebuild"',
       { cause }
     )
   }
