@@ -10,6 +10,9 @@ const { numbers, record, EventKind } = addon
 /** A slot number that is never in use: every call with it does nothing. */
 const NO_SLOT = 0xffffffff
 
+/** What an entry gives after a panic in the addon, which breaks the wire it was called for. */
+const PANICKED = 0xffffffff
+
 // A wire that is dropped without an end must not keep its slot for ever.
 const abandoned = new FinalizationRegistry((slot) => call(addon.release, slot))
 
@@ -158,4 +161,4 @@ function load() {
   }
 }
 
-module.exports = { native, record, EventKind, acquire, giveBack, NO_SLOT }
+module.exports = { native, record, EventKind, acquire, giveBack, NO_SLOT, PANICKED }

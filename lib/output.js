@@ -6,7 +6,7 @@
 // while a dispatch lasts: all its frames are then one gathering write.
 'use strict'
 
-const { native } = require('./native.js')
+const { native, PANICKED } = require('./native.js')
 
 /** Bytes that may wait in a piped stream before the wire itself holds back. */
 const MAX_AHEAD = 512 * 1024
@@ -21,6 +21,8 @@ const PIECE_HEAD_LENGTH = 13
  * @param {number} waiting - bytes
  */
 function send(wire, waiting) {
+  // The next chunk brings the failure.
+  if (waiting === PANICKED) return
   wire._waiting = waiting
   if (!wire._isDispatching) flush(wire)
 }
@@ -49,7 +51,7 @@ function flush(wire) {
 function sendBlock(wire, piece, offset, block) {
   const head = Buffer.allocUnsafe(PIECE_HEAD_LENGTH)
   const waiting = native.pieceHead(wire._slot, piece, offset, block.length, head)
-  if (waiting === 0) return
+  if (waiting === 0 || waiting === PANICKED) return
   const sink = wire._sink
   if (sink !== null) sink.cork()
   if (waiting === PIECE_HEAD_LENGTH) {

@@ -373,6 +373,10 @@ function onfinish() {
 }
 
 function letGo(wire) {
+  // The core has told of each open request, unless a panic has broken it.
+  while (wire.requests.length > 0) {
+    settle(wire, wire.requests.shift(), wire._failure ?? closed(), null)
+  }
   keepPieces(wire)
   wire._joined = null
   giveBack(wire, wire._slot)

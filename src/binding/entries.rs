@@ -159,6 +159,9 @@ fn next(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// Polls; where the events are used up before the chunk is, tells where to go on in it.
 fn next_event(entry: &mut Entry, record: &mut Record) -> u32 {
+    if entry.is_broken() {
+        return EventKind::Failed.number() | LAST;
+    }
     let is_taken = entry.taken >= entry.chunk_len;
     match poll(entry, record) {
         EventKind::Drained if !is_taken => {
@@ -408,6 +411,9 @@ fn command(
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
+    if entry.is_broken() {
+        return Ok(0);
+    }
     run(&mut entry.wire, call, call.numbers())?;
     Ok(to_u32(entry.wire.transmit_len()))
 }

@@ -86,9 +86,6 @@ const NEW_PIECE: u32 = 1 << 31;
 
 /// Polls the next event of `entry` into `record`.
 pub(super) fn poll(entry: &mut Entry, record: &mut Record) -> EventKind {
-    if let Some(Cause::Panic) = entry.failure {
-        return EventKind::Failed;
-    }
     let Some(event) = entry.wire.poll_event() else {
         return EventKind::Drained;
     };

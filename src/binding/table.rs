@@ -34,6 +34,13 @@ pub(super) enum Cause {
     Panic,
 }
 
+impl Entry {
+    /// Whether a panic has left the wire in an unknown state: it is not asked anything more.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.failure, Some(Cause::Panic))
+    }
+}
+
 impl Table {
     pub(super) fn insert(&mut self, limits: Limits) -> Option<u32> {
         let entry = Box::new(Entry {
