@@ -205,19 +205,50 @@ test('queues what a listener writes behind the current chunk', (t) => {
   return settled().then(() => t.deepEqual(pieces, [1, 2, 3]))
 })
 
-test('goes on with the chunk after a listener has thrown', async (t) => {
-  const wire = greeted()
-  const pieces = []
-  wire.on('have', (piece) => {
-    pieces.push(piece)
-    if (piece === 2) throw new Error('listener')
+test('takes what a polled listener writes behind what is being told', async (t) => {
+  const wire = greeted({ uploadBacklog: 10 })
+  wire.unchoke()
+  const told = []
+  wire.on('request', (piece, offset, length, respond) => {
+    told.push(piece)
+    if (piece === 2) wire.write(frame(6, 4, 0, 20))
+    respond(null, Buffer.alloc(length))
   })
-  const chunk = Buffer.concat([1, 2, 3, 4].map((piece) => frame(4, piece)))
-  t.throws(() => wire.write(chunk), { message: 'listener' })
-  wire.write(frame(4, 5))
+  wire.write(Buffer.concat([1, 2, 3].map((piece) => frame(6, piece, 0, 20))))
+  t.deepEqual(told, [1])
+  wire.resume()
   await settled()
-  t.deepEqual(pieces, [1, 2, 3, 4, 5])
-  t.deepEqual(Object.keys(wire.peerPieces), ['1', '2', '3', '4', '5'])
+  t.deepEqual(told, [1, 2, 3, 4])
+})
+
+for (const highWaterMark of [1024, 64 * 1024, 4 * 1024 * 1024]) {
+  for (const uploadBacklog of [0, 16 * 1024, 1024 * 1024]) {
+    test(`tells all requests with backlog ${uploadBacklog} and a mark of ${highWaterMark}`, async (t) => {
+      const wire = greeted({ uploadBacklog })
+      wire.unchoke()
+      let told = 0
+      wire.on('request', (piece, offset, length, respond) => {
+        told++
+        respond(null, Buffer.alloc(length))
+      })
+      wire.pipe(new Duplex({ highWaterMark, read() {}, write: (c, e, done) => setImmediate(done) }))
+      wire.write(Buffer.concat(Array.from({ length: 100 }, (_, i) => frame(6, i, 0, 16 * 1024))))
+      await new Promise((resolve) => {
+        wire.on('request', () => told === 100 && resolve())
+        if (told === 100) resolve()
+      })
+      t.is(told, 100)
+    })
+  }
+}
+
+test('keeps the violation as the reason when a callback destroys the wire', (t) => {
+  const wire = unchoked()
+  const errors = record(wire, ['error'])
+  wire.request(0, 0, 1, () => wire.destroy())
+  wire.write(frame(4))
+  t.is(wire.error.code, 'ERR_PWP_MESSAGE_LENGTH')
+  t.deepEqual(errors, ['error'])
 })
 
 test('shows in peerPieces what listeners have been told, and no more', (t) => {

@@ -17,7 +17,7 @@ const AskedFor = EventKind.Request
 /** Added to a kind when nothing is left after its event. */
 const LAST = 32
 
-const noop = () => {}
+const NO_CHUNK = Buffer.alloc(0)
 
 /** Start of a payload that lies in no chunk; `readPayload` has it. */
 const JOINED = 0xffffffff
@@ -25,61 +25,74 @@ const JOINED = 0xffffffff
 /**
  * Hands a chunk to the core and tells the listeners of each message in it.
  *
- * A listener that throws ends the call; the rest of the chunk follows in the next tick.
+ * What a listener throws is thrown again in the next tick: an exception that came out of here
+ * would leave the stream's own machinery stuck, and the rest of the chunk untold.
  *
  * @param {import('./wire.js')} wire
  * @param {Buffer} chunk - read only until `done` is called
  * @param {() => void} done
  */
 function feed(wire, chunk, done) {
-  wire._chunk = chunk
-  wire._done = done
+  if (wire._isDispatching) {
+    // A listener that poll() has called writes to its wire.
+    wire._queued = { chunk, done }
+    return
+  }
   const kept = wire._kept
   wire._kept = 0
-  drain(wire, native.feed(wire._slot, chunk, kept))
+  drain(wire, chunk, native.feed(wire._slot, chunk, kept))
+  done()
 }
 
 /**
- * Tells the listeners of what the core has without new input. Does nothing while a chunk is
- * being dispatched: all that the core has follows in its course.
+ * Tells the listeners of what the core has without new input. Does nothing within a dispatch.
  *
  * @param {import('./wire.js')} wire
- * @param {() => void} [done]
  */
-function poll(wire, done = noop) {
-  if (wire._done !== null) return
-  wire._done = done
-  resume(wire)
+function poll(wire) {
+  if (wire._isDispatching) return
+  drain(wire, NO_CHUNK, native.next(wire._slot))
+  if (wire._queued === null) return
+  const { chunk, done } = wire._queued
+  wire._queued = null
+  feed(wire, chunk, done)
 }
 
-function resume(wire) {
-  drain(wire, wire._haves === null ? native.next(wire._slot) : Haves)
-}
-
-function drain(wire, first) {
+function drain(wire, chunk, first) {
+  const sink = gather(wire)
   let kind = first
-  gather(wire)
-  try {
-    while (kind !== Drained) {
-      if (kind === More) {
-        kind = native.feedRest(wire._slot, wire._chunk, record[0])
-      } else if (kind > LAST) {
-        dispatch(wire, kind - LAST, wire._chunk)
-        kind = Drained
-      } else {
-        dispatch(wire, kind, wire._chunk)
-        kind = native.next(wire._slot)
-      }
+  while (kind !== Drained) {
+    if (kind === More) {
+      kind = native.feedRest(wire._slot, chunk, record[0])
+    } else if (kind > LAST) {
+      tell(wire, kind - LAST, chunk)
+      kind = Drained
+    } else {
+      tell(wire, kind, chunk)
+      kind = native.next(wire._slot)
     }
-  } finally {
-    scatter(wire)
-    if (kind !== Drained) process.nextTick(resume, wire)
   }
-  if (wire._failure !== null) wire.destroy(wire._failure)
-  const done = wire._done
-  wire._chunk = null
-  wire._done = null
-  done()
+  try {
+    scatter(wire, sink)
+    if (wire._failure !== null) wire.destroy(wire._failure)
+  } catch (error) {
+    process.nextTick(rethrow, error)
+  }
+}
+
+/** Tells of one event; of a run of haves also those behind one whose listener throws. */
+function tell(wire, kind, chunk) {
+  do {
+    try {
+      dispatch(wire, kind, chunk)
+    } catch (error) {
+      process.nextTick(rethrow, error)
+    }
+  } while (wire._haves !== null)
+}
+
+function rethrow(error) {
+  throw error
 }
 
 function dispatch(wire, kind, chunk) {

@@ -1,6 +1,8 @@
 // Payloads that are cut between chunks: joined once, in memory of JavaScript.
 'use strict'
 
+const { markAsUntransferable } = require('node:worker_threads')
+
 /** Blocks are cut out of slabs of this size in bytes: one allocation for four of them. */
 const SLAB_LENGTH = 64 * 1024
 
@@ -62,6 +64,8 @@ function allocate(length) {
   if (length > SLAB_LENGTH / 4) return Buffer.allocUnsafeSlow(length)
   if (used + length > slab.length) {
     slab = Buffer.allocUnsafeSlow(SLAB_LENGTH)
+    // As Node does with its own pool: other wires have blocks in it.
+    markAsUntransferable?.(slab.buffer)
     used = 0
   }
   used += length

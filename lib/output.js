@@ -54,15 +54,18 @@ function sendBlock(wire, piece, offset, block) {
   if (waiting === 0 || waiting === PANICKED) return
   const sink = wire._sink
   if (sink !== null) sink.cork()
-  if (waiting === PIECE_HEAD_LENGTH) {
-    wire._waiting = 0
-    push(wire, head)
-  } else {
-    wire._waiting = waiting
-    flush(wire)
+  try {
+    if (waiting === PIECE_HEAD_LENGTH) {
+      wire._waiting = 0
+      push(wire, head)
+    } else {
+      wire._waiting = waiting
+      flush(wire)
+    }
+    push(wire, block)
+  } finally {
+    if (sink !== null) sink.uncork()
   }
-  push(wire, block)
-  if (sink !== null) sink.uncork()
 }
 
 /**
@@ -71,7 +74,7 @@ function sendBlock(wire, piece, offset, block) {
  * @param {import('./wire.js')} wire
  */
 function holdIfCongested(wire) {
-  if (wire._isHolding || unsent(wire) < wire._backlog) return
+  if (wire._isHolding || !isCongested(wire)) return
   wire._isHolding = true
   native.holdRequests(wire._slot, 1)
 }
@@ -83,7 +86,7 @@ function holdIfCongested(wire) {
  * @returns {boolean} whether it did
  */
 function stopHolding(wire) {
-  if (!wire._isHolding || unsent(wire) >= wire._backlog) return false
+  if (!wire._isHolding || isCongested(wire)) return false
   wire._isHolding = false
   native.holdRequests(wire._slot, 0)
   return true
@@ -93,23 +96,27 @@ function stopHolding(wire) {
  * Begins a dispatch: what is sent in it is gathered.
  *
  * @param {import('./wire.js')} wire
+ * @returns {import('node:stream').Writable | null} what is corked now, for `scatter`
  */
 function gather(wire) {
   wire._isDispatching = true
-  if (wire._sink !== null) (wire._corked = wire._sink).cork()
+  if (wire._sink !== null) wire._sink.cork()
+  return wire._sink
 }
 
 /**
  * Ends a dispatch: what was gathered leaves.
  *
  * @param {import('./wire.js')} wire
+ * @param {import('node:stream').Writable | null} sink - of `gather`
  */
-function scatter(wire) {
+function scatter(wire, sink) {
   wire._isDispatching = false
-  flush(wire)
-  if (wire._corked === null) return
-  wire._corked.uncork()
-  wire._corked = null
+  try {
+    flush(wire)
+  } finally {
+    if (sink !== null) sink.uncork()
+  }
 }
 
 /**
@@ -121,6 +128,13 @@ function scatter(wire) {
 function unsent(wire) {
   const ahead = wire._sink === null ? 0 : wire._sink.writableLength
   return wire._waiting + wire.readableLength + ahead
+}
+
+/** Bytes in the sink count while it is over its mark: only then does it tell when it has room. */
+function isCongested(wire) {
+  const sink = wire._sink
+  const ahead = sink !== null && sink.writableNeedDrain ? sink.writableLength : 0
+  return wire._waiting + wire.readableLength + ahead > wire._backlog
 }
 
 /** Pushes; where the pipe has paused the wire for these bytes, lets it flow up to MAX_AHEAD. */

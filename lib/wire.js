@@ -65,7 +65,6 @@ function Wire(options) {
   this._timeoutMs = 0
   this._waiting = 0
   this._sink = null
-  this._corked = null
   this._onDrain = null
   this._pipeCount = 0
   this._isHeldBack = false
@@ -75,8 +74,7 @@ function Wire(options) {
   this._joinedLength = 0
   this._missing = 0
   this._kept = 0
-  this._chunk = null
-  this._done = null
+  this._queued = null
   this._isDispatching = false
   this._isClosed = false
   this._isFinished = false
@@ -267,7 +265,7 @@ Wire.prototype.setTimeout = function (ms, listener) {
 Wire.prototype.destroy = function (error) {
   // Input after a local end() is from a peer that does not know of it yet: no error.
   const isLateInput = error?.code === 'ERR_STREAM_WRITE_AFTER_END'
-  if (!this._isClosed) close(this, isLateInput ? null : (error ?? null))
+  if (!this._isClosed) close(this, isLateInput ? null : (error ?? this._failure))
   // The stream's own state follows when there is nothing left to read.
   if (this.readableEnded && this.writableFinished) Duplex.prototype.destroy.call(this)
   return this
@@ -350,8 +348,11 @@ function close(wire, error) {
   wire.error = error
   native.stopReading(wire._slot)
   wire.end()
-  if (error !== null && wire.listenerCount('error') > 0) wire.emit('error', error)
-  wire.emit('close')
+  try {
+    if (error !== null && wire.listenerCount('error') > 0) wire.emit('error', error)
+  } finally {
+    wire.emit('close')
+  }
 }
 
 /** The output may have room again: tells of the requests that were held back. */
@@ -368,8 +369,7 @@ function onfinish() {
   this.peerRequests.length = 0
   native.close(this._slot)
   poll(this)
-  if (this._done === null) letGo(this)
-  else this._done = () => letGo(this)
+  letGo(this)
 }
 
 function letGo(wire) {
