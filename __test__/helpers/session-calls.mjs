@@ -190,10 +190,17 @@ const burst = ({ wire }, { size, blocks }) => {
 
 const read = (run, { size }) => {
   if (run.session.reader !== 'paused') return
-  const chunk = size === null ? run.wire.read() : run.wire.read(size)
+  const chunk = size === null ? readWaiting(run.wire) : run.wire.read(size)
   if (chunk) collect(run, chunk)
   run.entries.push(`read ${formatValues([chunk])}`)
   count(run, chunk ? 'path paused read' : 'path paused read of nothing')
+}
+
+/** All that waits, which newer runtimes give chunk by chunk. */
+const readWaiting = (wire) => {
+  const chunks = []
+  for (let chunk = wire.read(); chunk; chunk = wire.read()) chunks.push(chunk)
+  return chunks.length > 0 ? Buffer.concat(chunks) : null
 }
 
 const speeds = (run) => {
