@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { describeEvent, expectEvents } from './expected-events.mjs'
 import { OUR_REQUESTS } from './hostile-inputs.mjs'
 import { cut } from './messages.mjs'
+import { INPUT_EVENTS } from './session-log.mjs'
 
 /**
  * Gives one wire its input. What it does with it in later ticks is for {@link checkReaction}.
@@ -88,22 +89,7 @@ const MAX_TIME = 10_000
 /** Bytes of an input that a report shows. */
 const SHOWN_BYTES = 1000
 
-const MESSAGE_EVENTS = [
-  'handshake',
-  'choke',
-  'unchoke',
-  'interested',
-  'uninterested',
-  'have',
-  'bitfield',
-  'request',
-  'piece',
-  'cancel',
-  'port',
-  'extended',
-  'keep-alive',
-  'unknownmessage'
-]
+const MESSAGE_EVENTS = INPUT_EVENTS.filter((name) => name !== 'download')
 
 /** Values of these events behind this number are no bytes of the message. */
 const VALUE_COUNTS = { handshake: 2, request: 3 }
