@@ -251,27 +251,7 @@ fn with_bytes(event: Event, chunk: &Bytes) -> Event {
         }
         joined => joined,
     };
-    match event {
-        Event::Piece {
-            piece,
-            begin,
-            block,
-            position,
-        } => Event::Piece {
-            piece,
-            begin,
-            block: view(block),
-            position,
-        },
-        Event::Extended { id, payload } => Event::Extended {
-            id,
-            payload: view(payload),
-        },
-        Event::Unknown { payload } => Event::Unknown {
-            payload: view(payload),
-        },
-        event => event,
-    }
+    event.map_payload(view)
 }
 
 /// Bytes that may wait to be sent before requests of the peer are held back: 64 blocks of

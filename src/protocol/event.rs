@@ -104,6 +104,34 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The same event with its payload turned into another, if it has one.
+    #[must_use]
+    pub fn map_payload(self, map: impl FnOnce(Payload) -> Payload) -> Self {
+        match self {
+            Self::Piece {
+                piece,
+                begin,
+                block,
+                position,
+            } => Self::Piece {
+                piece,
+                begin,
+                block: map(block),
+                position,
+            },
+            Self::Extended { id, payload } => Self::Extended {
+                id,
+                payload: map(payload),
+            },
+            Self::Unknown { payload } => Self::Unknown {
+                payload: map(payload),
+            },
+            event => event,
+        }
+    }
+}
+
 /// Why an open request ended without a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {

@@ -111,7 +111,7 @@ impl Joiner {
             self.room = room;
             return None;
         }
-        Some(map_payload(event, |payload| match payload {
+        Some(event.map_payload(|payload| match payload {
             Payload::LastPart { part, payload_len } => {
                 self.parts.extend_from_slice(&chunk[part]);
                 assert_eq!(self.parts.len(), payload_len);
@@ -140,35 +140,11 @@ pub(crate) fn sent(wire: &mut Wire) -> Vec<u8> {
 
 /// The same event with its payload's bytes in place of a range, so that cuts make no difference.
 pub(crate) fn with_bytes(event: Event, chunk: &[u8]) -> Event {
-    map_payload(event, |payload| {
+    event.map_payload(|payload| {
         let bytes = payload.bytes(chunk);
         assert_eq!(bytes.len(), payload.len(), "the range lies in the chunk");
         joined(bytes)
     })
-}
-
-fn map_payload(event: Event, map: impl FnOnce(Payload) -> Payload) -> Event {
-    match event {
-        Event::Piece {
-            piece,
-            begin,
-            block,
-            position,
-        } => Event::Piece {
-            piece,
-            begin,
-            block: map(block),
-            position,
-        },
-        Event::Extended { id, payload } => Event::Extended {
-            id,
-            payload: map(payload),
-        },
-        Event::Unknown { payload } => Event::Unknown {
-            payload: map(payload),
-        },
-        event => event,
-    }
 }
 
 /// A payload of its own bytes.
