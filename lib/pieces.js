@@ -1,56 +1,40 @@
-// `wire.peerPieces`: an array that exists while someone uses it. Otherwise the core's bits, an
-// eighth of a byte for each piece instead of eight bytes, are the only copy.
+// `wire.peerPieces`: an array from the moment someone reads it. Until then the core's bits, an eighth
+// of a byte for each piece instead of eight bytes, are the only copy.
 'use strict'
 
-const { native, record, NO_SLOT } = require('./native.js')
+const { native, record } = require('./native.js')
 
 /** Marks an index in a record of haves as new. */
 const NEW_PIECE = 0x80000000
 
-/** So often, in ms, a wire lets go of its array; one that is in use is taken up again. */
-const REST_INTERVAL = 5000
-
-/** Shorter arrays are kept: they are small, and most torrents have no more pieces. */
-const MIN_RESTING_LENGTH = 4096
-
-// Real ones, also in tests that replace the timers of their realm.
-const { setInterval, clearInterval } = globalThis
-
 /** What is known of a peer that has told nothing. */
 const NO_PIECES = { bits: Buffer.alloc(0), told: 0 }
 
-/** Wires that hold an array. */
-const holders = new Set()
-let timer = null
-
 /**
  * The array as listeners know it: `true` or `false` where a bitfield told, `true` at single pieces
- * above, and nothing elsewhere.
+ * above, and nothing elsewhere. From now on it is a plain property of the wire.
  *
- * @param {import('./wire.js')} wire - that holds no array now
+ * @param {import('./wire.js')} wire - whose property `peerPieces` was not read or written yet
  * @returns {boolean[]}
  */
 function takeUp(wire) {
   const ahead = wire._haves?.subarray(wire._havesTold)
-  const array = wire._weakPieces?.deref() ?? toArray(wire._lastBits ?? snapshot(wire._slot), ahead)
-  hold(wire, array)
-  if (array.length >= MIN_RESTING_LENGTH) {
-    holders.add(wire)
-    timer ??= setInterval(rest, REST_INTERVAL).unref()
-  }
-  return array
+  return hold(wire, toArray(wire._lastBits ?? snapshot(wire._slot), ahead))
 }
 
 /**
- * Lets a wire hold an array: its own or, for good, one that the user has set.
+ * Gives a wire its property `peerPieces`: a value, so that reading it costs no call.
  *
  * @param {import('./wire.js')} wire
  * @param {boolean[]} array
+ * @returns {boolean[]} the array
  */
 function hold(wire, array) {
-  wire._pieces = array
-  wire._weakPieces = null
-  holders.delete(wire)
+  const property = { value: array, writable: true, enumerable: true, configurable: true }
+  Object.defineProperty(wire, 'peerPieces', property)
+  wire._lastBits = null
+  wire._holdsPieces = true
+  return array
 }
 
 /**
@@ -60,8 +44,7 @@ function hold(wire, array) {
  * @param {number} piece
  */
 function tellPiece(wire, piece) {
-  const array = existing(wire)
-  if (array !== null) array[piece] = true
+  if (wire._holdsPieces) wire.peerPieces[piece] = true
 }
 
 /**
@@ -71,8 +54,7 @@ function tellPiece(wire, piece) {
  * @param {Buffer} bits
  */
 function tellBits(wire, bits) {
-  const array = existing(wire)
-  if (array !== null) setBits(array, bits)
+  if (wire._holdsPieces) setBits(wire.peerPieces, bits)
 }
 
 /**
@@ -81,27 +63,7 @@ function tellBits(wire, bits) {
  * @param {import('./wire.js')} wire
  */
 function keepPieces(wire) {
-  if (existing(wire) === null) wire._lastBits = snapshot(wire._slot)
-  else hold(wire, existing(wire))
-}
-
-function existing(wire) {
-  if (wire._pieces !== null || wire._weakPieces === null) return wire._pieces
-  const array = wire._weakPieces.deref() ?? null
-  if (array === null) wire._weakPieces = null
-  return array
-}
-
-function rest() {
-  for (const wire of holders) {
-    // Without the core's bits, or changed by the user, the array is the only copy.
-    if (wire._slot === NO_SLOT || !isEqual(wire._pieces, snapshot(wire._slot))) continue
-    wire._weakPieces = new WeakRef(wire._pieces)
-    wire._pieces = null
-  }
-  holders.clear()
-  clearInterval(timer)
-  timer = null
+  if (!wire._holdsPieces) wire._lastBits = snapshot(wire._slot)
 }
 
 /** What the core knows; `told`: bits that a bitfield message has told. */
@@ -116,7 +78,7 @@ function snapshot(slot) {
 
 function toArray({ bits, told }, ahead) {
   if (ahead !== undefined) withoutNew(bits, ahead)
-  const array = []
+  const array = new Array(told)
   setBits(array, bits.subarray(0, told >> 3))
   for (let i = told; i < bits.length * 8; i++) {
     if ((bits[i >> 3] & (0x80 >> (i & 7))) !== 0) array[i] = true
@@ -124,27 +86,18 @@ function toArray({ bits, told }, ahead) {
   return array
 }
 
-/** Whether the array holds just what the core knows. */
-function isEqual(array, { bits, told }) {
-  if (array.length < told || array.length > bits.length * 8) return false
-  for (let i = 0; i < array.length; i++) {
-    const has = (bits[i >> 3] & (0x80 >> (i & 7))) !== 0
-    if (array[i] !== (has || i < told ? has : undefined)) return false
-  }
-  return true
-}
-
-/** Applies the bits of a bitfield message to an array. */
+/** Applies the bits of a bitfield message to an array: eight pieces a step, as there may be many. */
 function setBits(array, bits) {
-  const count = bits.length * 8
-  if (array.length < count) array.length = count
-  // Most bitfields are nearly full or nearly empty.
-  array.fill(bits[0] === 0xff, 0, count)
-  const filled = bits[0] === 0xff ? 0xff : 0
-  for (let i = 0; i < bits.length; i++) {
+  for (let i = 0, piece = 0; i < bits.length; i++, piece += 8) {
     const byte = bits[i]
-    if (byte === filled) continue
-    for (let bit = 0; bit < 8; bit++) array[i * 8 + bit] = (byte & (0x80 >> bit)) !== 0
+    array[piece] = (byte & 0x80) !== 0
+    array[piece + 1] = (byte & 0x40) !== 0
+    array[piece + 2] = (byte & 0x20) !== 0
+    array[piece + 3] = (byte & 0x10) !== 0
+    array[piece + 4] = (byte & 0x08) !== 0
+    array[piece + 5] = (byte & 0x04) !== 0
+    array[piece + 6] = (byte & 0x02) !== 0
+    array[piece + 7] = (byte & 0x01) !== 0
   }
 }
 

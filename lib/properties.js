@@ -26,7 +26,7 @@ function defineProperties(prototype) {
   }
   define(prototype, 'peerPieces', {
     get() {
-      return this._pieces === null ? takeUp(this) : this._pieces
+      return takeUp(this)
     },
     set(pieces) {
       hold(this, pieces)

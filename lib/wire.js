@@ -56,8 +56,7 @@ function Wire(options) {
   this._amChoking = true
   this._amInterested = false
   this._peerChoking = true
-  this._pieces = null
-  this._weakPieces = null
+  this._holdsPieces = false
   this._lastBits = null
   this._haves = null
   this._havesTold = 0

@@ -1,6 +1,6 @@
 // Rows about what a wire holds in memory: idle after the handshake, and with a large bitfield.
 import assert from 'node:assert/strict'
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { bitfield, handshake, INFO_HASH, PEER_ID, random } from '../frames.mjs'
 
 const BITFIELD_PIECES = 100_000
@@ -21,35 +21,23 @@ export const rows = [
     quick: 200,
     pieces: BITFIELD_PIECES,
     read: true
-  }),
-  {
-    ...memoryRow('memory per wire with a bitfield of 100,000 pieces, peerPieces read 7 s ago', {
-      normal: 500,
-      quick: 200,
-      pieces: BITFIELD_PIECES,
-      read: true,
-      rest: 7_000
-    }),
-    note: 'the others give nothing back with time, see the row above',
-    sides: ['ours'],
-    rounds: 1
-  }
+  })
 ]
 
-function memoryRow(name, { normal, quick, pieces = 0, read = false, rest = 0 }) {
+function memoryRow(name, { normal, quick, pieces = 0, read = false }) {
   return {
     name,
     metrics,
     process: 'fresh',
     rounds: 3,
     warmups: 0,
-    prepare: (context) => ({ count: context.quick ? quick : normal, pieces, read, rest }),
+    prepare: (context) => ({ count: context.quick ? quick : normal, pieces, read }),
     run,
     check
   }
 }
 
-async function run({ library }, { count, pieces, read, rest }) {
+async function run({ library }, { count, pieces, read }) {
   const outcome = { handshakes: 0, bitfields: 0, found: 0 }
   const bits = bitfieldOf(pieces)
   await hold(library, { count: 20, bits, outcome: { ...outcome } })
@@ -58,8 +46,6 @@ async function run({ library }, { count, pieces, read, rest }) {
   const wires = await hold(library, { count, bits, outcome })
   await collect()
   if (read) for (const wire of wires) outcome.found += countPieces(library, wire, pieces)
-  // What was just read may be let go by a timer, so none runs before the look; or after a rest.
-  if (rest > 0) await delay(rest).then(collect)
   const after = usage()
   const perWire = (key) => (after[key] - before[key]) / 1024 / wires.length
   return { ...outcome, values: { rss: perWire('rss'), heap: perWire('heap') } }
