@@ -9,6 +9,48 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** What a command is, and its numbers. */
+export declare const enum CommandKind {
+  /** A request of the peer is answered or declined. Number: its id. */
+  Answer = 0,
+  /**
+   * A user has written these properties. Numbers: 1 if we choke, if we are interested, if the
+   * peer chokes.
+   */
+  Assume = 1,
+  /** Numbers: piece, begin, length. */
+  Cancel = 2,
+  /** No numbers. */
+  Choke = 3,
+  /** `next` then tells of each open request. */
+  Close = 4,
+  /** Gives up the oldest request. */
+  ExpireRequest = 5,
+  /** Number: piece. */
+  Have = 6,
+  /** Number: 1 to hold requests of the peer back. */
+  HoldRequests = 7,
+  /** No numbers. */
+  Interested = 8,
+  /** No numbers. */
+  KeepAlive = 9,
+  /** No numbers. */
+  NotInterested = 10,
+  /**
+   * All of a piece message but its block, which JavaScript itself sends behind: `readOutput`
+   * tells where. Numbers: piece, begin, length of the block.
+   */
+  PieceHead = 11,
+  /** Number: UDP port. */
+  Port = 12,
+  /** `lib/` has checked that the peer does not choke. Numbers: piece, begin, length. */
+  Request = 13,
+  /** No further event of the input. */
+  StopReading = 14,
+  /** No numbers. */
+  Unchoke = 15,
+}
+
 /** What an event is, and which numbers stand in the record. */
 export declare const enum EventKind {
   /**

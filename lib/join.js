@@ -1,13 +1,12 @@
 // Payloads that are cut between chunks: joined once, in memory of JavaScript.
 'use strict'
 
-const { markAsUntransferable } = require('node:worker_threads')
+const { Slab } = require('./slab.js')
 
-/** Blocks are cut out of slabs of this size in bytes: one allocation for four of them. */
+/** In bytes: one allocation for four blocks. */
 const SLAB_LENGTH = 64 * 1024
 
-let slab = Buffer.alloc(0)
-let used = 0
+const slab = new Slab(SLAB_LENGTH)
 
 /**
  * Keeps a part of a payload. The core has told how much room to have for all parts so far.
@@ -61,15 +60,7 @@ function finishJoin(wire) {
 }
 
 function allocate(length) {
-  if (length > SLAB_LENGTH / 4) return Buffer.allocUnsafeSlow(length)
-  if (used + length > slab.length) {
-    slab = Buffer.allocUnsafeSlow(SLAB_LENGTH)
-    // As Node does with its own pool: other wires have blocks in it.
-    markAsUntransferable?.(slab.buffer)
-    used = 0
-  }
-  used += length
-  return slab.subarray(used - length, used)
+  return length > SLAB_LENGTH / 4 ? Buffer.allocUnsafeSlow(length) : slab.take(length)
 }
 
 module.exports = { finishJoin, keepPart, keepWhole }

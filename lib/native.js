@@ -5,12 +5,12 @@
 'use strict'
 
 const addon = load()
-const { numbers, record, EventKind } = addon
+const { numbers, commands, cuts, record, CommandKind, EventKind } = addon
 
 /** A slot number that is never in use: every call with it does nothing. */
 const NO_SLOT = 0xffffffff
 
-/** What an entry gives after a panic in the addon, which breaks the wire it was called for. */
+/** What an entry gives after a panic in the addon: the wire it was called for is broken. */
 const PANICKED = 0xffffffff
 
 // A wire that is dropped without an end must not keep its slot for ever.
@@ -52,8 +52,33 @@ function call(entry, slot, a, b, c) {
   return entry()
 }
 
-// What each entry does stands in src/binding/entries.rs, under the same names. Those of the
-// stream path call the addon themselves, so that the call is compiled into the caller.
+/** Numbers of a command in the queue. */
+const COMMAND_LENGTH = 5
+
+/**
+ * Queues a command that needs no answer. It runs before whatever the addon is called for next.
+ *
+ * @param {number} kind - of CommandKind
+ * @param {number} slot
+ */
+function enqueue(kind, slot, a = 0, b = 0, c = 0) {
+  let at = 1 + commands[0]++ * COMMAND_LENGTH
+  commands[at++] = slot
+  commands[at++] = kind
+  commands[at++] = a
+  commands[at++] = b
+  commands[at++] = c
+  if (at === commands.length) addon.runQueue()
+}
+
+// Names of their own, so that enqueue() gets constants.
+const { Answer, Assume, Cancel, Choke, Close, ExpireRequest, Have, HoldRequests } = CommandKind
+const { Interested, KeepAlive, NotInterested, PieceHead, Port, StopReading, Unchoke } = CommandKind
+const AskFor = CommandKind.Request
+
+// What each entry does stands in src/binding/entries.rs, under the same names, and each command in
+// src/binding/commands.rs. The entries of the stream path call the addon themselves, so that the
+// call is compiled into the caller.
 
 const native = {
   feed(slot, chunk, kept) {
@@ -74,39 +99,16 @@ const native = {
     numbers[0] = slot
     return addon.readPayload(buffer)
   },
-  readOutput(slot, buffer) {
+  readOutput(slot, start, buffer) {
     numbers[0] = slot
+    numbers[1] = start
     return addon.readOutput(buffer)
-  },
-  request(slot, piece, offset, length) {
-    numbers[0] = slot
-    numbers[1] = piece
-    numbers[2] = offset
-    numbers[3] = length
-    return addon.request()
-  },
-  takePeerRequest(slot, id) {
-    numbers[0] = slot
-    numbers[1] = id
-    return addon.takePeerRequest()
   },
   piece(slot, piece, offset, block) {
     numbers[0] = slot
     numbers[1] = piece
     numbers[2] = offset
     return addon.piece(block)
-  },
-  pieceHead(slot, piece, offset, blockLength, head) {
-    numbers[0] = slot
-    numbers[1] = piece
-    numbers[2] = offset
-    numbers[3] = blockLength
-    return addon.pieceHead(head)
-  },
-  have(slot, piece) {
-    numbers[0] = slot
-    numbers[1] = piece
-    return addon.have()
   },
   handshake(slot, infoHash, peerId, dht) {
     numbers[0] = slot
@@ -130,22 +132,29 @@ const native = {
     numbers[0] = slot
     return addon.readFailure(buffer)
   },
+  outputLength: (slot) => call(addon.outputLength, slot),
   pieceBytes: (slot) => call(addon.pieceBytes, slot),
-  choke: (slot) => call(addon.choke, slot),
-  unchoke: (slot) => call(addon.unchoke, slot),
-  interested: (slot) => call(addon.interested, slot),
-  notInterested: (slot) => call(addon.notInterested, slot),
-  port: (slot, port) => call(addon.port, slot, port),
-  keepAlive: (slot) => call(addon.keepAlive, slot),
-  cancel: (slot, piece, offset, length) => call(addon.cancel, slot, piece, offset, length),
   takeRequest: (slot, piece, offset, length) =>
     call(addon.takeRequest, slot, piece, offset, length),
-  expireRequest: (slot) => call(addon.expireRequest, slot),
-  holdRequests: (slot, isHolding) => call(addon.holdRequests, slot, isHolding),
+
+  answer: (slot, id) => enqueue(Answer, slot, id),
   assume: (slot, amChoking, amInterested, peerChoking) =>
-    call(addon.assume, slot, amChoking, amInterested, peerChoking),
-  stopReading: (slot) => call(addon.stopReading, slot),
-  close: (slot) => call(addon.close, slot)
+    enqueue(Assume, slot, amChoking, amInterested, peerChoking),
+  cancel: (slot, piece, offset, length) => enqueue(Cancel, slot, piece, offset, length),
+  choke: (slot) => enqueue(Choke, slot),
+  close: (slot) => enqueue(Close, slot),
+  expireRequest: (slot) => enqueue(ExpireRequest, slot),
+  have: (slot, piece) => enqueue(Have, slot, piece),
+  holdRequests: (slot, isHolding) => enqueue(HoldRequests, slot, isHolding),
+  interested: (slot) => enqueue(Interested, slot),
+  keepAlive: (slot) => enqueue(KeepAlive, slot),
+  notInterested: (slot) => enqueue(NotInterested, slot),
+  pieceHead: (slot, piece, offset, blockLength) =>
+    enqueue(PieceHead, slot, piece, offset, blockLength),
+  port: (slot, port) => enqueue(Port, slot, port),
+  request: (slot, piece, offset, length) => enqueue(AskFor, slot, piece, offset, length),
+  stopReading: (slot) => enqueue(StopReading, slot),
+  unchoke: (slot) => enqueue(Unchoke, slot)
 }
 
 function load() {
@@ -161,4 +170,4 @@ function load() {
   }
 }
 
-module.exports = { native, record, EventKind, acquire, giveBack, NO_SLOT, PANICKED }
+module.exports = { native, cuts, record, EventKind, acquire, giveBack, NO_SLOT, PANICKED }

@@ -1,47 +1,34 @@
-// The way out: frames of one dispatch leave together, and a piped socket gets them in one write.
-//
-// A socket's buffer counts as full at 16 KiB (64 KiB from Node 22 on), one block. A pipe then
-// pauses its source after each block, and each block costs a round of events and system calls. So
-// a wire that is piped into one stream keeps flowing until MAX_AHEAD bytes wait there, corked
-// while a dispatch lasts: all its frames are then one gathering write.
+// The way out: what is sent in one dispatch leaves together at its end, blocks without a copy.
 'use strict'
 
-const { native, PANICKED } = require('./native.js')
+const { native, cuts, PANICKED } = require('./native.js')
+const { push } = require('./pipe.js')
+const { Slab } = require('./slab.js')
 
-/** Bytes that may wait in a piped stream before the wire itself holds back. */
-const MAX_AHEAD = 512 * 1024
+/** Frames are cut out of slabs of this size in bytes; where more waits, it gets its own memory. */
+const SLAB_LENGTH = 16 * 1024
 
-/** Bytes of a piece message before its block; the core alone knows what they are. */
-const PIECE_HEAD_LENGTH = 13
+/** Blocks up to this many bytes are copied next to other frames; above, a copy costs more. */
+const MAX_COPIED_BLOCK = 2 * 1024
+
+/** Most blocks, and bytes of blocks, that wait for the end of a dispatch. */
+const MAX_BLOCKS = 32
+const MAX_BLOCK_BYTES = 256 * 1024
+
+const slab = new Slab(SLAB_LENGTH)
 
 /**
- * Tells how many bytes the core has to send. They leave now, or with the end of the dispatch.
+ * The core has something to send: it leaves now, or with the end of the dispatch.
  *
  * @param {import('./wire.js')} wire
- * @param {number} waiting - bytes
  */
-function send(wire, waiting) {
-  // The next chunk brings the failure.
-  if (waiting === PANICKED) return
-  wire._waiting = waiting
+function send(wire) {
+  wire._hasOutput = true
   if (!wire._isDispatching) flush(wire)
 }
 
 /**
- * Pushes what the core has to send.
- *
- * @param {import('./wire.js')} wire
- */
-function flush(wire) {
-  if (wire._waiting === 0) return
-  const bytes = Buffer.allocUnsafe(wire._waiting)
-  wire._waiting = 0
-  native.readOutput(wire._slot, bytes)
-  push(wire, bytes)
-}
-
-/**
- * Sends a block without a copy: first its head, and before that what waits.
+ * Sends a block, and holds requests of the peer back if that is as much as may wait.
  *
  * @param {import('./wire.js')} wire
  * @param {number} piece - piece index
@@ -49,32 +36,76 @@ function flush(wire) {
  * @param {Uint8Array} block
  */
 function sendBlock(wire, piece, offset, block) {
-  const head = Buffer.allocUnsafe(PIECE_HEAD_LENGTH)
-  const waiting = native.pieceHead(wire._slot, piece, offset, block.length, head)
-  if (waiting === 0 || waiting === PANICKED) return
+  if (block.length <= MAX_COPIED_BLOCK) {
+    native.piece(wire._slot, piece, offset, block)
+  } else {
+    native.pieceHead(wire._slot, piece, offset, block.length)
+    wire._blocks.push(block)
+  }
+  wire._blockBytes += block.length
+  send(wire)
+  if (wire._blocks.length >= MAX_BLOCKS || wire._blockBytes >= MAX_BLOCK_BYTES) flush(wire)
+  if (!wire._isHolding) holdIfCongested(wire)
+}
+
+/**
+ * Pushes what the core has to send, with the blocks in their places.
+ *
+ * @param {import('./wire.js')} wire
+ */
+function flush(wire) {
+  if (!wire._hasOutput) return
+  wire._hasOutput = false
+  wire._blockBytes = 0
+  if (wire._blocks.length > 0) return pushWithBlocks(wire)
+  const bytes = readOutput(wire._slot)
+  if (bytes.length > 0) push(wire, bytes)
+}
+
+/** Of a wire that has ended meanwhile the core has fewer places than there are blocks. */
+function pushWithBlocks(wire) {
+  const blocks = wire._blocks
+  wire._blocks = []
+  const bytes = readOutput(wire._slot)
+  // Whoever reads may send, also on other wires.
+  const ends = cuts.slice(1, 1 + cuts[0])
   const sink = wire._sink
   if (sink !== null) sink.cork()
   try {
-    if (waiting === PIECE_HEAD_LENGTH) {
-      wire._waiting = 0
-      push(wire, head)
-    } else {
-      wire._waiting = waiting
-      flush(wire)
+    let start = 0
+    for (let i = 0; i < ends.length; i++) {
+      push(wire, bytes.subarray(start, ends[i]))
+      push(wire, blocks[i])
+      start = ends[i]
     }
-    push(wire, block)
+    if (start < bytes.length) push(wire, bytes.subarray(start))
   } finally {
     if (sink !== null) sink.uncork()
   }
 }
 
-/**
- * Lets requests of the peer wait while the output is congested.
- *
- * @param {import('./wire.js')} wire
- */
+/** The bytes that wait in the core. None after a panic: the next event tells of it. */
+function readOutput(slot) {
+  let length = native.readOutput(slot, slab.start, slab.buffer)
+  if (length === PANICKED) return slab.cut(0)
+  if (length > slab.buffer.length - slab.start) {
+    if (length > SLAB_LENGTH) {
+      const bytes = Buffer.allocUnsafeSlow(length)
+      native.readOutput(slot, 0, bytes)
+      return bytes
+    }
+    slab.renew()
+    length = native.readOutput(slot, 0, slab.buffer)
+  }
+  return slab.cut(length)
+}
+
+/** Lets requests of the peer wait while the output is congested. */
 function holdIfCongested(wire) {
-  if (wire._isHolding || !isCongested(wire)) return
+  if (!isCongested(wire)) return
+  // Who reads may take it all at once.
+  flush(wire)
+  if (!isCongested(wire)) return
   wire._isHolding = true
   native.holdRequests(wire._slot, 1)
 }
@@ -127,92 +158,16 @@ function scatter(wire, sink) {
  */
 function unsent(wire) {
   const ahead = wire._sink === null ? 0 : wire._sink.writableLength
-  return wire._waiting + wire.readableLength + ahead
+  let waiting = wire._hasOutput ? native.outputLength(wire._slot) : 0
+  for (const block of wire._blocks) waiting += block.length
+  return waiting + wire.readableLength + ahead
 }
 
 /** Bytes in the sink count while it is over its mark: only then does it tell when it has room. */
 function isCongested(wire) {
   const sink = wire._sink
   const ahead = sink !== null && sink.writableNeedDrain ? sink.writableLength : 0
-  return wire._waiting + wire.readableLength + ahead > wire._backlog
+  return wire._blockBytes + wire.readableLength + ahead > wire._backlog
 }
 
-/** Pushes; where the pipe has paused the wire for these bytes, lets it flow up to MAX_AHEAD. */
-function push(wire, bytes) {
-  const sink = wire._sink
-  if (sink === null || !wire.readableFlowing) return wire.push(bytes)
-  wire.push(bytes)
-  if (!wire.readableFlowing) flowAhead(wire, sink)
-}
-
-function flowAhead(wire, sink) {
-  if (sink.writableLength < MAX_AHEAD && wire.listenerCount('data') === 1) wire.resume()
-  else wire._isHeldBack = true
-}
-
-/** The sink has room again: gives it as much as it may hold, in one write. */
-function pump(wire, sink) {
-  if (!wire._isHeldBack || wire.listenerCount('data') !== 1) return
-  wire._isHeldBack = false
-  sink.cork()
-  while (wire.readableLength > 0 && sink.writableLength < MAX_AHEAD) {
-    wire.resume()
-    wire.read()
-  }
-  if (wire.readableLength > 0) wire._isHeldBack = true
-  sink.uncork()
-}
-
-/**
- * Keeps an eye on the one stream that a wire is piped into.
- *
- * @param {import('./wire.js')} wire
- * @param {import('node:stream').Writable} destination
- * @param {() => void} onDrain - called when it has room again
- */
-function attach(wire, destination, onDrain) {
-  wire._pipeCount++
-  detachSink(wire)
-  if (wire._pipeCount > 1 || destination === wire || typeof destination.cork !== 'function') return
-  wire._sink = destination
-  wire._onDrain = () => {
-    pump(wire, destination)
-    onDrain()
-  }
-  destination.on('drain', wire._onDrain)
-  // The last segment of a gathering write is short: with Nagle's algorithm it would wait for
-  // the peer's delayed acknowledgement.
-  if (typeof destination.setNoDelay === 'function') destination.setNoDelay(true)
-}
-
-/**
- * A wire is no longer piped into a stream, or into none.
- *
- * @param {import('./wire.js')} wire
- * @param {import('node:stream').Writable} [destination]
- */
-function detach(wire, destination) {
-  wire._pipeCount = destination === undefined ? 0 : Math.max(0, wire._pipeCount - 1)
-  if (destination === undefined || destination === wire._sink) detachSink(wire)
-}
-
-function detachSink(wire) {
-  if (wire._sink === null) return
-  wire._sink.removeListener('drain', wire._onDrain)
-  wire._sink = null
-  wire._onDrain = null
-  wire._isHeldBack = false
-}
-
-module.exports = {
-  attach,
-  detach,
-  flush,
-  gather,
-  holdIfCongested,
-  scatter,
-  send,
-  sendBlock,
-  stopHolding,
-  unsent
-}
+module.exports = { flush, gather, scatter, send, sendBlock, stopHolding, unsent }

@@ -78,7 +78,8 @@ function snapshot(slot) {
 
 function toArray({ bits, told }, ahead) {
   if (ahead !== undefined) withoutNew(bits, ahead)
-  const array = new Array(told)
+  const array = []
+  array.length = told
   setBits(array, bits.subarray(0, told >> 3))
   for (let i = told; i < bits.length * 8; i++) {
     if ((bits[i >> 3] & (0x80 >> (i & 7))) !== 0) array[i] = true

@@ -10,10 +10,10 @@ const args = require('./arguments.js')
 const { cancelled, choking, closed } = require('./errors.js')
 const { feed, poll } = require('./dispatch.js')
 const { keepWhole } = require('./join.js')
-const output = require('./output.js')
-const { flush, send } = output
+const { flush, send, sendBlock, stopHolding } = require('./output.js')
 const { toLimits } = require('./options.js')
 const { keepPieces } = require('./pieces.js')
+const { attach, detach } = require('./pipe.js')
 const { defineProperties } = require('./properties.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
 
@@ -22,9 +22,6 @@ const KEEP_ALIVE_INTERVAL = 60 * 1000
 
 /** Largest block in bytes: with its head it must fit the length prefix and a Buffer. */
 const MAX_BLOCK = 0x7fffffff
-
-/** Blocks up to this many bytes are copied next to other frames; above, a copy costs more. */
-const MAX_COPIED_BLOCK = 2 * 1024
 
 const noop = () => {}
 
@@ -62,7 +59,9 @@ function Wire(options) {
   this._havesTold = 0
   this._keepAlive = null
   this._timeoutMs = 0
-  this._waiting = 0
+  this._hasOutput = false
+  this._blocks = []
+  this._blockBytes = 0
   this._sink = null
   this._onDrain = null
   this._pipeCount = 0
@@ -100,7 +99,8 @@ Wire.prototype.handshake = function (infoHash, peerId, extensions) {
   const infoHashBytes = args.toId('infoHash', infoHash, 'hex')
   const peerIdBytes = args.toId('peerId', peerId, 'utf8')
   const dht = extensions?.dht ? 1 : 0
-  send(this, native.handshake(this._slot, infoHashBytes, peerIdBytes, dht))
+  native.handshake(this._slot, infoHashBytes, peerIdBytes, dht)
+  send(this)
 }
 
 /** Stops answering requests; those that wait are forgotten. */
@@ -108,28 +108,32 @@ Wire.prototype.choke = function () {
   if (this._amChoking) return
   this._amChoking = true
   this.peerRequests.length = 0
-  send(this, native.choke(this._slot))
+  native.choke(this._slot)
+  send(this)
 }
 
 /** Starts answering requests. */
 Wire.prototype.unchoke = function () {
   if (!this._amChoking) return
   this._amChoking = false
-  send(this, native.unchoke(this._slot))
+  native.unchoke(this._slot)
+  send(this)
 }
 
 /** Tells the peer that we want pieces. */
 Wire.prototype.interested = function () {
   if (this._amInterested) return
   this._amInterested = true
-  send(this, native.interested(this._slot))
+  native.interested(this._slot)
+  send(this)
 }
 
 /** Tells the peer that we want nothing. */
 Wire.prototype.uninterested = function () {
   if (!this._amInterested) return
   this._amInterested = false
-  send(this, native.notInterested(this._slot))
+  native.notInterested(this._slot)
+  send(this)
 }
 
 /**
@@ -139,7 +143,8 @@ Wire.prototype.uninterested = function () {
  */
 Wire.prototype.have = function (piece) {
   args.checkInteger('piece', piece)
-  send(this, native.have(this._slot, piece))
+  native.have(this._slot, piece)
+  send(this)
 }
 
 /**
@@ -149,7 +154,8 @@ Wire.prototype.have = function (piece) {
  */
 Wire.prototype.bitfield = function (bitfield) {
   const bits = args.toBits(bitfield)
-  send(this, native.sendBitfield(this._slot, bits))
+  native.sendBitfield(this._slot, bits)
+  send(this)
 }
 
 /**
@@ -168,7 +174,8 @@ Wire.prototype.request = function (piece, offset, length, callback) {
   if (this._peerChoking) return settled(choking())
   this.requests.push(new Request(piece, offset, length, settled))
   startTimer(this)
-  send(this, native.request(this._slot, piece, offset, length))
+  native.request(this._slot, piece, offset, length)
+  send(this)
 }
 
 /**
@@ -182,7 +189,8 @@ Wire.prototype.cancel = function (piece, offset, length) {
   args.checkBlock(piece, offset, length)
   const place = native.takeRequest(this._slot, piece, offset, length)
   if (place !== 0) settle(this, takeAt(this.requests, place - 1), cancelled(), null)
-  send(this, native.cancel(this._slot, piece, offset, length))
+  native.cancel(this._slot, piece, offset, length)
+  send(this)
 }
 
 /**
@@ -207,7 +215,8 @@ Wire.prototype.piece = function (piece, offset, block) {
  */
 Wire.prototype.port = function (port) {
   args.checkInteger('port', port, 0xffff)
-  send(this, native.port(this._slot, port))
+  native.port(this._slot, port)
+  send(this)
 }
 
 /**
@@ -222,7 +231,8 @@ Wire.prototype.extended = function (id, message) {
     throw new TypeError('message must be a Buffer, a Uint8Array or a value to bencode')
   }
   const payload = ArrayBuffer.isView(message) ? message : bencode.encode(message)
-  send(this, native.extended(this._slot, id, payload))
+  native.extended(this._slot, id, payload)
+  send(this)
 }
 
 /**
@@ -298,22 +308,23 @@ Wire.prototype.resume = function () {
 
 Wire.prototype.pipe = function (destination, options) {
   flush(this)
-  output.attach(this, destination, () => release(this))
+  attach(this, destination, () => release(this))
   return Duplex.prototype.pipe.call(this, destination, options)
 }
 
 Wire.prototype.unpipe = function (destination) {
   flush(this)
-  output.detach(this, destination)
+  detach(this, destination)
   return Duplex.prototype.unpipe.call(this, destination)
 }
 
 /** Answers a request of the peer, unless it is no longer waiting. */
 Wire.prototype._respond = function (request, id, error, block) {
-  if (!error && !checkAnswer(this, request, block)) return
-  const place = native.takePeerRequest(this._slot, id)
-  if (place === 0) return
-  takeAt(this.peerRequests, place - 1)
+  const position = this.peerRequests.indexOf(request)
+  if (position === -1) return
+  if (!error) checkAnswer(request, block)
+  takeAt(this.peerRequests, position)
+  native.answer(this._slot, id)
   if (!error) upload(this, request.piece, request.offset, block)
 }
 
@@ -322,24 +333,14 @@ function upload(wire, piece, offset, block) {
   wire.uploadSpeed(block.length)
   wire.emit('upload', block.length)
   if (wire._isFinished) return
-  if (block.length <= MAX_COPIED_BLOCK) {
-    send(wire, native.piece(wire._slot, piece, offset, block))
-  } else {
-    output.sendBlock(wire, piece, offset, block)
-  }
-  output.holdIfCongested(wire)
+  sendBlock(wire, piece, offset, block)
 }
 
-/** Whether the request still waits; throws if it does and the block does not fit it. */
-function checkAnswer(wire, request, block) {
-  const isWaiting = wire.peerRequests.includes(request)
-  if (isWaiting) {
-    args.checkBytes('block', block)
-    if (block.length !== request.length) {
-      throw new RangeError(`block must have ${request.length} bytes, got ${block.length}`)
-    }
+function checkAnswer(request, block) {
+  args.checkBytes('block', block)
+  if (block.length !== request.length) {
+    throw new RangeError(`block must have ${request.length} bytes, got ${block.length}`)
   }
-  return isWaiting
 }
 
 function close(wire, error) {
@@ -356,7 +357,7 @@ function close(wire, error) {
 
 /** The output may have room again: tells of the requests that were held back. */
 function release(wire) {
-  if (output.stopHolding(wire)) process.nextTick(poll, wire)
+  if (stopHolding(wire)) process.nextTick(poll, wire)
 }
 
 /** The writable side has finished: so does the readable one, never half open. */
@@ -383,7 +384,8 @@ function letGo(wire) {
 }
 
 function keepAlive(wire) {
-  send(wire, native.keepAlive(wire._slot))
+  native.keepAlive(wire._slot)
+  send(wire)
 }
 
 module.exports = Wire

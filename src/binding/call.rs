@@ -14,8 +14,10 @@ use std::ptr;
 
 use napi::{Env, Result, Status, sys};
 
+use super::commands::{COMMAND_QUEUE_LEN, CommandQueue, run_commands};
+use super::entries::{CUTS_LEN, Cuts};
 use super::record::{RECORD_LEN, Record};
-use super::table::{Cause, Table};
+use super::table::{Cause, Entry, Table};
 
 /// What the entries of one environment share.
 #[derive(Debug)]
@@ -25,6 +27,10 @@ pub(super) struct State {
     record: *mut Record,
     /// Memory of the `Uint32Array` that JavaScript knows as `numbers`.
     numbers: *const Numbers,
+    /// Memory of the `Uint32Array` that JavaScript knows as `commands`.
+    commands: *mut CommandQueue,
+    /// Memory of the `Uint32Array` that JavaScript knows as `cuts`.
+    cuts: *mut Cuts,
 }
 
 impl State {
@@ -35,6 +41,20 @@ impl State {
         // detaches it, and JavaScript does not run while this borrow lives.
         let record = unsafe { &mut *self.record };
         (&mut self.table, record)
+    }
+
+    /// Likewise, with the array of cuts.
+    pub(super) fn split_cuts(&mut self) -> (&mut Table, &mut Cuts) {
+        // SAFETY: as in `split`, with `CUTS_LEN` numbers.
+        let cuts = unsafe { &mut *self.cuts };
+        (&mut self.table, cuts)
+    }
+
+    /// Runs the commands that wait.
+    fn run_commands(&mut self) {
+        // SAFETY: as in `split`, with `COMMAND_QUEUE_LEN` numbers.
+        let commands = unsafe { &mut *self.commands };
+        run_commands(&mut self.table, commands);
     }
 
     fn numbers(&self) -> Numbers {
@@ -152,6 +172,7 @@ fn guard(
         numbers: state.numbers(),
         buffers,
     };
+    state.run_commands();
     let slot = call.slot();
     match catch_unwind(AssertUnwindSafe(|| body(&mut call, &mut state))) {
         Ok(outcome) => outcome,
@@ -161,6 +182,13 @@ fn guard(
             }
             Ok(PANICKED)
         }
+    }
+}
+
+/// Runs `work` such that a panic ends this one wire, which tells of it with its next event.
+pub(super) fn catch(entry: &mut Entry, work: impl FnOnce(&mut Entry)) {
+    if catch_unwind(AssertUnwindSafe(|| work(entry))).is_err() {
+        entry.failure = Some(Cause::Panic);
     }
 }
 
@@ -179,7 +207,7 @@ fn throw(env: sys::napi_env, error: &napi::Error) -> sys::napi_value {
     ptr::null_mut()
 }
 
-/// Makes the functions of `entries`, and the record, properties of `exports`.
+/// Makes the functions of `entries`, and the arrays, properties of `exports`.
 pub(super) fn export(
     env: &Env,
     exports: sys::napi_value,
@@ -190,6 +218,8 @@ pub(super) fn export(
         table: Table::default(),
         record: export_array(env, exports, c"record", RECORD_LEN)?.cast(),
         numbers: export_array(env, exports, c"numbers", NUMBERS_LEN)?.cast(),
+        commands: export_array(env, exports, c"commands", COMMAND_QUEUE_LEN)?.cast(),
+        cuts: export_array(env, exports, c"cuts", CUTS_LEN)?.cast(),
     }));
     let data = Box::into_raw(state).cast::<c_void>();
     // SAFETY: `env` is valid; the hook runs once, when the environment ends.

@@ -1,7 +1,7 @@
 //! The functions that `lib/` calls: each one call into the core.
 //!
-//! Each works on the wire of its slot. Commands give the bytes that wait to be sent. A slot that is
-//! free gives 0 everywhere, which reads as "nothing": a wire gives back its slot when it closes.
+//! Each works on the wire of its slot, after the commands that wait in the queue. A slot that is free
+//! gives 0 everywhere, which reads as "nothing": a wire gives back its slot when it closes.
 #![expect(unsafe_code, reason = "the entries are callbacks of Node-API")]
 #![expect(
     clippy::unnecessary_wraps,
@@ -15,7 +15,7 @@ use napi_derive::napi;
 use super::call::{Call, State, export, run};
 use super::record::{EventKind, LAST, Record, failure_text, one_based, poll, to_u32};
 use super::table::Entry;
-use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, RequestId, Reserved, Wire};
+use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Reserved, Wire};
 
 /// Makes a callback of Node-API of each entry, and lists them under their JavaScript names.
 macro_rules! entries {
@@ -45,37 +45,23 @@ macro_rules! entries {
 }
 
 entries! {
-    assume c"assume"
-    cancel c"cancel"
-    choke c"choke"
-    close c"close"
     create c"create"
-    expire_request c"expireRequest"
     extended c"extended"
     feed c"feed"
     feed_rest c"feedRest"
     handshake c"handshake"
-    have c"have"
-    hold_requests c"holdRequests"
-    interested c"interested"
-    keep_alive c"keepAlive"
-    not_interested c"notInterested"
     next c"next"
+    output_len c"outputLength"
     piece c"piece"
-    piece_head c"pieceHead"
     piece_bytes c"pieceBytes"
-    port c"port"
     read_failure c"readFailure"
     read_output c"readOutput"
     read_payload c"readPayload"
     read_pieces c"readPieces"
     release c"release"
-    request c"request"
+    run_queue c"runQueue"
     send_bitfield c"sendBitfield"
-    stop_reading c"stopReading"
-    take_peer_request c"takePeerRequest"
     take_request c"takeRequest"
-    unchoke c"unchoke"
 }
 
 // Life of a wire
@@ -97,22 +83,6 @@ fn create(call: &mut Call, state: &mut State) -> Result<u32> {
 fn release(call: &mut Call, state: &mut State) -> Result<u32> {
     state.table.remove(call.slot());
     Ok(0)
-}
-
-/// `stopReading(slot)`: no further event of the input.
-fn stop_reading(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, _| {
-        wire.stop_reading();
-        Ok(())
-    })
-}
-
-/// `close(slot)`: `next` then tells of each open request.
-fn close(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, _| {
-        wire.close();
-        Ok(())
-    })
 }
 
 // Input
@@ -218,12 +188,41 @@ fn read_pieces(call: &mut Call, state: &mut State) -> Result<u32> {
 
 // Output
 
-/// `readOutput(slot, buffer) -> length`: the bytes that wait to be sent.
+/// `outputLength(slot) -> length` of the bytes that wait to be sent.
+fn output_len(call: &mut Call, state: &mut State) -> Result<u32> {
+    let entry = state.table.get(call.slot());
+    Ok(entry.map_or(0, |entry| to_u32(entry.wire.transmit_len())))
+}
+
+/// `readOutput(slot, start, buffer) -> length`: the bytes that wait to be sent go into the buffer
+/// from `start` on. If they do not fit, none does. Cuts: how many blocks JavaScript has to put in,
+/// and behind which of the bytes each.
 fn read_output(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.slot()) else {
+    let (table, cuts) = state.split_cuts();
+    let Some(entry) = table.get(call.slot()) else {
         return Ok(0);
     };
-    Ok(to_u32(entry.wire.read_transmit(call.bytes_mut(0)?)))
+    let [start, ..] = call.numbers();
+    let len = entry.wire.transmit_len();
+    let room = call.bytes_mut(0)?.get_mut(to_usize(start)..);
+    if let Some(out) = room.and_then(|room| room.get_mut(..len)) {
+        entry.wire.read_transmit(out);
+        write_cuts(std::mem::take(&mut entry.cuts), cuts);
+    }
+    Ok(to_u32(len))
+}
+
+fn write_cuts(from: Vec<u32>, to: &mut Cuts) {
+    let [count, ends @ ..] = to;
+    *count = to_u32(from.len().min(ends.len()));
+    for (to, from) in ends.iter_mut().zip(from) {
+        *to = from;
+    }
+}
+
+/// `runQueue()`: nothing besides the commands that wait, which every entry runs first.
+fn run_queue(_: &mut Call, _: &mut State) -> Result<u32> {
+    Ok(0)
 }
 
 /// `handshake(slot, infoHash, peerId, dht)`: Buffers of 20 bytes, and 1 to announce the DHT.
@@ -241,69 +240,10 @@ fn handshake(call: &mut Call, state: &mut State) -> Result<u32> {
     })
 }
 
-/// `assume(slot, amChoking, amInterested, peerChoking)`: a user has written these properties.
-fn assume(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(
-        call,
-        state,
-        |wire, _, [am_choking, am_interested, peer_choking, _]| {
-            wire.assume(am_choking == 1, am_interested == 1, peer_choking == 1);
-            Ok(())
-        },
-    )
-}
-
-/// `choke(slot)`
-fn choke(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, _| {
-        wire.choke();
-        Ok(())
-    })
-}
-
-/// `unchoke(slot)`
-fn unchoke(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, _| {
-        wire.unchoke();
-        Ok(())
-    })
-}
-
-/// `interested(slot)`
-fn interested(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, _| {
-        wire.interested();
-        Ok(())
-    })
-}
-
-/// `notInterested(slot)`
-fn not_interested(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, _| {
-        wire.not_interested();
-        Ok(())
-    })
-}
-
-/// `have(slot, piece)`
-fn have(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, [piece, ..]| {
-        wire.have(piece);
-        Ok(())
-    })
-}
-
 /// `sendBitfield(slot, bits)`
 fn send_bitfield(call: &mut Call, state: &mut State) -> Result<u32> {
     command(call, state, |wire, call, _| {
         wire.bitfield(call.bytes(0)?).map_err(fault)
-    })
-}
-
-/// `request(slot, piece, begin, length)`: `lib/` has checked that the peer does not choke.
-fn request(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, numbers| {
-        wire.request(block_request(numbers)).map_err(fault)
     })
 }
 
@@ -317,72 +257,11 @@ fn take_request(call: &mut Call, state: &mut State) -> Result<u32> {
     ))
 }
 
-/// `expireRequest(slot)`: gives up the oldest request.
-fn expire_request(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, _| {
-        wire.expire_request();
-        Ok(())
-    })
-}
-
-/// `cancel(slot, piece, begin, length)`
-fn cancel(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, numbers| {
-        wire.cancel(block_request(numbers));
-        Ok(())
-    })
-}
-
-/// `holdRequests(slot, isHolding)`: whether requests of the peer are held back.
-fn hold_requests(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, [is_holding, ..]| {
-        wire.hold_requests(is_holding == 1);
-        Ok(())
-    })
-}
-
-/// `takePeerRequest(slot, id) -> position + 1`
-fn take_peer_request(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.slot()) else {
-        return Ok(0);
-    };
-    let [id, ..] = call.numbers();
-    let taken = entry.wire.take_peer_request(RequestId::from_number(id));
-    Ok(one_based(taken.map(|(position, _)| position)))
-}
-
-/// `piece(slot, piece, begin, block)`: the block is copied.
+/// `piece(slot, piece, begin, block)`: with a copy of the block.
 fn piece(call: &mut Call, state: &mut State) -> Result<u32> {
     command(call, state, |wire, call, [piece, begin, ..]| {
         wire.piece_copied(piece, begin, call.bytes(0)?)
             .map_err(fault)
-    })
-}
-
-/// `pieceHead(slot, piece, begin, blockLength, head)`: `lib/` sends the block right behind. The
-/// head goes into the Buffer `head` if nothing waits before it; this then gives its size.
-fn piece_head(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.slot()) else {
-        return Ok(0);
-    };
-    let [piece, begin, block_len, _] = call.numbers();
-    entry
-        .wire
-        .piece_head(piece, begin, block_len)
-        .map_err(fault)?;
-    let waiting = entry.wire.transmit_len();
-    let head = call.bytes_mut(0)?;
-    if waiting == head.len() {
-        entry.wire.read_transmit(head);
-    }
-    Ok(to_u32(waiting))
-}
-
-/// `port(slot, port)`
-fn port(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, [port, ..]| {
-        wire.port(u16::try_from(port).map_err(fault)?);
-        Ok(())
     })
 }
 
@@ -394,15 +273,7 @@ fn extended(call: &mut Call, state: &mut State) -> Result<u32> {
     })
 }
 
-/// `keepAlive(slot)`
-fn keep_alive(call: &mut Call, state: &mut State) -> Result<u32> {
-    command(call, state, |wire, _, _| {
-        wire.keep_alive();
-        Ok(())
-    })
-}
-
-/// Runs a command on the wire of the slot; gives the bytes that wait to be sent.
+/// Runs a command on the wire of the slot.
 fn command(
     call: &mut Call,
     state: &mut State,
@@ -415,7 +286,7 @@ fn command(
         return Ok(0);
     }
     run(&mut entry.wire, call, call.numbers())?;
-    Ok(to_u32(entry.wire.transmit_len()))
+    Ok(0)
 }
 
 fn block_request([piece, begin, length, _]: [u32; 4]) -> BlockRequest {
@@ -447,3 +318,9 @@ fn copy(from: &[u8], to: &mut [u8]) -> u32 {
 fn to_usize(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
+
+/// Where JavaScript puts blocks into an output: a count and so many lengths of what is before them.
+pub(super) type Cuts = [u32; CUTS_LEN];
+
+/// As many blocks as commands fit the queue.
+pub(super) const CUTS_LEN: usize = 65;

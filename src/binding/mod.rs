@@ -7,9 +7,11 @@
 //! No entry calls back into JavaScript, so none is ever re-entered.
 
 mod call;
+mod commands;
 mod entries;
 mod record;
 mod table;
 
+pub use commands::CommandKind;
 pub use entries::export_entries;
 pub use record::EventKind;

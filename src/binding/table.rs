@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) chunk_len: usize,
     /// Payload of the last event, if it is not a part of the chunk.
     pub(super) payload: Bytes,
+    /// Behind which bytes of the output JavaScript puts a block of its own.
+    pub(super) cuts: Vec<u32>,
     pub(super) failure: Option<Cause>,
 }
 
@@ -49,6 +51,7 @@ impl Table {
             taken: 0,
             chunk_len: 0,
             payload: Bytes::new(),
+            cuts: Vec::new(),
             failure: None,
         });
         if let Some(slot) = self.free.pop() {

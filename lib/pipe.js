@@ -1,0 +1,84 @@
+// A wire that is piped into a socket: how far it runs ahead of it, and who hears that it has room.
+//
+// A socket's buffer counts as full at 16 KiB (64 KiB from Node 22 on), one block. A pipe then
+// pauses its source after each block, and each block costs a round of events and system calls. So
+// a wire that is piped into one stream keeps flowing until MAX_AHEAD bytes wait there, corked
+// while a dispatch lasts (lib/output.js): all its frames are then one gathering write.
+'use strict'
+
+/** Bytes that may wait in a piped stream before the wire itself holds back. */
+const MAX_AHEAD = 512 * 1024
+
+/**
+ * Pushes; where the pipe has paused the wire for these bytes, lets it flow up to MAX_AHEAD.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {Uint8Array} bytes
+ */
+function push(wire, bytes) {
+  const sink = wire._sink
+  if (sink === null || !wire.readableFlowing) return wire.push(bytes)
+  wire.push(bytes)
+  if (!wire.readableFlowing) flowAhead(wire, sink)
+}
+
+function flowAhead(wire, sink) {
+  if (sink.writableLength < MAX_AHEAD && wire.listenerCount('data') === 1) wire.resume()
+  else wire._isHeldBack = true
+}
+
+/** The sink has room again: gives it as much as it may hold, in one write. */
+function pump(wire, sink) {
+  if (!wire._isHeldBack || wire.listenerCount('data') !== 1) return
+  wire._isHeldBack = false
+  sink.cork()
+  while (wire.readableLength > 0 && sink.writableLength < MAX_AHEAD) {
+    wire.resume()
+    wire.read()
+  }
+  if (wire.readableLength > 0) wire._isHeldBack = true
+  sink.uncork()
+}
+
+/**
+ * Keeps an eye on the one stream that a wire is piped into.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {import('node:stream').Writable} destination
+ * @param {() => void} onDrain - called when it has room again
+ */
+function attach(wire, destination, onDrain) {
+  wire._pipeCount++
+  detachSink(wire)
+  if (wire._pipeCount > 1 || destination === wire || typeof destination.cork !== 'function') return
+  wire._sink = destination
+  wire._onDrain = () => {
+    pump(wire, destination)
+    onDrain()
+  }
+  destination.on('drain', wire._onDrain)
+  // The last segment of a gathering write is short: with Nagle's algorithm it would wait for
+  // the peer's delayed acknowledgement.
+  if (typeof destination.setNoDelay === 'function') destination.setNoDelay(true)
+}
+
+/**
+ * A wire is no longer piped into a stream, or into none.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {import('node:stream').Writable} [destination]
+ */
+function detach(wire, destination) {
+  wire._pipeCount = destination === undefined ? 0 : Math.max(0, wire._pipeCount - 1)
+  if (destination === undefined || destination === wire._sink) detachSink(wire)
+}
+
+function detachSink(wire) {
+  if (wire._sink === null) return
+  wire._sink.removeListener('drain', wire._onDrain)
+  wire._sink = null
+  wire._onDrain = null
+  wire._isHeldBack = false
+}
+
+module.exports = { attach, detach, push }

@@ -1,0 +1,39 @@
+// Memory that many Buffers are cut from: one allocation for all of them.
+'use strict'
+
+const { markAsUntransferable } = require('node:worker_threads')
+
+class Slab {
+  /** @param {number} length - bytes of one allocation */
+  constructor(length) {
+    this.length = length
+    this.buffer = Buffer.alloc(0)
+    /** Where the free part begins. */
+    this.start = 0
+  }
+
+  /**
+   * @param {number} length - bytes, at most those of a slab
+   * @returns {Buffer} uninitialized
+   */
+  take(length) {
+    if (this.start + length > this.buffer.length) this.renew()
+    return this.cut(length)
+  }
+
+  /** The first bytes of the free part, which must have so many. */
+  cut(length) {
+    this.start += length
+    return this.buffer.subarray(this.start - length, this.start)
+  }
+
+  /** Takes new memory; the old one lives as long as the Buffers cut from it. */
+  renew() {
+    this.buffer = Buffer.allocUnsafeSlow(this.length)
+    // As Node does with its own pool: others have Buffers in it.
+    markAsUntransferable?.(this.buffer.buffer)
+    this.start = 0
+  }
+}
+
+module.exports = { Slab }
