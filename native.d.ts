@@ -47,58 +47,65 @@ export declare const enum CommandKind {
   Request = 13,
   /** No further event of the input. */
   StopReading = 14,
+  /** Number: how many events of the last batch are polled again. */
+  TakeBack = 15,
   /** No numbers. */
-  Unchoke = 15,
+  Unchoke = 16,
 }
+
+/** Numbers of an event in the record. */
+export declare const EVENT_LENGTH: number
 
 /** What an event is, and which numbers stand in the record. */
 export declare const enum EventKind {
-  /**
-   * Nothing is left: the chunk is used up. Plus `LAST` in any other kind it says that
-   * nothing is left after this event.
-   */
-  Drained = 0,
-  /** The chunk is not used up. Record: where to go on in it. */
-  More = 1,
   /** Record: piece, begin, length, position + 1. */
-  Cancel = 2,
+  Cancel = 0,
   /** No numbers. */
-  Choke = 3,
+  Choke = 1,
   /** Record: id, payload. */
-  Extended = 4,
+  Extended = 2,
   /** No numbers; `readFailure` tells more. */
-  Failed = 5,
+  Failed = 3,
   /**
    * Record: 1 if the peer supports the DHT, 1 if it supports the extension protocol.
    * `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
    */
-  Handshake = 6,
-  /** Record: count, then the piece indices. The high bit says that the piece is new. */
-  Haves = 7,
+  Handshake = 4,
+  /** Record: piece. */
+  Have = 5,
   /** No numbers. */
-  Interested = 8,
+  Interested = 6,
   /** No numbers. */
-  KeepAlive = 9,
+  KeepAlive = 7,
   /** No numbers. */
-  NotInterested = 10,
+  NotInterested = 8,
   /**
-   * Record: start and length in the chunk, room for all parts so far, bytes missing. The next message with a
-   * payload has the last part: it begins at the start given there, and the length is that of
-   * the whole payload.
+   * Record: start and length in the chunk, room for all parts so far, bytes missing. The next
+   * message with a payload has the last part: it begins at the start given there, and the
+   * length is that of the whole payload.
    */
-  Part = 11,
+  Part = 9,
   /** Record: piece, begin, payload, position + 1. */
-  Piece = 12,
+  Piece = 10,
   /** Record: UDP port. */
-  Port = 13,
+  Port = 11,
   /** Record: length. The bits are in `readPayload`. */
-  Bitfield = 14,
+  Bitfield = 12,
   /** Record: piece, begin, length, id. */
-  Request = 15,
+  Request = 13,
   /** Record: 0 because of a choke, 1 because of a close. */
-  RequestDropped = 16,
+  RequestDropped = 14,
   /** No numbers. */
-  Unchoke = 17,
+  Unchoke = 15,
   /** Record: payload. */
-  Unknown = 18,
+  Unknown = 16,
 }
+
+/** Start of a payload that is not a part of the chunk. */
+export declare const JOINED: number
+
+/** Added to the count when nothing is left after these events. */
+export declare const LAST: number
+
+/** Added to the count when `feedRest` has to follow these events. */
+export declare const MORE: number

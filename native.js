@@ -836,4 +836,8 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.CommandKind = nativeBinding.CommandKind
+module.exports.EVENT_LENGTH = nativeBinding.EVENT_LENGTH
 module.exports.EventKind = nativeBinding.EventKind
+module.exports.JOINED = nativeBinding.JOINED
+module.exports.LAST = nativeBinding.LAST
+module.exports.MORE = nativeBinding.MORE

@@ -20,7 +20,7 @@ const surviving = async (t, script, messages, expected) => {
     const seen = []
     process.on('uncaughtException', (error) => seen.push('thrown ' + error.message))
     const fail = (text) => { throw new Error(text) }
-    setTimeout(() => console.log(JSON.stringify(seen)), 50)
+    process.on('exit', () => console.log(JSON.stringify(seen)))
     ${script}`
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', program])
   t.deepEqual(JSON.parse(stdout), expected)

@@ -1,26 +1,27 @@
 // From the core's events to properties, callbacks and listeners, one message at a time.
 'use strict'
 
-const { native, record, EventKind } = require('./native.js')
+const { addon, native, PANICKED } = require('./native.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
 const { finishJoin, keepPart } = require('./join.js')
 const { gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
-const { NEW_PIECE, tellBits, tellPiece } = require('./pieces.js')
+const { tellBits, tellPiece } = require('./pieces.js')
+
+const { record, EventKind, EVENT_LENGTH, JOINED, LAST, MORE } = addon
 
 // Names of their own, so that the switch below compares constants.
-const { Drained, More, Cancel, Choke, Extended, Handshake, Haves, Interested } = EventKind
-const { KeepAlive, NotInterested, Part, Piece, Port, Bitfield, RequestDropped } = EventKind
-const { Unchoke, Unknown } = EventKind
+const { Bitfield, Cancel, Choke, Extended, Handshake, Have, Interested, KeepAlive } = EventKind
+const { NotInterested, Part, Piece, Port, RequestDropped, Unchoke, Unknown } = EventKind
 const AskedFor = EventKind.Request
 
-/** Added to a kind when nothing is left after its event. */
-const LAST = 32
+/** The bits of a batch that count its events. */
+const COUNT = LAST - 1
 
 const NO_CHUNK = Buffer.alloc(0)
 
-/** Start of a payload that lies in no chunk; `readPayload` has it. */
-const JOINED = 0xffffffff
+/** The wire whose events lie in the record. */
+let telling = null
 
 /**
  * Hands a chunk to the core and tells the listeners of each message in it.
@@ -40,6 +41,7 @@ function feed(wire, chunk, done) {
   }
   const kept = wire._kept
   wire._kept = 0
+  keepRecord()
   drain(wire, chunk, native.feed(wire._slot, chunk, kept))
   done()
 }
@@ -51,6 +53,7 @@ function feed(wire, chunk, done) {
  */
 function poll(wire) {
   if (wire._isDispatching) return
+  keepRecord()
   drain(wire, NO_CHUNK, native.next(wire._slot))
   if (wire._queued === null) return
   const { chunk, done } = wire._queued
@@ -58,18 +61,25 @@ function poll(wire) {
   feed(wire, chunk, done)
 }
 
+/** A listener gives input to another wire, whose events now come into the record. */
+function keepRecord() {
+  if (telling === null) return
+  telling._batch = record.slice()
+  telling = null
+}
+
 function drain(wire, chunk, first) {
   const sink = gather(wire)
-  let kind = first
-  while (kind !== Drained) {
-    if (kind === More) {
-      kind = native.feedRest(wire._slot, chunk, record[0])
-    } else if (kind > LAST) {
-      tell(wire, kind - LAST, chunk)
-      kind = Drained
+  let batch = first
+  for (;;) {
+    if (batch !== PANICKED) tellBatch(wire, chunk, batch & COUNT)
+    if (batch === PANICKED || wire._isTakenBack) {
+      wire._isTakenBack = false
+      batch = native.next(wire._slot)
+    } else if ((batch & LAST) !== 0) {
+      break
     } else {
-      tell(wire, kind, chunk)
-      kind = native.next(wire._slot)
+      batch = (batch & MORE) === 0 ? native.next(wire._slot) : native.feedRest(wire._slot, chunk)
     }
   }
   try {
@@ -80,34 +90,41 @@ function drain(wire, chunk, first) {
   }
 }
 
-/** Tells of one event; of a run of haves also those behind one whose listener throws. */
-function tell(wire, kind, chunk) {
-  do {
+/** Tells of the events in the record, until they are taken back. */
+function tellBatch(wire, chunk, count) {
+  telling = wire
+  wire._batch = record
+  wire._ahead = count
+  for (let at = 0; wire._ahead > 0; at += EVENT_LENGTH) {
+    wire._ahead--
     try {
-      dispatch(wire, kind, chunk)
+      dispatch(wire, chunk, wire._batch, at)
     } catch (error) {
       process.nextTick(rethrow, error)
     }
-  } while (wire._haves !== null)
+  }
+  wire._batch = record
+  telling = null
 }
 
 function rethrow(error) {
   throw error
 }
 
-function dispatch(wire, kind, chunk) {
-  switch (kind) {
-    case Haves:
-      return onHaves(wire)
+/** Tells of the event whose numbers stand in `events` from `at`. */
+function dispatch(wire, chunk, events, at) {
+  switch (events[at]) {
+    case Have:
+      return onHave(wire, events[at + 1])
     case Piece:
-      return onPiece(wire, record[0], record[1], payload(wire, chunk, 2), record[4])
+      return onPiece(wire, chunk, events, at)
     case Part:
-      wire._missing = record[3]
-      return keepPart(wire, chunk, record[0], record[1], record[2])
+      wire._missing = events[at + 4]
+      return keepPart(wire, chunk, events[at + 1], events[at + 2], events[at + 3])
     case AskedFor:
-      return onRequest(wire, record[0], record[1], record[2], record[3])
+      return onRequest(wire, events[at + 1], events[at + 2], events[at + 3], events[at + 4])
     case Cancel:
-      return onCancel(wire, record[0], record[1], record[2], record[3])
+      return onCancel(wire, events[at + 1], events[at + 2], events[at + 3], events[at + 4])
     case KeepAlive:
       return wire.emit('keep-alive')
     case Choke:
@@ -123,21 +140,25 @@ function dispatch(wire, kind, chunk) {
       wire.peerInterested = false
       return wire.emit('uninterested')
     case Bitfield:
-      return onBitfield(wire, readPayload(wire, record[0]))
+      return onBitfield(wire, readPayload(wire, events[at + 1]))
     case Handshake:
       return onHandshake(
         wire,
-        { dht: record[0] === 1, extended: record[1] === 1 },
+        { dht: events[at + 1] === 1, extended: events[at + 2] === 1 },
         readPayload(wire, 48)
       )
     case Port:
-      return wire.emit('port', record[0])
+      return wire.emit('port', events[at + 1])
     case Extended:
-      return wire.emit('extended', record[0], payload(wire, chunk, 1))
+      return wire.emit(
+        'extended',
+        events[at + 1],
+        payload(wire, chunk, events[at + 2], events[at + 3])
+      )
     case Unknown:
-      return wire.emit('unknownmessage', payload(wire, chunk, 0))
+      return wire.emit('unknownmessage', payload(wire, chunk, events[at + 1], events[at + 2]))
     case RequestDropped:
-      return onRequestDropped(wire, record[0])
+      return onRequestDropped(wire, events[at + 1])
     default:
       wire._failure = readFailure(wire)
   }
@@ -150,20 +171,7 @@ function onHandshake(wire, extensions, fields) {
   wire.emit('handshake', fields.subarray(8, 28), fields.subarray(28, 48), extensions)
 }
 
-/** A run of haves is copied out of the record, because a listener may use the record again. */
-function onHaves(wire) {
-  if (wire._haves === null) {
-    if (record[0] === 1) return onHave(wire, record[1])
-    wire._haves = record.slice(1, 1 + record[0])
-    wire._havesTold = 0
-  }
-  const haves = wire._haves
-  while (wire._havesTold < haves.length && !wire._isClosed) onHave(wire, haves[wire._havesTold++])
-  wire._haves = null
-}
-
-function onHave(wire, number) {
-  const piece = number < NEW_PIECE ? number : number - NEW_PIECE
+function onHave(wire, piece) {
   tellPiece(wire, piece)
   wire.emit('have', piece)
 }
@@ -185,7 +193,11 @@ function onCancel(wire, piece, offset, length, place) {
   wire.emit('cancel', piece, offset, length)
 }
 
-function onPiece(wire, piece, offset, block, place) {
+function onPiece(wire, chunk, events, at) {
+  const piece = events[at + 1]
+  const offset = events[at + 2]
+  const place = events[at + 5]
+  const block = payload(wire, chunk, events[at + 3], events[at + 4])
   if (place !== 0) settle(wire, takeAt(wire.requests, place - 1), null, block)
   if (wire._isClosed) return
   wire.downloaded += block.length
@@ -199,10 +211,8 @@ function onRequestDropped(wire, isClosed) {
   settle(wire, wire.requests.shift(), error, null)
 }
 
-/** The payload whose start and length stand in the record from `index`. */
-function payload(wire, chunk, index) {
-  const start = record[index]
-  const length = record[index + 1]
+/** The payload of `length` bytes, or the last part of it, which begins at `start` in the chunk. */
+function payload(wire, chunk, start, length) {
   if (start === JOINED) return readPayload(wire, length)
   if (wire._joined === null) return chunk.subarray(start, start + length)
   keepPart(wire, chunk, start, length - wire._joinedLength, length)

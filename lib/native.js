@@ -5,7 +5,7 @@
 'use strict'
 
 const addon = load()
-const { numbers, commands, cuts, record, CommandKind, EventKind } = addon
+const { numbers, commands, cuts, CommandKind } = addon
 
 /** A slot number that is never in use: every call with it does nothing. */
 const NO_SLOT = 0xffffffff
@@ -73,8 +73,8 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0) {
 
 // Names of their own, so that enqueue() gets constants.
 const { Answer, Assume, Cancel, Choke, Close, ExpireRequest, Have, HoldRequests } = CommandKind
-const { Interested, KeepAlive, NotInterested, PieceHead, Port, StopReading, Unchoke } = CommandKind
-const AskFor = CommandKind.Request
+const { Interested, KeepAlive, NotInterested, PieceHead, Port, StopReading } = CommandKind
+const { Request, TakeBack, Unchoke } = CommandKind
 
 // What each entry does stands in src/binding/entries.rs, under the same names, and each command in
 // src/binding/commands.rs. The entries of the stream path call the addon themselves, so that the
@@ -86,9 +86,8 @@ const native = {
     numbers[1] = kept
     return addon.feed(chunk)
   },
-  feedRest(slot, chunk, start) {
+  feedRest(slot, chunk) {
     numbers[0] = slot
-    numbers[1] = start
     return addon.feedRest(chunk)
   },
   next(slot) {
@@ -134,6 +133,7 @@ const native = {
   },
   outputLength: (slot) => call(addon.outputLength, slot),
   pieceBytes: (slot) => call(addon.pieceBytes, slot),
+  piecesTold: (slot) => call(addon.piecesTold, slot),
   takeRequest: (slot, piece, offset, length) =>
     call(addon.takeRequest, slot, piece, offset, length),
 
@@ -152,8 +152,9 @@ const native = {
   pieceHead: (slot, piece, offset, blockLength) =>
     enqueue(PieceHead, slot, piece, offset, blockLength),
   port: (slot, port) => enqueue(Port, slot, port),
-  request: (slot, piece, offset, length) => enqueue(AskFor, slot, piece, offset, length),
+  request: (slot, piece, offset, length) => enqueue(Request, slot, piece, offset, length),
   stopReading: (slot) => enqueue(StopReading, slot),
+  takeBack: (slot, count) => enqueue(TakeBack, slot, count),
   unchoke: (slot) => enqueue(Unchoke, slot)
 }
 
@@ -170,4 +171,4 @@ function load() {
   }
 }
 
-module.exports = { native, cuts, record, EventKind, acquire, giveBack, NO_SLOT, PANICKED }
+module.exports = { addon, native, cuts, acquire, giveBack, NO_SLOT, PANICKED }

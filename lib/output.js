@@ -1,6 +1,7 @@
 // The way out: what is sent in one dispatch leaves together at its end, blocks without a copy.
 'use strict'
 
+const { takeBack } = require('./ahead.js')
 const { native, cuts, PANICKED } = require('./native.js')
 const { push } = require('./pipe.js')
 const { Slab } = require('./slab.js')
@@ -107,6 +108,7 @@ function holdIfCongested(wire) {
   flush(wire)
   if (!isCongested(wire)) return
   wire._isHolding = true
+  takeBack(wire)
   native.holdRequests(wire._slot, 1)
 }
 

@@ -2,10 +2,8 @@
 // of a byte for each piece instead of eight bytes, are the only copy.
 'use strict'
 
-const { native, record } = require('./native.js')
-
-/** Marks an index in a record of haves as new. */
-const NEW_PIECE = 0x80000000
+const { takeBack } = require('./ahead.js')
+const { native } = require('./native.js')
 
 /** What is known of a peer that has told nothing. */
 const NO_PIECES = { bits: Buffer.alloc(0), told: 0 }
@@ -18,8 +16,8 @@ const NO_PIECES = { bits: Buffer.alloc(0), told: 0 }
  * @returns {boolean[]}
  */
 function takeUp(wire) {
-  const ahead = wire._haves?.subarray(wire._havesTold)
-  return hold(wire, toArray(wire._lastBits ?? snapshot(wire._slot), ahead))
+  takeBack(wire)
+  return hold(wire, toArray(wire._lastBits ?? snapshot(wire._slot)))
 }
 
 /**
@@ -69,15 +67,14 @@ function keepPieces(wire) {
 /** What the core knows; `told`: bits that a bitfield message has told. */
 function snapshot(slot) {
   const length = native.pieceBytes(slot)
-  const told = record[0]
+  const told = native.piecesTold(slot)
   if (length === 0) return NO_PIECES
   const bits = Buffer.allocUnsafe(length)
   native.readPieces(slot, bits)
   return { bits, told }
 }
 
-function toArray({ bits, told }, ahead) {
-  if (ahead !== undefined) withoutNew(bits, ahead)
+function toArray({ bits, told }) {
   const array = []
   array.length = told
   setBits(array, bits.subarray(0, told >> 3))
@@ -102,12 +99,4 @@ function setBits(array, bits) {
   }
 }
 
-function withoutNew(bits, ahead) {
-  for (const number of ahead) {
-    if (number < NEW_PIECE) continue
-    const piece = number - NEW_PIECE
-    bits[piece >> 3] &= ~(0x80 >> (piece & 7))
-  }
-}
-
-module.exports = { hold, keepPieces, takeUp, tellBits, tellPiece, NEW_PIECE }
+module.exports = { hold, keepPieces, takeUp, tellBits, tellPiece }

@@ -1,6 +1,7 @@
 // The properties of a wire that are more than a value.
 'use strict'
 
+const { takeBack } = require('./ahead.js')
 const { native } = require('./native.js')
 const { hold, takeUp } = require('./pieces.js')
 const { unsent } = require('./output.js')
@@ -20,6 +21,7 @@ function defineProperties(prototype) {
       },
       set(value) {
         this[field] = value
+        takeBack(this)
         native.assume(this._slot, +!!this._amChoking, +!!this._amInterested, +!!this._peerChoking)
       }
     })

@@ -1,6 +1,7 @@
 // The requests of both sides as users see them: live arrays, callbacks, and the timer of the head.
 'use strict'
 
+const { takeBack } = require('./ahead.js')
 const { native } = require('./native.js')
 const { timedOut } = require('./errors.js')
 
@@ -73,6 +74,7 @@ function restartTimer(wire) {
 }
 
 function expire(wire) {
+  takeBack(wire)
   native.expireRequest(wire._slot)
   settle(wire, wire.requests.shift(), timedOut(), null)
   wire.emit('timeout')

@@ -6,6 +6,7 @@ const bencode = require('bencode')
 const speedometer = require('speedometer')
 
 const { native, acquire, giveBack, NO_SLOT } = require('./native.js')
+const { takeBack } = require('./ahead.js')
 const args = require('./arguments.js')
 const { cancelled, choking, closed } = require('./errors.js')
 const { feed, poll } = require('./dispatch.js')
@@ -55,8 +56,9 @@ function Wire(options) {
   this._peerChoking = true
   this._holdsPieces = false
   this._lastBits = null
-  this._haves = null
-  this._havesTold = 0
+  this._batch = null
+  this._ahead = 0
+  this._isTakenBack = false
   this._keepAlive = null
   this._timeoutMs = 0
   this._hasOutput = false
@@ -108,6 +110,7 @@ Wire.prototype.choke = function () {
   if (this._amChoking) return
   this._amChoking = true
   this.peerRequests.length = 0
+  takeBack(this)
   native.choke(this._slot)
   send(this)
 }
@@ -187,6 +190,7 @@ Wire.prototype.request = function (piece, offset, length, callback) {
  */
 Wire.prototype.cancel = function (piece, offset, length) {
   args.checkBlock(piece, offset, length)
+  takeBack(this)
   const place = native.takeRequest(this._slot, piece, offset, length)
   if (place !== 0) settle(this, takeAt(this.requests, place - 1), cancelled(), null)
   native.cancel(this._slot, piece, offset, length)
@@ -346,6 +350,7 @@ function checkAnswer(request, block) {
 function close(wire, error) {
   wire._isClosed = true
   wire.error = error
+  takeBack(wire)
   native.stopReading(wire._slot)
   wire.end()
   try {
@@ -367,6 +372,7 @@ function onfinish() {
   clearInterval(this._keepAlive)
   this._keepAlive = null
   this.peerRequests.length = 0
+  takeBack(this)
   native.close(this._slot)
   poll(this)
   letGo(this)

@@ -246,16 +246,27 @@ fn assumed_state_is_kept_and_not_sent() {
 }
 
 #[test]
-fn have_is_next_only_before_a_valid_have_at_rest() {
+fn nothing_is_polled_ahead_of_the_dropped_requests() {
     let mut wire = unchoked();
-    assert!(!wire.is_have_next());
     wire.request(FIRST).unwrap();
     let beyond = frames::have(Limits::MAX_PIECES);
     let chunk = [frames::choke(), frames::have(1), frames::have(2), beyond].concat();
-    let mut next = Vec::new();
-    feed_with(&mut wire, &chunk, |wire, _| next.push(wire.is_have_next()));
-    // Behind: choke, the dropped request, have 1, have 2, the failure.
-    assert_eq!(next, [false, false, true, false, false]);
+    wire.handle_bytes(&chunk);
+    assert_eq!(wire.poll_event(), Some(Event::Choke));
+    assert_eq!(wire.poll_ahead(), None);
+    assert_eq!(wire.poll_event(), Some(dropped(FIRST)));
+    let have = |piece| {
+        Some(Event::Have {
+            piece,
+            is_new: true,
+        })
+    };
+    assert_eq!(wire.poll_event(), have(1));
+    assert_eq!(wire.poll_ahead(), have(2));
+    assert_eq!(wire.poll_ahead(), None, "it closes the wire");
+    wire.take_back(1);
+    assert_eq!(wire.poll_event(), have(2));
+    assert!(matches!(wire.poll_event(), Some(Event::Failed(_))));
 }
 
 #[test]

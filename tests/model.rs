@@ -4,6 +4,10 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
+use std::collections::VecDeque;
+use std::iter::Cycle;
+use std::vec::IntoIter;
+
 use bytes::Bytes;
 use peer_wire::protocol::{BlockRequest, Event, Limits, Message, RequestId, Wire};
 use proptest::collection::vec;
@@ -51,10 +55,11 @@ proptest! {
     #[test]
     fn wire_does_what_the_model_does(
         turns in vec(turn(), 1..6),
+        batches in vec(1_usize..6, 1..20),
         last in message(),
         last_len in 0_usize..30,
     ) {
-        let mut both = Both::new();
+        let mut both = Both::new(batches);
         both.receive(&frames::handshake(), &mut std::iter::empty());
         for turn in turns {
             let bytes: Vec<u8> = turn.messages.iter().flat_map(bytes_of).collect();
@@ -78,11 +83,15 @@ proptest! {
 struct Both {
     wire: Wire,
     model: Model,
+    /// Polled ahead and not told yet.
+    ahead: VecDeque<Event>,
+    /// How many events are polled at a time.
+    batches: Cycle<IntoIter<usize>>,
 }
 
 impl Both {
     /// With limits that random messages reach.
-    fn new() -> Self {
+    fn new(batches: Vec<usize>) -> Self {
         let limits = Limits {
             max_message_len: 100,
             max_peer_requests: 3,
@@ -91,6 +100,8 @@ impl Both {
         Self {
             wire: Wire::new(limits),
             model: Model::new(limits),
+            ahead: VecDeque::new(),
+            batches: batches.into_iter().cycle(),
         }
     }
 
@@ -98,22 +109,19 @@ impl Both {
         assert_eq!(self.wire.handle_bytes(chunk), chunk.len());
         self.model.handle_bytes(chunk);
         loop {
-            let is_have_next = self.wire.is_have_next();
-            let is_drained = self.wire.is_drained();
+            let is_drained = self.ahead.is_empty() && self.wire.is_drained();
             let before_poll = commands.next().unwrap_or_default();
-            let is_have_first = !before_poll.iter().any(Command::comes_before_a_have);
             let is_idle = before_poll.is_empty();
             for command in before_poll {
+                if self.touches_ahead(&command) {
+                    self.take_back();
+                }
                 self.run(command);
                 self.agree();
             }
-            let event = self.wire.poll_event().map(|event| with_bytes(event, chunk));
+            let event = self.next_event().map(|event| with_bytes(event, chunk));
             assert_eq!(event, self.model.poll());
             self.agree();
-            assert!(
-                !(is_have_next && is_have_first) || matches!(event, Some(Event::Have { .. })),
-                "only an end comes between a have and its poll"
-            );
             assert!(!(is_drained && is_idle) || event.is_none());
             if event.is_none() && is_idle {
                 return;
@@ -121,8 +129,44 @@ impl Both {
         }
     }
 
+    fn next_event(&mut self) -> Option<Event> {
+        if self.ahead.is_empty() {
+            let batch = self.batches.next().unwrap_or_default();
+            self.ahead.extend(self.wire.poll_event());
+            if !self.ahead.is_empty() {
+                let wire = &mut self.wire;
+                self.ahead
+                    .extend((1..batch).map_while(|_| wire.poll_ahead()));
+            }
+        }
+        self.ahead.pop_front()
+    }
+
+    /// What the documentation of `poll_ahead` lists, and ids that nobody can know yet.
+    fn touches_ahead(&self, command: &Command) -> bool {
+        let names = |number, event: &Event| matches!(event, Event::Request { id, .. } if id.number() == number);
+        match command {
+            Command::Assume(..)
+            | Command::Close
+            | Command::ExpireRequest
+            | Command::Hold(_)
+            | Command::SetChoking(true)
+            | Command::StopReading
+            | Command::TakeRequest(_) => true,
+            Command::TakePeerRequest(number) => {
+                self.ahead.iter().any(|event| names(*number, event))
+            }
+            _ => false,
+        }
+    }
+
+    fn take_back(&mut self) {
+        self.wire.take_back(self.ahead.len());
+        self.ahead.clear();
+    }
+
     fn run(&mut self, command: Command) {
-        let Self { wire, model } = self;
+        let Self { wire, model, .. } = self;
         match command {
             Command::Assume(am_choking, am_interested, peer_choking) => {
                 wire.assume(am_choking, am_interested, peer_choking);
@@ -165,7 +209,7 @@ impl Both {
 
     /// Commands that only send.
     fn send(&mut self, command: Command) {
-        let Self { wire, model } = self;
+        let Self { wire, model, .. } = self;
         match command {
             Command::Bitfield(bits) => {
                 wire.bitfield(&bits).unwrap();
@@ -204,8 +248,12 @@ impl Both {
         }
     }
 
+    /// With events ahead the wire is in a later state than the model.
     fn agree(&self) {
-        let Self { wire, model } = self;
+        if !self.ahead.is_empty() {
+            return;
+        }
+        let Self { wire, model, .. } = self;
         assert_eq!(wire.am_choking(), model.am_choking);
         assert_eq!(wire.am_interested(), model.am_interested);
         assert_eq!(wire.peer_choking(), model.peer_choking);
@@ -223,12 +271,6 @@ impl Both {
         let end = model.pieces.last().map_or(0, |last| last.saturating_add(1));
         assert_eq!(pieces.len(), usize::try_from(end).unwrap().max(model.told));
         assert_eq!(pieces.told(), model.told);
-    }
-}
-
-impl Command {
-    fn comes_before_a_have(&self) -> bool {
-        matches!(self, Self::Close | Self::Hold(_) | Self::StopReading)
     }
 }
 

@@ -44,13 +44,15 @@ pub enum CommandKind {
     Request,
     /// No further event of the input.
     StopReading,
+    /// Number: how many events of the last batch are polled again.
+    TakeBack,
     /// No numbers.
     Unchoke,
 }
 
 impl CommandKind {
     /// In the order of their numbers.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Answer,
         Self::Assume,
         Self::Cancel,
@@ -66,6 +68,7 @@ impl CommandKind {
         Self::Port,
         Self::Request,
         Self::StopReading,
+        Self::TakeBack,
         Self::Unchoke,
     ];
 
@@ -138,6 +141,7 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 3]) {
             let _outcome = wire.request(request);
         }
         CommandKind::StopReading => wire.stop_reading(),
+        CommandKind::TakeBack => wire.take_back(usize::try_from(first).unwrap_or(usize::MAX)),
         CommandKind::Unchoke => {
             wire.unchoke();
         }

@@ -13,7 +13,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::call::{Call, State, export, run};
-use super::record::{EventKind, LAST, Record, failure_text, one_based, poll, to_u32};
+use super::record::{LAST, MORE, Record, failure_text, one_based, poll, to_u32, write_failed};
 use super::table::Entry;
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Reserved, Wire};
 
@@ -54,6 +54,7 @@ entries! {
     output_len c"outputLength"
     piece c"piece"
     piece_bytes c"pieceBytes"
+    pieces_told c"piecesTold"
     read_failure c"readFailure"
     read_output c"readOutput"
     read_payload c"readPayload"
@@ -87,61 +88,56 @@ fn release(call: &mut Call, state: &mut State) -> Result<u32> {
 
 // Input
 
-/// `feed(slot, chunk, kept) -> EventKind`: hands in a chunk, and polls. `kept`: bytes of a cut
-/// payload that `lib/` has joined by itself before this chunk.
+/// `feed(slot, chunk, kept) -> batch`: hands in a chunk, and polls. `kept`: bytes of a cut payload
+/// that `lib/` has joined by itself before this chunk.
 fn feed(call: &mut Call, state: &mut State) -> Result<u32> {
-    let [kept, ..] = call.numbers();
-    if let (1.., Some(entry)) = (kept, state.table.get(call.slot())) {
-        entry.wire.skip_part(to_usize(kept));
-    }
-    feed_from(call, state, 0)
-}
-
-/// `feedRest(slot, chunk, start) -> EventKind`: hands in a chunk from `start`, and polls.
-fn feed_rest(call: &mut Call, state: &mut State) -> Result<u32> {
-    let [start, ..] = call.numbers();
-    feed_from(call, state, to_usize(start))
-}
-
-fn feed_from(call: &mut Call, state: &mut State, start: usize) -> Result<u32> {
     let (table, record) = state.split();
     let Some(entry) = table.get(call.slot()) else {
-        return Ok(EventKind::Drained.number());
+        return Ok(LAST);
     };
-    let chunk = call.bytes(0)?;
+    let [kept, ..] = call.numbers();
+    if kept > 0 {
+        entry.wire.skip_part(to_usize(kept));
+    }
+    feed_from(entry, call.bytes(0)?, 0);
+    Ok(next_batch(entry, record))
+}
+
+/// `feedRest(slot, chunk) -> batch`: hands in the rest of the chunk, and polls.
+fn feed_rest(call: &mut Call, state: &mut State) -> Result<u32> {
+    let (table, record) = state.split();
+    let Some(entry) = table.get(call.slot()) else {
+        return Ok(LAST);
+    };
+    feed_from(entry, call.bytes(0)?, entry.taken);
+    Ok(next_batch(entry, record))
+}
+
+fn feed_from(entry: &mut Entry, chunk: &[u8], start: usize) {
     let taken = entry
         .wire
         .handle_bytes(chunk.get(start..).unwrap_or_default());
     entry.base = start;
     entry.taken = start.saturating_add(taken);
     entry.chunk_len = chunk.len();
-    Ok(next_event(entry, record))
 }
 
-/// `next(slot) -> EventKind`: polls.
+/// `next(slot) -> batch`: polls.
 fn next(call: &mut Call, state: &mut State) -> Result<u32> {
     let (table, record) = state.split();
     let entry = table.get(call.slot());
-    Ok(entry.map_or(EventKind::Drained.number(), |entry| {
-        next_event(entry, record)
-    }))
+    Ok(entry.map_or(LAST, |entry| next_batch(entry, record)))
 }
 
-/// Polls; where the events are used up before the chunk is, tells where to go on in it.
-fn next_event(entry: &mut Entry, record: &mut Record) -> u32 {
+fn next_batch(entry: &mut Entry, record: &mut Record) -> u32 {
     if entry.is_broken() {
-        return EventKind::Failed.number() | LAST;
+        return write_failed(record);
     }
-    let is_taken = entry.taken >= entry.chunk_len;
-    match poll(entry, record) {
-        EventKind::Drained if !is_taken => {
-            let [start, ..] = record;
-            *start = to_u32(entry.taken);
-            EventKind::More.number()
-        }
-        EventKind::Drained => EventKind::Drained.number(),
-        kind if is_taken && entry.wire.is_drained() => kind.number() | LAST,
-        kind => kind.number(),
+    let count = poll(entry, record);
+    match (entry.wire.is_drained(), entry.taken >= entry.chunk_len) {
+        (true, true) => count | LAST,
+        (true, false) => count | MORE,
+        _ => count,
     }
 }
 
@@ -163,16 +159,16 @@ fn read_failure(call: &mut Call, state: &mut State) -> Result<u32> {
     Ok(copy(text.as_bytes(), call.bytes_mut(0)?))
 }
 
-/// `pieceBytes(slot) -> length`: bytes of the peer's bitfield. Record: bits that a bitfield told.
+/// `pieceBytes(slot) -> length`: bytes of the peer's bitfield.
 fn piece_bytes(call: &mut Call, state: &mut State) -> Result<u32> {
-    let (table, [told, ..]) = state.split();
-    let Some(entry) = table.get(call.slot()) else {
-        *told = 0;
-        return Ok(0);
-    };
-    let pieces = entry.wire.peer_pieces();
-    *told = to_u32(pieces.told());
-    Ok(to_u32(pieces.as_bytes().len()))
+    let entry = state.table.get(call.slot());
+    Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().as_bytes().len())))
+}
+
+/// `piecesTold(slot) -> count` of the pieces that a bitfield told.
+fn pieces_told(call: &mut Call, state: &mut State) -> Result<u32> {
+    let entry = state.table.get(call.slot());
+    Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().told())))
 }
 
 /// `readPieces(slot, buffer) -> length`: the peer's bitfield.

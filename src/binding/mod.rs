@@ -14,4 +14,4 @@ mod table;
 
 pub use commands::CommandKind;
 pub use entries::export_entries;
-pub use record::EventKind;
+pub use record::{EVENT_LENGTH, EventKind, JOINED, LAST, MORE};

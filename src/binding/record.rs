@@ -1,8 +1,10 @@
 //! Events as numbers: the one description of what an event looks like to `lib/dispatch.js`.
 //!
-//! An entry returns an [`EventKind`] and writes the fields of the event into the record, in the
-//! order given there. "position + 1" is 0 where there is no position. A payload is two numbers,
-//! start and length in JavaScript's chunk; start `JOINED` says that `readPayload` has the bytes.
+//! An entry writes a batch of events into the record, [`EVENT_LENGTH`] numbers each: an
+//! [`EventKind`], then its fields in the order given there. "position + 1" is 0 where there is no
+//! position. A payload is two numbers, start and length in JavaScript's chunk; start [`JOINED`]
+//! says that `readPayload` has the bytes. The entry returns how many events there are, plus [`LAST`]
+//! or [`MORE`].
 
 use bytes::Bytes;
 use napi_derive::napi;
@@ -14,11 +16,6 @@ use crate::protocol::{BlockRequest, DropReason, Event, Handshake, Payload, Reser
 #[napi]
 #[derive(Debug)]
 pub enum EventKind {
-    /// Nothing is left: the chunk is used up. Plus `LAST` in any other kind it says that
-    /// nothing is left after this event.
-    Drained,
-    /// The chunk is not used up. Record: where to go on in it.
-    More,
     /// Record: piece, begin, length, position + 1.
     Cancel,
     /// No numbers.
@@ -30,17 +27,17 @@ pub enum EventKind {
     /// Record: 1 if the peer supports the DHT, 1 if it supports the extension protocol.
     /// `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
     Handshake,
-    /// Record: count, then the piece indices. The high bit says that the piece is new.
-    Haves,
+    /// Record: piece.
+    Have,
     /// No numbers.
     Interested,
     /// No numbers.
     KeepAlive,
     /// No numbers.
     NotInterested,
-    /// Record: start and length in the chunk, room for all parts so far, bytes missing. The next message with a
-    /// payload has the last part: it begins at the start given there, and the length is that of
-    /// the whole payload.
+    /// Record: start and length in the chunk, room for all parts so far, bytes missing. The next
+    /// message with a payload has the last part: it begins at the start given there, and the
+    /// length is that of the whole payload.
     Part,
     /// Record: piece, begin, payload, position + 1.
     Piece,
@@ -66,68 +63,49 @@ impl EventKind {
     }
 }
 
-/// Added to a kind when the event is the last one that can be polled.
-pub(super) const LAST: u32 = 32;
+/// Added to the count when nothing is left after these events.
+#[napi]
+pub const LAST: u32 = 0x100;
+
+/// Added to the count when `feedRest` has to follow these events.
+#[napi]
+pub const MORE: u32 = 0x200;
 
 /// Start of a payload that is not a part of the chunk.
-pub(super) const JOINED: u32 = u32::MAX;
+#[napi]
+pub const JOINED: u32 = u32::MAX;
 
-/// What the fields of an event are written into.
-pub(super) type Record = [u32; RECORD_LEN];
+/// Numbers of an event in the record.
+#[napi]
+pub const EVENT_LENGTH: u32 = 6;
 
-/// Numbers in the record: a count and as many piece indices as one call may give.
-pub(super) const RECORD_LEN: usize = 257;
+/// Numbers in the record.
+pub(super) const RECORD_LEN: usize = size_of::<Record>() / size_of::<u32>();
 
-/// Most numbers of any other event.
+/// What events are written into.
+pub(super) type Record = [[u32; FIELDS_LEN + 1]; MAX_BATCH];
+
+/// Most events of a batch: enough to make the calls cheap.
+const MAX_BATCH: usize = 32;
+
+/// Most numbers of an event besides its kind.
 const FIELDS_LEN: usize = 5;
 
-/// Marks an index in a record of haves as new; piece indices stay below (`lib/options.js`).
-const NEW_PIECE: u32 = 1 << 31;
+const NO_FIELDS: [u32; FIELDS_LEN] = [0; FIELDS_LEN];
 
-/// Polls the next event of `entry` into `record`.
-pub(super) fn poll(entry: &mut Entry, record: &mut Record) -> EventKind {
-    let Some(event) = entry.wire.poll_event() else {
-        return EventKind::Drained;
-    };
-    match event {
-        Event::Have { piece, is_new } => {
-            write_haves(entry, record, piece, is_new);
-            EventKind::Haves
-        }
-        event => {
-            let (kind, fields) = describe(entry, event);
-            if let Some(front) = record.first_chunk_mut() {
-                *front = fields;
-            }
-            kind
-        }
-    }
-}
-
-/// Writes a run of `have`. Nothing that JavaScript can do between two of them changes the next
-/// one, so they may be taken ahead of its listeners.
-fn write_haves(entry: &mut Entry, record: &mut Record, piece: u32, is_new: bool) {
-    let [count, first, others @ ..] = record;
-    let mark = |piece, is_new| if is_new { piece | NEW_PIECE } else { piece };
-    *first = mark(piece, is_new);
-    *count = 1;
-    for place in others {
-        let Some((piece, is_new)) = next_have(entry) else {
-            break;
+/// Polls events of `entry` into `record`: one, and those that can be taken back.
+pub(super) fn poll(entry: &mut Entry, record: &mut Record) -> u32 {
+    for (place, count) in record.iter_mut().zip(0..) {
+        let next = if count == 0 {
+            entry.wire.poll_event()
+        } else {
+            entry.wire.poll_ahead()
         };
-        *place = mark(piece, is_new);
-        *count = count.saturating_add(1);
+        let Some(event) = next else { return count };
+        let (kind, [a, b, c, d, e]) = describe(entry, event);
+        *place = [kind.number(), a, b, c, d, e];
     }
-}
-
-fn next_have(entry: &mut Entry) -> Option<(u32, bool)> {
-    if !entry.wire.is_have_next() {
-        return None;
-    }
-    match entry.wire.poll_event() {
-        Some(Event::Have { piece, is_new }) => Some((piece, is_new)),
-        _ => None,
-    }
+    to_u32(MAX_BATCH)
 }
 
 /// Kind and fields of an event; keeps what does not fit a number in `entry`.
@@ -148,7 +126,7 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
         }
         Event::Failed(error) => {
             entry.failure = Some(Cause::Protocol(error));
-            (EventKind::Failed, [0; FIELDS_LEN])
+            (EventKind::Failed, NO_FIELDS)
         }
         Event::Handshake(handshake) => {
             let dht = u32::from(handshake.reserved.contains(Reserved::DHT));
@@ -189,23 +167,17 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
             let [start, len] = entry.place(payload);
             (EventKind::Unknown, [start, len, 0, 0, 0])
         }
-        event => (plain_kind(&event), [0; FIELDS_LEN]),
+        Event::Choke => (EventKind::Choke, NO_FIELDS),
+        Event::Have { piece, .. } => (EventKind::Have, [piece, 0, 0, 0, 0]),
+        Event::Interested => (EventKind::Interested, NO_FIELDS),
+        Event::KeepAlive => (EventKind::KeepAlive, NO_FIELDS),
+        Event::NotInterested => (EventKind::NotInterested, NO_FIELDS),
+        Event::Unchoke => (EventKind::Unchoke, NO_FIELDS),
     }
 }
 
 fn block_fields(request: BlockRequest, last: u32) -> [u32; FIELDS_LEN] {
     [request.piece, request.begin, request.length, last, 0]
-}
-
-fn plain_kind(event: &Event) -> EventKind {
-    match event {
-        Event::Choke => EventKind::Choke,
-        Event::Interested => EventKind::Interested,
-        Event::KeepAlive => EventKind::KeepAlive,
-        Event::NotInterested => EventKind::NotInterested,
-        Event::Unchoke => EventKind::Unchoke,
-        _ => EventKind::Drained,
-    }
 }
 
 impl Entry {
@@ -222,6 +194,13 @@ impl Entry {
             }
         }
     }
+}
+
+/// Tells of the panic that has broken a wire.
+pub(super) fn write_failed(record: &mut Record) -> u32 {
+    let [[kind, ..], ..] = record;
+    *kind = EventKind::Failed.number();
+    1 | LAST
 }
 
 /// Code and message of a failure, as `code: message`.

@@ -64,6 +64,14 @@ impl Bitfield {
         is_new
     }
 
+    /// Removes one piece.
+    pub(super) fn remove(&mut self, piece: u32) {
+        let piece = usize::try_from(piece).unwrap_or(usize::MAX);
+        if let Some(byte) = self.bytes.get_mut(piece / 8) {
+            *byte &= !mask(piece);
+        }
+    }
+
     /// Takes the bits of a bitfield message; pieces above them stay.
     pub(super) fn replace(&mut self, bits: &[u8]) {
         if bits.len() > self.bytes.len() {

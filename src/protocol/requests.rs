@@ -25,6 +25,11 @@ impl Requests {
         Some(position)
     }
 
+    /// Puts a request back to where it was taken from.
+    pub(super) fn insert(&mut self, position: usize, request: BlockRequest) {
+        self.queue.insert(position.min(self.queue.len()), request);
+    }
+
     pub(super) fn take_oldest(&mut self) -> Option<BlockRequest> {
         self.queue.pop_front()
     }
@@ -76,6 +81,14 @@ impl PeerRequests {
         let oldest = self.queue.get(self.told).copied()?;
         self.told = self.told.saturating_add(1);
         Some(oldest)
+    }
+
+    /// Forgets the newest one, which was told last, as if it had not come.
+    pub(super) fn untell_newest(&mut self) {
+        if self.queue.pop_back().is_some() {
+            self.told = self.told.min(self.queue.len());
+            self.next = self.next.wrapping_sub(1);
+        }
     }
 
     /// Whether any is held back.

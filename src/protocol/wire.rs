@@ -1,5 +1,7 @@
 //! The state of one connection and the rules by which messages and commands change it.
 
+mod ahead;
+
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -16,6 +18,7 @@ use super::message::{BlockRequest, Message};
 use super::outbox::Outbox;
 use super::requests::{PeerRequests, RequestId, Requests};
 use super::reserved::Reserved;
+use ahead::Undo;
 
 /// One connection of the peer wire protocol, without input and output.
 ///
@@ -30,6 +33,8 @@ pub struct Wire {
     decoder: Decoder,
     /// Decoded and not applied yet; at most [`MAX_FRAMES_AHEAD`].
     frames: VecDeque<Frame>,
+    /// What takes back the events polled ahead.
+    ahead: Vec<Undo>,
     /// What stopped the decoder behind `frames`.
     failure: Option<ProtocolError>,
     /// Set while open requests are given up one by one.
@@ -64,6 +69,7 @@ impl Wire {
             limits,
             decoder: Decoder::new(&limits),
             frames: VecDeque::new(),
+            ahead: Vec::new(),
             failure: None,
             dropping: None,
             am_choking: true,
@@ -289,6 +295,7 @@ impl Wire {
         // With it goes what was joined of a cut message.
         self.decoder = Decoder::new(&self.limits);
         self.frames = VecDeque::new();
+        self.ahead = Vec::new();
         self.peer_requests.forget_untold();
         self.failure = None;
     }
@@ -368,6 +375,7 @@ impl Wire {
 impl Wire {
     /// Applies the next message and describes it; `None` when more input is needed.
     pub fn poll_event(&mut self) -> Option<Event> {
+        self.ahead.clear();
         loop {
             if let Some(event) = self.poll_dropped().or_else(|| self.poll_request()) {
                 return Some(event);
@@ -381,17 +389,6 @@ impl Wire {
                 Err(error) => return Some(self.fail(error)),
             }
         }
-    }
-
-    /// Whether the next event is a valid `have`, which no command can change: a caller may poll
-    /// it before it has told its listeners of the last event.
-    pub fn is_have_next(&self) -> bool {
-        let limit = self.limits.piece_limit();
-        self.is_frame_next()
-            && matches!(
-                self.frames.front(),
-                Some(Frame::Message(Message::Have { piece })) if *piece < limit
-            )
     }
 
     /// Whether [`Wire::poll_event`] is sure to give `None` now.
@@ -585,15 +582,20 @@ impl Wire {
         if length > limit {
             return Err(ProtocolError::RequestLength { length, limit });
         }
-        if self.am_choking {
-            return Ok(None);
+        if self.accepts(request) {
+            self.peer_requests.push(request);
+            return Ok(self.poll_request());
         }
-        if self.peer_requests.len() >= self.limits.max_peer_requests {
+        if !self.am_choking {
             self.refused_requests = self.refused_requests.saturating_add(1);
-            return Ok(None);
         }
-        self.peer_requests.push(request);
-        Ok(self.poll_request())
+        Ok(None)
+    }
+
+    fn accepts(&self, request: BlockRequest) -> bool {
+        !self.am_choking
+            && request.length <= self.limits.max_request_len
+            && self.peer_requests.len() < self.limits.max_peer_requests
     }
 
     /// A block answers the oldest request of the same place and of the block's own length.
