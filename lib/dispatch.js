@@ -35,7 +35,7 @@ let telling = null
  */
 function feed(wire, chunk, done) {
   if (wire._isDispatching) {
-    // A listener that poll() has called writes to its wire.
+    // A listener writes to its wire.
     wire._queued = { chunk, done }
     return
   }
@@ -55,10 +55,6 @@ function poll(wire) {
   if (wire._isDispatching) return
   keepRecord()
   drain(wire, NO_CHUNK, native.next(wire._slot))
-  if (wire._queued === null) return
-  const { chunk, done } = wire._queued
-  wire._queued = null
-  feed(wire, chunk, done)
 }
 
 /** A listener gives input to another wire, whose events now come into the record. */
@@ -88,6 +84,10 @@ function drain(wire, chunk, first) {
   } catch (error) {
     process.nextTick(rethrow, error)
   }
+  if (wire._queued === null) return
+  const queued = wire._queued
+  wire._queued = null
+  feed(wire, queued.chunk, queued.done)
 }
 
 /** Tells of the events in the record, until they are taken back. */
