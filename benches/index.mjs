@@ -1,13 +1,13 @@
 // Measures this library, the original and bittorrent-protocol side by side, and prints a table.
 //
-//   node benches/index.mjs [--quick] [--only REGEX] [--json FILE] [--rounds N]
+//   node benches/index.mjs [--quick] [--only REGEX] [--json FILE] [--svg FILE] [--rounds N]
 //                          [--libraries LIST] [--clock wall|cpu] [--runtime-args=ARG ...]
 //
 // Each library has processes of its own. In every round all sides take one sample of the row, in
 // an order that rotates, so that what disturbs the machine disturbs all of them alike. Being slow
 // is no failure; a wrong result is, and so is a library that is missing. On a busy machine
 // `--clock cpu` makes the rows in memory steadier: CPU time of all threads of the process.
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { inTurn } from './drive.mjs'
 import { libraryNames } from './libraries.mjs'
@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     json: { type: 'string' },
+    svg: { type: 'string' },
     rounds: { type: 'string' },
     clock: { type: 'string', default: 'wall' },
     libraries: { type: 'string', default: libraryNames.join() },
@@ -39,7 +40,8 @@ async function main() {
   const chosen = rows.filter(({ name }) => only.test(name))
   const versions = await versionsOf(sides).catch((error) => console.error(error.message))
   if (chosen.length === 0) console.error(`no row matches ${only}`)
-  if (!versions || chosen.length === 0) return 2
+  const outputs = await openOutputs(sides).catch((error) => console.error(error.message))
+  if (!versions || chosen.length === 0 || !outputs) return 2
   const processes = measurers(settings)
   const entries = []
   try {
@@ -47,7 +49,17 @@ async function main() {
   } finally {
     processes.stop()
   }
-  return report(entries, versions)
+  return report(entries, versions, outputs)
+}
+
+/** Finds out before the measuring what would fail after it. */
+async function openOutputs(sides) {
+  if (options.svg && !sides.includes('original')) {
+    throw new Error('--svg compares with the original: it must be among --libraries')
+  }
+  for (const file of [options.json, options.svg]) if (file) closeSync(openSync(file, 'a'))
+  const { chart } = options.svg ? await import('./chart.mjs') : {}
+  return { chart }
 }
 
 async function versionsOf(sides) {
@@ -99,16 +111,15 @@ function rotated(items, by) {
   return [...items.slice(from), ...items.slice(0, from)]
 }
 
-function report(entries, versions) {
+async function report(entries, versions, { chart }) {
   progress('')
   const about = machine()
   console.log(
     [header(about, versions, options.clock), table(entries), notes(entries)].join('\n\n').trimEnd()
   )
-  if (options.json) {
-    const result = { machine: about, versions, options, entries }
-    writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
-  }
+  const result = { machine: about, versions, options, entries }
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
+  if (options.svg) writeFileSync(options.svg, await chart(result))
   const wrong = new Map(entries.map(({ row, failures }) => [row, failures]))
   let exitCode = 0
   for (const [row, failures] of wrong) {

@@ -90,7 +90,7 @@ function times(ratio) {
 }
 
 /** Three digits that count, thousands apart. */
-function figures(value) {
+export function figures(value) {
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)))
   return value.toLocaleString('en', {
     minimumFractionDigits: Math.min(digits, 3),
