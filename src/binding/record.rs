@@ -162,10 +162,7 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
             missing,
         } => {
             let [start, len] = entry.place(Payload::InChunk(part));
-            (
-                EventKind::Part,
-                [start, len, to_u32(room), to_u32(missing), 0],
-            )
+            (EventKind::Part, [start, len, room, missing, 0])
         }
         Event::Piece {
             piece,
@@ -213,11 +210,11 @@ impl Entry {
     fn place(&mut self, payload: Payload) -> [u32; 2] {
         let len = to_u32(payload.len());
         match payload {
-            Payload::InChunk(range) | Payload::LastPart { part: range, .. } => {
-                [to_u32(self.base.saturating_add(range.start)), len]
+            Payload::InChunk(part) | Payload::LastPart { part, .. } => {
+                [to_u32(self.base).saturating_add(part.start), len]
             }
             Payload::Joined(bytes) => {
-                self.payload = bytes;
+                self.payload = *bytes;
                 [JOINED, len]
             }
         }
