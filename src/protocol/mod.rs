@@ -26,6 +26,7 @@ mod ids;
 mod limits;
 mod message;
 mod outbox;
+mod ranks;
 mod requests;
 mod reserved;
 mod wire;

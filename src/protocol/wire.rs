@@ -610,8 +610,12 @@ impl Wire {
             self.refused_requests = self.refused_requests.saturating_add(1);
             return None;
         }
-        self.peer_requests.push(request);
-        self.poll_request()
+        if self.is_holding {
+            self.peer_requests.hold(request);
+            return None;
+        }
+        let id = self.peer_requests.push(request);
+        Some(Event::Request { id, request })
     }
 
     /// A block answers the oldest request of the same place and of the block's own length.
