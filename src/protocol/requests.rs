@@ -79,6 +79,10 @@ impl Requests {
 
     /// Removes the oldest one equal to `request`; gives its place.
     pub(super) fn take(&mut self, request: BlockRequest) -> Option<usize> {
+        let (_, oldest) = *self.queue.front()?;
+        if oldest == request {
+            return self.take_oldest().map(|_| 0);
+        }
         if self.index.is_none() {
             let mut near = self.queue.iter().take(NEAR);
             if let Some(place) = near.position(|(_, open)| *open == request) {
