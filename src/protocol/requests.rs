@@ -84,7 +84,7 @@ impl Requests {
             return self.take_oldest().map(|_| 0);
         }
         if self.index.is_none() {
-            let mut near = self.queue.iter().take(NEAR);
+            let mut near = self.queue.range(..self.queue.len().min(NEAR));
             if let Some(place) = near.position(|(_, open)| *open == request) {
                 self.remove(place);
                 return Some(place);
@@ -314,8 +314,9 @@ impl PeerRequests {
     }
 }
 
-/// Requests that are looked through before an index is made.
-const NEAR: usize = 64;
+/// Requests that are looked through before an index is made: up to about so many that costs less
+/// than to keep one.
+const NEAR: usize = 512;
 
 #[cfg(test)]
 mod tests {
