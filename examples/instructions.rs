@@ -10,7 +10,7 @@ use peer_wire::protocol::{BlockRequest, Handshake, InfoHash, Message, PeerId, Re
 
 type Case = (&'static str, fn(usize));
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 13] = [
     ("decode-piece-one-chunk", |rounds| {
         decode(&piece(), usize::MAX, rounds);
     }),
@@ -37,6 +37,20 @@ const CASES: [Case; 9] = [
     }),
     ("encode-1000-piece", |rounds| {
         encode(rounds, send_piece);
+    }),
+    ("encode-and-read-1000-have", |rounds| {
+        encode_and_read(rounds, Wire::have);
+    }),
+    ("encode-and-read-1000-piece-head", |rounds| {
+        encode_and_read(rounds, |wire, piece| {
+            assert!(wire.piece_head(piece, 0, 16 * 1024).is_ok());
+        });
+    }),
+    ("requests-shuffled-500", |rounds| {
+        answer_shuffled(500, 200, rounds);
+    }),
+    ("requests-shuffled-100000", |rounds| {
+        answer_shuffled(100_000, 1, rounds);
     }),
 ];
 
@@ -88,6 +102,38 @@ fn encode(rounds: usize, command: impl Fn(&mut Wire, u32)) {
         }
         while let Some(bytes) = wire.poll_transmit() {
             black_box(bytes);
+        }
+    }
+}
+
+/// Gives the command a thousand times in each of the rounds and copies what it sends each time.
+fn encode_and_read(rounds: usize, command: impl Fn(&mut Wire, u32)) {
+    let mut wire = Wire::default();
+    let mut out = [0; 64];
+    for piece in 0..1_000 {
+        for _ in 0..rounds {
+            command(&mut wire, black_box(piece));
+            black_box(wire.read_transmit(&mut out));
+        }
+    }
+}
+
+/// Opens `depth` requests and gives them up in another order, `times` times in each of the rounds.
+fn answer_shuffled(depth: u32, times: u32, rounds: usize) {
+    let mut wire = Wire::default();
+    wire.assume(true, true, false);
+    for _ in 0..rounds {
+        for _ in 0..times {
+            for piece in 0..depth {
+                assert!(wire.request(asked(piece)).is_ok());
+            }
+            while wire.poll_transmit().is_some() {}
+            // A step without a common divisor with the depth comes by each number once.
+            let step = |turn: u32| turn.wrapping_mul(7_919).checked_rem(depth);
+            let order = (0..depth).filter_map(step);
+            for piece in order {
+                assert!(wire.take_request(asked(piece)).is_some());
+            }
         }
     }
 }

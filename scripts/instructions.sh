@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 baseline=benches/instructions.txt
 margin=5
-program=target/release/examples/instructions
+program=${CARGO_TARGET_DIR:-target}/release/examples/instructions
 
 case "${1:-}" in
 '' | --update) ;;

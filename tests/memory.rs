@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use bytes::Bytes;
-use peer_wire::protocol::{Event, Limits, Wire};
+use peer_wire::protocol::{Event, InfoHash, Limits, PeerId, Reserved, Wire};
 
 use support::drive::{opened, unchoked};
 use support::frames::{self, block};
@@ -118,7 +118,7 @@ fn chunk_of_many_messages_is_not_multiplied() {
     let mut wire = opened(Limits::default());
     let chunk = frames::keep_alive().repeat(256 * 1024);
     let (taken, counted) = count(|| wire.handle_bytes(&chunk));
-    assert_eq!(taken, 256 * 4);
+    assert_eq!(taken, 64 * 4);
     assert!(counted.held < 64 * 1024, "{counted:?}");
     let ((), counted) = count(|| feed(&mut wire, &chunk[taken..]));
     assert!(counted.held <= 0, "{counted:?}");
@@ -136,6 +136,43 @@ fn idle_wire_keeps_little() {
         }
     });
     assert!(made.held + used.held < 1024, "{made:?} {used:?}");
+}
+
+#[test]
+fn wire_behind_the_handshake_and_one_have_holds_almost_nothing() {
+    let mut out = [0; 100];
+    let (mut wire, made) = count(|| {
+        let mut wire = Wire::in_parts(Limits::default());
+        wire.handshake(InfoHash::new([1; 20]), PeerId::new([2; 20]), Reserved::NONE);
+        assert_eq!(wire.read_transmit(&mut out), 68);
+        feed(&mut wire, &frames::handshake());
+        wire
+    });
+    let ((), told) = count(|| feed(&mut wire, &frames::have(1)));
+    assert!(size_of::<Wire>() <= 320, "{}", size_of::<Wire>());
+    assert!(made.held + told.held <= 256, "{made:?} {told:?}");
+}
+
+#[test]
+fn busy_wire_allocates_nothing_per_chunk() {
+    let mut wire = unchoked();
+    let mut out = [0; 100];
+    let asked = block(0, 0, 5);
+    for chunk in [
+        frames::have(1).repeat(65),
+        frames::piece(0, 0, b"block").repeat(6),
+        [frames::request(asked), frames::cancel(asked)].concat(),
+    ] {
+        let mut turn = || {
+            wire.request(asked).unwrap();
+            wire.read_transmit(&mut out);
+            feed(&mut wire, &chunk);
+            wire.take_request(asked);
+        };
+        (0..3).for_each(|_| turn());
+        let ((), counted) = count(|| (0..100).for_each(|_| turn()));
+        assert_eq!(counted.calls, 0, "{counted:?}");
+    }
 }
 
 #[test]

@@ -641,7 +641,7 @@ fn joined(event: Option<Event>) -> Bytes {
             | Event::Extended { payload, .. }
             | Event::Unknown { payload },
         ) => match payload {
-            Payload::Joined(bytes) => bytes,
+            Payload::Joined(bytes) => *bytes,
             payload => panic!("{payload:?}"),
         },
         event => panic!("{event:?}"),

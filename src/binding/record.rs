@@ -102,8 +102,10 @@ pub(super) fn poll(entry: &mut Entry, record: &mut Record) -> u32 {
             entry.wire.poll_ahead()
         };
         let Some(event) = next else { return count };
-        let (kind, [a, b, c, d, e]) = describe(entry, event);
-        *place = [kind.number(), a, b, c, d, e];
+        let (kind, numbers) = describe(entry, event);
+        let [kind_place, fields @ ..] = place;
+        *kind_place = kind.number();
+        *fields = numbers;
     }
     to_u32(MAX_BATCH)
 }
@@ -116,10 +118,6 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
             entry.payload = bits;
             (EventKind::Bitfield, [len, 0, 0, 0, 0])
         }
-        Event::Cancel { request, position } => (
-            EventKind::Cancel,
-            block_fields(request, one_based(position)),
-        ),
         Event::Extended { id, payload } => {
             let [start, len] = entry.place(payload);
             (EventKind::Extended, [u32::from(id), start, len, 0, 0])
@@ -140,10 +138,7 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
             missing,
         } => {
             let [start, len] = entry.place(Payload::InChunk(part));
-            (
-                EventKind::Part,
-                [start, len, to_u32(room), to_u32(missing), 0],
-            )
+            (EventKind::Part, [start, len, room, missing, 0])
         }
         Event::Piece {
             piece,
@@ -157,22 +152,33 @@ fn describe(entry: &mut Entry, event: Event) -> (EventKind, [u32; FIELDS_LEN]) {
                 [piece, begin, start, len, one_based(position)],
             )
         }
+        Event::Unknown { payload } => {
+            let [start, len] = entry.place(payload);
+            (EventKind::Unknown, [start, len, 0, 0, 0])
+        }
+        event => describe_plain(&event),
+    }
+}
+
+/// Kind and fields of an event that is nothing but numbers.
+fn describe_plain(event: &Event) -> (EventKind, [u32; FIELDS_LEN]) {
+    match *event {
+        Event::Cancel { request, position } => (
+            EventKind::Cancel,
+            block_fields(request, one_based(position)),
+        ),
+        Event::Choke => (EventKind::Choke, NO_FIELDS),
+        Event::Have { piece, .. } => (EventKind::Have, [piece, 0, 0, 0, 0]),
+        Event::Interested => (EventKind::Interested, NO_FIELDS),
+        Event::KeepAlive => (EventKind::KeepAlive, NO_FIELDS),
+        Event::NotInterested => (EventKind::NotInterested, NO_FIELDS),
         Event::Port { port } => (EventKind::Port, [u32::from(port), 0, 0, 0, 0]),
         Event::Request { id, request } => (EventKind::Request, block_fields(request, id.number())),
         Event::RequestDropped { reason, .. } => {
             let closed = u32::from(reason == DropReason::Closed);
             (EventKind::RequestDropped, [closed, 0, 0, 0, 0])
         }
-        Event::Unknown { payload } => {
-            let [start, len] = entry.place(payload);
-            (EventKind::Unknown, [start, len, 0, 0, 0])
-        }
-        Event::Choke => (EventKind::Choke, NO_FIELDS),
-        Event::Have { piece, .. } => (EventKind::Have, [piece, 0, 0, 0, 0]),
-        Event::Interested => (EventKind::Interested, NO_FIELDS),
-        Event::KeepAlive => (EventKind::KeepAlive, NO_FIELDS),
-        Event::NotInterested => (EventKind::NotInterested, NO_FIELDS),
-        Event::Unchoke => (EventKind::Unchoke, NO_FIELDS),
+        _ => (EventKind::Unchoke, NO_FIELDS),
     }
 }
 
@@ -185,11 +191,11 @@ impl Entry {
     fn place(&mut self, payload: Payload) -> [u32; 2] {
         let len = to_u32(payload.len());
         match payload {
-            Payload::InChunk(range) | Payload::LastPart { part: range, .. } => {
-                [to_u32(self.base.saturating_add(range.start)), len]
+            Payload::InChunk(part) | Payload::LastPart { part, .. } => {
+                [to_u32(self.base).saturating_add(part.start), len]
             }
             Payload::Joined(bytes) => {
-                self.payload = bytes;
+                self.payload = *bytes;
                 [JOINED, len]
             }
         }

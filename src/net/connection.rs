@@ -245,11 +245,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 /// The same event with a view of `chunk` in place of a range.
 fn with_bytes(event: Event, chunk: &Bytes) -> Event {
     let view = |payload: Payload| match payload {
-        Payload::InChunk(range) => {
-            let part = chunk.get(range).unwrap_or_default();
-            Payload::Joined(chunk.slice_ref(part))
-        }
-        joined => joined,
+        Payload::Joined(bytes) => Payload::Joined(bytes),
+        part => Payload::Joined(Box::new(chunk.slice_ref(part.bytes(chunk)))),
     };
     event.map_payload(view)
 }

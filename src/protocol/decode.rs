@@ -12,9 +12,9 @@ use bytes::Bytes;
 use super::error::ProtocolError;
 use super::event::Payload;
 use super::handshake::Handshake;
+use super::head::Head;
 use super::limits::Limits;
-use super::message::{BlockRequest, Message, MessageId};
-use super::reader::Reader;
+use super::message::{Message, MessageId};
 
 /// Turns the bytes of one direction of a connection into frames.
 #[derive(Debug)]
@@ -23,24 +23,23 @@ pub struct Decoder {
     /// Whether cut payloads are joined here.
     joins: bool,
     state: State,
-    staged: Staged,
 }
 
 /// What a [`Decoder`] reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// The handshake: always the first frame, and only the first.
-    Handshake(Handshake),
+    Handshake(Box<Handshake>),
     /// Any frame behind it.
     Message(Message<Payload>),
     /// A part of the next message's payload, but not the last one.
     Part {
         /// Its place in the chunk.
-        part: Range<usize>,
+        part: Range<u32>,
         /// Bytes that the caller should have room for now, to join all parts so far.
-        room: usize,
+        room: u32,
         /// Bytes that are still to come.
-        missing: usize,
+        missing: u32,
     },
 }
 
@@ -50,8 +49,7 @@ impl Decoder {
         Self {
             max_message_len: limits.max_message_len,
             joins: true,
-            state: State::Handshake,
-            staged: Staged::default(),
+            state: State::Handshake(None),
         }
     }
 
@@ -68,18 +66,67 @@ impl Decoder {
     /// Reads one frame from `chunk` at `at` and moves `at` behind what it read.
     ///
     /// `Ok(None)` means that the chunk is used up; the rest of the frame comes with the next one.
+    /// Of a chunk no more than the first 4 GiB are read: places are told in 32 bits.
     ///
     /// # Errors
     ///
     /// [`ProtocolError::Handshake`], [`ProtocolError::MessageTooLong`] or
     /// [`ProtocolError::MessageLength`]; the same error again ever after.
+    #[inline]
     pub fn decode(&mut self, chunk: &[u8], at: &mut usize) -> Result<Option<Frame>, ProtocolError> {
-        let mut input = Input { chunk, at };
-        let frame = self.next_frame(&mut input);
-        if let Err(error) = frame {
-            self.state = State::Failed(error);
+        let chunk = Self::readable(chunk);
+        match self.decode_whole(chunk, at) {
+            Some(message) => Ok(Some(Frame::Message(message))),
+            None => self.resume(chunk, at),
         }
-        frame
+    }
+
+    /// The front of a chunk whose places fit [`Payload::InChunk`].
+    pub(super) fn readable(chunk: &[u8]) -> &[u8] {
+        chunk.get(..to_usize(u32::MAX)).unwrap_or(chunk)
+    }
+
+    /// The usual case of [`Decoder::decode`]: a message of which all bytes are in the chunk, and
+    /// whose payload may stay there. `chunk` is [readable](Decoder::readable).
+    #[inline]
+    pub(super) fn decode_whole(&self, chunk: &[u8], at: &mut usize) -> Option<Message<Payload>> {
+        let State::Between = self.state else {
+            return None;
+        };
+        let head = Head::read_whole(chunk.get(*at..)?, self.max_message_len)?;
+        if head.id() == Some(MessageId::Bitfield) {
+            return None;
+        }
+        let payload = place(chunk, at.saturating_add(head.len()), head.tail_len())?;
+        *at = to_usize(payload.end);
+        Some(head.with_payload(Payload::InChunk(payload)))
+    }
+
+    /// All other cases: a handshake, a bitfield, a message that is cut, bytes that are missing or
+    /// wrong. `chunk` is [readable](Decoder::readable).
+    #[cold]
+    pub(super) fn resume(
+        &mut self,
+        chunk: &[u8],
+        at: &mut usize,
+    ) -> Result<Option<Frame>, ProtocolError> {
+        let mut input = Input { chunk, at };
+        let read = match &mut self.state {
+            State::Failed(error) => Err(*error),
+            State::Handshake(staged) => read_handshake(staged, &mut input),
+            State::Between => self.read_cut(Staged::default(), &mut input),
+            State::Head(staged) => {
+                let staged = *staged;
+                self.read_cut(staged, &mut input)
+            }
+            State::Tail(tail) => Ok(tail.read(&mut input)),
+        };
+        match &read {
+            Err(error) => self.state = State::Failed(*error),
+            Ok(Some(Frame::Handshake(_) | Frame::Message(_))) => self.state = State::Between,
+            Ok(Some(Frame::Part { .. }) | None) => {}
+        }
+        read
     }
 
     /// Takes note of `len` bytes, fewer than are missing, that the caller has joined by himself.
@@ -91,7 +138,10 @@ impl Decoder {
 
     /// Whether the bytes so far end between two messages. Before the first byte they do, too.
     pub fn is_between_messages(&self) -> bool {
-        self.staged.is_empty() && !matches!(self.state, State::Tail(_))
+        !matches!(
+            self.state,
+            State::Handshake(Some(_)) | State::Head(_) | State::Tail(_)
+        )
     }
 
     /// Makes every later call answer `error`.
@@ -99,60 +149,60 @@ impl Decoder {
         self.state = State::Failed(error);
     }
 
-    fn next_frame(&mut self, input: &mut Input<'_, '_>) -> Result<Option<Frame>, ProtocolError> {
-        match &mut self.state {
-            State::Failed(error) => Err(*error),
-            State::Handshake => self.read_handshake(input),
-            State::Head => self.read_message(input),
-            State::Tail(tail) => {
-                let frame = tail.read(input);
-                if let Some(Frame::Message(_)) = frame {
-                    self.state = State::Head;
-                }
-                Ok(frame)
-            }
-        }
-    }
-
-    fn read_handshake(
+    /// Reads a message that is cut, behind those bytes of its head that came before.
+    fn read_cut(
         &mut self,
+        mut staged: Staged<{ Head::MAX_LEN }>,
         input: &mut Input<'_, '_>,
     ) -> Result<Option<Frame>, ProtocolError> {
-        let read = |bytes: &[u8]| {
-            Ok(Handshake::decode(bytes)?.map(|handshake| (handshake, Handshake::LEN)))
+        let before = staged.len();
+        staged.append(input.rest());
+        let Some(head) = Head::read(&staged.bytes, staged.len(), self.max_message_len)? else {
+            input.take(usize::MAX);
+            if staged.len() > 0 {
+                self.state = State::Head(staged);
+            }
+            return Ok(None);
         };
-        Ok(self.staged.read(input, read)?.map(|handshake| {
-            self.state = State::Head;
-            Frame::Handshake(handshake)
-        }))
-    }
-
-    fn read_message(&mut self, input: &mut Input<'_, '_>) -> Result<Option<Frame>, ProtocolError> {
-        let limit = self.max_message_len;
-        let head = self.staged.read(input, |bytes| Head::read(bytes, limit))?;
-        let Some(head) = head else { return Ok(None) };
-        if let Some(range) = input.take_whole(head.tail_len) {
-            return Ok(Some(Frame::Message(
-                head.message.map_payload(|()| Payload::InChunk(range)),
-            )));
-        }
-        let mut tail = Box::new(Tail::new(head, self.joins));
+        input.take(head.len().saturating_sub(before));
+        let mut tail = Tail::new(head, self.joins, input);
         let frame = tail.read(input);
-        self.state = State::Tail(tail);
+        if !matches!(frame, Some(Frame::Message(_))) {
+            self.state = State::Tail(Box::new(tail));
+        }
         Ok(frame)
     }
 }
 
+/// Reads the handshake, behind those bytes of it that came before.
+fn read_handshake(
+    staged: &mut Option<Box<Staged<{ Handshake::LEN }>>>,
+    input: &mut Input<'_, '_>,
+) -> Result<Option<Frame>, ProtocolError> {
+    let rest = input.rest();
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let staged = staged.get_or_insert_default();
+    let taken = staged.append(rest);
+    input.take(taken);
+    let handshake = Handshake::decode(staged.bytes())?;
+    Ok(handshake.map(|handshake| Frame::Handshake(Box::new(handshake))))
+}
+
+/// What the bytes so far have left open. Most wires are between two messages, so what is larger
+/// than an error is in a box.
 #[derive(Debug)]
 enum State {
-    Handshake,
-    Head,
-    /// In a box because it is large and most wires are not in it.
+    /// The handshake, of which some bytes may have come.
+    Handshake(Option<Box<Staged<{ Handshake::LEN }>>>),
+    Between,
+    Head(Staged<{ Head::MAX_LEN }>),
     Tail(Box<Tail>),
     Failed(ProtocolError),
 }
 
-/// A chunk and the place up to which it is read; `at <= chunk.len()`.
+/// A chunk and the place up to which it is read.
 struct Input<'c, 'a> {
     chunk: &'c [u8],
     at: &'a mut usize,
@@ -170,171 +220,60 @@ impl<'c> Input<'c, '_> {
         *self.at = self.at.saturating_add(taken.len());
         taken
     }
-
-    /// Takes exactly `len` bytes and tells their place, or takes nothing.
-    fn take_whole(&mut self, len: usize) -> Option<Range<usize>> {
-        let start = *self.at;
-        let end = start
-            .checked_add(len)
-            .filter(|end| *end <= self.chunk.len())?;
-        *self.at = end;
-        Some(start..end)
-    }
 }
 
-/// The first bytes of a handshake or message whose head is cut between chunks.
-#[derive(Debug)]
-struct Staged {
-    bytes: [u8; Handshake::LEN],
-    /// `len <= bytes.len()`; a head is complete before the array is full.
-    len: usize,
+/// The place of `len` bytes from `start` on, if they are in the chunk.
+#[inline]
+fn place(chunk: &[u8], start: usize, len: usize) -> Option<Range<u32>> {
+    let end = start.saturating_add(len);
+    (end <= chunk.len()).then(|| to_u32(start)..to_u32(end))
 }
 
-impl Staged {
-    fn is_empty(&self) -> bool {
-        self.len == 0
+/// The first of at most `N` bytes that are read together and were cut between chunks.
+#[derive(Clone, Copy, Debug)]
+struct Staged<const N: usize> {
+    bytes: [u8; N],
+    /// `len <= N`.
+    len: u8,
+}
+
+impl<const N: usize> Staged<N> {
+    fn len(&self) -> usize {
+        usize::from(self.len)
     }
 
-    /// Reads a head from the staged bytes and the input. `read` gives the head and its length,
-    /// or `None` while bytes are missing, which are then staged.
-    fn read<T>(
-        &mut self,
-        input: &mut Input<'_, '_>,
-        read: impl Fn(&[u8]) -> Result<Option<(T, usize)>, ProtocolError>,
-    ) -> Result<Option<T>, ProtocolError> {
-        let before = self.len;
-        let found = if before == 0 {
-            read(input.rest())?
-        } else {
-            self.append(input.rest());
-            read(self.bytes.get(..self.len).unwrap_or_default())?
-        };
-        if let Some((head, head_len)) = found {
-            self.len = 0;
-            input.take(head_len.saturating_sub(before));
-            return Ok(Some(head));
-        }
-        if before == 0 {
-            self.append(input.rest());
-        }
-        input.take(usize::MAX);
-        Ok(None)
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len()).unwrap_or_default()
     }
 
-    /// Appends what fits of `bytes`.
-    fn append(&mut self, bytes: &[u8]) {
-        let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+    /// Appends what fits of `bytes`; gives how many that are.
+    fn append(&mut self, bytes: &[u8]) -> usize {
+        let before = self.len();
+        let free = self.bytes.get_mut(before..).unwrap_or_default();
         let count = free.len().min(bytes.len());
         if let (Some(to), Some(from)) = (free.get_mut(..count), bytes.get(..count)) {
             to.copy_from_slice(from);
         }
-        self.len = self.len.saturating_add(count);
+        self.len = self
+            .len
+            .saturating_add(u8::try_from(count).unwrap_or(u8::MAX));
+        count
     }
 }
 
-impl Default for Staged {
+impl<const N: usize> Default for Staged<N> {
     fn default() -> Self {
         Self {
-            bytes: [0; Handshake::LEN],
+            bytes: [0; N],
             len: 0,
         }
     }
 }
 
-/// A message up to its payload.
-struct Head {
-    message: Message<()>,
-    /// Bytes behind the fixed fields: the payload, or an excess to skip.
-    tail_len: usize,
-}
-
-impl Head {
-    /// Reads length prefix, id and fixed fields; gives the bytes they took.
-    fn read(bytes: &[u8], max_message_len: u32) -> Result<Option<(Self, usize)>, ProtocolError> {
-        let mut reader = Reader::new(bytes);
-        let Some(length) = reader.u32() else {
-            return Ok(None);
-        };
-        if length > max_message_len {
-            return Err(ProtocolError::MessageTooLong {
-                length,
-                limit: max_message_len,
-            });
-        }
-        if length == 0 {
-            return Ok(Some((Self::new(Message::KeepAlive, 0), PREFIX_LEN)));
-        }
-        let Some(byte) = reader.peek() else {
-            return Ok(None);
-        };
-        let Some(id) = MessageId::from_byte(byte) else {
-            return Ok(Some((
-                Self::new(Message::Unknown { payload: () }, length),
-                PREFIX_LEN,
-            )));
-        };
-        let limit = id.fixed_len();
-        let Some(tail_len) = length.checked_sub(limit) else {
-            return Err(ProtocolError::MessageLength {
-                id: byte,
-                length,
-                limit,
-            });
-        };
-        let message = read_fixed_fields(id, &mut reader);
-        let head_len = PREFIX_LEN.saturating_add(to_usize(limit));
-        Ok(message.map(|message| (Self::new(message, tail_len), head_len)))
-    }
-
-    fn new(message: Message<()>, tail_len: u32) -> Self {
-        Self {
-            message,
-            tail_len: to_usize(tail_len),
-        }
-    }
-}
-
-/// Reads the id and the fields behind it.
-fn read_fixed_fields(id: MessageId, reader: &mut Reader<'_>) -> Option<Message<()>> {
-    reader.u8()?;
-    Some(match id {
-        MessageId::Choke => Message::Choke,
-        MessageId::Unchoke => Message::Unchoke,
-        MessageId::Interested => Message::Interested,
-        MessageId::NotInterested => Message::NotInterested,
-        MessageId::Have => Message::Have {
-            piece: reader.u32()?,
-        },
-        MessageId::Bitfield => Message::Bitfield { bits: () },
-        MessageId::Request => Message::Request(read_block_request(reader)?),
-        MessageId::Piece => Message::Piece {
-            piece: reader.u32()?,
-            begin: reader.u32()?,
-            block: (),
-        },
-        MessageId::Cancel => Message::Cancel(read_block_request(reader)?),
-        MessageId::Port => Message::Port {
-            port: reader.u16()?,
-        },
-        MessageId::Extended => Message::Extended {
-            id: reader.u8()?,
-            payload: (),
-        },
-    })
-}
-
-fn read_block_request(reader: &mut Reader<'_>) -> Option<BlockRequest> {
-    Some(BlockRequest {
-        piece: reader.u32()?,
-        begin: reader.u32()?,
-        length: reader.u32()?,
-    })
-}
-
 /// The part of a cut message behind its head, as far as it came.
 #[derive(Debug)]
 struct Tail {
-    message: Message<()>,
+    head: Head,
     keeping: Keeping,
     missing: usize,
 }
@@ -346,54 +285,64 @@ enum Keeping {
     Joined(Vec<u8>),
     /// The caller joins them: bytes that came, and the room he was told to have for them.
     Parts { len: usize, room: usize },
-    /// They are no payload.
+    /// They are no payload, or one that lies in the chunk as a whole.
     Nothing,
 }
 
 impl Tail {
-    /// The bits of a bitfield are needed in the core, so these are always joined here.
-    fn new(head: Head, joins: bool) -> Self {
-        let keeping = match head.message {
+    /// A payload that lies in the chunk as a whole stays there, but for the bits of a bitfield:
+    /// the core needs them when the chunk is gone.
+    fn new(head: Head, joins: bool, input: &Input<'_, '_>) -> Self {
+        let missing = head.tail_len();
+        let is_whole = missing <= input.rest().len();
+        let keeping = match head.with_payload(()) {
             Message::Bitfield { .. } => Keeping::Joined(Vec::new()),
-            ref message if message.payload().is_none() => Keeping::Nothing,
+            message if is_whole || message.payload().is_none() => Keeping::Nothing,
             _ if joins => Keeping::Joined(Vec::new()),
             _ => Keeping::Parts { len: 0, room: 0 },
         };
         Self {
-            message: head.message,
+            head,
             keeping,
-            missing: head.tail_len,
+            missing,
         }
     }
 
     /// Takes its bytes from the input; gives the message once it is complete, or a part of its
     /// payload for the caller.
     fn read(&mut self, input: &mut Input<'_, '_>) -> Option<Frame> {
-        let start = *input.at;
+        let start = to_u32(*input.at);
         let bytes = input.take(self.missing);
-        let part = start..*input.at;
+        let part = start..to_u32(*input.at);
         self.missing = self.missing.saturating_sub(bytes.len());
         let payload = match &mut self.keeping {
             Keeping::Joined(joined) => {
                 append(joined, bytes, self.missing);
-                Payload::Joined(Bytes::new())
+                if self.missing > 0 {
+                    return None;
+                }
+                Payload::Joined(Box::new(Bytes::from(std::mem::take(joined))))
             }
             Keeping::Parts { len, room } => {
-                let payload_len = len.saturating_add(bytes.len()).saturating_add(self.missing);
                 *len = len.saturating_add(bytes.len());
+                let payload_len = len.saturating_add(self.missing);
                 *room = room_for(*len, *room, payload_len);
-                if self.missing > 0 && !bytes.is_empty() {
-                    return Some(Frame::Part {
+                if self.missing > 0 {
+                    return (!bytes.is_empty()).then_some(Frame::Part {
                         part,
-                        room: *room,
-                        missing: self.missing,
+                        room: to_u32(*room),
+                        missing: to_u32(self.missing),
                     });
                 }
-                Payload::LastPart { part, payload_len }
+                Payload::LastPart {
+                    part,
+                    payload_len: to_u32(payload_len),
+                }
             }
+            Keeping::Nothing if self.missing > 0 => return None,
             Keeping::Nothing => Payload::InChunk(part),
         };
-        (self.missing == 0).then(|| Frame::Message(self.finish(payload)))
+        Some(Frame::Message(self.head.with_payload(payload)))
     }
 
     fn skip(&mut self, bytes: usize) {
@@ -402,14 +351,6 @@ impl Tail {
             *len = len.saturating_add(bytes);
             self.missing = self.missing.saturating_sub(bytes);
         }
-    }
-
-    fn finish(&mut self, payload: Payload) -> Message<Payload> {
-        let payload = match &mut self.keeping {
-            Keeping::Joined(joined) => Payload::Joined(Bytes::from(std::mem::take(joined))),
-            Keeping::Parts { .. } | Keeping::Nothing => payload,
-        };
-        self.message.clone().map_payload(|()| payload)
     }
 }
 
@@ -439,8 +380,10 @@ fn to_usize(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Bytes of a length prefix.
-const PREFIX_LEN: usize = 4;
+/// For places in a chunk and sizes of payloads, which fit.
+fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
 
 /// Least room made for a cut payload that is not shorter, in bytes: a block of the usual size.
 const BLOCK_ROOM: usize = 16 * 1024;

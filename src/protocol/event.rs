@@ -51,12 +51,12 @@ pub enum Event {
     /// [`Wire::in_parts`](super::Wire::in_parts).
     Part {
         /// Its place in the chunk.
-        part: Range<usize>,
+        part: Range<u32>,
         /// Bytes that the caller should have room for now, to join all parts so far.
-        room: usize,
+        room: u32,
         /// Bytes that are still to come. Of these the caller may join all but the last one by
         /// himself, and tell with [`Wire::skip_part`](super::Wire::skip_part).
-        missing: usize,
+        missing: u32,
     },
     /// A block came.
     Piece {
@@ -147,15 +147,16 @@ pub enum DropReason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// A part of the chunk that the last [`Wire::handle_bytes`](super::Wire::handle_bytes) took.
-    InChunk(Range<usize>),
-    /// Bytes that came in several chunks, joined.
-    Joined(Bytes),
+    InChunk(Range<u32>),
+    /// Bytes that came in several chunks, joined. In a box, because few payloads are and all
+    /// events would be larger for it.
+    Joined(Box<Bytes>),
     /// The last of the parts that the caller joins; see [`Wire::in_parts`](super::Wire::in_parts).
     LastPart {
         /// Its place in the chunk.
-        part: Range<usize>,
+        part: Range<u32>,
         /// Size of all parts together, in bytes.
-        payload_len: usize,
+        payload_len: u32,
     },
 }
 
@@ -163,9 +164,9 @@ impl Payload {
     /// Size in bytes.
     pub fn len(&self) -> usize {
         match self {
-            Self::InChunk(range) => range.len(),
+            Self::InChunk(part) => to_usize(part.end.saturating_sub(part.start)),
             Self::Joined(bytes) => bytes.len(),
-            Self::LastPart { payload_len, .. } => *payload_len,
+            Self::LastPart { payload_len, .. } => to_usize(*payload_len),
         }
     }
 
@@ -177,10 +178,14 @@ impl Payload {
     /// The bytes, given the chunk they may be a part of; of several parts the last one.
     pub fn bytes<'a>(&'a self, chunk: &'a [u8]) -> &'a [u8] {
         match self {
-            Self::InChunk(part) | Self::LastPart { part, .. } => {
-                chunk.get(part.clone()).unwrap_or_default()
-            }
+            Self::InChunk(part) | Self::LastPart { part, .. } => chunk
+                .get(to_usize(part.start)..to_usize(part.end))
+                .unwrap_or_default(),
             Self::Joined(bytes) => bytes,
         }
     }
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

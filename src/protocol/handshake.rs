@@ -2,7 +2,6 @@
 
 use super::error::ProtocolError;
 use super::ids::{ID_LEN, InfoHash, PeerId};
-use super::reader::Reader;
 use super::reserved::Reserved;
 
 /// The handshake: what the sender supports, which torrent it means and who it is.
@@ -42,11 +41,14 @@ impl Handshake {
     }
 
     fn read_fields(bytes: &[u8]) -> Option<Self> {
-        let mut fields = Reader::new(bytes.get(PROTOCOL.len()..)?);
+        let fields = bytes.get(PROTOCOL.len()..)?;
+        let (reserved, fields) = fields.split_first_chunk()?;
+        let (info_hash, fields) = fields.split_first_chunk()?;
+        let peer_id = fields.first_chunk()?;
         Some(Self {
-            reserved: Reserved::new(fields.array()?),
-            info_hash: InfoHash::new(fields.array()?),
-            peer_id: PeerId::new(fields.array()?),
+            reserved: Reserved::new(*reserved),
+            info_hash: InfoHash::new(*info_hash),
+            peer_id: PeerId::new(*peer_id),
         })
     }
 }

@@ -33,6 +33,8 @@ pub struct Wire {
     decoder: Decoder,
     /// Decoded and not applied yet; at most [`MAX_FRAMES_AHEAD`].
     frames: VecDeque<Frame>,
+    /// Whether the last input held [`IDLE_FRAMES`] or fewer.
+    had_few_frames: bool,
     /// What takes back the events polled ahead.
     ahead: Vec<Undo>,
     /// What stopped the decoder behind `frames`.
@@ -69,6 +71,7 @@ impl Wire {
             limits,
             decoder: Decoder::new(&limits),
             frames: VecDeque::new(),
+            had_few_frames: true,
             ahead: Vec::new(),
             failure: None,
             dropping: None,
@@ -179,7 +182,7 @@ impl Wire {
     /// Gives up the oldest open request equal to `request` without telling the peer; gives its
     /// place, 0 the oldest.
     pub fn take_request(&mut self, request: BlockRequest) -> Option<usize> {
-        self.requests.take(request)
+        self.requests.take(request).map(|(_, position)| position)
     }
 
     /// Gives up the oldest open request, which took too long.
@@ -342,15 +345,38 @@ impl Wire {
     /// Takes part of a chunk when many messages are in it: poll all events, then hand in the rest.
     /// [`Payload::InChunk`] of these events is relative to this `chunk`.
     pub fn handle_bytes(&mut self, chunk: &[u8]) -> usize {
+        if !self.is_reading() {
+            return chunk.len();
+        }
+        let chunk = Decoder::readable(chunk);
+        let ahead = self.frames.len();
+        let taken = self.decode_ahead(chunk);
+        let few = self.frames.len().saturating_sub(ahead) <= IDLE_FRAMES;
+        if few && self.had_few_frames {
+            self.frames.shrink_to(IDLE_FRAMES);
+            self.ahead.shrink_to(0);
+        }
+        self.had_few_frames = few;
+        taken
+    }
+
+    fn decode_ahead(&mut self, chunk: &[u8]) -> usize {
         let mut at = 0;
-        while self.is_reading() {
+        while at < chunk.len() {
             if self.frames.len() >= MAX_FRAMES_AHEAD {
                 return at;
             }
-            match self.decoder.decode(chunk, &mut at) {
-                Ok(Some(frame)) => self.frames.push_back(keep_bits(frame, chunk)),
+            if let Some(message) = self.decoder.decode_whole(chunk, &mut at) {
+                self.frames.push_back(Frame::Message(message));
+                continue;
+            }
+            match self.decoder.resume(chunk, &mut at) {
+                Ok(Some(frame)) => self.frames.push_back(frame),
                 Ok(None) => break,
-                Err(error) => self.failure = Some(error),
+                Err(error) => {
+                    self.failure = Some(error);
+                    break;
+                }
             }
         }
         chunk.len()
@@ -374,19 +400,20 @@ impl Wire {
 /// Outputs.
 impl Wire {
     /// Applies the next message and describes it; `None` when more input is needed.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.ahead.clear();
         loop {
-            if let Some(event) = self.poll_dropped().or_else(|| self.poll_request()) {
+            if !self.is_frame_next()
+                && let Some(event) = self.poll_dropped().or_else(|| self.poll_request())
+            {
                 return Some(event);
             }
-            let Some(frame) = self.next_frame() else {
+            let Some(frame) = self.frames.pop_front() else {
                 return self.failure.take().map(|error| self.fail(error));
             };
-            match self.apply(frame) {
-                Ok(Some(event)) => return Some(event),
-                Ok(None) => {}
-                Err(error) => return Some(self.fail(error)),
+            if let Some(event) = self.apply(frame) {
+                return Some(event);
             }
         }
     }
@@ -428,16 +455,7 @@ impl Wire {
         self.dropping.is_none() && (self.is_holding || !self.peer_requests.has_untold())
     }
 
-    /// The next frame; with the last one the memory of the queue goes, so that an idle wire stays
-    /// small.
-    fn next_frame(&mut self) -> Option<Frame> {
-        let frame = self.frames.pop_front();
-        if self.frames.is_empty() && self.frames.capacity() > IDLE_FRAMES {
-            self.frames = VecDeque::new();
-        }
-        frame
-    }
-
+    #[cold]
     fn fail(&mut self, error: ProtocolError) -> Event {
         self.close();
         self.decoder.fail(error);
@@ -496,23 +514,24 @@ impl Wire {
 
 /// The effect of each message.
 impl Wire {
-    fn apply(&mut self, frame: Frame) -> Result<Option<Event>, ProtocolError> {
+    #[inline]
+    fn apply(&mut self, frame: Frame) -> Option<Event> {
         let message = match frame {
-            Frame::Handshake(handshake) => return Ok(Some(Event::Handshake(handshake))),
+            Frame::Message(message) => message,
+            Frame::Handshake(handshake) => return Some(Event::Handshake(*handshake)),
             Frame::Part {
                 part,
                 room,
                 missing,
             } => {
-                return Ok(Some(Event::Part {
+                return Some(Event::Part {
                     part,
                     room,
                     missing,
-                }));
+                });
             }
-            Frame::Message(message) => message,
         };
-        Ok(Some(match message {
+        Some(match message {
             Message::KeepAlive => Event::KeepAlive,
             Message::Choke => self.apply_choke(),
             Message::Unchoke => {
@@ -527,8 +546,8 @@ impl Wire {
                 self.peer_interested = false;
                 Event::NotInterested
             }
-            Message::Have { piece } => self.apply_have(piece)?,
-            Message::Bitfield { bits } => self.apply_bitfield(bits)?,
+            Message::Have { piece } => self.apply_have(piece),
+            Message::Bitfield { bits } => self.apply_bitfield(bits),
             Message::Request(request) => return self.apply_request(request),
             Message::Piece {
                 piece,
@@ -542,7 +561,7 @@ impl Wire {
             Message::Port { port } => Event::Port { port },
             Message::Extended { id, payload } => Event::Extended { id, payload },
             Message::Unknown { payload } => Event::Unknown { payload },
-        }))
+        })
     }
 
     fn apply_choke(&mut self) -> Event {
@@ -551,45 +570,49 @@ impl Wire {
         Event::Choke
     }
 
-    fn apply_have(&mut self, piece: u32) -> Result<Event, ProtocolError> {
+    fn apply_have(&mut self, piece: u32) -> Event {
         let limit = self.limits.piece_limit();
         match usize::try_from(piece) {
-            Ok(index) if piece < limit => Ok(Event::Have {
+            Ok(index) if piece < limit => Event::Have {
                 piece,
                 is_new: self.peer_pieces.insert(index),
-            }),
-            _ => Err(ProtocolError::PieceIndex { piece, limit }),
+            },
+            _ => self.fail(ProtocolError::PieceIndex { piece, limit }),
         }
     }
 
-    fn apply_bitfield(&mut self, bits: Payload) -> Result<Event, ProtocolError> {
+    fn apply_bitfield(&mut self, bits: Payload) -> Event {
         let Payload::Joined(bits) = bits else {
-            return Ok(Event::Bitfield { bits: Bytes::new() });
+            return Event::Bitfield { bits: Bytes::new() };
         };
         let length = u32::try_from(bits.len()).unwrap_or(u32::MAX);
         let limit = self.limits.piece_limit().div_ceil(8);
         if length > limit || (self.limits.pieces.is_some() && length != limit) {
-            return Err(ProtocolError::BitfieldLength { length, limit });
+            return self.fail(ProtocolError::BitfieldLength { length, limit });
         }
         self.peer_pieces.replace(&bits);
-        Ok(Event::Bitfield { bits })
+        Event::Bitfield { bits: *bits }
     }
 
     /// Requests of a peer that we choke are ignored (BEP 3), as are those above the queue limit.
-    fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Event>, ProtocolError> {
+    fn apply_request(&mut self, request: BlockRequest) -> Option<Event> {
         let BlockRequest { length, .. } = request;
         let limit = self.limits.max_request_len;
         if length > limit {
-            return Err(ProtocolError::RequestLength { length, limit });
+            return Some(self.fail(ProtocolError::RequestLength { length, limit }));
         }
-        if self.accepts(request) {
-            self.peer_requests.push(request);
-            return Ok(self.poll_request());
+        if !self.accepts(request) {
+            if !self.am_choking {
+                self.refused_requests = self.refused_requests.saturating_add(1);
+            }
+            return None;
         }
-        if !self.am_choking {
-            self.refused_requests = self.refused_requests.saturating_add(1);
+        if self.is_holding {
+            self.peer_requests.hold(request);
+            return None;
         }
-        Ok(None)
+        let id = self.peer_requests.push(request);
+        Some(Event::Request { id, request })
     }
 
     fn accepts(&self, request: BlockRequest) -> bool {
@@ -598,21 +621,21 @@ impl Wire {
             && self.peer_requests.len() < self.limits.max_peer_requests
     }
 
-    /// A block answers the oldest request of the same place and of the block's own length.
     fn apply_piece(&mut self, piece: u32, begin: u32, block: Payload) -> Event {
-        let position = u32::try_from(block.len()).ok().and_then(|length| {
-            self.requests.take(BlockRequest {
-                piece,
-                begin,
-                length,
-            })
-        });
+        let position = self
+            .answer(piece, begin, &block)
+            .map(|(_, position)| position);
         Event::Piece {
             piece,
             begin,
             block,
             position,
         }
+    }
+
+    /// Takes the request that a block answers out of the queue.
+    fn answer(&mut self, piece: u32, begin: u32, block: &Payload) -> Option<(RequestId, usize)> {
+        self.requests.take(answered_by(piece, begin, block)?)
     }
 }
 
@@ -645,23 +668,19 @@ impl fmt::Display for CommandError {
 
 impl std::error::Error for CommandError {}
 
-/// Copies the bits of a bitfield out of the chunk: they are needed when the frame is applied,
-/// and then the chunk is not at hand.
-fn keep_bits(frame: Frame, chunk: &[u8]) -> Frame {
-    match frame {
-        Frame::Message(Message::Bitfield {
-            bits: bits @ Payload::InChunk(_),
-        }) => {
-            let bits = Payload::Joined(Bytes::copy_from_slice(bits.bytes(chunk)));
-            Frame::Message(Message::Bitfield { bits })
-        }
-        frame => frame,
-    }
+/// What a block answers: the oldest request of the same place and of the block's own length.
+fn answered_by(piece: u32, begin: u32, block: &Payload) -> Option<BlockRequest> {
+    Some(BlockRequest {
+        piece,
+        begin,
+        length: u32::try_from(block.len()).ok()?,
+    })
 }
 
 /// Frames decoded before they are applied. Enough to make a call per chunk cheap, few enough
 /// that a chunk of tiny messages does not multiply in memory.
-const MAX_FRAMES_AHEAD: usize = 256;
+const MAX_FRAMES_AHEAD: usize = 64;
 
-/// Frames that an idle wire keeps room for.
+/// Frames that an idle wire keeps room for. One that got no more with two inputs in a row counts
+/// as idle.
 const IDLE_FRAMES: usize = 4;

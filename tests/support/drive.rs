@@ -103,7 +103,9 @@ impl Joiner {
 
     fn join(&mut self, event: Event, chunk: &[u8]) -> Option<Event> {
         if let Event::Part { part, room, .. } = event {
-            self.parts.extend_from_slice(&chunk[part]);
+            let room = usize::try_from(room).unwrap();
+            let part = Payload::InChunk(part);
+            self.parts.extend_from_slice(part.bytes(chunk));
             assert!(self.parts.len() <= room, "there is room for all parts");
             assert!(self.room <= room, "room is never taken back");
             let most = self.parts.len().saturating_mul(4).max(16 * 1024);
@@ -112,10 +114,10 @@ impl Joiner {
             return None;
         }
         Some(event.map_payload(|payload| match payload {
-            Payload::LastPart { part, payload_len } => {
-                self.parts.extend_from_slice(&chunk[part]);
-                assert_eq!(self.parts.len(), payload_len);
-                assert!(std::mem::take(&mut self.room) <= payload_len);
+            last @ Payload::LastPart { .. } => {
+                self.parts.extend_from_slice(last.bytes(chunk));
+                assert_eq!(self.parts.len(), last.len());
+                assert!(std::mem::take(&mut self.room) <= last.len());
                 joined(&std::mem::take(&mut self.parts))
             }
             payload => joined(payload.bytes(chunk)),
@@ -149,7 +151,7 @@ pub(crate) fn with_bytes(event: Event, chunk: &[u8]) -> Event {
 
 /// A payload of its own bytes.
 pub(crate) fn joined(bytes: &[u8]) -> Payload {
-    Payload::Joined(Bytes::copy_from_slice(bytes))
+    Payload::Joined(Box::new(Bytes::copy_from_slice(bytes)))
 }
 
 /// The event of a block.

@@ -1,9 +1,10 @@
 //! Events that are polled before the caller has told its own user of the ones before them, and
 //! taken back if that user does something which changes them.
 
-use super::{Frame, Wire};
+use super::{Frame, Wire, answered_by};
 use crate::protocol::event::Event;
-use crate::protocol::message::{BlockRequest, Message};
+use crate::protocol::message::Message;
+use crate::protocol::requests::RequestId;
 
 /// What takes back an event.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ enum Effect {
     Nothing,
     NewPiece(u32),
     PeerRequest,
-    /// A request of ours left the queue at this place.
-    Answered(BlockRequest, usize),
+    /// This request of ours has left the queue.
+    Answered(RequestId),
 }
 
 impl Wire {
@@ -34,14 +35,42 @@ impl Wire {
         if !self.is_frame_next() || !self.can_take_back(self.frames.front()?) {
             return None;
         }
-        let frame = self.next_frame()?;
-        let event = self.apply(frame.clone()).ok()??;
-        let Some(effect) = Effect::of(&event) else {
+        let frame = self.frames.pop_front()?;
+        let Some((event, effect)) = self.apply_ahead(&frame) else {
             self.frames.push_front(frame);
             return None;
         };
         self.ahead.push(Undo { frame, effect });
         Some(event)
+    }
+
+    /// `None` for an unsolicited block: the user may ask for it before he is told of it.
+    fn apply_ahead(&mut self, frame: &Frame) -> Option<(Event, Effect)> {
+        if let Frame::Message(Message::Piece {
+            piece,
+            begin,
+            block,
+        }) = frame
+        {
+            let (id, position) = self.answer(*piece, *begin, block)?;
+            let event = Event::Piece {
+                piece: *piece,
+                begin: *begin,
+                block: block.clone(),
+                position: Some(position),
+            };
+            return Some((event, Effect::Answered(id)));
+        }
+        let event = self.apply(frame.clone())?;
+        let effect = match event {
+            Event::Have {
+                piece,
+                is_new: true,
+            } => Effect::NewPiece(piece),
+            Event::Request { .. } => Effect::PeerRequest,
+            _ => Effect::Nothing,
+        };
+        Some((event, effect))
     }
 
     /// Takes back the last `count` events of [`Wire::poll_ahead`], of those since the last
@@ -55,9 +84,21 @@ impl Wire {
                 Effect::Nothing => {}
                 Effect::NewPiece(piece) => self.peer_pieces.remove(piece),
                 Effect::PeerRequest => self.peer_requests.untell_newest(),
-                Effect::Answered(request, position) => self.requests.insert(position, request),
+                Effect::Answered(id) => self.ask_again(id, &frame),
             }
             self.frames.push_front(frame);
+        }
+    }
+
+    fn ask_again(&mut self, id: RequestId, frame: &Frame) {
+        if let Frame::Message(Message::Piece {
+            piece,
+            begin,
+            block,
+        }) = frame
+            && let Some(request) = answered_by(*piece, *begin, block)
+        {
+            self.requests.put_back(id, request);
         }
     }
 
@@ -76,32 +117,5 @@ impl Wire {
             | Message::Unknown { .. } => true,
             _ => false,
         }
-    }
-}
-
-impl Effect {
-    /// `None` for an unsolicited block: the user may request it before he is told of it.
-    fn of(event: &Event) -> Option<Self> {
-        Some(match event {
-            Event::Have {
-                piece,
-                is_new: true,
-            } => Self::NewPiece(*piece),
-            Event::Request { .. } => Self::PeerRequest,
-            Event::Piece {
-                piece,
-                begin,
-                block,
-                position,
-            } => {
-                let request = BlockRequest {
-                    piece: *piece,
-                    begin: *begin,
-                    length: u32::try_from(block.len()).ok()?,
-                };
-                Self::Answered(request, (*position)?)
-            }
-            _ => Self::Nothing,
-        })
     }
 }
