@@ -68,7 +68,10 @@ export const rows = [largeBitfield, selectionLoop]
 /** Haves come in between the phases, untimed; each phase looks at the wires in turn. */
 async function runSelection({ library }, { start, phases, sweeps, wires }) {
   const opened = await openWires(library, wires)
-  for (const wire of opened) wire.write(start)
+  for (const wire of opened) {
+    wire.on('bitfield', () => isSeeder(wire))
+    wire.write(start)
+  }
   let seconds = 0
   const counts = await inTurn(phases, async ({ chunks }) => {
     const seen = counter(chunks.length * wires)
@@ -90,6 +93,12 @@ function sweep(wires, sweeps) {
   let found = 0
   for (let n = 0; n < sweeps; n++) for (const wire of wires) found += selectable(wire)
   return found
+}
+
+/** What torrent-stream asks at each bitfield, and so where it reads the pieces of a wire first. */
+function isSeeder(wire) {
+  for (let piece = 0; piece < LOOP_PIECES; piece++) if (!wire.peerPieces[piece]) return false
+  return true
 }
 
 /** The shape of the dependents' hottest loop: skip what the peer has not. */
