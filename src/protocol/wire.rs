@@ -18,7 +18,7 @@ use super::message::{BlockRequest, Message};
 use super::outbox::Outbox;
 use super::requests::{PeerRequests, RequestId, Requests};
 use super::reserved::Reserved;
-use ahead::Undo;
+use ahead::Effect;
 
 /// One connection of the peer wire protocol, without input and output.
 ///
@@ -35,8 +35,8 @@ pub struct Wire {
     frames: VecDeque<Frame>,
     /// Whether the last input held [`IDLE_FRAMES`] or fewer.
     had_few_frames: bool,
-    /// What takes back the events polled ahead.
-    ahead: Vec<Undo>,
+    /// Of the front of `frames`: those polled ahead, which may be taken back.
+    ahead: Vec<Effect>,
     /// What stopped the decoder behind `frames`.
     failure: Option<ProtocolError>,
     /// Set while open requests are given up one by one.
@@ -348,10 +348,11 @@ impl Wire {
         if !self.is_reading() {
             return chunk.len();
         }
+        self.settle_ahead();
         let chunk = Decoder::readable(chunk);
-        let ahead = self.frames.len();
+        let before = self.frames.len();
         let taken = self.decode_ahead(chunk);
-        let few = self.frames.len().saturating_sub(ahead) <= IDLE_FRAMES;
+        let few = self.frames.len().saturating_sub(before) <= IDLE_FRAMES;
         if few && self.had_few_frames {
             self.frames.shrink_to(IDLE_FRAMES);
             self.ahead.shrink_to(0);
@@ -402,7 +403,7 @@ impl Wire {
     /// Applies the next message and describes it; `None` when more input is needed.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.ahead.clear();
+        self.settle_ahead();
         loop {
             if !self.is_frame_next()
                 && let Some(event) = self.poll_dropped().or_else(|| self.poll_request())
@@ -420,7 +421,7 @@ impl Wire {
 
     /// Whether [`Wire::poll_event`] is sure to give `None` now.
     pub fn is_drained(&self) -> bool {
-        self.is_frame_next() && self.frames.is_empty() && self.failure.is_none()
+        self.is_frame_next() && self.frames.len() == self.ahead.len() && self.failure.is_none()
     }
 
     /// The next bytes to send.
@@ -622,20 +623,14 @@ impl Wire {
     }
 
     fn apply_piece(&mut self, piece: u32, begin: u32, block: Payload) -> Event {
-        let position = self
-            .answer(piece, begin, &block)
-            .map(|(_, position)| position);
+        let answered = answered_by(piece, begin, &block);
+        let taken = answered.and_then(|request| self.requests.take(request));
         Event::Piece {
             piece,
             begin,
             block,
-            position,
+            position: taken.map(|(_, position)| position),
         }
-    }
-
-    /// Takes the request that a block answers out of the queue.
-    fn answer(&mut self, piece: u32, begin: u32, block: &Payload) -> Option<(RequestId, usize)> {
-        self.requests.take(answered_by(piece, begin, block)?)
     }
 }
 

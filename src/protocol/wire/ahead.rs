@@ -2,25 +2,18 @@
 //! taken back if that user does something which changes them.
 
 use super::{Frame, Wire, answered_by};
-use crate::protocol::event::Event;
-use crate::protocol::message::Message;
+use crate::protocol::event::{Event, Payload};
+use crate::protocol::message::{BlockRequest, Message};
 use crate::protocol::requests::RequestId;
 
-/// What takes back an event.
-#[derive(Debug)]
-pub(super) struct Undo {
-    frame: Frame,
-    effect: Effect,
-}
-
-/// What an event has changed in the wire.
+/// What an event polled ahead has changed in the wire.
 #[derive(Clone, Copy, Debug)]
-enum Effect {
+pub(super) enum Effect {
     Nothing,
     NewPiece(u32),
     PeerRequest,
     /// This request of ours has left the queue.
-    Answered(RequestId),
+    Answered(RequestId, BlockRequest),
 }
 
 impl Wire {
@@ -31,91 +24,99 @@ impl Wire {
     /// [`Wire::choke`], [`Wire::assume`], [`Wire::hold_requests`], [`Wire::take_request`],
     /// [`Wire::expire_request`], [`Wire::stop_reading`] or [`Wire::close`], and before it looks at
     /// [`Wire::peer_pieces`]. No other command touches them.
+    #[inline]
     pub fn poll_ahead(&mut self) -> Option<Event> {
-        if !self.is_frame_next() || !self.can_take_back(self.frames.front()?) {
+        if !self.is_frame_next() {
             return None;
         }
-        let frame = self.frames.pop_front()?;
-        let Some((event, effect)) = self.apply_ahead(&frame) else {
-            self.frames.push_front(frame);
-            return None;
-        };
-        self.ahead.push(Undo { frame, effect });
-        Some(event)
-    }
-
-    /// `None` for an unsolicited block: the user may ask for it before he is told of it.
-    fn apply_ahead(&mut self, frame: &Frame) -> Option<(Event, Effect)> {
-        if let Frame::Message(Message::Piece {
-            piece,
-            begin,
-            block,
-        }) = frame
-        {
-            let (id, position) = self.answer(*piece, *begin, block)?;
-            let event = Event::Piece {
-                piece: *piece,
-                begin: *begin,
-                block: block.clone(),
-                position: Some(position),
-            };
-            return Some((event, Effect::Answered(id)));
-        }
-        let event = self.apply(frame.clone())?;
-        let effect = match event {
-            Event::Have {
+        let (event, effect) = match self.frames.get(self.ahead.len())? {
+            Frame::Message(Message::Have { piece }) => self.have_ahead(*piece)?,
+            Frame::Message(Message::Request(request)) => self.request_ahead(*request)?,
+            Frame::Message(Message::Piece {
                 piece,
-                is_new: true,
-            } => Effect::NewPiece(piece),
-            Event::Request { .. } => Effect::PeerRequest,
-            _ => Effect::Nothing,
+                begin,
+                block,
+            }) => self.piece_ahead(*piece, *begin, block.clone())?,
+            frame if changes_nothing(frame) => {
+                let frame = frame.clone();
+                (self.apply(frame)?, Effect::Nothing)
+            }
+            _ => return None,
         };
-        Some((event, effect))
+        self.ahead.push(effect);
+        Some(event)
     }
 
     /// Takes back the last `count` events of [`Wire::poll_ahead`], of those since the last
     /// [`Wire::poll_event`]: they are polled again.
     pub fn take_back(&mut self, count: usize) {
         for _ in 0..count {
-            let Some(Undo { frame, effect }) = self.ahead.pop() else {
-                return;
-            };
-            match effect {
-                Effect::Nothing => {}
-                Effect::NewPiece(piece) => self.peer_pieces.remove(piece),
-                Effect::PeerRequest => self.peer_requests.untell_newest(),
-                Effect::Answered(id) => self.ask_again(id, &frame),
+            match self.ahead.pop() {
+                Some(Effect::NewPiece(piece)) => self.peer_pieces.remove(piece),
+                Some(Effect::PeerRequest) => self.peer_requests.untell_newest(),
+                Some(Effect::Answered(id, request)) => self.requests.put_back(id, request),
+                Some(Effect::Nothing) => {}
+                None => return,
             }
-            self.frames.push_front(frame);
         }
     }
 
-    fn ask_again(&mut self, id: RequestId, frame: &Frame) {
-        if let Frame::Message(Message::Piece {
+    /// What was polled ahead is final.
+    #[inline]
+    pub(super) fn settle_ahead(&mut self) {
+        if !self.ahead.is_empty() {
+            self.frames.drain(..self.ahead.len());
+            self.ahead.clear();
+        }
+    }
+
+    /// `None` where it would close the wire.
+    fn have_ahead(&mut self, piece: u32) -> Option<(Event, Effect)> {
+        if piece >= self.limits.piece_limit() {
+            return None;
+        }
+        let event = self.apply_have(piece);
+        let is_new = matches!(event, Event::Have { is_new: true, .. });
+        let effect = if is_new {
+            Effect::NewPiece(piece)
+        } else {
+            Effect::Nothing
+        };
+        Some((event, effect))
+    }
+
+    /// `None` where it makes no event.
+    fn request_ahead(&mut self, request: BlockRequest) -> Option<(Event, Effect)> {
+        if self.is_holding || !self.accepts(request) {
+            return None;
+        }
+        Some((self.apply_request(request)?, Effect::PeerRequest))
+    }
+
+    /// `None` for an unsolicited block: the user may ask for it before he is told of it.
+    fn piece_ahead(&mut self, piece: u32, begin: u32, block: Payload) -> Option<(Event, Effect)> {
+        let request = answered_by(piece, begin, &block)?;
+        let (id, position) = self.requests.take(request)?;
+        let event = Event::Piece {
             piece,
             begin,
             block,
-        }) = frame
-            && let Some(request) = answered_by(*piece, *begin, block)
-        {
-            self.requests.put_back(id, request);
-        }
-    }
-
-    /// Whether the frame makes an event, and one whose effect can be taken back.
-    fn can_take_back(&self, frame: &Frame) -> bool {
-        let Frame::Message(message) = frame else {
-            return matches!(frame, Frame::Part { .. });
+            position: Some(position),
         };
-        match message {
-            Message::Have { piece } => *piece < self.limits.piece_limit(),
-            Message::Request(request) => self.accepts(*request) && !self.is_holding,
-            Message::KeepAlive
-            | Message::Piece { .. }
-            | Message::Port { .. }
-            | Message::Extended { .. }
-            | Message::Unknown { .. } => true,
-            _ => false,
-        }
+        Some((event, Effect::Answered(id, request)))
     }
+}
+
+/// Whether the frame makes an event, and that is all.
+fn changes_nothing(frame: &Frame) -> bool {
+    matches!(
+        frame,
+        Frame::Part { .. }
+            | Frame::Message(
+                Message::KeepAlive
+                    | Message::Port { .. }
+                    | Message::Extended { .. }
+                    | Message::Unknown { .. }
+            )
+    )
 }
