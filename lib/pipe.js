@@ -10,21 +10,24 @@
 const MAX_AHEAD = 512 * 1024
 
 /**
- * Pushes; where the pipe has paused the wire for these bytes, lets it flow up to MAX_AHEAD.
+ * Gives bytes to the reader. The stream that the wire is piped into gets them at once, as the pipe
+ * would write them, but without a pause at its mark.
  *
  * @param {import('./wire.js')} wire
  * @param {Uint8Array} bytes
  */
 function push(wire, bytes) {
   const sink = wire._sink
-  if (sink === null || !wire.readableFlowing) return wire.push(bytes)
-  wire.push(bytes)
-  if (!wire.readableFlowing) flowAhead(wire, sink)
-}
-
-function flowAhead(wire, sink) {
-  if (sink.writableLength < MAX_AHEAD && wire.listenerCount('data') === 1) wire.resume()
-  else wire._isHeldBack = true
+  if (sink === null || !wire.readableFlowing || wire.listenerCount('data') !== 1) {
+    wire.push(bytes)
+  } else if (wire._hasFlowed && wire.readableLength === 0 && sink.writableLength < MAX_AHEAD) {
+    sink.write(bytes)
+  } else {
+    wire.push(bytes)
+    // A pipe flows from the next tick on, so that listeners find the time to come.
+    wire._hasFlowed ||= wire.readableLength === 0
+    wire._isHeldBack = !wire.readableFlowing
+  }
 }
 
 /** The sink has room again: gives it as much as it may hold, in one write. */

@@ -68,6 +68,7 @@ function Wire(options) {
   this._sink = null
   this._onDrain = null
   this._pipeCount = 0
+  this._hasFlowed = false
   this._isHeldBack = false
   this._isHolding = false
   this._backlog = limits.uploadBacklog
