@@ -6,28 +6,33 @@ use std::hint::black_box;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Handshake, InfoHash, Message, PeerId, Reserved, Wire};
+use peer_wire::protocol::{
+    BlockRequest, Event, Handshake, InfoHash, Message, PeerId, Reserved, Wire,
+};
 
 type Case = (&'static str, fn(usize));
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 14] = [
     ("decode-piece-one-chunk", |rounds| {
-        decode(&piece(), usize::MAX, rounds);
+        decode(&piece(), usize::MAX, rounds, Wire::poll_event);
     }),
     ("decode-piece-1448-byte-chunks", |rounds| {
-        decode(&piece(), 1_448, rounds);
+        decode(&piece(), 1_448, rounds, Wire::poll_event);
     }),
     ("decode-piece-1-byte-chunks", |rounds| {
-        decode(&piece(), 1, rounds);
+        decode(&piece(), 1, rounds, Wire::poll_event);
     }),
     ("decode-1000-have", |rounds| {
-        decode(&haves(), usize::MAX, rounds);
+        decode(&haves(), usize::MAX, rounds, Wire::poll_event);
+    }),
+    ("decode-1000-have-ahead", |rounds| {
+        decode(&haves(), usize::MAX, rounds, poll_ahead);
     }),
     ("decode-1000-have-7-byte-chunks", |rounds| {
-        decode(&haves(), 7, rounds);
+        decode(&haves(), 7, rounds, Wire::poll_event);
     }),
     ("decode-500-request-and-cancel", |rounds| {
-        decode(&requests(), usize::MAX, rounds);
+        decode(&requests(), usize::MAX, rounds, Wire::poll_event);
     }),
     ("encode-1000-have", |rounds| {
         encode(rounds, Wire::have);
@@ -69,23 +74,33 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
+/// As the addon polls: ahead as far as that goes.
+fn poll_ahead(wire: &mut Wire) -> Option<Event> {
+    wire.poll_ahead().or_else(|| wire.poll_event())
+}
+
 /// Reads the stream `rounds` times in chunks of `chunk_len`.
-fn decode(stream: &[u8], chunk_len: usize, rounds: usize) {
+fn decode(
+    stream: &[u8],
+    chunk_len: usize,
+    rounds: usize,
+    poll: impl Fn(&mut Wire) -> Option<Event>,
+) {
     let mut wire = Wire::default();
     wire.unchoke();
-    feed(&mut wire, &handshake());
+    feed(&mut wire, &handshake(), Wire::poll_event);
     for _ in 0..rounds {
         for chunk in black_box(stream).chunks(chunk_len) {
-            feed(&mut wire, chunk);
+            feed(&mut wire, chunk, &poll);
         }
     }
 }
 
-fn feed(wire: &mut Wire, chunk: &[u8]) {
+fn feed(wire: &mut Wire, chunk: &[u8], poll: impl Fn(&mut Wire) -> Option<Event>) {
     let mut rest = chunk;
     while !rest.is_empty() {
         let taken = wire.handle_bytes(rest);
-        while let Some(event) = wire.poll_event() {
+        while let Some(event) = poll(wire) {
             black_box(event);
         }
         rest = rest.get(taken..).unwrap_or_default();
