@@ -91,3 +91,41 @@ test('leaves no cork behind when a listener of its output throws', (t) =>
     [frame(6, 0, 0, 8192), frame(6, 1, 0, 8192)],
     [0, 'thrown data']
   ))
+
+test('leaves no cork behind when a sink throws that has had room again', (t) =>
+  surviving(
+    t,
+    `const { Writable } = require('node:stream')
+     const waiting = []
+     const sink = new Writable({ write: (chunk, encoding, callback) => waiting.push(callback) })
+     wire.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(length)))
+     wire.pipe(sink)
+     setImmediate(() => {
+       wire.unchoke()
+       wire.write(Buffer.concat(bytes))
+       const { write } = sink
+       sink.write = () => { sink.write = write; fail('by write') }
+       const timer = setInterval(() => {
+         if (waiting.length > 0) return waiting.splice(0).forEach((callback) => callback())
+         clearInterval(timer)
+         seen.push(sink.writableCorked)
+       }, 1)
+     })`,
+    Array.from({ length: 60 }, (_, piece) => frame(6, piece, 0, 16 * 1024)),
+    ['thrown by write', 0]
+  ))
+
+test('gives a reader that has thrown the rest of the output', (t) =>
+  surviving(
+    t,
+    `let length = 0
+     wire.on('data', (chunk) => { length += chunk.length; if (length === 18) fail('by data') })
+     wire.on('request', (piece, offset, size, respond) => respond(null, Buffer.alloc(size)))
+     setImmediate(() => {
+       wire.unchoke()
+       wire.write(Buffer.concat(bytes))
+       seen.push(length)
+     })`,
+    [1, 2, 3, 4].map((piece) => frame(6, piece, 0, 16 * 1024)),
+    [5 + 4 * (13 + 16 * 1024), 'thrown by data']
+  ))

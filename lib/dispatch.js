@@ -4,7 +4,7 @@
 const { addon, native, PANICKED } = require('./native.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
 const { finishJoin, keepPart } = require('./join.js')
-const { gather, scatter } = require('./output.js')
+const { flush, gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { tellBits, tellPiece } = require('./pieces.js')
 
@@ -35,14 +35,13 @@ let telling = null
  */
 function feed(wire, chunk, done) {
   if (wire._isDispatching) {
-    // A listener writes to its wire.
+    // A listener, or whoever got our output, writes to the wire.
     wire._queued = { chunk, done }
     return
   }
-  const kept = wire._kept
-  wire._kept = 0
-  keepRecord()
-  drain(wire, chunk, native.feed(wire._slot, chunk, kept))
+  wire._isDispatching = true
+  feedOne(wire, chunk)
+  endDispatch(wire)
   done()
 }
 
@@ -53,8 +52,40 @@ function feed(wire, chunk, done) {
  */
 function poll(wire) {
   if (wire._isDispatching) return
+  wire._isDispatching = true
+  const sink = gather(wire)
   keepRecord()
   drain(wire, NO_CHUNK, native.next(wire._slot))
+  attempt(scatter, wire, sink)
+  endDispatch(wire)
+}
+
+function feedOne(wire, chunk) {
+  const sink = gather(wire)
+  const kept = wire._kept
+  wire._kept = 0
+  keepRecord()
+  drain(wire, chunk, native.feed(wire._slot, chunk, kept))
+  attempt(scatter, wire, sink)
+}
+
+/** Works off what came in meanwhile, one chunk after the other, however deep its writer was. */
+function endDispatch(wire) {
+  while (wire._queued !== null) {
+    const { chunk, done } = wire._queued
+    wire._queued = null
+    feedOne(wire, chunk)
+    attempt(done)
+  }
+  wire._isDispatching = false
+}
+
+function attempt(step, a, b) {
+  try {
+    step(a, b)
+  } catch (error) {
+    process.nextTick(rethrow, error)
+  }
 }
 
 /** A listener gives input to another wire, whose events now come into the record. */
@@ -65,7 +96,6 @@ function keepRecord() {
 }
 
 function drain(wire, chunk, first) {
-  const sink = gather(wire)
   let batch = first
   for (;;) {
     if (batch !== PANICKED) tellBatch(wire, chunk, batch & COUNT)
@@ -78,16 +108,13 @@ function drain(wire, chunk, first) {
       batch = (batch & MORE) === 0 ? native.next(wire._slot) : native.feedRest(wire._slot, chunk)
     }
   }
-  try {
-    scatter(wire, sink)
-    if (wire._failure !== null) wire.destroy(wire._failure)
-  } catch (error) {
-    process.nextTick(rethrow, error)
-  }
-  if (wire._queued === null) return
-  const queued = wire._queued
-  wire._queued = null
-  feed(wire, queued.chunk, queued.done)
+  if (wire._failure !== null) attempt(fail, wire)
+}
+
+/** What was sent before leaves before the end. */
+function fail(wire) {
+  flush(wire)
+  wire.destroy(wire._failure)
 }
 
 /** Tells of the events in the record, until they are taken back. */

@@ -19,13 +19,14 @@ const MAX_BLOCK_BYTES = 256 * 1024
 const slab = new Slab(SLAB_LENGTH)
 
 /**
- * The core has something to send: it leaves now, or with the end of the dispatch.
+ * The core has something to send: it leaves now, or with the end of the dispatch. A piped stream
+ * gathers by itself, being corked; so what was sent is before its end if a listener ends it.
  *
  * @param {import('./wire.js')} wire
  */
 function send(wire) {
   wire._hasOutput = true
-  if (!wire._isDispatching) flush(wire)
+  if (!wire._isDispatching || wire._sink !== null) flush(wire)
 }
 
 /**
@@ -50,38 +51,54 @@ function sendBlock(wire, piece, offset, block) {
 }
 
 /**
- * Pushes what the core has to send, with the blocks in their places.
+ * Pushes what the core has to send, with the blocks in their places. Whoever reads may send more:
+ * that follows, and is not put between a head and its block.
  *
  * @param {import('./wire.js')} wire
  */
 function flush(wire) {
-  if (!wire._hasOutput) return
-  wire._hasOutput = false
-  wire._blockBytes = 0
-  if (wire._blocks.length > 0) return pushWithBlocks(wire)
-  const bytes = readOutput(wire._slot)
-  if (bytes.length > 0) push(wire, bytes)
+  if (!wire._hasOutput || wire._isFlushing) return
+  wire._isFlushing = true
+  let failure = null
+  while (wire._hasOutput) {
+    wire._hasOutput = false
+    wire._blockBytes = 0
+    failure = pushOutput(wire) ?? failure
+  }
+  wire._isFlushing = false
+  if (failure !== null) throw failure.error
 }
 
 /** Of a wire that has ended meanwhile the core has fewer places than there are blocks. */
-function pushWithBlocks(wire) {
+function pushOutput(wire) {
   const blocks = wire._blocks
+  if (blocks.length === 0) return pushSafely(wire, readOutput(wire._slot))
   wire._blocks = []
   const bytes = readOutput(wire._slot)
   // Whoever reads may send, also on other wires.
   const ends = cuts.slice(1, 1 + cuts[0])
   const sink = wire._sink
   if (sink !== null) sink.cork()
+  let failure = null
+  let start = 0
+  for (let i = 0; i < ends.length; i++) {
+    failure = pushSafely(wire, bytes.subarray(start, ends[i])) ?? failure
+    failure = pushSafely(wire, blocks[i]) ?? failure
+    start = ends[i]
+  }
+  failure = pushSafely(wire, bytes.subarray(start)) ?? failure
+  if (sink !== null) sink.uncork()
+  return failure
+}
+
+/** A reader that throws does not keep the rest back; gives what it threw. */
+function pushSafely(wire, bytes) {
+  if (bytes.length === 0) return null
   try {
-    let start = 0
-    for (let i = 0; i < ends.length; i++) {
-      push(wire, bytes.subarray(start, ends[i]))
-      push(wire, blocks[i])
-      start = ends[i]
-    }
-    if (start < bytes.length) push(wire, bytes.subarray(start))
-  } finally {
-    if (sink !== null) sink.uncork()
+    push(wire, bytes)
+    return null
+  } catch (error) {
+    return { error }
   }
 }
 
@@ -126,25 +143,23 @@ function stopHolding(wire) {
 }
 
 /**
- * Begins a dispatch: what is sent in it is gathered.
+ * What is sent from here on is gathered.
  *
  * @param {import('./wire.js')} wire
  * @returns {import('node:stream').Writable | null} what is corked now, for `scatter`
  */
 function gather(wire) {
-  wire._isDispatching = true
   if (wire._sink !== null) wire._sink.cork()
   return wire._sink
 }
 
 /**
- * Ends a dispatch: what was gathered leaves.
+ * What was gathered leaves.
  *
  * @param {import('./wire.js')} wire
  * @param {import('node:stream').Writable | null} sink - of `gather`
  */
 function scatter(wire, sink) {
-  wire._isDispatching = false
   try {
     flush(wire)
   } finally {

@@ -18,7 +18,7 @@ const MAX_AHEAD = 512 * 1024
  */
 function push(wire, bytes) {
   const sink = wire._sink
-  if (sink === null || !wire.readableFlowing || wire.listenerCount('data') !== 1) {
+  if (sink === null || !wire.readableFlowing || !isReadByPipe(wire)) {
     wire.push(bytes)
   } else if (wire._hasFlowed && wire.readableLength === 0 && sink.writableLength < MAX_AHEAD) {
     sink.write(bytes)
@@ -30,17 +30,25 @@ function push(wire, bytes) {
   }
 }
 
+/** Whether the bytes go to the piped stream as they are, and nowhere else. */
+function isReadByPipe(wire) {
+  if (wire.listenerCount('data') !== 1 || wire.readableEncoding !== null) return false
+  return wire.listeners('data')[0] === wire._pipeListener
+}
+
 /** The sink has room again: gives it as much as it may hold, in one write. */
 function pump(wire, sink) {
-  if (!wire._isHeldBack || wire.listenerCount('data') !== 1) return
-  wire._isHeldBack = false
+  if (!wire._isHeldBack || !isReadByPipe(wire)) return
   sink.cork()
-  while (wire.readableLength > 0 && sink.writableLength < MAX_AHEAD) {
-    wire.resume()
-    wire.read()
+  try {
+    while (wire.readableLength > 0 && sink.writableLength < MAX_AHEAD) {
+      wire.resume()
+      wire.read()
+    }
+  } finally {
+    wire._isHeldBack = wire.readableLength > 0
+    sink.uncork()
   }
-  if (wire.readableLength > 0) wire._isHeldBack = true
-  sink.uncork()
 }
 
 /**
@@ -54,10 +62,15 @@ function attach(wire, destination, onDrain) {
   wire._pipeCount++
   detachSink(wire)
   if (wire._pipeCount > 1 || destination === wire || typeof destination.cork !== 'function') return
+  // Its length would count chunks.
+  if (destination.writableObjectMode) return
   wire._sink = destination
   wire._onDrain = () => {
-    pump(wire, destination)
-    onDrain()
+    try {
+      pump(wire, destination)
+    } finally {
+      onDrain()
+    }
   }
   destination.on('drain', wire._onDrain)
   // The last segment of a gathering write is short: with Nagle's algorithm it would wait for
@@ -81,6 +94,7 @@ function detachSink(wire) {
   wire._sink.removeListener('drain', wire._onDrain)
   wire._sink = null
   wire._onDrain = null
+  wire._pipeListener = null
   wire._isHeldBack = false
 }
 

@@ -63,11 +63,13 @@ function Wire(options) {
   this._keepAlive = null
   this._timeoutMs = 0
   this._hasOutput = false
+  this._isFlushing = false
   this._blocks = []
   this._blockBytes = 0
   this._sink = null
   this._onDrain = null
   this._pipeCount = 0
+  this._pipeListener = null
   this._hasFlowed = false
   this._isHeldBack = false
   this._isHolding = false
@@ -178,8 +180,8 @@ Wire.prototype.request = function (piece, offset, length, callback) {
   if (this._isFinished || this._failure !== null) return settled(closed())
   if (this._peerChoking) return settled(choking())
   this.requests.push(new Request(piece, offset, length, settled))
-  startTimer(this)
   native.request(this._slot, piece, offset, length)
+  startTimer(this)
   send(this)
 }
 
@@ -314,7 +316,7 @@ function isAtRest(wire) {
 }
 
 function take(wire, chunk, done) {
-  if (wire._missing !== 0 && keepWhole(wire, chunk)) done()
+  if (wire._missing !== 0 && !wire._isDispatching && keepWhole(wire, chunk)) done()
   else feed(wire, chunk, done)
 }
 
@@ -342,12 +344,16 @@ Wire.prototype.resume = function () {
 Wire.prototype.pipe = function (destination, options) {
   flush(this)
   attach(this, destination, () => release(this))
-  return Duplex.prototype.pipe.call(this, destination, options)
+  Duplex.prototype.pipe.call(this, destination, options)
+  if (this._sink === destination) this._pipeListener = this.listeners('data').at(-1)
+  release(this)
+  return destination
 }
 
 Wire.prototype.unpipe = function (destination) {
   flush(this)
   detach(this, destination)
+  release(this)
   return Duplex.prototype.unpipe.call(this, destination)
 }
 
@@ -414,6 +420,7 @@ function letGo(wire) {
   }
   keepPieces(wire)
   wire._joined = null
+  wire._blocks = []
   giveBack(wire, wire._slot)
   wire._slot = NO_SLOT
 }

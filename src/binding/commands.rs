@@ -141,7 +141,10 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 3]) {
             let _outcome = wire.request(request);
         }
         CommandKind::StopReading => wire.stop_reading(),
-        CommandKind::TakeBack => wire.take_back(usize::try_from(first).unwrap_or(usize::MAX)),
+        CommandKind::TakeBack => {
+            wire.take_back(usize::try_from(first).unwrap_or(usize::MAX));
+            entry.has_taken_back = true;
+        }
         CommandKind::Unchoke => {
             wire.unchoke();
         }

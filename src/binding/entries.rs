@@ -117,6 +117,7 @@ fn feed_from(entry: &mut Entry, chunk: &[u8], start: usize) {
     let taken = entry
         .wire
         .handle_bytes(chunk.get(start..).unwrap_or_default());
+    entry.has_taken_back = false;
     entry.base = start;
     entry.taken = start.saturating_add(taken);
     entry.chunk_len = chunk.len();
@@ -196,6 +197,7 @@ fn output_len(call: &mut Call, state: &mut State) -> Result<u32> {
 fn read_output(call: &mut Call, state: &mut State) -> Result<u32> {
     let (table, cuts) = state.split_cuts();
     let Some(entry) = table.get(call.slot()) else {
+        write_cuts(Vec::new(), cuts);
         return Ok(0);
     };
     let [start, ..] = call.numbers();

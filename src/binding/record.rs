@@ -96,10 +96,10 @@ const NO_FIELDS: [u32; FIELDS_LEN] = [0; FIELDS_LEN];
 /// Polls events of `entry` into `record`: one, and those that can be taken back.
 pub(super) fn poll(entry: &mut Entry, record: &mut Record) -> u32 {
     for (place, count) in record.iter_mut().zip(0..) {
-        let next = if count == 0 {
-            entry.wire.poll_event()
-        } else {
-            entry.wire.poll_ahead()
+        let next = match (count, entry.has_taken_back) {
+            (0, _) => entry.wire.poll_event(),
+            (_, false) => entry.wire.poll_ahead(),
+            (_, true) => None,
         };
         let Some(event) = next else { return count };
         let (kind, numbers) = describe(entry, event);

@@ -22,6 +22,9 @@ pub(super) struct Entry {
     pub(super) chunk_len: usize,
     /// Payload of the last event, if it is not a part of the chunk.
     pub(super) payload: Bytes,
+    /// Whether a listener has changed events of this chunk that were told ahead: it may do so
+    /// again, so that the others are told one by one.
+    pub(super) has_taken_back: bool,
     /// Behind which bytes of the output JavaScript puts a block of its own.
     pub(super) cuts: Vec<u32>,
     pub(super) failure: Option<Cause>,
@@ -51,6 +54,7 @@ impl Table {
             taken: 0,
             chunk_len: 0,
             payload: Bytes::new(),
+            has_taken_back: false,
             cuts: Vec::new(),
             failure: None,
         });

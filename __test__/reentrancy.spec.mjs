@@ -1,0 +1,189 @@
+// Output that comes back as input before the call that sent it has returned, and commands of
+// listeners in the midst of a chunk.
+import { once } from 'node:events'
+import net from 'node:net'
+import { Writable } from 'node:stream'
+
+import test from 'ava'
+
+import { frame } from './helpers/messages.mjs'
+import { HANDSHAKE, greeted, pwp, settled, unchoked } from './helpers/wires.mjs'
+
+const BLOCK = Buffer.alloc(16 * 1024, 7)
+const INFO_HASH = Buffer.alloc(20, 1)
+const PEER_ID = Buffer.alloc(20, 2)
+
+/** Two wires that give each other their output as it comes, from within the push. */
+const linked = async () => {
+  const pair = [pwp(), pwp()]
+  const [a, b] = pair
+  a.on('data', (chunk) => b.write(chunk))
+  b.on('data', (chunk) => a.write(chunk))
+  for (const wire of pair) {
+    wire.handshake(INFO_HASH, PEER_ID)
+    wire.unchoke()
+  }
+  await settled()
+  return pair
+}
+
+/** A sink that takes nothing until it is told to. */
+const lazySink = () => {
+  const waiting = []
+  const sink = new Writable({ write: (chunk, encoding, callback) => waiting.push(callback) })
+  sink.takeAll = async () => {
+    while (waiting.length > 0) {
+      for (const callback of waiting.splice(0)) callback()
+      // oxlint-disable-next-line no-await-in-loop -- what follows comes in a later turn
+      await settled()
+    }
+  }
+  return sink
+}
+
+test('goes on for ever with a peer in the same process that answers at once', async (t) => {
+  const [a, b] = await linked()
+  const count = 5000
+  b.on('request', (piece, offset, length, respond) => respond(null, BLOCK))
+  let got = 0
+  const next = (error) => {
+    if (!error && got++ < count) a.request(got, 0, BLOCK.length, next)
+  }
+  a.request(0, 0, BLOCK.length, next)
+  await settled()
+  t.is(got, count + 1)
+  t.is(a.requests.length, 0)
+})
+
+test('puts nothing between the head of a block and the block', async (t) => {
+  const [a, b] = await linked()
+  const seen = []
+  a.on('request', (piece, offset, length, respond) => {
+    a.have(piece)
+    respond(null, BLOCK)
+  })
+  a.on('uninterested', () => a.extended(3, Buffer.from('hello')))
+  b.on('have', () => {
+    b.uninterested()
+    b.interested()
+  })
+  b.on('piece', (piece, offset, block) => seen.push([piece, block.equals(BLOCK)]))
+  b.on('extended', (id, payload) => seen.push([id, payload.toString()]))
+  b.interested()
+  for (const piece of [1, 2]) b.request(piece, 0, BLOCK.length)
+  await settled()
+  const byText = seen.map(String).toSorted()
+  t.deepEqual(byText, ['1,true', '2,true', '3,hello', '3,hello'])
+  t.is(b.error, null)
+})
+
+test('reads what a listener writes behind the chunk that it is in', async (t) => {
+  const wire = greeted({ uploadBacklog: 20_000 })
+  wire.unchoke()
+  const message = frame(7, 9, 0, BLOCK)
+  const seen = []
+  let nested = null
+  wire.on('request', (piece, offset, length, respond) => {
+    respond(null, BLOCK)
+    if (nested !== null) wire.write(nested)
+    nested = null
+  })
+  wire.on('piece', (piece, offset, block) => seen.push(block.equals(BLOCK)))
+  wire.on('have', (piece) => seen.push(piece))
+  wire.write(Buffer.concat([0, 1, 2].map((piece) => frame(6, piece, 0, BLOCK.length))))
+  wire.write(message.subarray(0, 4000))
+  // The third request was held back, and is told before the rest of the block.
+  wire.read()
+  nested = frame(4, 5)
+  wire.write(message.subarray(4000))
+  await settled()
+  t.deepEqual(seen, [true, 5])
+})
+
+test('sends what was sent before a listener ended the socket', async (t) => {
+  const server = net.createServer((socket) => {
+    const wire = pwp()
+    socket.pipe(wire).pipe(socket)
+    wire.on('handshake', () => {
+      wire.handshake(INFO_HASH, PEER_ID)
+      wire.have(1)
+      wire.piece(1, 0, BLOCK)
+      socket.end()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = net.connect(server.address().port, '127.0.0.1')
+  client.write(HANDSHAKE)
+  let length = 0
+  for await (const chunk of client) length += chunk.length
+  server.close()
+  t.is(length, 68 + 9 + 13 + BLOCK.length)
+})
+
+test('tells the requests that it held back when it is piped elsewhere as well', async (t) => {
+  const wire = greeted({ uploadBacklog: 100_000 })
+  const [first, second] = [lazySink(), lazySink()]
+  let asked = 0
+  wire.on('request', (piece, offset, length, respond) => {
+    asked++
+    respond(null, BLOCK)
+  })
+  wire.pipe(first)
+  await settled()
+  wire.unchoke()
+  wire.write(Buffer.concat(Array.from({ length: 20 }, (_, i) => frame(6, i, 0, BLOCK.length))))
+  t.true(asked < 20)
+  wire.pipe(second)
+  await settled()
+  for (let i = 0; i < 30; i++) {
+    // oxlint-disable-next-line no-await-in-loop -- both drain in turn
+    await Promise.all([first.takeAll(), second.takeAll()])
+  }
+  t.is(asked, 20)
+})
+
+test('gives its output to the listener that has taken the place of the pipe', async (t) => {
+  const wire = greeted()
+  const sink = new Writable({ write: (chunk, encoding, callback) => callback() })
+  wire.pipe(sink)
+  await settled()
+  wire.have(1)
+  wire.removeAllListeners('data')
+  const own = []
+  wire.on('data', (chunk) => own.push(chunk))
+  wire.have(2)
+  t.deepEqual(Buffer.concat(own), frame(4, 2))
+})
+
+test('counts bytes, not objects, where it is piped into an object mode', async (t) => {
+  const wire = greeted({ uploadBacklog: 100_000 })
+  const sink = new Writable({ objectMode: true, write: () => {} })
+  let asked = 0
+  wire.on('request', (piece, offset, length, respond) => {
+    asked++
+    respond(null, BLOCK)
+  })
+  wire.pipe(sink)
+  await settled()
+  wire.unchoke()
+  for (let i = 0; i < 200; i++) wire.write(frame(6, i, 0, BLOCK.length))
+  await settled()
+  t.true(asked < 50, `${asked}`)
+})
+
+test('tells each block once when callbacks cancel others of the same chunk', (t) => {
+  const wire = unchoked()
+  const count = 200
+  const outcomes = Array.from({ length: count }, () => 0)
+  for (let piece = 0; piece < count; piece++) {
+    wire.request(piece, 0, 4, (error) => {
+      outcomes[piece]++
+      if (!error) wire.cancel((piece * 7 + 3) % count, 0, 4)
+    })
+  }
+  const chunk = Array.from({ length: count }, (_, i) => frame(7, count - 1 - i, 0, Buffer.alloc(4)))
+  wire.write(Buffer.concat(chunk))
+  t.deepEqual(new Set(outcomes), new Set([1]))
+  t.is(wire.requests.length, 0)
+})
