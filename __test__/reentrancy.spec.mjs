@@ -77,6 +77,22 @@ test('puts nothing between the head of a block and the block', async (t) => {
   t.is(b.error, null)
 })
 
+test('tells all requests that come back while it sends', async (t) => {
+  const [a, b] = await linked()
+  b.choke()
+  b.on('request', (piece, offset, length, respond) => respond(null, BLOCK))
+  let answered = 0
+  const count = 200
+  a.on('unchoke', () => {
+    for (let piece = 0; piece < count; piece++) a.request(piece, 0, BLOCK.length, () => answered++)
+  })
+  b.unchoke()
+  // Those held back are told in later turns.
+  // oxlint-disable-next-line no-await-in-loop
+  for (let turn = 0; turn < 20; turn++) await settled()
+  t.is(answered, count)
+})
+
 test('reads what a listener writes behind the chunk that it is in', async (t) => {
   const wire = greeted({ uploadBacklog: 20_000 })
   wire.unchoke()

@@ -56,9 +56,8 @@ function pump(wire, sink) {
  *
  * @param {import('./wire.js')} wire
  * @param {import('node:stream').Writable} destination
- * @param {() => void} onDrain - called when it has room again
  */
-function attach(wire, destination, onDrain) {
+function attach(wire, destination) {
   wire._pipeCount++
   detachSink(wire)
   if (wire._pipeCount > 1 || destination === wire || typeof destination.cork !== 'function') return
@@ -69,7 +68,7 @@ function attach(wire, destination, onDrain) {
     try {
       pump(wire, destination)
     } finally {
-      onDrain()
+      wire._release()
     }
   }
   destination.on('drain', wire._onDrain)

@@ -327,7 +327,7 @@ Wire.prototype._read = noop
 Wire.prototype.read = function (size) {
   flush(this)
   const bytes = Duplex.prototype.read.call(this, size)
-  if (this._isHolding) release(this)
+  if (this._isHolding) this._release()
   return bytes
 }
 
@@ -343,18 +343,23 @@ Wire.prototype.resume = function () {
 
 Wire.prototype.pipe = function (destination, options) {
   flush(this)
-  attach(this, destination, () => release(this))
+  attach(this, destination)
   Duplex.prototype.pipe.call(this, destination, options)
   if (this._sink === destination) this._pipeListener = this.listeners('data').at(-1)
-  release(this)
+  this._release()
   return destination
 }
 
 Wire.prototype.unpipe = function (destination) {
   flush(this)
   detach(this, destination)
-  release(this)
+  this._release()
   return Duplex.prototype.unpipe.call(this, destination)
+}
+
+/** The output may have room again: tells of the requests that were held back. */
+Wire.prototype._release = function () {
+  if (stopHolding(this)) process.nextTick(poll, this)
 }
 
 /** Answers a request of the peer, unless it is no longer waiting. */
@@ -393,11 +398,6 @@ function close(wire, error) {
   } finally {
     wire.emit('close')
   }
-}
-
-/** The output may have room again: tells of the requests that were held back. */
-function release(wire) {
-  if (stopHolding(wire)) process.nextTick(poll, wire)
 }
 
 /** The writable side has finished: so does the readable one, never half open. */
