@@ -211,15 +211,13 @@ impl Requests {
             index.start = index.start.saturating_add(1);
         }
         let len = index.open.len();
-        let is_short = len <= NEAR / 2;
-        if is_short || index.ranks.len() > len.saturating_mul(2).saturating_add(NEAR) {
+        if len <= NEAR / 2 {
+            self.drop_index();
+        } else if index.ranks.len() > len.saturating_mul(2).saturating_add(NEAR) {
             self.queue
                 .retain(|(id, request)| index.is_open(*id, *request));
             index.ranks = Ranks::all(len);
             index.start = 0;
-        }
-        if is_short {
-            self.index = None;
         }
     }
 }
