@@ -4,8 +4,8 @@
 use napi_derive::napi;
 
 use super::call::catch;
-use super::record::to_u32;
 use super::table::{Entry, Table};
+use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, RequestId};
 
 /// What a command is, and its numbers.
@@ -88,7 +88,7 @@ const COMMAND_LEN: usize = 5;
 /// Runs the commands in their order, and empties the array.
 pub(super) fn run_commands(table: &mut Table, queue: &mut CommandQueue) {
     let [count, commands @ ..] = queue;
-    let waiting = usize::try_from(std::mem::take(count)).unwrap_or(usize::MAX);
+    let waiting = to_usize(std::mem::take(count));
     let (commands, _) = commands.as_chunks::<COMMAND_LEN>();
     for &[slot, kind, numbers @ ..] in commands.iter().take(waiting) {
         let (Some(kind), Some(entry)) = (CommandKind::from_number(kind), table.get(slot)) else {
@@ -142,7 +142,7 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 3]) {
         }
         CommandKind::StopReading => wire.stop_reading(),
         CommandKind::TakeBack => {
-            wire.take_back(usize::try_from(first).unwrap_or(usize::MAX));
+            wire.take_back(to_usize(first));
             entry.has_taken_back = true;
         }
         CommandKind::Unchoke => {

@@ -13,8 +13,9 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::call::{Call, State, export, run};
-use super::record::{LAST, MORE, Record, failure_text, one_based, poll, to_u32, write_failed};
+use super::record::{LAST, MORE, Record, failure_text, one_based, poll, write_failed};
 use super::table::Entry;
+use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Reserved, Wire};
 
 /// Makes a callback of Node-API of each entry, and lists them under their JavaScript names.
@@ -311,10 +312,6 @@ fn copy(from: &[u8], to: &mut [u8]) -> u32 {
         to.copy_from_slice(from);
     }
     to_u32(len)
-}
-
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Where JavaScript puts blocks into an output: a count and so many lengths of what is before them.

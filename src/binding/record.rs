@@ -10,6 +10,7 @@ use bytes::Bytes;
 use napi_derive::napi;
 
 use super::table::{Cause, Entry};
+use crate::protocol::numbers::to_u32;
 use crate::protocol::{BlockRequest, DropReason, Event, Handshake, Payload, Reserved};
 
 /// What an event is, and which numbers stand in the record.
@@ -228,9 +229,4 @@ fn handshake_bytes(handshake: &Handshake) -> Bytes {
 
 pub(super) fn one_based(position: Option<usize>) -> u32 {
     position.map_or(0, |position| to_u32(position.saturating_add(1)))
-}
-
-/// Sizes that come from JavaScript's own buffers fit; a larger one would be our fault.
-pub(super) fn to_u32(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,7 @@
 //! Which pieces a peer has: a set of piece indices, one bit each, the high bit first (BEP 3).
 
+use super::numbers::to_usize;
+
 /// The pieces of a peer, as told by `bitfield` and `have`.
 ///
 /// Grows with the highest piece that was told; the caller checks indices against its limits.
@@ -66,7 +68,7 @@ impl Bitfield {
 
     /// Removes one piece.
     pub(super) fn remove(&mut self, piece: u32) {
-        let piece = usize::try_from(piece).unwrap_or(usize::MAX);
+        let piece = to_usize(piece);
         if let Some(byte) = self.bytes.get_mut(piece / 8) {
             *byte &= !mask(piece);
         }

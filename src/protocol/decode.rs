@@ -15,6 +15,7 @@ use super::handshake::Handshake;
 use super::head::Head;
 use super::limits::Limits;
 use super::message::{Message, MessageId};
+use super::numbers::{to_u32, to_usize};
 
 /// Turns the bytes of one direction of a connection into frames.
 #[derive(Debug)]
@@ -374,15 +375,6 @@ fn room_for(needed: usize, room: usize, whole: usize) -> usize {
         return needed.saturating_mul(16).min(whole);
     }
     needed.saturating_mul(4).max(BLOCK_ROOM).min(whole)
-}
-
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-/// For places in a chunk and sizes of payloads, which fit.
-fn to_u32(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Least room made for a cut payload that is not shorter, in bytes: a block of the usual size.

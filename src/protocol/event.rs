@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::error::ProtocolError;
 use super::handshake::Handshake;
 use super::message::BlockRequest;
+use super::numbers::to_usize;
 use super::requests::RequestId;
 
 /// One message that took effect, or one consequence of it.
@@ -184,8 +185,4 @@ impl Payload {
             Self::Joined(bytes) => bytes,
         }
     }
-}
-
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -5,6 +5,7 @@
 
 use super::error::ProtocolError;
 use super::message::{BlockRequest, Message, MessageId};
+use super::numbers::to_usize;
 
 /// A message up to its payload.
 #[derive(Clone, Copy, Debug)]
@@ -208,10 +209,6 @@ fn padded(bytes: &[u8]) -> [u8; Head::MAX_LEN] {
         front.copy_from_slice(bytes);
     }
     padded
-}
-
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Bytes of a length prefix.

@@ -25,6 +25,7 @@ mod head;
 mod ids;
 mod limits;
 mod message;
+pub(crate) mod numbers;
 mod outbox;
 mod ranks;
 mod requests;

@@ -15,6 +15,7 @@ use super::handshake::Handshake;
 use super::ids::{InfoHash, PeerId};
 use super::limits::Limits;
 use super::message::{BlockRequest, Message};
+use super::numbers::to_u32;
 use super::outbox::Outbox;
 use super::requests::{PeerRequests, RequestId, Requests};
 use super::reserved::Reserved;
@@ -586,7 +587,7 @@ impl Wire {
         let Payload::Joined(bits) = bits else {
             return Event::Bitfield { bits: Bytes::new() };
         };
-        let length = u32::try_from(bits.len()).unwrap_or(u32::MAX);
+        let length = to_u32(bits.len());
         let limit = self.limits.piece_limit().div_ceil(8);
         if length > limit || (self.limits.pieces.is_some() && length != limit) {
             return self.fail(ProtocolError::BitfieldLength { length, limit });
