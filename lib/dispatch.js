@@ -40,7 +40,7 @@ function feed(wire, chunk, done) {
     return
   }
   wire._isDispatching = true
-  feedOne(wire, chunk)
+  run(wire, chunk)
   endDispatch(wire)
   done()
 }
@@ -53,20 +53,22 @@ function feed(wire, chunk, done) {
 function poll(wire) {
   if (wire._isDispatching) return
   wire._isDispatching = true
-  const sink = gather(wire)
-  keepRecord()
-  drain(wire, NO_CHUNK, native.next(wire._slot))
-  attempt(scatter, wire, sink)
+  run(wire, NO_CHUNK)
   endDispatch(wire)
 }
 
-function feedOne(wire, chunk) {
+/** One chunk, or without one what the core has anyway. */
+function run(wire, chunk) {
   const sink = gather(wire)
+  keepRecord()
+  drain(wire, chunk, chunk === NO_CHUNK ? native.next(wire._slot) : handIn(wire, chunk))
+  attempt(scatter, wire, sink)
+}
+
+function handIn(wire, chunk) {
   const kept = wire._kept
   wire._kept = 0
-  keepRecord()
-  drain(wire, chunk, native.feed(wire._slot, chunk, kept))
-  attempt(scatter, wire, sink)
+  return native.feed(wire._slot, chunk, kept)
 }
 
 /** Works off what came in meanwhile, one chunk after the other, however deep its writer was. */
@@ -74,7 +76,7 @@ function endDispatch(wire) {
   while (wire._queued !== null) {
     const { chunk, done } = wire._queued
     wire._queued = null
-    feedOne(wire, chunk)
+    run(wire, chunk)
     attempt(done)
   }
   wire._isDispatching = false
