@@ -41,6 +41,16 @@ const lazySink = () => {
   return sink
 }
 
+/** A wire that answers each request at once, and counts them in `asked`. */
+const answering = (options) => {
+  const self = { wire: greeted(options), asked: 0 }
+  self.wire.on('request', (piece, offset, length, respond) => {
+    self.asked++
+    respond(null, BLOCK)
+  })
+  return self
+}
+
 test('goes on for ever with a peer in the same process that answers at once', async (t) => {
   const [a, b] = await linked()
   const count = 5000
@@ -138,25 +148,21 @@ test('sends what was sent before a listener ended the socket', async (t) => {
 })
 
 test('tells the requests that it held back when it is piped elsewhere as well', async (t) => {
-  const wire = greeted({ uploadBacklog: 100_000 })
+  const self = answering({ uploadBacklog: 100_000 })
+  const { wire } = self
   const [first, second] = [lazySink(), lazySink()]
-  let asked = 0
-  wire.on('request', (piece, offset, length, respond) => {
-    asked++
-    respond(null, BLOCK)
-  })
   wire.pipe(first)
   await settled()
   wire.unchoke()
   wire.write(Buffer.concat(Array.from({ length: 20 }, (_, i) => frame(6, i, 0, BLOCK.length))))
-  t.true(asked < 20)
+  t.true(self.asked < 20)
   wire.pipe(second)
   await settled()
   for (let i = 0; i < 30; i++) {
     // oxlint-disable-next-line no-await-in-loop -- both drain in turn
     await Promise.all([first.takeAll(), second.takeAll()])
   }
-  t.is(asked, 20)
+  t.is(self.asked, 20)
 })
 
 test('gives its output to the listener that has taken the place of the pipe', async (t) => {
@@ -173,19 +179,15 @@ test('gives its output to the listener that has taken the place of the pipe', as
 })
 
 test('counts bytes, not objects, where it is piped into an object mode', async (t) => {
-  const wire = greeted({ uploadBacklog: 100_000 })
+  const self = answering({ uploadBacklog: 100_000 })
+  const { wire } = self
   const sink = new Writable({ objectMode: true, write: () => {} })
-  let asked = 0
-  wire.on('request', (piece, offset, length, respond) => {
-    asked++
-    respond(null, BLOCK)
-  })
   wire.pipe(sink)
   await settled()
   wire.unchoke()
   for (let i = 0; i < 200; i++) wire.write(frame(6, i, 0, BLOCK.length))
   await settled()
-  t.true(asked < 50, `${asked}`)
+  t.true(self.asked < 50, `${self.asked}`)
 })
 
 test('tells each block once when callbacks cancel others of the same chunk', (t) => {

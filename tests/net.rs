@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
 use support::drive;
-use support::frames::{self, HANDSHAKE, block};
+use support::frames::{self, HANDSHAKE, block, content};
 use support::random::Random;
 use support::vectors::vectors;
 
@@ -588,18 +588,6 @@ fn check(event: &Event) {
 /// Different lengths, so that heads and blocks lie at all places of a buffer.
 fn asks(count: u32) -> impl Iterator<Item = BlockRequest> {
     (0..count).map(|piece| block(piece, piece % 7, 16 * 1024 - piece % 5))
-}
-
-/// Bytes that tell where they belong.
-fn content(request: BlockRequest) -> Vec<u8> {
-    (request.begin..)
-        .map(|at| {
-            at.wrapping_mul(31)
-                .wrapping_add(request.piece)
-                .to_be_bytes()[3]
-        })
-        .take(usize::try_from(request.length).unwrap())
-        .collect()
 }
 
 /// A connection that has read the handshake of the peer at the other end.

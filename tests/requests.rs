@@ -8,7 +8,7 @@ use bytes::Bytes;
 use peer_wire::protocol::{BlockRequest, CommandError, Event, Limits, Message, RequestId, Wire};
 
 use support::drive::{self, feed, feed_with, opened, requested, sent, unchoked, unchoked_with};
-use support::frames::{self, block};
+use support::frames::{self, block, content};
 use support::link::{Cut, Pair};
 use support::vectors::vector;
 
@@ -497,16 +497,4 @@ fn answer(wire: &mut Wire, event: &Event) {
     assert_eq!(place, 0);
     wire.piece(request.piece, request.begin, Bytes::from(content(request)))
         .unwrap();
-}
-
-/// Bytes that tell where they belong.
-fn content(request: BlockRequest) -> Vec<u8> {
-    (request.begin..)
-        .map(|at| {
-            at.wrapping_mul(31)
-                .wrapping_add(request.piece)
-                .to_be_bytes()[3]
-        })
-        .take(usize::try_from(request.length).unwrap())
-        .collect()
 }

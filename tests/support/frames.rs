@@ -96,3 +96,15 @@ fn numbers(request: BlockRequest) -> Vec<u8> {
         .map(u32::to_be_bytes)
         .concat()
 }
+
+/// Bytes that tell where they belong.
+pub(crate) fn content(request: BlockRequest) -> Vec<u8> {
+    (request.begin..)
+        .map(|at| {
+            at.wrapping_mul(31)
+                .wrapping_add(request.piece)
+                .to_be_bytes()[3]
+        })
+        .take(usize::try_from(request.length).unwrap())
+        .collect()
+}
