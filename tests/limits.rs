@@ -19,6 +19,7 @@ fn limits_by_default_are_those_of_their_docs() {
             max_peer_requests: 2_000,
             max_request_len: 131_072,
             pieces: None,
+            upload_backlog: 1_048_576,
         }
     );
     assert_eq!(Limits::MAX_PIECES, 4_194_304);

@@ -37,13 +37,13 @@ enum Command {
     ExpireRequest,
     Extended(u8, Vec<u8>),
     Have(u32),
-    Hold(bool),
     KeepAlive,
     Piece(BlockRequest, Vec<u8>),
     Port(u16),
     Request(BlockRequest),
     SetChoking(bool),
     SetInterested(bool),
+    SetUnsent(usize),
     StopReading,
     TakePeerRequest(u32),
     TakeRequest(BlockRequest),
@@ -95,6 +95,7 @@ impl Both {
         let limits = Limits {
             max_message_len: 100,
             max_peer_requests: 3,
+            upload_backlog: 25,
             ..Limits::default()
         };
         Self {
@@ -142,21 +143,21 @@ impl Both {
         self.ahead.pop_front()
     }
 
-    /// What the documentation of `poll_ahead` lists, and ids that nobody can know yet.
+    /// What the documentation of `poll_ahead` lists, ids that nobody can know yet, and before
+    /// requests of the peer whatever adds to the output, which could have held them back.
     fn touches_ahead(&self, command: &Command) -> bool {
         let names = |number, event: &Event| matches!(event, Event::Request { id, .. } if id.number() == number);
         match command {
             Command::Assume(..)
             | Command::Close
             | Command::ExpireRequest
-            | Command::Hold(_)
             | Command::SetChoking(true)
             | Command::StopReading
             | Command::TakeRequest(_) => true,
             Command::TakePeerRequest(number) => {
                 self.ahead.iter().any(|event| names(*number, event))
             }
-            _ => false,
+            _ => (self.ahead.iter()).any(|event| matches!(event, Event::Request { .. })),
         }
     }
 
@@ -178,10 +179,6 @@ impl Both {
                 wire.close();
                 model.close();
             }
-            Command::Hold(is_holding) => {
-                wire.hold_requests(is_holding);
-                model.is_holding = is_holding;
-            }
             Command::ExpireRequest => assert_eq!(wire.expire_request(), model.expire_request()),
             Command::Request(request) => assert_eq!(wire.request(request), model.request(request)),
             Command::SetChoking(true) => assert_eq!(wire.choke(), model.set_choking(true)),
@@ -191,6 +188,10 @@ impl Both {
             }
             Command::SetInterested(false) => {
                 assert_eq!(wire.not_interested(), model.set_interested(false));
+            }
+            Command::SetUnsent(unsent) => {
+                wire.set_unsent(unsent);
+                model.unsent = unsent;
             }
             Command::StopReading => {
                 wire.stop_reading();
@@ -261,6 +262,7 @@ impl Both {
         assert_eq!(wire.request_count(), model.requests.len());
         let waiting = model.peer_requests.iter().chain(&model.held_requests);
         assert_eq!(wire.peer_request_count(), waiting.count());
+        assert_eq!(wire.held_request_count(), model.held_requests.len());
         assert_eq!(wire.refused_requests(), model.refused);
         assert_eq!(wire.transmit_len(), model.sent.len());
         let pieces = wire.peer_pieces();
@@ -299,7 +301,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::ExpireRequest),
         3 => (0_u32..6).prop_map(Command::TakePeerRequest),
         4 => any::<bool>().prop_map(Command::SetChoking),
-        3 => any::<bool>().prop_map(Command::Hold),
+        3 => (0_usize..30).prop_map(Command::SetUnsent),
         1 => any::<bool>().prop_map(Command::SetInterested),
         1 => any::<(bool, bool, bool)>().prop_map(|(a, b, c)| Command::Assume(a, b, c)),
         2 => block_request().prop_map(Command::Cancel),

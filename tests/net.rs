@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use peer_wire::net::{Connection, Error, MAX_BACKLOG};
+use peer_wire::net::{Connection, Error};
 use peer_wire::protocol::{BlockRequest, DropReason, Event, Limits, Payload, ProtocolError};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, DuplexStream, ReadBuf, duplex,
@@ -225,7 +225,7 @@ async fn requests_held_back_are_told_as_soon_as_the_backlog_is_written() {
     connection.next().await.unwrap();
     let first = connection.next().await.unwrap();
     assert!(matches!(first, Some(Event::Request { .. })));
-    let backlog = Bytes::from(vec![0; MAX_BACKLOG]);
+    let backlog = Bytes::from(vec![0; Limits::default().upload_backlog]);
     connection.wire_mut().piece(0, 0, backlog).unwrap();
     assert!(poll_once(connection.next()).await.is_none());
     // All of it goes at once, and then the stream has nothing to wake for.
@@ -367,7 +367,8 @@ async fn peer_that_asks_and_never_reads_costs_a_bounded_backlog() {
             answer.unwrap();
             answered += 1;
         }
-        assert!(connection.backlog() < MAX_BACKLOG + 2 * content.len());
+        let most = Limits::default().upload_backlog + 2 * content.len();
+        assert!(connection.backlog() < most);
     }
     // All was read, little was told, the rest was held up to the limit and refused above it.
     let to_connection = asker.await.unwrap();
@@ -702,5 +703,5 @@ const BLOCK: BlockRequest = block(0, 0, 16 * 1024);
 /// Requests that a leech keeps open.
 const WINDOW: usize = 32;
 
-/// Blocks in each direction, far above [`MAX_BACKLOG`].
+/// Blocks in each direction, far above [`Limits::upload_backlog`].
 const BLOCKS_EACH: u32 = 300;

@@ -380,13 +380,13 @@ fn requests_behind_the_queue_limit_are_refused_and_counted() {
 #[test]
 fn requests_held_back_are_told_oldest_first_ahead_of_later_messages() {
     let mut wire = unchoked();
-    wire.hold_requests(true);
+    wire.set_unsent(CONGESTED);
     let two = [frames::request(FIRST), frames::request(SECOND)].concat();
     assert_eq!(feed(&mut wire, &two), []);
     // Other messages go on.
     assert_eq!(feed(&mut wire, &frames::interested()), [Event::Interested]);
     assert_eq!(wire.peer_request_count(), 2);
-    wire.hold_requests(false);
+    wire.set_unsent(0);
     let events = feed(&mut wire, &frames::not_interested());
     assert_eq!(requested(&events), [FIRST, SECOND]);
     assert_eq!(events[2], Event::NotInterested);
@@ -397,11 +397,11 @@ fn requests_held_back_are_told_oldest_first_ahead_of_later_messages() {
 #[test]
 fn request_held_back_is_answered_only_once_it_is_told() {
     let mut wire = unchoked();
-    wire.hold_requests(true);
+    wire.set_unsent(CONGESTED);
     feed(&mut wire, &frames::request(FIRST));
     let id = RequestId::from_number(0);
     assert_eq!(wire.take_peer_request(id), None);
-    wire.hold_requests(false);
+    wire.set_unsent(0);
     assert_eq!(requested(&drive::events(&mut wire)), [FIRST]);
     assert_eq!(wire.take_peer_request(id), Some((0, FIRST)));
 }
@@ -414,7 +414,7 @@ fn requests_held_back_count_against_the_queue_limit() {
     };
     let mut wire = unchoked_with(limits);
     assert_eq!(feed(&mut wire, &frames::request(FIRST)).len(), 1);
-    wire.hold_requests(true);
+    wire.set_unsent(CONGESTED);
     assert_eq!(feed(&mut wire, &frames::request(SECOND).repeat(3)), []);
     assert_eq!((wire.peer_request_count(), wire.refused_requests()), (2, 2));
 }
@@ -429,14 +429,14 @@ fn request_behind_a_choke_that_forgot_others_is_told() {
         requested(&feed(&mut wire, &frames::request(SECOND))),
         [SECOND]
     );
-    wire.hold_requests(true);
+    wire.set_unsent(CONGESTED);
     assert_eq!(feed(&mut wire, &frames::request(SECOND)), []);
 }
 
 #[test]
 fn cancel_of_a_request_held_back_removes_it_unseen() {
     let mut wire = unchoked();
-    wire.hold_requests(true);
+    wire.set_unsent(CONGESTED);
     let chunk = [
         frames::request(FIRST),
         frames::request(SECOND),
@@ -450,7 +450,7 @@ fn cancel_of_a_request_held_back_removes_it_unseen() {
             position: None
         }]
     );
-    wire.hold_requests(false);
+    wire.set_unsent(0);
     assert_eq!(requested(&drive::events(&mut wire)), [SECOND]);
 }
 
@@ -459,12 +459,64 @@ fn choke_and_stop_reading_and_close_forget_requests_held_back() {
     let choke = |wire: &mut Wire| assert!(wire.choke());
     for end in [choke, Wire::stop_reading, Wire::close] {
         let mut wire = unchoked();
-        wire.hold_requests(true);
+        wire.set_unsent(CONGESTED);
         feed(&mut wire, &frames::request(FIRST));
         end(&mut wire);
-        wire.hold_requests(false);
+        wire.set_unsent(0);
         assert_eq!(drive::events(&mut wire), []);
         assert_eq!(wire.peer_request_count(), 0);
+    }
+}
+
+#[test]
+fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
+    let limits = Limits {
+        upload_backlog: 10,
+        ..Limits::default()
+    };
+    let mut wire = unchoked_with(limits);
+    sent(&mut wire);
+    // Three of four bytes exceed it, at two there is room for one more.
+    let told = feed(&mut wire, &frames::request(FIRST).repeat(6));
+    assert_eq!((told.len(), wire.held_request_count()), (3, 3));
+    // An answer that waits takes the place of its request, and more for its head.
+    answer(&mut wire, &told[0]);
+    assert_eq!(drive::events(&mut wire), []);
+    let taken = sent(&mut wire).len();
+    wire.set_unsent(taken);
+    assert_eq!(drive::events(&mut wire), []);
+    // It has left.
+    wire.set_unsent(0);
+    assert_eq!(drive::events(&mut wire).len(), 1);
+    // The block behind a head waits with the caller until he takes the head.
+    let Event::Request { id, .. } = told[1] else {
+        panic!("{told:?}");
+    };
+    wire.take_peer_request(id).unwrap();
+    wire.piece_head(0, 0, 4).unwrap();
+    wire.set_unsent(0);
+    assert_eq!(drive::events(&mut wire), []);
+    sent(&mut wire);
+    assert_eq!(drive::events(&mut wire).len(), 1);
+    // The peer cancels one that was told.
+    assert_eq!(feed(&mut wire, &frames::cancel(FIRST)).len(), 2);
+    assert_eq!((wire.peer_request_count(), wire.held_request_count()), (3, 0));
+}
+
+#[test]
+fn request_above_the_backlog_is_told_when_nothing_waits() {
+    for upload_backlog in [0, 3] {
+        let limits = Limits {
+            upload_backlog,
+            ..Limits::default()
+        };
+        let mut wire = unchoked_with(limits);
+        sent(&mut wire);
+        let told = feed(&mut wire, &frames::request(FIRST).repeat(2));
+        assert_eq!(told.len(), 1);
+        answer(&mut wire, &told[0]);
+        sent(&mut wire);
+        assert_eq!(drive::events(&mut wire).len(), 1);
     }
 }
 
@@ -472,7 +524,7 @@ fn choke_and_stop_reading_and_close_forget_requests_held_back() {
 fn wire_is_drained_when_nothing_is_left_to_poll() {
     let mut wire = unchoked();
     assert!(wire.is_drained());
-    wire.hold_requests(true);
+    wire.set_unsent(CONGESTED);
     let chunk = [
         frames::request(FIRST),
         frames::have(1),
@@ -483,11 +535,14 @@ fn wire_is_drained_when_nothing_is_left_to_poll() {
     assert!(!wire.is_drained());
     wire.poll_event();
     assert!(!wire.is_drained(), "a failure is left");
-    wire.hold_requests(false);
+    wire.set_unsent(0);
     assert!(!wire.is_drained(), "a request is left");
     assert_eq!(drive::events(&mut wire).len(), 2);
     assert!(wire.is_drained());
 }
+
+/// More than may wait.
+const CONGESTED: usize = 2 * 1024 * 1024;
 
 fn answer(wire: &mut Wire, event: &Event) {
     let Event::Request { id, .. } = event else {

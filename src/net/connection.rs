@@ -140,7 +140,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
         loop {
-            self.wire.hold_requests(self.is_congested());
             match self.wire.poll_event() {
                 Some(Event::Failed(error)) => self.end = Some(Err(Error::Protocol(error))),
                 Some(event) => return Poll::Ready(Ok(Some(with_bytes(event, &self.chunk)))),
@@ -169,9 +168,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Waits until the stream has changed what [`Connection::poll_next`] can tell.
     fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let was_congested = self.is_congested();
         let outcome = match self.write(cx) {
-            Ok(_) if was_congested && !self.is_congested() => return Poll::Ready(()),
+            Ok(_) if !self.wire.is_drained() => return Poll::Ready(()),
             Ok(_) => self.poll_read(cx),
             // What came before the stream failed, an end too, goes before the failure.
             Err(error) => match self.poll_read(cx) {
@@ -221,11 +219,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        self.output.write(&mut self.wire, &mut self.stream, cx)
-    }
-
-    fn is_congested(&self) -> bool {
-        self.backlog() >= MAX_BACKLOG
+        let outcome = self.output.write(&mut self.wire, &mut self.stream, cx);
+        self.wire.set_unsent(self.output.len());
+        outcome
     }
 
     fn restart_deadline(&mut self) {
@@ -250,10 +246,6 @@ fn with_bytes(event: Event, chunk: &Bytes) -> Event {
     };
     event.map_payload(view)
 }
-
-/// Bytes that may wait to be sent before requests of the peer are held back: 64 blocks of
-/// 16 KiB, more than a connection of 100 Mbit/s sends in 80 ms.
-pub const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// Bytes of a read buffer: four blocks of 16 KiB.
 const READ_LEN: usize = 64 * 1024;

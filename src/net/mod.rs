@@ -6,13 +6,15 @@
 //! - Order: events come one at a time, and a command given between two of them is seen by every
 //!   later message, as in the core. Output leaves in the order of the commands.
 //! - Memory: reads go into a buffer of fixed size, and payloads are views of it where they can
-//!   be. While [`MAX_BACKLOG`] bytes wait to be sent, no further request of the peer is told, so
-//!   that a peer who asks and never reads costs no more; all other messages go on, so that two
+//!   be. Requests of the peer wait while [`Limits::upload_backlog`] is used up, so that a peer who asks
+//!   and never reads costs no more; all other messages go on, so that two
 //!   busy peers never wait for each other.
 //! - Ends: a clean end, an end inside a message, a broken rule, a failed socket and silence are
 //!   told apart, and the same end is told ever after. Open requests are told as dropped before.
 //! - Cancellation: dropping the future of any method loses nothing; call it again.
 //! - Faults: nothing here panics on what a peer sends.
+//!
+//! [`Limits::upload_backlog`]: crate::protocol::Limits::upload_backlog
 #![forbid(unsafe_code)]
 
 mod connection;
@@ -20,5 +22,5 @@ mod deadline;
 mod error;
 mod output;
 
-pub use connection::{Connection, MAX_BACKLOG};
+pub use connection::Connection;
 pub use error::Error;

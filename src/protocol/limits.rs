@@ -23,6 +23,13 @@ pub struct Limits {
     /// Pieces of the torrent, where the caller knows them: piece indices and bitfields must
     /// then fit exactly. Otherwise they must stay below [`Limits::MAX_PIECES`].
     pub pieces: Option<u32>,
+
+    /// Bytes of blocks that may wait to be sent, and of requests that were told and not answered
+    /// yet, before further requests are held back. They are told, in order, when there is room.
+    ///
+    /// Default 1 MiB: what a link of 100 Mbit/s sends in 80 ms. So a peer that asks and never
+    /// reads costs this, one block, and its queue of requests.
+    pub upload_backlog: usize,
 }
 
 impl Limits {
@@ -44,6 +51,7 @@ impl Default for Limits {
             max_peer_requests: 2_000,
             max_request_len: 128 * 1024,
             pieces: None,
+            upload_backlog: 1024 * 1024,
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::message::BlockRequest;
+use super::numbers::to_usize;
 use super::ranks::Ranks;
 
 /// Names a request of the peer among equal ones.
@@ -109,11 +110,11 @@ impl Requests {
 
     /// Removes the youngest one as if it had not come: its name is free again.
     #[cold]
-    fn take_back_newest(&mut self) {
+    fn take_back_newest(&mut self) -> Option<BlockRequest> {
         self.drop_index();
-        if self.queue.pop_back().is_some() {
-            self.next = self.next.wrapping_sub(1);
-        }
+        let (_, request) = self.queue.pop_back()?;
+        self.next = self.next.wrapping_sub(1);
+        Some(request)
     }
 
     /// Goes on without an index until a request is taken from far behind again.
@@ -275,6 +276,8 @@ fn key(request: BlockRequest, id: RequestId) -> u128 {
 #[derive(Debug, Default)]
 pub(super) struct PeerRequests {
     told: Requests,
+    /// Bytes that the told ones ask for.
+    told_len: usize,
     /// Made with the first one that is held back; most wires hold none.
     held: Option<Box<Requests>>,
 }
@@ -282,6 +285,7 @@ pub(super) struct PeerRequests {
 impl PeerRequests {
     /// Appends one that is told.
     pub(super) fn push(&mut self, request: BlockRequest) -> RequestId {
+        self.count_in(request);
         self.told.push(request)
     }
 
@@ -295,7 +299,10 @@ impl PeerRequests {
     pub(super) fn tell(&mut self) -> Option<(RequestId, BlockRequest)> {
         let oldest = self.held.as_mut()?.take_oldest_named();
         match oldest {
-            Some((id, request)) => self.told.push_named(id, request),
+            Some((id, request)) => {
+                self.count_in(request);
+                self.told.push_named(id, request);
+            }
             None => self.held = None,
         }
         oldest
@@ -303,29 +310,36 @@ impl PeerRequests {
 
     /// Forgets the newest one, which was told last, as if it had not come.
     pub(super) fn untell_newest(&mut self) {
-        self.told.take_back_newest();
+        if let Some(request) = self.told.take_back_newest() {
+            self.count_out(request);
+        }
     }
 
     /// Whether any is held back.
     #[inline]
     pub(super) fn has_untold(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.len() > 0)
+        self.held_count() > 0
     }
 
     /// Removes the one named `id`; gives its place and what it asks for.
     pub(super) fn take(&mut self, id: RequestId) -> Option<(usize, BlockRequest)> {
-        self.told.take_named(id)
+        let taken = self.told.take_named(id);
+        if let Some((_, request)) = taken {
+            self.count_out(request);
+        }
+        taken
     }
 
     /// Removes the oldest one equal to `request`; gives its place if it was told.
     pub(super) fn take_equal(&mut self, request: BlockRequest) -> Option<usize> {
-        let taken = self.told.take(request);
-        if taken.is_none()
-            && let Some(held) = &mut self.held
-        {
+        if let Some((_, place)) = self.told.take(request) {
+            self.count_out(request);
+            return Some(place);
+        }
+        if let Some(held) = &mut self.held {
             held.take(request);
         }
-        taken.map(|(_, place)| place)
+        None
     }
 
     /// Forgets those held back.
@@ -335,12 +349,30 @@ impl PeerRequests {
 
     pub(super) fn clear(&mut self) {
         self.told.clear();
+        self.told_len = 0;
         self.held = None;
     }
 
     pub(super) fn len(&self) -> usize {
-        let held = self.held.as_ref().map_or(0, |held| held.len());
-        self.told.len().saturating_add(held)
+        self.told.len().saturating_add(self.held_count())
+    }
+
+    pub(super) fn held_count(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.len())
+    }
+
+    /// Bytes that the told ones ask for.
+    #[inline]
+    pub(super) fn told_len(&self) -> usize {
+        self.told_len
+    }
+
+    fn count_in(&mut self, request: BlockRequest) {
+        self.told_len = self.told_len.saturating_add(to_usize(request.length));
+    }
+
+    fn count_out(&mut self, request: BlockRequest) {
+        self.told_len = self.told_len.saturating_sub(to_usize(request.length));
     }
 }
 

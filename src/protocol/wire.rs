@@ -15,7 +15,7 @@ use super::handshake::Handshake;
 use super::ids::{InfoHash, PeerId};
 use super::limits::Limits;
 use super::message::{BlockRequest, Message};
-use super::numbers::to_u32;
+use super::numbers::{to_u32, to_usize};
 use super::outbox::Outbox;
 use super::requests::{PeerRequests, RequestId, Requests};
 use super::reserved::Reserved;
@@ -50,7 +50,10 @@ pub struct Wire {
     peer_pieces: Bitfield,
     requests: Requests,
     peer_requests: PeerRequests,
-    is_holding: bool,
+    /// Bytes of blocks that the caller sends by himself, behind heads in the outbox.
+    detached: usize,
+    /// Bytes that the caller has taken out of the outbox and that still wait with him.
+    unsent: usize,
     refused_requests: u64,
     outbox: Outbox,
 }
@@ -84,7 +87,8 @@ impl Wire {
             peer_pieces: Bitfield::default(),
             requests: Requests::default(),
             peer_requests: PeerRequests::default(),
-            is_holding: false,
+            detached: 0,
+            unsent: 0,
             refused_requests: 0,
             outbox: Outbox::default(),
         }
@@ -196,11 +200,14 @@ impl Wire {
         self.send_fixed(&Message::Cancel(request));
     }
 
-    /// Holds requests of the peer back, or tells of them again, oldest first: for a caller
-    /// whose output is congested. Held ones count against
-    /// [`Limits::max_peer_requests`]; all other messages go on.
-    pub fn hold_requests(&mut self, is_holding: bool) {
-        self.is_holding = is_holding;
+    /// Takes note of how many bytes, of those that the caller has taken to send, still wait.
+    ///
+    /// Where they, the output in the wire and the requests that are told and not answered exceed
+    /// [`Limits::upload_backlog`], further requests of the peer are held back, and told, oldest
+    /// first, when there is room. Held ones count against [`Limits::max_peer_requests`]; all other
+    /// messages go on.
+    pub fn set_unsent(&mut self, unsent: usize) {
+        self.unsent = unsent;
     }
 
     /// Takes a request of the peer out of the queue to answer it; gives its place, 0 the oldest.
@@ -217,7 +224,7 @@ impl Wire {
     /// [`CommandError::TooLong`] when the block does not fit a message.
     pub fn piece(&mut self, piece: u32, begin: u32, block: Bytes) -> Result<(), CommandError> {
         let block_len = u32::try_from(block.len()).map_err(|_| CommandError::TooLong)?;
-        self.piece_head(piece, begin, block_len)?;
+        self.send_piece_head(piece, begin, block_len)?;
         if !self.is_closed() {
             self.outbox.push_block(block);
         }
@@ -248,6 +255,16 @@ impl Wire {
     ///
     /// [`CommandError::TooLong`] when the block does not fit a message.
     pub fn piece_head(
+        &mut self,
+        piece: u32,
+        begin: u32,
+        block_len: u32,
+    ) -> Result<(), CommandError> {
+        self.detached = self.detached.saturating_add(to_usize(block_len));
+        self.send_piece_head(piece, begin, block_len)
+    }
+
+    fn send_piece_head(
         &mut self,
         piece: u32,
         begin: u32,
@@ -427,11 +444,13 @@ impl Wire {
 
     /// The next bytes to send.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.detached = 0;
         self.outbox.pop()
     }
 
     /// Copies the next bytes to send into `out`; gives how many.
     pub fn read_transmit(&mut self, out: &mut [u8]) -> usize {
+        self.detached = 0;
         self.outbox.read(out)
     }
 
@@ -445,7 +464,7 @@ impl Wire {
     }
 
     fn poll_request(&mut self) -> Option<Event> {
-        if self.is_holding {
+        if self.is_congested() {
             return None;
         }
         let (id, request) = self.peer_requests.tell()?;
@@ -454,7 +473,14 @@ impl Wire {
 
     /// Whether nothing comes before the next frame.
     fn is_frame_next(&self) -> bool {
-        self.dropping.is_none() && (self.is_holding || !self.peer_requests.has_untold())
+        self.dropping.is_none() && (!self.peer_requests.has_untold() || self.is_congested())
+    }
+
+    /// Whether further requests of the peer have to wait.
+    fn is_congested(&self) -> bool {
+        let waiting = [self.outbox.len(), self.detached, self.unsent];
+        let promised = self.peer_requests.told_len();
+        waiting.into_iter().fold(promised, usize::saturating_add) > self.limits.upload_backlog
     }
 
     #[cold]
@@ -498,9 +524,14 @@ impl Wire {
         self.requests.len()
     }
 
-    /// Requests of the peer that wait for an answer.
+    /// Requests of the peer that wait for an answer, those held back included.
     pub fn peer_request_count(&self) -> usize {
         self.peer_requests.len()
+    }
+
+    /// Requests of the peer that are held back.
+    pub fn held_request_count(&self) -> usize {
+        self.peer_requests.held_count()
     }
 
     /// Requests of the peer that were refused because too many waited.
@@ -609,7 +640,7 @@ impl Wire {
             }
             return None;
         }
-        if self.is_holding {
+        if self.peer_requests.has_untold() || self.is_congested() {
             self.peer_requests.hold(request);
             return None;
         }

@@ -44,7 +44,8 @@ pub(crate) struct Model {
     pub(crate) peer_requests: Vec<(RequestId, BlockRequest)>,
     /// Younger ones, which were not told.
     pub(crate) held_requests: Vec<(RequestId, BlockRequest)>,
-    pub(crate) is_holding: bool,
+    /// Bytes that the caller still has to send.
+    pub(crate) unsent: usize,
     pub(crate) refused: u64,
     /// All bytes sent so far.
     pub(crate) sent: Vec<u8>,
@@ -70,7 +71,7 @@ impl Model {
             requests: Vec::new(),
             peer_requests: Vec::new(),
             held_requests: Vec::new(),
-            is_holding: false,
+            unsent: 0,
             refused: 0,
             sent: Vec::new(),
         }
@@ -328,12 +329,18 @@ impl Model {
     }
 
     fn tell_held(&mut self) -> Option<Event> {
-        if self.is_holding {
+        if self.is_congested() {
             return None;
         }
         let (_, (id, request)) = take_first(&mut self.held_requests, |_| true)?;
         self.peer_requests.push((id, request));
         Some(Event::Request { id, request })
+    }
+
+    fn is_congested(&self) -> bool {
+        let asked = self.peer_requests.iter().map(|(_, request)| request.length);
+        let promised = usize::try_from(asked.sum::<u32>()).unwrap();
+        promised + self.sent.len() + self.unsent > self.limits.upload_backlog
     }
 
     fn apply_cancel(&mut self, request: BlockRequest) -> Event {

@@ -21,12 +21,13 @@ impl Wire {
     ///
     /// A caller across a costly border polls one event with [`Wire::poll_event`] and more with
     /// this. As long as it has not acted on some of these, it calls [`Wire::take_back`] before
-    /// [`Wire::choke`], [`Wire::assume`], [`Wire::hold_requests`], [`Wire::take_request`],
-    /// [`Wire::expire_request`], [`Wire::stop_reading`] or [`Wire::close`], and before it looks at
-    /// [`Wire::peer_pieces`]. No other command touches them.
+    /// [`Wire::choke`], [`Wire::assume`], [`Wire::take_request`], [`Wire::expire_request`],
+    /// [`Wire::stop_reading`] or [`Wire::close`], and before it looks at [`Wire::peer_pieces`]. No
+    /// other command touches them: requests that are polled ahead count as told before what is
+    /// sent between them, even if that is as much as may wait.
     #[inline]
     pub fn poll_ahead(&mut self) -> Option<Event> {
-        if !self.is_frame_next() {
+        if self.dropping.is_some() || self.peer_requests.has_untold() {
             return None;
         }
         let (event, effect) = match self.frames.get(self.ahead.len())? {
@@ -87,7 +88,7 @@ impl Wire {
 
     /// `None` where it makes no event.
     fn request_ahead(&mut self, request: BlockRequest) -> Option<(Event, Effect)> {
-        if self.is_holding || !self.accepts(request) {
+        if self.is_congested() || !self.accepts(request) {
             return None;
         }
         Some((self.apply_request(request)?, Effect::PeerRequest))
