@@ -28,29 +28,31 @@ export declare const enum CommandKind {
   ExpireRequest = 5,
   /** Number: piece. */
   Have = 6,
-  /** Number: 1 to hold requests of the peer back. */
-  HoldRequests = 7,
   /** No numbers. */
-  Interested = 8,
+  Interested = 7,
   /** No numbers. */
-  KeepAlive = 9,
+  KeepAlive = 8,
   /** No numbers. */
-  NotInterested = 10,
+  NotInterested = 9,
   /**
    * All of a piece message but its block, which JavaScript itself sends behind: `readOutput`
    * tells where. Numbers: piece, begin, length of the block.
    */
-  PieceHead = 11,
+  PieceHead = 10,
   /** Number: UDP port. */
-  Port = 12,
+  Port = 11,
   /** `lib/` has checked that the peer does not choke. Numbers: piece, begin, length. */
-  Request = 13,
+  Request = 12,
+  /** Number: how many frames the trace keeps, 0 for no trace. */
+  SetTrace = 13,
+  /** Number: bytes of the output that wait beyond the core. */
+  SetUnsent = 14,
   /** No further event of the input. */
-  StopReading = 14,
+  StopReading = 15,
   /** Number: how many events of the last batch are polled again. */
-  TakeBack = 15,
+  TakeBack = 16,
   /** No numbers. */
-  Unchoke = 16,
+  Unchoke = 17,
 }
 
 /** Numbers of an event in the record. */
@@ -93,7 +95,7 @@ export declare const enum EventKind {
   Bitfield = 12,
   /** Record: piece, begin, length, id. */
   Request = 13,
-  /** Record: 0 because of a choke, 1 because of a close. */
+  /** Record: 1 because of a choke, 0 because of an end. */
   RequestDropped = 14,
   /** No numbers. */
   Unchoke = 15,
@@ -101,11 +103,17 @@ export declare const enum EventKind {
   Unknown = 16,
 }
 
+/** Added to the count when requests of the peer are held back. */
+export declare const HELD: number
+
 /** Start of a payload that is not a part of the chunk. */
 export declare const JOINED: number
 
 /** Added to the count when nothing is left after these events. */
 export declare const LAST: number
+
+/** Names of the kinds of messages, in the order of their numbers. */
+export declare function messageKinds(): Array<string>
 
 /** Added to the count when `feedRest` has to follow these events. */
 export declare const MORE: number

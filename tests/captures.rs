@@ -29,7 +29,7 @@ fn session_replayed_as_either_side_accounts_for_each_message() {
             assert_eq!(replay.sent_by_wire, replay.sent_as_recorded, "{name}");
             assert_eq!(replay.wire.request_count(), 0, "{name}");
             assert_eq!(replay.wire.peer_request_count(), 0, "{name}");
-            assert_eq!(replay.wire.refused_requests(), 0, "{name}");
+            assert_eq!(replay.wire.stats().refused_requests, 0, "{name}");
         }
     }
 }

@@ -87,7 +87,10 @@ fn request_of_a_choked_peer_is_ignored() {
             is_new: true
         }]
     );
-    assert_eq!((wire.peer_request_count(), wire.refused_requests()), (0, 0));
+    assert_eq!(
+        (wire.peer_request_count(), wire.stats().refused_requests),
+        (0, 0)
+    );
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn flood_of_requests_leaves_no_more_than_the_limit() {
         .collect();
     assert_eq!(feed(&mut wire, &flood).len(), 2_000);
     assert_eq!(wire.peer_request_count(), 2_000);
-    assert_eq!(wire.refused_requests(), 8_000);
+    assert_eq!(wire.stats().refused_requests, 8_000);
     assert_eq!(wire.transmit_len(), 0);
 }
 
@@ -78,7 +78,7 @@ fn flood_of_requests_and_cancels_leaves_none() {
     let both = [frames::request(asked), frames::cancel(asked)].concat();
     assert_eq!(feed(&mut wire, &both.repeat(5_000)).len(), 10_000);
     assert_eq!(wire.peer_request_count(), 0);
-    assert_eq!(wire.refused_requests(), 0);
+    assert_eq!(wire.stats().refused_requests, 0);
 }
 
 #[test]

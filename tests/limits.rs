@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{CommandError, Event, Limits, MessageId, ProtocolError};
+use peer_wire::protocol::{CommandError, Event, Limits, MessageId, Policy, ProtocolError};
 
 use support::drive::{failure, feed, feed_cut, opened, requested, unchoked_with};
 use support::frames::{self, block};
@@ -19,6 +19,7 @@ fn limits_by_default_are_those_of_their_docs() {
             max_peer_requests: 2_000,
             max_request_len: 131_072,
             pieces: None,
+            policy: Policy::Lenient,
             upload_backlog: 1_048_576,
         }
     );
@@ -158,7 +159,7 @@ fn requests_at_the_queue_limit_are_told_and_above_are_refused() {
             .collect();
         let told = requested(&feed(&mut wire, &chunk)).len();
         assert_eq!(told, wire.peer_request_count());
-        assert_eq!(wire.refused_requests(), refused);
+        assert_eq!(wire.stats().refused_requests, refused);
         assert_eq!(
             told,
             usize::try_from(count).unwrap() - usize::from(refused == 1)
@@ -240,8 +241,19 @@ fn bitfield_of_an_unknown_torrent_may_reach_the_piece_limit() {
 }
 
 #[test]
-fn each_error_has_its_code_and_text() {
-    let all = [
+fn each_error_has_its_code_and_text_and_fields() {
+    for (error, text) in error_texts() {
+        assert_eq!(format!("{}: {error}", error.code()), text);
+        // What a field is called in the text need not be its name, but it has its number there.
+        for (_, number) in error.fields() {
+            assert!(text.contains(&number.to_string()), "{text}");
+        }
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a plain table")]
+fn error_texts() -> Vec<(ProtocolError, &'static str)> {
+    vec![
         (
             ProtocolError::BitfieldLength {
                 length: 3,
@@ -270,7 +282,7 @@ fn each_error_has_its_code_and_text() {
         ),
         (
             ProtocolError::PieceIndex { piece: 7, limit: 7 },
-            "ERR_PWP_PIECE_INDEX: peer has piece 7, limit 7",
+            "ERR_PWP_PIECE_INDEX: peer named piece 7, limit 7",
         ),
         (
             ProtocolError::RequestLength {
@@ -283,10 +295,24 @@ fn each_error_has_its_code_and_text() {
             ProtocolError::Truncated,
             "ERR_PWP_TRUNCATED: stream ended inside a message",
         ),
-    ];
-    for (error, text) in all {
-        assert_eq!(format!("{}: {error}", error.code()), text);
-    }
+        (
+            ProtocolError::BitfieldLate,
+            "ERR_PWP_BITFIELD_LATE: peer sent a bitfield behind other messages",
+        ),
+        (
+            ProtocolError::BitfieldSpareBits,
+            "ERR_PWP_BITFIELD_SPARE_BITS: peer sent a bitfield with spare bits set",
+        ),
+        (
+            ProtocolError::UnsolicitedBlock {
+                piece: 1,
+                begin: 2,
+                length: 3,
+            },
+            "ERR_PWP_UNSOLICITED_BLOCK: peer sent a block of piece 1, offset 2, length 3 that was \
+             not asked for",
+        ),
+    ]
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::iter::Cycle;
 use std::vec::IntoIter;
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Event, Limits, Message, RequestId, Wire};
+use peer_wire::protocol::{BlockRequest, Event, Limits, Message, Policy, RequestId, Wire};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -58,8 +58,10 @@ proptest! {
         batches in vec(1_usize..6, 1..20),
         last in message(),
         last_len in 0_usize..30,
+        is_strict in any::<bool>(),
     ) {
-        let mut both = Both::new(batches);
+        let policy = if is_strict { Policy::Strict } else { Policy::Lenient };
+        let mut both = Both::new(batches, policy);
         both.receive(&frames::handshake(), &mut std::iter::empty());
         for turn in turns {
             let bytes: Vec<u8> = turn.messages.iter().flat_map(bytes_of).collect();
@@ -91,10 +93,11 @@ struct Both {
 
 impl Both {
     /// With limits that random messages reach.
-    fn new(batches: Vec<usize>) -> Self {
+    fn new(batches: Vec<usize>, policy: Policy) -> Self {
         let limits = Limits {
             max_message_len: 100,
             max_peer_requests: 3,
+            policy,
             upload_backlog: 25,
             ..Limits::default()
         };
@@ -263,8 +266,16 @@ impl Both {
         let waiting = model.peer_requests.iter().chain(&model.held_requests);
         assert_eq!(wire.peer_request_count(), waiting.count());
         assert_eq!(wire.held_request_count(), model.held_requests.len());
-        assert_eq!(wire.refused_requests(), model.refused);
+        let stats = wire.stats();
+        assert_eq!(stats.refused_requests, model.refused);
+        assert_eq!(stats.ignored_requests, model.ignored);
+        assert_eq!(stats.violations, model.violations);
         assert_eq!(wire.transmit_len(), model.sent.len());
+        self.agree_on_pieces();
+    }
+
+    fn agree_on_pieces(&self) {
+        let Self { wire, model, .. } = self;
         let pieces = wire.peer_pieces();
         let ones: u32 = pieces.as_bytes().iter().map(|byte| byte.count_ones()).sum();
         assert_eq!(usize::try_from(ones).unwrap(), model.pieces.len());

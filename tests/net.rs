@@ -374,7 +374,7 @@ async fn peer_that_asks_and_never_reads_costs_a_bounded_backlog() {
     let to_connection = asker.await.unwrap();
     assert!(answered < 80, "{answered}");
     assert_eq!(connection.wire().peer_request_count(), 2_000);
-    let refused = usize::try_from(connection.wire().refused_requests()).unwrap();
+    let refused = usize::try_from(connection.wire().stats().refused_requests).unwrap();
     assert_eq!(answered + 2_000 + refused, 20_000);
 
     // Once the peer reads, the held requests are told and answered.

@@ -371,10 +371,16 @@ fn requests_behind_the_queue_limit_are_refused_and_counted() {
     let mut wire = unchoked_with(limits);
     let three = [FIRST, SECOND, FIRST].map(frames::request).concat();
     assert_eq!(requested(&feed(&mut wire, &three)), [FIRST, SECOND]);
-    assert_eq!((wire.peer_request_count(), wire.refused_requests()), (2, 1));
+    assert_eq!(
+        (wire.peer_request_count(), wire.stats().refused_requests),
+        (2, 1)
+    );
     wire.take_peer_request(RequestId::from_number(0)).unwrap();
     assert_eq!(requested(&feed(&mut wire, &three)), [FIRST]);
-    assert_eq!((wire.peer_request_count(), wire.refused_requests()), (2, 3));
+    assert_eq!(
+        (wire.peer_request_count(), wire.stats().refused_requests),
+        (2, 3)
+    );
 }
 
 #[test]
@@ -416,7 +422,10 @@ fn requests_held_back_count_against_the_queue_limit() {
     assert_eq!(feed(&mut wire, &frames::request(FIRST)).len(), 1);
     wire.set_unsent(CONGESTED);
     assert_eq!(feed(&mut wire, &frames::request(SECOND).repeat(3)), []);
-    assert_eq!((wire.peer_request_count(), wire.refused_requests()), (2, 2));
+    assert_eq!(
+        (wire.peer_request_count(), wire.stats().refused_requests),
+        (2, 2)
+    );
 }
 
 #[test]
@@ -500,7 +509,10 @@ fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
     assert_eq!(drive::events(&mut wire).len(), 1);
     // The peer cancels one that was told.
     assert_eq!(feed(&mut wire, &frames::cancel(FIRST)).len(), 2);
-    assert_eq!((wire.peer_request_count(), wire.held_request_count()), (3, 0));
+    assert_eq!(
+        (wire.peer_request_count(), wire.held_request_count()),
+        (3, 0)
+    );
 }
 
 #[test]

@@ -285,7 +285,7 @@ fn check(status: sys::napi_status) -> Result<()> {
 const MAX_BUFFERS: usize = 2;
 
 /// A slot and the most numbers that an entry takes besides.
-const NUMBERS_LEN: usize = 5;
+const NUMBERS_LEN: usize = 7;
 
 type Numbers = [u32; NUMBERS_LEN];
 

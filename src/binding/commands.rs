@@ -27,8 +27,6 @@ pub enum CommandKind {
     ExpireRequest,
     /// Number: piece.
     Have,
-    /// Number: 1 to hold requests of the peer back.
-    HoldRequests,
     /// No numbers.
     Interested,
     /// No numbers.
@@ -42,6 +40,10 @@ pub enum CommandKind {
     Port,
     /// `lib/` has checked that the peer does not choke. Numbers: piece, begin, length.
     Request,
+    /// Number: how many frames the trace keeps, 0 for no trace.
+    SetTrace,
+    /// Number: bytes of the output that wait beyond the core.
+    SetUnsent,
     /// No further event of the input.
     StopReading,
     /// Number: how many events of the last batch are polled again.
@@ -52,7 +54,7 @@ pub enum CommandKind {
 
 impl CommandKind {
     /// In the order of their numbers.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Answer,
         Self::Assume,
         Self::Cancel,
@@ -60,13 +62,14 @@ impl CommandKind {
         Self::Close,
         Self::ExpireRequest,
         Self::Have,
-        Self::HoldRequests,
         Self::Interested,
         Self::KeepAlive,
         Self::NotInterested,
         Self::PieceHead,
         Self::Port,
         Self::Request,
+        Self::SetTrace,
+        Self::SetUnsent,
         Self::StopReading,
         Self::TakeBack,
         Self::Unchoke,
@@ -122,7 +125,6 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 3]) {
             wire.expire_request();
         }
         CommandKind::Have => wire.have(first),
-        CommandKind::HoldRequests => wire.hold_requests(first == 1),
         CommandKind::Interested => {
             wire.interested();
         }
@@ -140,6 +142,8 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 3]) {
             // Choked or closed: `lib/` has checked it, and nothing is sent then.
             let _outcome = wire.request(request);
         }
+        CommandKind::SetTrace => wire.set_trace(to_usize(first)),
+        CommandKind::SetUnsent => wire.set_unsent(to_usize(first)),
         CommandKind::StopReading => wire.stop_reading(),
         CommandKind::TakeBack => {
             wire.take_back(to_usize(first));

@@ -13,10 +13,11 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::call::{Call, State, export, run};
-use super::record::{LAST, MORE, Record, failure_text, one_based, poll, write_failed};
+use super::diagnostics::{read_stats, read_trace};
+use super::record::{HELD, LAST, MORE, Record, failure_text, one_based, poll, write_failed};
 use super::table::Entry;
 use crate::protocol::numbers::{to_u32, to_usize};
-use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Reserved, Wire};
+use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Policy, Reserved, Wire};
 
 /// Makes a callback of Node-API of each entry, and lists them under their JavaScript names.
 macro_rules! entries {
@@ -51,6 +52,7 @@ entries! {
     feed c"feed"
     feed_rest c"feedRest"
     handshake c"handshake"
+    is_truncated c"isTruncated"
     next c"next"
     output_len c"outputLength"
     piece c"piece"
@@ -60,23 +62,40 @@ entries! {
     read_output c"readOutput"
     read_payload c"readPayload"
     read_pieces c"readPieces"
+    read_stats c"readStats"
+    read_trace c"readTrace"
     release c"release"
     run_queue c"runQueue"
     send_bitfield c"sendBitfield"
+    take_peer_request c"takePeerRequest"
     take_request c"takeRequest"
 }
 
 // Life of a wire
 
-/// `create(maxMessageLength, maxRequestLength, maxPeerRequests, pieces) -> slot`, where `pieces`
-/// is 0 when the count is unknown.
+/// `create(maxMessageLength, maxRequestLength, maxPeerRequests, pieces, uploadBacklog, isStrict) ->
+/// slot`, where `pieces` is 0 when the count is unknown.
 fn create(call: &mut Call, state: &mut State) -> Result<u32> {
-    let [max_message_len, max_request_len, max_peer_requests, pieces] = call.numbers();
+    let [
+        max_message_len,
+        max_request_len,
+        max_peer_requests,
+        pieces,
+        upload_backlog,
+        is_strict,
+    ] = call.numbers();
+    let policy = if is_strict == 1 {
+        Policy::Strict
+    } else {
+        Policy::Lenient
+    };
     let slot = state.table.insert(Limits {
         max_message_len,
         max_peer_requests: to_usize(max_peer_requests),
         max_request_len,
         pieces: (pieces > 0).then_some(pieces),
+        policy,
+        upload_backlog: to_usize(upload_backlog),
     });
     slot.ok_or_else(|| napi::Error::from_reason("too many wires"))
 }
@@ -135,12 +154,21 @@ fn next_batch(entry: &mut Entry, record: &mut Record) -> u32 {
     if entry.is_broken() {
         return write_failed(record);
     }
-    let count = poll(entry, record);
+    let mut count = poll(entry, record);
+    if entry.wire.held_request_count() > 0 {
+        count |= HELD;
+    }
     match (entry.wire.is_drained(), entry.taken >= entry.chunk_len) {
         (true, true) => count | LAST,
         (true, false) => count | MORE,
         _ => count,
     }
+}
+
+/// `isTruncated(slot)`: 1 if the input so far ends inside a message.
+fn is_truncated(call: &mut Call, state: &mut State) -> Result<u32> {
+    let entry = state.table.get(call.slot());
+    Ok(entry.map_or(0, |entry| u32::from(entry.wire.is_truncated())))
 }
 
 /// `readPayload(slot, buffer) -> length`: the payload of the last event, if it was joined.
@@ -152,7 +180,7 @@ fn read_payload(call: &mut Call, state: &mut State) -> Result<u32> {
     Ok(copy(&payload, call.bytes_mut(0)?))
 }
 
-/// `readFailure(slot, buffer) -> length`: code and message of the failure, in UTF-8.
+/// `readFailure(slot, buffer) -> length`: lines that tell of the failure, in UTF-8.
 fn read_failure(call: &mut Call, state: &mut State) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -256,6 +284,15 @@ fn take_request(call: &mut Call, state: &mut State) -> Result<u32> {
     ))
 }
 
+/// `takePeerRequest(slot, piece, begin, length) -> position + 1`
+fn take_peer_request(call: &mut Call, state: &mut State) -> Result<u32> {
+    let Some(entry) = state.table.get(call.slot()) else {
+        return Ok(0);
+    };
+    let request = block_request(call.numbers());
+    Ok(one_based(entry.wire.take_equal_peer_request(request)))
+}
+
 /// `piece(slot, piece, begin, block)`: with a copy of the block.
 fn piece(call: &mut Call, state: &mut State) -> Result<u32> {
     command(call, state, |wire, call, [piece, begin, ..]| {
@@ -276,7 +313,7 @@ fn extended(call: &mut Call, state: &mut State) -> Result<u32> {
 fn command(
     call: &mut Call,
     state: &mut State,
-    run: impl FnOnce(&mut Wire, &Call, [u32; 4]) -> Result<()>,
+    run: impl FnOnce(&mut Wire, &Call, [u32; 6]) -> Result<()>,
 ) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -288,7 +325,7 @@ fn command(
     Ok(0)
 }
 
-fn block_request([piece, begin, length, _]: [u32; 4]) -> BlockRequest {
+fn block_request([piece, begin, length, ..]: [u32; 6]) -> BlockRequest {
     BlockRequest {
         piece,
         begin,
@@ -306,7 +343,7 @@ fn fault(error: impl std::fmt::Display) -> napi::Error {
 }
 
 /// Copies as much as fits; gives how much that is.
-fn copy(from: &[u8], to: &mut [u8]) -> u32 {
+pub(super) fn copy(from: &[u8], to: &mut [u8]) -> u32 {
     let len = from.len().min(to.len());
     if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
         to.copy_from_slice(from);

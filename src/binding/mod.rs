@@ -8,10 +8,12 @@
 
 mod call;
 mod commands;
+mod diagnostics;
 mod entries;
 mod record;
 mod table;
 
 pub use commands::CommandKind;
+pub use diagnostics::message_kinds;
 pub use entries::export_entries;
-pub use record::{EVENT_LENGTH, EventKind, JOINED, LAST, MORE};
+pub use record::{EVENT_LENGTH, EventKind, HELD, JOINED, LAST, MORE};

@@ -3,8 +3,8 @@
 //! An entry writes a batch of events into the record, [`EVENT_LENGTH`] numbers each: an
 //! [`EventKind`], then its fields in the order given there. "position + 1" is 0 where there is no
 //! position. A payload is two numbers, start and length in JavaScript's chunk; start [`JOINED`]
-//! says that `readPayload` has the bytes. The entry returns how many events there are, plus [`LAST`]
-//! or [`MORE`].
+//! says that `readPayload` has the bytes. The entry returns how many events there are, plus [`LAST`],
+//! [`MORE`] or [`HELD`].
 
 use bytes::Bytes;
 use napi_derive::napi;
@@ -48,7 +48,7 @@ pub enum EventKind {
     Bitfield,
     /// Record: piece, begin, length, id.
     Request,
-    /// Record: 0 because of a choke, 1 because of a close.
+    /// Record: 1 because of a choke, 0 because of an end.
     RequestDropped,
     /// No numbers.
     Unchoke,
@@ -71,6 +71,10 @@ pub const LAST: u32 = 0x100;
 /// Added to the count when `feedRest` has to follow these events.
 #[napi]
 pub const MORE: u32 = 0x200;
+
+/// Added to the count when requests of the peer are held back.
+#[napi]
+pub const HELD: u32 = 0x400;
 
 /// Start of a payload that is not a part of the chunk.
 #[napi]
@@ -176,8 +180,8 @@ fn describe_plain(event: &Event) -> (EventKind, [u32; FIELDS_LEN]) {
         Event::Port { port } => (EventKind::Port, [u32::from(port), 0, 0, 0, 0]),
         Event::Request { id, request } => (EventKind::Request, block_fields(request, id.number())),
         Event::RequestDropped { reason, .. } => {
-            let closed = u32::from(reason == DropReason::Closed);
-            (EventKind::RequestDropped, [closed, 0, 0, 0, 0])
+            let choked = u32::from(reason == DropReason::Choked);
+            (EventKind::RequestDropped, [choked, 0, 0, 0, 0])
         }
         _ => (EventKind::Unchoke, NO_FIELDS),
     }
@@ -210,11 +214,15 @@ pub(super) fn write_failed(record: &mut Record) -> u32 {
     1 | LAST
 }
 
-/// Code and message of a failure, as `code: message`.
+/// A failure in lines: code, message, and each field as `name number`.
 pub(super) fn failure_text(cause: Cause) -> String {
     match cause {
-        Cause::Protocol(error) => format!("{}: {error}", error.code()),
-        Cause::Panic => "ERR_PWP_INTERNAL: internal error of peer-wire-native".to_owned(),
+        Cause::Protocol(error) => {
+            let fields = error.fields().into_iter();
+            let fields = fields.map(|(name, number)| format!("\n{name} {number}"));
+            format!("{}\n{error}{}", error.code(), fields.collect::<String>())
+        }
+        Cause::Panic => "ERR_PWP_INTERNAL\ninternal error of peer-wire-native".to_owned(),
     }
 }
 

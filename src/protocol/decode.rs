@@ -13,14 +13,17 @@ use super::error::ProtocolError;
 use super::event::Payload;
 use super::handshake::Handshake;
 use super::head::Head;
-use super::limits::Limits;
-use super::message::{Message, MessageId};
+use super::limits::{Limits, Policy};
+use super::message::Message;
 use super::numbers::{to_u32, to_usize};
 
 /// Turns the bytes of one direction of a connection into frames.
 #[derive(Debug)]
 pub struct Decoder {
     max_message_len: u32,
+    policy: Policy,
+    /// Messages of fixed size that were longer, and tolerated.
+    excesses: u64,
     /// Whether cut payloads are joined here.
     joins: bool,
     state: State,
@@ -49,6 +52,8 @@ impl Decoder {
     pub fn new(limits: &Limits) -> Self {
         Self {
             max_message_len: limits.max_message_len,
+            policy: limits.policy,
+            excesses: 0,
             joins: true,
             state: State::Handshake(None),
         }
@@ -95,7 +100,7 @@ impl Decoder {
             return None;
         };
         let head = Head::read_whole(chunk.get(*at..)?, self.max_message_len)?;
-        if head.id() == Some(MessageId::Bitfield) {
+        if !head.is_plain() {
             return None;
         }
         let payload = place(chunk, at.saturating_add(head.len()), head.tail_len())?;
@@ -145,6 +150,16 @@ impl Decoder {
         )
     }
 
+    /// Messages that were longer than their id allows: the excess was skipped.
+    pub(super) fn excesses(&self) -> u64 {
+        self.excesses
+    }
+
+    /// Forgets what came of a message, and with it its memory.
+    pub(super) fn forget(&mut self) {
+        self.state = State::Between;
+    }
+
     /// Makes every later call answer `error`.
     pub(super) fn fail(&mut self, error: ProtocolError) {
         self.state = State::Failed(error);
@@ -165,6 +180,12 @@ impl Decoder {
             }
             return Ok(None);
         };
+        if let Some(excess) = head.excess() {
+            if self.policy == Policy::Strict {
+                return Err(excess);
+            }
+            self.excesses = self.excesses.saturating_add(1);
+        }
         input.take(head.len().saturating_sub(before));
         let mut tail = Tail::new(head, self.joins, input);
         let frame = tail.read(input);

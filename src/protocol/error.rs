@@ -13,15 +13,19 @@ pub enum ProtocolError {
         /// Bytes that are right (`pieces` known) or the most allowed.
         limit: u32,
     },
+    /// Strict: a bitfield behind another message of BEP 3.
+    BitfieldLate,
+    /// Strict: a bitfield with bits set behind the last piece.
+    BitfieldSpareBits,
     /// The first bytes are not a BitTorrent handshake.
     Handshake,
-    /// A message too short for its id.
+    /// A message too short for its id; strict: or too long.
     MessageLength {
         /// Message id.
         id: u8,
         /// Length by its prefix, in bytes.
         length: u32,
-        /// The least length that the id needs.
+        /// The length that the id needs.
         limit: u32,
     },
     /// A length prefix above [`Limits::max_message_len`](super::Limits::max_message_len).
@@ -31,14 +35,16 @@ pub enum ProtocolError {
         /// The limit it broke.
         limit: u32,
     },
-    /// A `have` for a piece that the torrent does not have, or above the piece limit.
+    /// A `have` for a piece that the torrent does not have, or above the piece limit; strict: a
+    /// `request` for one that the torrent does not have.
     PieceIndex {
         /// Piece index that came.
         piece: u32,
         /// Pieces of the torrent, or the most allowed.
         limit: u32,
     },
-    /// A request above [`Limits::max_request_len`](super::Limits::max_request_len).
+    /// A request above [`Limits::max_request_len`](super::Limits::max_request_len); strict: or for
+    /// no bytes.
     RequestLength {
         /// Bytes asked for.
         length: u32,
@@ -47,6 +53,15 @@ pub enum ProtocolError {
     },
     /// The stream ended inside a handshake or a message.
     Truncated,
+    /// Strict: a block that answers no open request.
+    UnsolicitedBlock {
+        /// Piece index.
+        piece: u32,
+        /// Byte offset in the piece.
+        begin: u32,
+        /// Bytes of the block.
+        length: u32,
+    },
 }
 
 impl ProtocolError {
@@ -54,12 +69,36 @@ impl ProtocolError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::BitfieldLength { .. } => "ERR_PWP_BITFIELD_LENGTH",
+            Self::BitfieldLate => "ERR_PWP_BITFIELD_LATE",
+            Self::BitfieldSpareBits => "ERR_PWP_BITFIELD_SPARE_BITS",
             Self::Handshake => "ERR_PWP_HANDSHAKE",
             Self::MessageLength { .. } => "ERR_PWP_MESSAGE_LENGTH",
             Self::MessageTooLong { .. } => "ERR_PWP_MESSAGE_TOO_LONG",
             Self::PieceIndex { .. } => "ERR_PWP_PIECE_INDEX",
             Self::RequestLength { .. } => "ERR_PWP_REQUEST_LENGTH",
             Self::Truncated => "ERR_PWP_TRUNCATED",
+            Self::UnsolicitedBlock { .. } => "ERR_PWP_UNSOLICITED_BLOCK",
+        }
+    }
+
+    /// The numbers of the error, each with its name.
+    pub fn fields(&self) -> Vec<(&'static str, u32)> {
+        match *self {
+            Self::BitfieldLength { length, limit }
+            | Self::MessageTooLong { length, limit }
+            | Self::RequestLength { length, limit } => vec![("length", length), ("limit", limit)],
+            Self::MessageLength { id, length, limit } => {
+                vec![("id", u32::from(id)), ("length", length), ("limit", limit)]
+            }
+            Self::PieceIndex { piece, limit } => vec![("piece", piece), ("limit", limit)],
+            Self::UnsolicitedBlock {
+                piece,
+                begin,
+                length,
+            } => vec![("piece", piece), ("offset", begin), ("length", length)],
+            Self::BitfieldLate | Self::BitfieldSpareBits | Self::Handshake | Self::Truncated => {
+                Vec::new()
+            }
         }
     }
 }
@@ -70,6 +109,8 @@ impl fmt::Display for ProtocolError {
             Self::BitfieldLength { length, limit } => {
                 write!(f, "peer sent a bitfield of {length} bytes, limit {limit}")
             }
+            Self::BitfieldLate => f.write_str("peer sent a bitfield behind other messages"),
+            Self::BitfieldSpareBits => f.write_str("peer sent a bitfield with spare bits set"),
             Self::Handshake => f.write_str("peer did not send a BitTorrent handshake"),
             Self::MessageLength { id, length, limit } => {
                 write!(
@@ -81,12 +122,21 @@ impl fmt::Display for ProtocolError {
                 write!(f, "peer sent a message of {length} bytes, limit {limit}")
             }
             Self::PieceIndex { piece, limit } => {
-                write!(f, "peer has piece {piece}, limit {limit}")
+                write!(f, "peer named piece {piece}, limit {limit}")
             }
             Self::RequestLength { length, limit } => {
                 write!(f, "peer requested {length} bytes, limit {limit}")
             }
             Self::Truncated => f.write_str("stream ended inside a message"),
+            Self::UnsolicitedBlock {
+                piece,
+                begin,
+                length,
+            } => write!(
+                f,
+                "peer sent a block of piece {piece}, offset {begin}, length {length} that was not \
+                 asked for"
+            ),
         }
     }
 }

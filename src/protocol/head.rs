@@ -111,16 +111,13 @@ impl Head {
     /// its length.
     #[inline]
     pub(super) fn of(message: &Message<u32>) -> Option<Self> {
-        let numbers = match *message {
-            Message::Have { piece } => [piece, 0, 0],
-            Message::Request(request) | Message::Cancel(request) => {
-                [request.piece, request.begin, request.length]
-            }
-            Message::Piece { piece, begin, .. } => [piece, begin, 0],
-            Message::Port { port } => [u32::from(port) << 16, 0, 0],
-            Message::Extended { id, .. } => [u32::from(id) << 24, 0, 0],
-            _ => [0; 3],
+        let [first, second, third] = message.numbers();
+        let first = match message {
+            Message::Port { .. } => first << 16,
+            Message::Extended { .. } => first << 24,
+            _ => first,
         };
+        let numbers = [first, second, third];
         let mut head = Self::new(0, message.id(), numbers);
         let payload_len = message.payload().copied().unwrap_or(0);
         head.length = head.fixed_len.checked_add(payload_len)?;
@@ -140,10 +137,26 @@ impl Head {
         out.extend_from_slice(bytes.get(..self.len()).unwrap_or_default());
     }
 
-    /// `None` for a keep-alive and for a message that is handed through.
+    /// Whether what follows, if anything, is a payload that may stay where it is. The bits of a
+    /// bitfield may not, and behind most messages nothing should follow.
     #[inline]
-    pub(super) fn id(&self) -> Option<MessageId> {
-        self.id
+    pub(super) fn is_plain(&self) -> bool {
+        match self.id {
+            None | Some(MessageId::Piece | MessageId::Extended) => true,
+            Some(MessageId::Bitfield) => false,
+            Some(_) => self.length == self.fixed_len,
+        }
+    }
+
+    /// What is wrong with a message of fixed size that is longer.
+    pub(super) fn excess(&self) -> Option<ProtocolError> {
+        let (id, length, limit) = (self.id?, self.length, self.fixed_len);
+        let has_excess = length > limit && self.with_payload(()).payload().is_none();
+        has_excess.then_some(ProtocolError::MessageLength {
+            id: id.byte(),
+            length,
+            limit,
+        })
     }
 
     /// Bytes that it takes.

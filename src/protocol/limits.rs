@@ -1,4 +1,5 @@
-//! Every cap on what a peer may ask us to hold, with its default and the reason for the number.
+//! Every cap on what a peer may ask us to hold, with its default and the reason for the number, and
+//! what becomes of a peer that breaks a rule without doing harm.
 
 /// Caps for one wire. A peer that goes over one gets a typed error, or a counted refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +25,30 @@ pub struct Limits {
     /// then fit exactly. Otherwise they must stay below [`Limits::MAX_PIECES`].
     pub pieces: Option<u32>,
 
+    /// What becomes of violations that do no harm. Default [`Policy::Lenient`].
+    pub policy: Policy,
+
     /// Bytes of blocks that may wait to be sent, and of requests that were told and not answered
     /// yet, before further requests are held back. They are told, in order, when there is room.
     ///
     /// Default 1 MiB: what a link of 100 Mbit/s sends in 80 ms. So a peer that asks and never
     /// reads costs this, one block, and its queue of requests.
     pub upload_backlog: usize,
+}
+
+/// What becomes of a violation that does no harm.
+///
+/// These are: bytes behind a message of fixed size, a bitfield behind other messages of BEP 3, spare
+/// bits that are set where [`Limits::pieces`] tells which are spare, a block that answers no open
+/// request, a request for no bytes, and, with [`Limits::pieces`], one for a piece beyond the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// It is counted in [`Stats::violations`](super::Stats::violations): real clients do such
+    /// things, and blocks may cross our cancel.
+    #[default]
+    Lenient,
+    /// It closes the wire.
+    Strict,
 }
 
 impl Limits {
@@ -51,6 +70,7 @@ impl Default for Limits {
             max_peer_requests: 2_000,
             max_request_len: 128 * 1024,
             pieces: None,
+            policy: Policy::Lenient,
             upload_backlog: 1024 * 1024,
         }
     }

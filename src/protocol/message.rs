@@ -79,6 +79,65 @@ impl MessageId {
     }
 }
 
+/// What goes over a wire, by name, in the order of the ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// The handshake.
+    Handshake,
+    /// See [`Message::KeepAlive`].
+    KeepAlive,
+    /// See [`MessageId::Choke`].
+    Choke,
+    /// See [`MessageId::Unchoke`].
+    Unchoke,
+    /// See [`MessageId::Interested`].
+    Interested,
+    /// See [`MessageId::NotInterested`].
+    NotInterested,
+    /// See [`MessageId::Have`].
+    Have,
+    /// See [`MessageId::Bitfield`].
+    Bitfield,
+    /// See [`MessageId::Request`].
+    Request,
+    /// See [`MessageId::Piece`].
+    Piece,
+    /// See [`MessageId::Cancel`].
+    Cancel,
+    /// See [`MessageId::Port`].
+    Port,
+    /// See [`MessageId::Extended`].
+    Extended,
+    /// See [`Message::Unknown`].
+    Unknown,
+}
+
+impl MessageKind {
+    /// In the order of their numbers.
+    pub const ALL: [Self; 14] = [
+        Self::Handshake,
+        Self::KeepAlive,
+        Self::Choke,
+        Self::Unchoke,
+        Self::Interested,
+        Self::NotInterested,
+        Self::Have,
+        Self::Bitfield,
+        Self::Request,
+        Self::Piece,
+        Self::Cancel,
+        Self::Port,
+        Self::Extended,
+        Self::Unknown,
+    ];
+
+    /// Its place in [`MessageKind::ALL`].
+    #[expect(clippy::as_conversions, reason = "a fieldless enum is its number")]
+    pub const fn number(self) -> usize {
+        self as usize
+    }
+}
+
 /// A part of a piece, as `request` and `cancel` name it (BEP 3: index, begin, length).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockRequest {
@@ -163,6 +222,40 @@ impl<P> Message<P> {
             Self::Port { .. } => MessageId::Port,
             Self::Extended { .. } => MessageId::Extended,
         })
+    }
+
+    /// What it is.
+    #[inline]
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Self::KeepAlive => MessageKind::KeepAlive,
+            Self::Choke => MessageKind::Choke,
+            Self::Unchoke => MessageKind::Unchoke,
+            Self::Interested => MessageKind::Interested,
+            Self::NotInterested => MessageKind::NotInterested,
+            Self::Have { .. } => MessageKind::Have,
+            Self::Bitfield { .. } => MessageKind::Bitfield,
+            Self::Request(_) => MessageKind::Request,
+            Self::Piece { .. } => MessageKind::Piece,
+            Self::Cancel(_) => MessageKind::Cancel,
+            Self::Port { .. } => MessageKind::Port,
+            Self::Extended { .. } => MessageKind::Extended,
+            Self::Unknown { .. } => MessageKind::Unknown,
+        }
+    }
+
+    /// Its fields besides the payload, in the order of the wire; zeros behind the last.
+    pub(super) fn numbers(&self) -> [u32; 3] {
+        match self {
+            Self::Have { piece } => [*piece, 0, 0],
+            Self::Request(request) | Self::Cancel(request) => {
+                [request.piece, request.begin, request.length]
+            }
+            Self::Piece { piece, begin, .. } => [*piece, *begin, 0],
+            Self::Port { port } => [u32::from(*port), 0, 0],
+            Self::Extended { id, .. } => [u32::from(*id), 0, 0],
+            _ => [0; 3],
+        }
     }
 
     /// Its payload, if messages of its kind have one.

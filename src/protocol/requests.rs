@@ -332,14 +332,20 @@ impl PeerRequests {
 
     /// Removes the oldest one equal to `request`; gives its place if it was told.
     pub(super) fn take_equal(&mut self, request: BlockRequest) -> Option<usize> {
-        if let Some((_, place)) = self.told.take(request) {
-            self.count_out(request);
-            return Some(place);
-        }
-        if let Some(held) = &mut self.held {
+        let place = self.take_told(request);
+        if place.is_none()
+            && let Some(held) = &mut self.held
+        {
             held.take(request);
         }
-        None
+        place
+    }
+
+    /// Removes the oldest told one equal to `request`; gives its place.
+    pub(super) fn take_told(&mut self, request: BlockRequest) -> Option<usize> {
+        let (_, place) = self.told.take(request)?;
+        self.count_out(request);
+        Some(place)
     }
 
     /// Forgets those held back.

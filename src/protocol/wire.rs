@@ -13,12 +13,14 @@ use super::error::ProtocolError;
 use super::event::{DropReason, Event, Payload};
 use super::handshake::Handshake;
 use super::ids::{InfoHash, PeerId};
-use super::limits::Limits;
-use super::message::{BlockRequest, Message};
+use super::limits::{Limits, Policy};
+use super::message::{BlockRequest, Message, MessageKind};
 use super::numbers::{to_u32, to_usize};
 use super::outbox::Outbox;
 use super::requests::{PeerRequests, RequestId, Requests};
 use super::reserved::Reserved;
+use super::stats::{Stats, count};
+use super::trace::{Trace, TracedFrame};
 use ahead::Effect;
 
 /// One connection of the peer wire protocol, without input and output.
@@ -54,7 +56,8 @@ pub struct Wire {
     detached: usize,
     /// Bytes that the caller has taken out of the outbox and that still wait with him.
     unsent: usize,
-    refused_requests: u64,
+    stats: Stats,
+    trace: Option<Box<Trace>>,
     outbox: Outbox,
 }
 
@@ -89,7 +92,8 @@ impl Wire {
             peer_requests: PeerRequests::default(),
             detached: 0,
             unsent: 0,
-            refused_requests: 0,
+            stats: Stats::default(),
+            trace: None,
             outbox: Outbox::default(),
         }
     }
@@ -105,13 +109,19 @@ impl Wire {
 
     /// Sends the handshake.
     pub fn handshake(&mut self, info_hash: InfoHash, peer_id: PeerId, reserved: Reserved) {
-        if !self.is_closed() {
-            Handshake {
-                reserved,
-                info_hash,
-                peer_id,
-            }
-            .encode(self.outbox.tail());
+        if self.is_closed() {
+            return;
+        }
+        let handshake = Handshake {
+            reserved,
+            info_hash,
+            peer_id,
+        };
+        handshake.encode(self.outbox.tail());
+        self.stats.sent.count_message(MessageKind::Handshake);
+        self.stats.sent.count_bytes(Handshake::LEN);
+        if let Some(trace) = &mut self.trace {
+            trace.push(TracedFrame::handshake(true));
         }
     }
 
@@ -217,6 +227,11 @@ impl Wire {
         self.peer_requests.take(id)
     }
 
+    /// Likewise the oldest one equal to `request`; gives its place.
+    pub fn take_equal_peer_request(&mut self, request: BlockRequest) -> Option<usize> {
+        self.peer_requests.take_told(request)
+    }
+
     /// Sends a block.
     ///
     /// # Errors
@@ -273,12 +288,11 @@ impl Wire {
         if self.is_closed() {
             return Ok(());
         }
-        Message::Piece {
+        self.send_head(&Message::Piece {
             piece,
             begin,
             block: block_len,
-        }
-        .encode_head(self.outbox.tail())
+        })
     }
 
     /// Sends the UDP port of the DHT node (BEP 5).
@@ -310,11 +324,12 @@ impl Wire {
 
     /// Reads no further input: what was not polled yet is forgotten.
     pub fn stop_reading(&mut self) {
+        self.settle_ahead();
         if self.phase == Phase::Open {
             self.phase = Phase::Deaf;
         }
         // With it goes what was joined of a cut message.
-        self.decoder = Decoder::new(&self.limits);
+        self.decoder.forget();
         self.frames = VecDeque::new();
         self.ahead = Vec::new();
         self.peer_requests.forget_untold();
@@ -333,6 +348,12 @@ impl Wire {
         self.dropping = Some(DropReason::Closed);
     }
 
+    /// Keeps the newest `capacity` frames of both directions for [`Wire::poll_trace`], or with 0
+    /// none. A wire that does polls no event ahead.
+    pub fn set_trace(&mut self, capacity: usize) {
+        self.trace = (capacity > 0).then(|| Box::new(Trace::new(capacity)));
+    }
+
     fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
     }
@@ -344,7 +365,7 @@ impl Wire {
     fn send_fixed(&mut self, message: &Message<u32>) {
         if !self.is_closed() {
             // Without a payload no message is too long for its prefix.
-            let _fits = message.encode_head(self.outbox.tail());
+            let _fits = self.send_head(message);
         }
     }
 
@@ -352,7 +373,30 @@ impl Wire {
         if self.is_closed() {
             return Ok(());
         }
-        message.encode(self.outbox.tail())
+        let payload = message.payload().copied().unwrap_or_default();
+        let payload_len = u32::try_from(payload.len()).map_err(|_| CommandError::TooLong)?;
+        self.send_head(&message.clone().map_payload(|_| payload_len))?;
+        self.outbox.tail().extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// Sends all of a message but the payload, which follows.
+    fn send_head(&mut self, message: &Message<u32>) -> Result<(), CommandError> {
+        let tail = self.outbox.tail();
+        let before = tail.len();
+        message.encode_head(tail)?;
+        let head_len = tail.len().saturating_sub(before);
+        let payload_len = message.payload().map_or(0, |len| to_usize(*len));
+        let sent = &mut self.stats.sent;
+        sent.count_message(message.kind());
+        sent.count_bytes(head_len.saturating_add(payload_len));
+        if matches!(message, Message::Piece { .. }) {
+            sent.count_block(payload_len);
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.push(TracedFrame::message(true, message, payload_len));
+        }
+        Ok(())
     }
 }
 
@@ -370,6 +414,7 @@ impl Wire {
         let chunk = Decoder::readable(chunk);
         let before = self.frames.len();
         let taken = self.decode_ahead(chunk);
+        self.stats.received.count_bytes(taken);
         let few = self.frames.len().saturating_sub(before) <= IDLE_FRAMES;
         if few && self.had_few_frames {
             self.frames.shrink_to(IDLE_FRAMES);
@@ -405,11 +450,12 @@ impl Wire {
     /// handing them in: fewer than are missing of that payload.
     pub fn skip_part(&mut self, len: usize) {
         self.decoder.skip_part(len);
+        self.stats.received.count_bytes(len);
     }
 
     /// Takes the end of the input. An end inside a message is [`ProtocolError::Truncated`].
     pub fn handle_end(&mut self) {
-        if self.is_reading() && !self.decoder.is_between_messages() {
+        if self.is_truncated() {
             self.decoder.fail(ProtocolError::Truncated);
             self.failure = Some(ProtocolError::Truncated);
         }
@@ -431,6 +477,7 @@ impl Wire {
             let Some(frame) = self.frames.pop_front() else {
                 return self.failure.take().map(|error| self.fail(error));
             };
+            self.note_received(&frame);
             if let Some(event) = self.apply(frame) {
                 return Some(event);
             }
@@ -452,6 +499,22 @@ impl Wire {
     pub fn read_transmit(&mut self, out: &mut [u8]) -> usize {
         self.detached = 0;
         self.outbox.read(out)
+    }
+
+    /// The next frame of the trace, oldest first; see [`Wire::set_trace`].
+    pub fn poll_trace(&mut self) -> Option<TracedFrame> {
+        self.trace.as_mut()?.pop()
+    }
+
+    /// Counts a frame that takes effect, and traces it.
+    #[inline]
+    fn note_received(&mut self, frame: &Frame) {
+        self.stats.received.count_frame(frame);
+        if let Some(trace) = &mut self.trace
+            && let Some(frame) = TracedFrame::received(frame)
+        {
+            trace.push(frame);
+        }
     }
 
     fn poll_dropped(&mut self) -> Option<Event> {
@@ -485,6 +548,7 @@ impl Wire {
 
     #[cold]
     fn fail(&mut self, error: ProtocolError) -> Event {
+        count(&mut self.stats.violations);
         self.close();
         self.decoder.fail(error);
         self.dropping = Some(DropReason::Failed);
@@ -494,6 +558,11 @@ impl Wire {
 
 /// Getters.
 impl Wire {
+    /// Whether the input so far ends inside a message.
+    pub fn is_truncated(&self) -> bool {
+        self.is_reading() && !self.decoder.is_between_messages()
+    }
+
     /// Whether we choke the peer.
     pub fn am_choking(&self) -> bool {
         self.am_choking
@@ -534,9 +603,14 @@ impl Wire {
         self.peer_requests.held_count()
     }
 
-    /// Requests of the peer that were refused because too many waited.
-    pub fn refused_requests(&self) -> u64 {
-        self.refused_requests
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.stats;
+        for frame in self.frames.iter().take(self.ahead.len()) {
+            stats.received.count_frame(frame);
+        }
+        stats.violations = stats.violations.saturating_add(self.decoder.excesses());
+        stats
     }
 
     /// Bytes that wait to be sent.
@@ -579,14 +653,26 @@ impl Wire {
                 self.peer_interested = false;
                 Event::NotInterested
             }
-            Message::Have { piece } => self.apply_have(piece),
-            Message::Bitfield { bits } => self.apply_bitfield(bits),
-            Message::Request(request) => return self.apply_request(request),
+            Message::Have { piece } => {
+                let outcome = self.apply_have(piece);
+                self.or_fail(outcome)
+            }
+            Message::Bitfield { bits } => {
+                let outcome = self.apply_bitfield(bits);
+                self.or_fail(outcome)
+            }
+            Message::Request(request) => {
+                let outcome = self.apply_request(request).transpose()?;
+                self.or_fail(outcome)
+            }
             Message::Piece {
                 piece,
                 begin,
                 block,
-            } => self.apply_piece(piece, begin, block),
+            } => {
+                let outcome = self.apply_piece(piece, begin, block);
+                self.or_fail(outcome)
+            }
             Message::Cancel(request) => Event::Cancel {
                 request,
                 position: self.peer_requests.take_equal(request),
@@ -597,72 +683,119 @@ impl Wire {
         })
     }
 
+    fn or_fail(&mut self, outcome: Result<Event, ProtocolError>) -> Event {
+        outcome.unwrap_or_else(|error| self.fail(error))
+    }
+
     fn apply_choke(&mut self) -> Event {
         self.peer_choking = true;
         self.dropping = Some(DropReason::Choked);
         Event::Choke
     }
 
-    fn apply_have(&mut self, piece: u32) -> Event {
+    fn apply_have(&mut self, piece: u32) -> Result<Event, ProtocolError> {
         let limit = self.limits.piece_limit();
-        match usize::try_from(piece) {
-            Ok(index) if piece < limit => Event::Have {
-                piece,
-                is_new: self.peer_pieces.insert(index),
-            },
-            _ => self.fail(ProtocolError::PieceIndex { piece, limit }),
+        if piece >= limit {
+            return Err(ProtocolError::PieceIndex { piece, limit });
         }
+        let is_new = self.peer_pieces.insert(to_usize(piece));
+        Ok(Event::Have { piece, is_new })
     }
 
-    fn apply_bitfield(&mut self, bits: Payload) -> Event {
+    fn apply_bitfield(&mut self, bits: Payload) -> Result<Event, ProtocolError> {
         let Payload::Joined(bits) = bits else {
-            return Event::Bitfield { bits: Bytes::new() };
+            return Ok(Event::Bitfield { bits: Bytes::new() });
         };
         let length = to_u32(bits.len());
         let limit = self.limits.piece_limit().div_ceil(8);
         if length > limit || (self.limits.pieces.is_some() && length != limit) {
-            return self.fail(ProtocolError::BitfieldLength { length, limit });
+            return Err(ProtocolError::BitfieldLength { length, limit });
         }
+        if self.stats.received.basic_messages() > 1 {
+            self.tolerate(ProtocolError::BitfieldLate)?;
+        }
+        let bits = match without_spare_bits(&bits, self.limits.pieces) {
+            Some(cleared) => {
+                self.tolerate(ProtocolError::BitfieldSpareBits)?;
+                cleared
+            }
+            None => *bits,
+        };
         self.peer_pieces.replace(&bits);
-        Event::Bitfield { bits: *bits }
+        Ok(Event::Bitfield { bits })
+    }
+
+    /// A violation that does no harm.
+    fn tolerate(&mut self, error: ProtocolError) -> Result<(), ProtocolError> {
+        if self.limits.policy == Policy::Strict {
+            return Err(error);
+        }
+        count(&mut self.stats.violations);
+        Ok(())
     }
 
     /// Requests of a peer that we choke are ignored (BEP 3), as are those above the queue limit.
-    fn apply_request(&mut self, request: BlockRequest) -> Option<Event> {
+    fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Event>, ProtocolError> {
         let BlockRequest { length, .. } = request;
         let limit = self.limits.max_request_len;
         if length > limit {
-            return Some(self.fail(ProtocolError::RequestLength { length, limit }));
+            return Err(ProtocolError::RequestLength { length, limit });
         }
-        if !self.accepts(request) {
-            if !self.am_choking {
-                self.refused_requests = self.refused_requests.saturating_add(1);
-            }
-            return None;
+        if let Some(error) = self.useless(request) {
+            self.tolerate(error)?;
+        }
+        if self.am_choking {
+            count(&mut self.stats.ignored_requests);
+            return Ok(None);
+        }
+        if !self.has_room_for_request() {
+            count(&mut self.stats.refused_requests);
+            return Ok(None);
         }
         if self.peer_requests.has_untold() || self.is_congested() {
             self.peer_requests.hold(request);
-            return None;
+            return Ok(None);
         }
         let id = self.peer_requests.push(request);
-        Some(Event::Request { id, request })
+        Ok(Some(Event::Request { id, request }))
     }
 
-    fn accepts(&self, request: BlockRequest) -> bool {
-        !self.am_choking
-            && request.length <= self.limits.max_request_len
-            && self.peer_requests.len() < self.limits.max_peer_requests
+    fn has_room_for_request(&self) -> bool {
+        self.peer_requests.len() < self.limits.max_peer_requests
     }
 
-    fn apply_piece(&mut self, piece: u32, begin: u32, block: Payload) -> Event {
+    /// What is wrong with a request that no block can answer.
+    fn useless(&self, request: BlockRequest) -> Option<ProtocolError> {
+        let BlockRequest { piece, length, .. } = request;
+        if length == 0 {
+            let limit = self.limits.max_request_len;
+            return Some(ProtocolError::RequestLength { length, limit });
+        }
+        let limit = self.limits.pieces.filter(|limit| piece >= *limit)?;
+        Some(ProtocolError::PieceIndex { piece, limit })
+    }
+
+    fn apply_piece(
+        &mut self,
+        piece: u32,
+        begin: u32,
+        block: Payload,
+    ) -> Result<Event, ProtocolError> {
         let answered = answered_by(piece, begin, &block);
         let taken = answered.and_then(|request| self.requests.take(request));
-        Event::Piece {
+        if taken.is_none() {
+            self.tolerate(ProtocolError::UnsolicitedBlock {
+                piece,
+                begin,
+                length: to_u32(block.len()),
+            })?;
+        }
+        Ok(Event::Piece {
             piece,
             begin,
             block,
             position: taken.map(|(_, position)| position),
-        }
+        })
     }
 }
 
@@ -702,6 +835,19 @@ fn answered_by(piece: u32, begin: u32, block: &Payload) -> Option<BlockRequest> 
         begin,
         length: u32::try_from(block.len()).ok()?,
     })
+}
+
+/// The bits of a torrent of so many pieces without those behind the last piece; `None` when there
+/// are none such, or nobody knows.
+fn without_spare_bits(bits: &[u8], pieces: Option<u32>) -> Option<Bytes> {
+    let spare_mask = 0xff_u8
+        .checked_shr(pieces? % 8)
+        .filter(|mask| *mask != 0xff)?;
+    let (last, front) = bits.split_last()?;
+    if last & spare_mask == 0 {
+        return None;
+    }
+    Some(Bytes::from([front, &[last & !spare_mask]].concat()))
 }
 
 /// Frames decoded before they are applied. Enough to make a call per chunk cheap, few enough

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    BlockRequest, CommandError, DropReason, Event, Handshake, InfoHash, Limits, PeerId,
+    BlockRequest, CommandError, DropReason, Event, Handshake, InfoHash, Limits, PeerId, Policy,
     ProtocolError, RequestId, Reserved,
 };
 
@@ -47,6 +47,10 @@ pub(crate) struct Model {
     /// Bytes that the caller still has to send.
     pub(crate) unsent: usize,
     pub(crate) refused: u64,
+    pub(crate) ignored: u64,
+    pub(crate) violations: u64,
+    /// Messages of BEP 3 so far, without keep-alives.
+    basic_messages: u64,
     /// All bytes sent so far.
     pub(crate) sent: Vec<u8>,
 }
@@ -73,6 +77,9 @@ impl Model {
             held_requests: Vec::new(),
             unsent: 0,
             refused: 0,
+            ignored: 0,
+            violations: 0,
+            basic_messages: 0,
             sent: Vec::new(),
         }
     }
@@ -174,6 +181,7 @@ impl Model {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
                 Err(error) => {
+                    self.violations += 1;
                     self.end(DropReason::Failed);
                     return Some(Event::Failed(error));
                 }
@@ -241,6 +249,7 @@ impl Model {
         let Some((id, body)) = frame.split_first() else {
             return Ok(Some(Event::KeepAlive));
         };
+        self.basic_messages += u64::from(*id <= 8);
         Ok(Some(match id {
             0 => {
                 self.peer_choking = true;
@@ -262,7 +271,7 @@ impl Model {
             4 => self.apply_have(number(body, 0))?,
             5 => self.apply_bitfield(body)?,
             6 => return self.apply_request(block(body)),
-            7 => self.apply_piece(number(body, 0), number(body, 4), &body[8..]),
+            7 => self.apply_piece(number(body, 0), number(body, 4), &body[8..])?,
             8 => self.apply_cancel(block(body)),
             9 => Event::Port {
                 port: u16::from_be_bytes([body[0], body[1]]),
@@ -296,6 +305,9 @@ impl Model {
         if !is_right {
             return Err(ProtocolError::BitfieldLength { length, limit });
         }
+        if self.basic_messages > 1 {
+            self.tolerate(ProtocolError::BitfieldLate)?;
+        }
         self.told = self.told.max(bits.len() * 8);
         for (piece, is_set) in (0..).zip(bits.iter().flat_map(|byte| bits_of(*byte))) {
             if is_set {
@@ -315,7 +327,11 @@ impl Model {
         if length > limit {
             return Err(ProtocolError::RequestLength { length, limit });
         }
+        if length == 0 {
+            self.tolerate(ProtocolError::RequestLength { length, limit })?;
+        }
         if self.am_choking {
+            self.ignored += 1;
             return Ok(None);
         }
         if self.peer_requests.len() + self.held_requests.len() == self.limits.max_peer_requests {
@@ -352,15 +368,35 @@ impl Model {
         Event::Cancel { request, position }
     }
 
-    fn apply_piece(&mut self, piece: u32, begin: u32, block: &[u8]) -> Event {
+    fn apply_piece(
+        &mut self,
+        piece: u32,
+        begin: u32,
+        block: &[u8],
+    ) -> Result<Event, ProtocolError> {
         let length = u32::try_from(block.len()).unwrap();
         let position = self.take_request(frames::block(piece, begin, length));
-        Event::Piece {
+        if position.is_none() {
+            self.tolerate(ProtocolError::UnsolicitedBlock {
+                piece,
+                begin,
+                length,
+            })?;
+        }
+        Ok(Event::Piece {
             piece,
             begin,
             block: joined(block),
             position,
+        })
+    }
+
+    fn tolerate(&mut self, error: ProtocolError) -> Result<(), ProtocolError> {
+        if self.limits.policy == Policy::Strict {
+            return Err(error);
         }
+        self.violations += 1;
+        Ok(())
     }
 
     fn piece_limit(&self) -> u32 {

@@ -27,7 +27,8 @@ impl Wire {
     /// sent between them, even if that is as much as may wait.
     #[inline]
     pub fn poll_ahead(&mut self) -> Option<Event> {
-        if self.dropping.is_some() || self.peer_requests.has_untold() {
+        let is_next = self.dropping.is_none() && !self.peer_requests.has_untold();
+        if !is_next || self.trace.is_some() {
             return None;
         }
         let (event, effect) = match self.frames.get(self.ahead.len())? {
@@ -66,17 +67,18 @@ impl Wire {
     #[inline]
     pub(super) fn settle_ahead(&mut self) {
         if !self.ahead.is_empty() {
-            self.frames.drain(..self.ahead.len());
+            for _ in 0..self.ahead.len() {
+                if let Some(frame) = self.frames.pop_front() {
+                    self.note_received(&frame);
+                }
+            }
             self.ahead.clear();
         }
     }
 
     /// `None` where it would close the wire.
     fn have_ahead(&mut self, piece: u32) -> Option<(Event, Effect)> {
-        if piece >= self.limits.piece_limit() {
-            return None;
-        }
-        let event = self.apply_have(piece);
+        let event = self.apply_have(piece).ok()?;
         let is_new = matches!(event, Event::Have { is_new: true, .. });
         let effect = if is_new {
             Effect::NewPiece(piece)
@@ -88,10 +90,16 @@ impl Wire {
 
     /// `None` where it makes no event.
     fn request_ahead(&mut self, request: BlockRequest) -> Option<(Event, Effect)> {
-        if self.is_congested() || !self.accepts(request) {
+        let is_plain = request.length <= self.limits.max_request_len
+            && self.useless(request).is_none()
+            && !self.am_choking
+            && !self.is_congested()
+            && self.has_room_for_request();
+        if !is_plain {
             return None;
         }
-        Some((self.apply_request(request)?, Effect::PeerRequest))
+        let event = self.apply_request(request).ok()??;
+        Some((event, Effect::PeerRequest))
     }
 
     /// `None` for an unsolicited block: the user may ask for it before he is told of it.

@@ -1,0 +1,81 @@
+//! A record of the frames of a wire, for people who look for a fault: what went which way, in which
+//! order, without payloads.
+
+use std::collections::VecDeque;
+
+use super::decode::Frame;
+use super::event::Payload;
+use super::message::{Message, MessageKind};
+
+/// One frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TracedFrame {
+    /// Whether it went to the peer.
+    pub is_sent: bool,
+    /// What it is.
+    pub kind: MessageKind,
+    /// Bytes of its payload.
+    pub payload_len: usize,
+    /// The numbers of its head, in the order of the wire; zeros behind the last.
+    pub numbers: [u32; 3],
+}
+
+/// The newest frames.
+#[derive(Debug)]
+pub(super) struct Trace {
+    frames: VecDeque<TracedFrame>,
+    /// Most frames that are kept, at least one.
+    capacity: usize,
+}
+
+impl TracedFrame {
+    /// One that was received; `None` for a part of one.
+    pub(super) fn received(frame: &Frame) -> Option<Self> {
+        match frame {
+            Frame::Handshake(_) => Some(Self::handshake(false)),
+            Frame::Message(message) => {
+                let payload_len = message.payload().map_or(0, Payload::len);
+                Some(Self::message(false, message, payload_len))
+            }
+            Frame::Part { .. } => None,
+        }
+    }
+
+    pub(super) fn message<P>(is_sent: bool, message: &Message<P>, payload_len: usize) -> Self {
+        Self {
+            is_sent,
+            kind: message.kind(),
+            payload_len,
+            numbers: message.numbers(),
+        }
+    }
+
+    pub(super) fn handshake(is_sent: bool) -> Self {
+        Self {
+            is_sent,
+            kind: MessageKind::Handshake,
+            payload_len: 0,
+            numbers: [0; 3],
+        }
+    }
+}
+
+impl Trace {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            frames: VecDeque::new(),
+            capacity,
+        }
+    }
+
+    pub(super) fn push(&mut self, frame: TracedFrame) {
+        if self.frames.len() >= self.capacity {
+            self.frames.pop_front();
+        }
+        self.frames.push_back(frame);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<TracedFrame> {
+        self.frames.pop_front()
+    }
+}
