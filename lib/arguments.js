@@ -102,12 +102,33 @@ function checkDuration(name, value) {
   }
 }
 
+/**
+ * @param {string} name - of the argument
+ * @param {unknown} value
+ * @throws {TypeError} when it is no boolean
+ */
+function checkBoolean(name, value) {
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be a boolean`)
+}
+
+/**
+ * @param {string} name - of the argument
+ * @param {unknown} value
+ * @param {string[]} words - that are allowed
+ * @throws {TypeError} when it is none of them
+ */
+function checkOneOf(name, value, words) {
+  if (!words.includes(value)) throw new TypeError(`${name} must be '${words.join("' or '")}'`)
+}
+
 module.exports = {
+  checkBoolean,
   checkDuration,
   checkInteger,
   checkBlock,
   checkBytes,
   checkCallback,
+  checkOneOf,
   toId,
   toBits
 }

@@ -2,13 +2,14 @@
 'use strict'
 
 const { addon, native, PANICKED } = require('./native.js')
+const { endHandshakeDeadline } = require('./deadlines.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
-const { finishJoin, keepPart } = require('./join.js')
+const { copyOf, finishJoin, keepPart } = require('./join.js')
 const { flush, gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { tellBits, tellPiece } = require('./pieces.js')
 
-const { record, EventKind, EVENT_LENGTH, JOINED, LAST, MORE } = addon
+const { record, EventKind, EVENT_LENGTH, HELD, JOINED, LAST, MORE } = addon
 
 // Names of their own, so that the switch below compares constants.
 const { Bitfield, Cancel, Choke, Extended, Handshake, Have, Interested, KeepAlive } = EventKind
@@ -100,7 +101,10 @@ function keepRecord() {
 function drain(wire, chunk, first) {
   let batch = first
   for (;;) {
-    if (batch !== PANICKED) tellBatch(wire, chunk, batch & COUNT)
+    if (batch !== PANICKED) {
+      wire._isHolding = (batch & HELD) !== 0
+      tellBatch(wire, chunk, batch & COUNT)
+    }
     if (batch === PANICKED || wire._isTakenBack) {
       wire._isTakenBack = false
       batch = native.next(wire._slot)
@@ -194,6 +198,7 @@ function dispatch(wire, chunk, events, at) {
 }
 
 function onHandshake(wire, extensions, fields) {
+  endHandshakeDeadline(wire)
   const reserved = fields.subarray(0, 8)
   wire.peerReserved = reserved
   wire.peerExtensions = extensions
@@ -235,15 +240,18 @@ function onPiece(wire, chunk, events, at) {
   if (!wire._isClosed) wire.emit('piece', piece, offset, block)
 }
 
-function onRequestDropped(wire, isClosed) {
-  const error = wire._failure ?? (isClosed === 0 ? choking() : closed())
+function onRequestDropped(wire, isChoked) {
+  const error = wire._failure ?? (isChoked === 1 ? choking() : closed())
   settle(wire, wire.requests.shift(), error, null)
 }
 
 /** The payload of `length` bytes, or the last part of it, which begins at `start` in the chunk. */
 function payload(wire, chunk, start, length) {
   if (start === JOINED) return readPayload(wire, length)
-  if (wire._joined === null) return chunk.subarray(start, start + length)
+  if (wire._joined === null) {
+    const view = chunk.subarray(start, start + length)
+    return wire._copiesBlocks ? copyOf(view) : view
+  }
   keepPart(wire, chunk, start, length - wire._joinedLength, length)
   return finishJoin(wire)
 }
@@ -257,8 +265,9 @@ function readPayload(wire, length) {
 function readFailure(wire) {
   const text = Buffer.alloc(256)
   const length = native.readFailure(wire._slot, text)
-  const [code, ...message] = text.toString('utf8', 0, length).split(': ')
-  return new ProtocolError(code, message.join(': '))
+  const [code, message, ...lines] = text.toString('utf8', 0, length).split('\n')
+  const fields = lines.map((line) => line.split(' ')).map(([name, number]) => [name, +number])
+  return new ProtocolError(code, message, Object.fromEntries(fields))
 }
 
 module.exports = { feed, poll }

@@ -6,10 +6,12 @@ class ProtocolError extends Error {
   /**
    * @param {string} code - `ERR_PWP_...`
    * @param {string} message - for people
+   * @param {object} [fields] - numbers of the error by name: `length`, `limit`, ...
    */
-  constructor(code, message) {
+  constructor(code, message, fields) {
     super(message)
     this.code = code
+    Object.assign(this, fields)
   }
 }
 
@@ -19,10 +21,26 @@ Object.defineProperty(ProtocolError.prototype, 'name', {
   writable: true
 })
 
+// Ends that are seen here, and not in the core.
+const truncated = () => new ProtocolError('ERR_PWP_TRUNCATED', 'stream ended inside a message')
+const handshakeTimedOut = (limit) =>
+  new ProtocolError('ERR_PWP_HANDSHAKE_TIMEOUT', `peer sent no handshake in ${limit} ms`, { limit })
+const inactive = (limit) =>
+  new ProtocolError('ERR_PWP_INACTIVITY_TIMEOUT', `peer sent nothing for ${limit} ms`, { limit })
+
 // Texts of peer-wire-protocol 0.7.1, which its users compare.
 const cancelled = () => new Error('request was cancelled')
 const choking = () => new Error('peer is choking')
 const closed = () => new Error('wire is closed')
 const timedOut = () => new Error('request has timed out')
 
-module.exports = { ProtocolError, cancelled, choking, closed, timedOut }
+module.exports = {
+  ProtocolError,
+  cancelled,
+  choking,
+  closed,
+  handshakeTimedOut,
+  inactive,
+  timedOut,
+  truncated
+}

@@ -20,7 +20,7 @@ const slab = new Slab(SLAB_LENGTH)
 function keepPart(wire, chunk, start, length, room) {
   const joined = wire._joined
   if (joined === null || joined.length < room) {
-    wire._joined = allocate(room)
+    wire._joined = wire._copiesBlocks ? Buffer.allocUnsafeSlow(room) : allocate(room)
     if (joined !== null) joined.copy(wire._joined, 0, 0, wire._joinedLength)
   }
   chunk.copy(wire._joined, wire._joinedLength, start, start + length)
@@ -59,8 +59,18 @@ function finishJoin(wire) {
   return joined
 }
 
+/**
+ * @param {Buffer} view - of a chunk
+ * @returns {Buffer} the same bytes in memory of their own
+ */
+function copyOf(view) {
+  const copy = Buffer.allocUnsafeSlow(view.length)
+  copy.set(view)
+  return copy
+}
+
 function allocate(length) {
   return length > SLAB_LENGTH / 4 ? Buffer.allocUnsafeSlow(length) : slab.take(length)
 }
 
-module.exports = { finishJoin, keepPart, keepWhole }
+module.exports = { copyOf, finishJoin, keepPart, keepWhole }

@@ -20,13 +20,14 @@ const abandoned = new FinalizationRegistry((slot) => call(addon.release, slot))
  * Makes the native half of a wire.
  *
  * @param {object} owner - the wire; the slot is given back at the latest when it is collected
- * @param {{maxMessageLength: number, maxRequestLength: number, maxPeerRequests: number,
- *   pieces: number}} limits - see lib/options.js
+ * @param {object} settings - see lib/options.js
  * @returns {number} the slot
  */
-function acquire(owner, limits) {
-  const { maxMessageLength, maxRequestLength, maxPeerRequests, pieces } = limits
-  numbers[4] = pieces
+function acquire(owner, settings) {
+  const { maxMessageLength, maxRequestLength, maxPeerRequests } = settings
+  numbers[4] = settings.pieces
+  numbers[5] = settings.uploadBacklog
+  numbers[6] = settings.policy === 'strict' ? 1 : 0
   const slot = call(addon.create, 0, maxMessageLength, maxRequestLength, maxPeerRequests)
   abandoned.register(owner, slot, owner)
   return slot
@@ -72,9 +73,9 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0) {
 }
 
 // Names of their own, so that enqueue() gets constants.
-const { Answer, Assume, Cancel, Choke, Close, ExpireRequest, Have, HoldRequests } = CommandKind
-const { Interested, KeepAlive, NotInterested, PieceHead, Port, StopReading } = CommandKind
-const { Request, TakeBack, Unchoke } = CommandKind
+const { Answer, Assume, Cancel, Choke, Close, ExpireRequest, Have, Interested } = CommandKind
+const { KeepAlive, NotInterested, PieceHead, Port, Request, SetTrace, SetUnsent } = CommandKind
+const { StopReading, TakeBack, Unchoke } = CommandKind
 
 // What each entry does stands in src/binding/entries.rs, under the same names, and each command in
 // src/binding/commands.rs. The entries of the stream path call the addon themselves, so that the
@@ -131,9 +132,20 @@ const native = {
     numbers[0] = slot
     return addon.readFailure(buffer)
   },
+  readStats(slot, buffer) {
+    numbers[0] = slot
+    return addon.readStats(buffer)
+  },
+  readTrace(slot, buffer) {
+    numbers[0] = slot
+    return addon.readTrace(buffer)
+  },
+  isTruncated: (slot) => call(addon.isTruncated, slot) === 1,
   outputLength: (slot) => call(addon.outputLength, slot),
   pieceBytes: (slot) => call(addon.pieceBytes, slot),
   piecesTold: (slot) => call(addon.piecesTold, slot),
+  takePeerRequest: (slot, piece, offset, length) =>
+    call(addon.takePeerRequest, slot, piece, offset, length),
   takeRequest: (slot, piece, offset, length) =>
     call(addon.takeRequest, slot, piece, offset, length),
 
@@ -145,7 +157,6 @@ const native = {
   close: (slot) => enqueue(Close, slot),
   expireRequest: (slot) => enqueue(ExpireRequest, slot),
   have: (slot, piece) => enqueue(Have, slot, piece),
-  holdRequests: (slot, isHolding) => enqueue(HoldRequests, slot, isHolding),
   interested: (slot) => enqueue(Interested, slot),
   keepAlive: (slot) => enqueue(KeepAlive, slot),
   notInterested: (slot) => enqueue(NotInterested, slot),
@@ -153,6 +164,8 @@ const native = {
     enqueue(PieceHead, slot, piece, offset, blockLength),
   port: (slot, port) => enqueue(Port, slot, port),
   request: (slot, piece, offset, length) => enqueue(Request, slot, piece, offset, length),
+  setTrace: (slot, capacity) => enqueue(SetTrace, slot, capacity),
+  setUnsent: (slot, unsent) => enqueue(SetUnsent, slot, unsent),
   stopReading: (slot) => enqueue(StopReading, slot),
   takeBack: (slot, count) => enqueue(TakeBack, slot, count),
   unchoke: (slot) => enqueue(Unchoke, slot)

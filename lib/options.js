@@ -1,35 +1,51 @@
-// The options of a wire: their defaults, their ranges, and the limits that the core gets of them.
+// The options of a wire: their defaults and their ranges.
 'use strict'
 
-const { checkInteger } = require('./arguments.js')
+const { checkBoolean, checkDuration, checkInteger, checkOneOf } = require('./arguments.js')
 
 const MAX_INT32 = 0x7fffffff
 
-// The reason for each number stands in src/protocol/limits.rs.
-const DEFAULTS = {
-  maxMessageLength: 1024 * 1024,
-  maxRequestLength: 128 * 1024,
-  maxPeerRequests: 2000,
-  pieces: 0,
-  uploadBacklog: 1024 * 1024
+/** Most frames of a transcript. */
+const MAX_TRANSCRIPT = 100_000
+
+const checkCount = (name, value) => checkInteger(name, value, MAX_INT32)
+
+// The reason for each limit stands in src/protocol/limits.rs.
+const OPTIONS = {
+  maxMessageLength: { check: checkCount, normal: 1024 * 1024 },
+  maxRequestLength: { check: checkCount, normal: 128 * 1024 },
+  maxPeerRequests: { check: checkCount, normal: 2000 },
+  pieces: { check: checkCount, normal: 0 },
+  uploadBacklog: { check: checkCount, normal: 1024 * 1024 },
+  policy: {
+    check: (name, value) => checkOneOf(name, value, ['lenient', 'strict']),
+    normal: 'lenient'
+  },
+  handshakeTimeout: { check: checkDuration, normal: 0 },
+  inactivityTimeout: { check: checkDuration, normal: 0 },
+  copyBlocks: { check: checkBoolean, normal: false },
+  transcript: { check: (name, value) => checkInteger(name, value, MAX_TRANSCRIPT), normal: 0 }
 }
+
+const DEFAULTS = {}
+for (const [name, { normal }] of Object.entries(OPTIONS)) DEFAULTS[name] = normal
 
 /**
  * @param {object} [options] - of the user
- * @returns {typeof DEFAULTS} limits for the core; 0 pieces means that the count is unknown
- * @throws {TypeError | RangeError} when one is no integer in its range
+ * @returns {typeof DEFAULTS} a value for each; 0 pieces means that the count is unknown
+ * @throws {TypeError | RangeError} when one is not in its range
  */
-function toLimits(options) {
+function toSettings(options) {
   if (!options) return DEFAULTS
-  const limits = { ...DEFAULTS }
-  for (const name of Object.keys(DEFAULTS)) {
+  const settings = { ...DEFAULTS }
+  for (const [name, { check }] of Object.entries(OPTIONS)) {
     const value = options[name]
     if (value === undefined || value === null) continue
-    checkInteger(name, value, MAX_INT32)
-    limits[name] = value
+    check(name, value)
+    settings[name] = value
   }
-  if (limits.maxMessageLength === 0) limits.maxMessageLength = MAX_INT32
-  return limits
+  if (settings.maxMessageLength === 0) settings.maxMessageLength = MAX_INT32
+  return settings
 }
 
-module.exports = { toLimits }
+module.exports = { toSettings }

@@ -1,7 +1,6 @@
 // The way out: what is sent in one dispatch leaves together at its end, blocks without a copy.
 'use strict'
 
-const { takeBack } = require('./ahead.js')
 const { native, cuts, PANICKED } = require('./native.js')
 const { push } = require('./pipe.js')
 const { Slab } = require('./slab.js')
@@ -30,7 +29,7 @@ function send(wire) {
 }
 
 /**
- * Sends a block, and holds requests of the peer back if that is as much as may wait.
+ * Sends a block.
  *
  * @param {import('./wire.js')} wire
  * @param {number} piece - piece index
@@ -47,7 +46,6 @@ function sendBlock(wire, piece, offset, block) {
   wire._blockBytes += block.length
   send(wire)
   if (wire._blocks.length >= MAX_BLOCKS || wire._blockBytes >= MAX_BLOCK_BYTES) flush(wire)
-  if (!wire._isHolding) holdIfCongested(wire)
 }
 
 /**
@@ -66,6 +64,7 @@ function flush(wire) {
     failure = pushOutput(wire) ?? failure
   }
   wire._isFlushing = false
+  wire._release()
   if (failure !== null) throw failure.error
 }
 
@@ -118,28 +117,20 @@ function readOutput(slot) {
   return slab.cut(length)
 }
 
-/** Lets requests of the peer wait while the output is congested. */
-function holdIfCongested(wire) {
-  if (!isCongested(wire)) return
-  // Who reads may take it all at once.
-  flush(wire)
-  if (!isCongested(wire)) return
-  wire._isHolding = true
-  takeBack(wire)
-  native.holdRequests(wire._slot, 1)
-}
-
 /**
- * Lets them go on when it has room again.
+ * Tells the core how much of the output waits outside of it: with that it decides whether requests of
+ * the peer have to wait.
  *
  * @param {import('./wire.js')} wire
- * @returns {boolean} whether it did
  */
-function stopHolding(wire) {
-  if (!wire._isHolding || isCongested(wire)) return false
-  wire._isHolding = false
-  native.holdRequests(wire._slot, 0)
-  return true
+function tellUnsent(wire) {
+  const sink = wire._sink
+  // A stream tells that it has room again only when it was over its mark.
+  const ahead = sink !== null && sink.writableNeedDrain ? sink.writableLength : 0
+  const unsent = wire.readableLength + ahead
+  if (unsent === wire._unsent) return
+  wire._unsent = unsent
+  native.setUnsent(wire._slot, unsent)
 }
 
 /**
@@ -180,11 +171,4 @@ function unsent(wire) {
   return waiting + wire.readableLength + ahead
 }
 
-/** Bytes in the sink count while it is over its mark: only then does it tell when it has room. */
-function isCongested(wire) {
-  const sink = wire._sink
-  const ahead = sink !== null && sink.writableNeedDrain ? sink.writableLength : 0
-  return wire._blockBytes + wire.readableLength + ahead > wire._backlog
-}
-
-module.exports = { flush, gather, scatter, send, sendBlock, stopHolding, unsent }
+module.exports = { flush, gather, scatter, send, sendBlock, tellUnsent, unsent }

@@ -9,11 +9,12 @@ const speedometer = require('speedometer')
 const { native, acquire, giveBack, NO_SLOT } = require('./native.js')
 const { takeBack } = require('./ahead.js')
 const args = require('./arguments.js')
-const { cancelled, choking, closed } = require('./errors.js')
+const { startDeadlines, stopDeadlines } = require('./deadlines.js')
+const { cancelled, choking, closed, truncated } = require('./errors.js')
 const { feed, poll } = require('./dispatch.js')
 const { keepWhole } = require('./join.js')
-const { flush, send, sendBlock, stopHolding } = require('./output.js')
-const { toLimits } = require('./options.js')
+const { flush, send, sendBlock, tellUnsent } = require('./output.js')
+const { toSettings } = require('./options.js')
 const { keepPieces } = require('./pieces.js')
 const { attach, detach } = require('./pipe.js')
 const { defineProperties } = require('./properties.js')
@@ -35,7 +36,7 @@ const noop = () => {}
  */
 function Wire(options) {
   if (!(this instanceof Wire)) return new Wire(options)
-  const limits = toLimits(options)
+  const settings = toSettings(options)
   // 'close' is emitted by destroy() itself, as in peer-wire-protocol.
   Duplex.call(this, { emitClose: false })
 
@@ -51,7 +52,7 @@ function Wire(options) {
   this.peerRequests = []
   this.error = null
 
-  this._slot = acquire(this, limits)
+  this._slot = acquire(this, settings)
   this._amChoking = true
   this._amInterested = false
   this._peerChoking = true
@@ -73,7 +74,10 @@ function Wire(options) {
   this._hasFlowed = false
   this._isHeldBack = false
   this._isHolding = false
-  this._backlog = limits.uploadBacklog
+  this._unsent = 0
+  this._copiesBlocks = settings.copyBlocks
+  this._handshakeTimer = null
+  this._inactivityTimer = null
   this._joined = null
   this._joinedLength = 0
   this._missing = 0
@@ -83,8 +87,12 @@ function Wire(options) {
   this._isClosed = false
   this._isFinished = false
   this._failure = null
+  this._source = null
+  this._isEndOurs = false
 
+  this.on('pipe', onpipe)
   this.on('finish', onfinish)
+  startDeadlines(this, settings)
 }
 
 Object.setPrototypeOf(Wire.prototype, Duplex.prototype)
@@ -213,7 +221,15 @@ Wire.prototype.piece = function (piece, offset, block) {
   args.checkBlock(piece, offset, 0)
   args.checkBytes('block', block)
   args.checkInteger('block.length', block.length, MAX_BLOCK)
+  if (this.peerRequests.length > 0) answered(this, piece, offset, block.length)
   upload(this, piece, offset, block)
+}
+
+/** Takes the request out that a block answers, if there is one: it waits no longer. */
+function answered(wire, piece, offset, length) {
+  takeBack(wire)
+  const place = native.takePeerRequest(wire._slot, piece, offset, length)
+  if (place !== 0) takeAt(wire.peerRequests, place - 1)
 }
 
 /**
@@ -316,8 +332,17 @@ function isAtRest(wire) {
 }
 
 function take(wire, chunk, done) {
+  if (wire._inactivityTimer !== null) wire._inactivityTimer.refresh()
   if (wire._missing !== 0 && !wire._isDispatching && keepWhole(wire, chunk)) done()
   else feed(wire, chunk, done)
+}
+
+/** Ends the input: for the peer, unless it is a listener that ends it, or a pipe goes on. */
+Wire.prototype.end = function (chunk, encoding, callback) {
+  if (!this.writableEnded) {
+    this._isEndOurs = this._isDispatching || this._source?.readableEnded === false
+  }
+  return Duplex.prototype.end.call(this, chunk, encoding, callback)
 }
 
 Wire.prototype._read = noop
@@ -327,7 +352,7 @@ Wire.prototype._read = noop
 Wire.prototype.read = function (size) {
   flush(this)
   const bytes = Duplex.prototype.read.call(this, size)
-  if (this._isHolding) this._release()
+  this._release()
   return bytes
 }
 
@@ -357,9 +382,12 @@ Wire.prototype.unpipe = function (destination) {
   return Duplex.prototype.unpipe.call(this, destination)
 }
 
-/** The output may have room again: tells of the requests that were held back. */
+/** The output may have room again: tells of requests that were held back. */
 Wire.prototype._release = function () {
-  if (stopHolding(this)) process.nextTick(poll, this)
+  tellUnsent(this)
+  if (!this._isHolding) return
+  this._isHolding = false
+  process.nextTick(poll, this)
 }
 
 /** Answers a request of the peer, unless it is no longer waiting. */
@@ -370,6 +398,7 @@ Wire.prototype._respond = function (request, id, error, block) {
   takeAt(this.peerRequests, position)
   native.answer(this._slot, id)
   if (!error) upload(this, request.piece, request.offset, block)
+  if (this._isHolding) this._release()
 }
 
 function upload(wire, piece, offset, block) {
@@ -390,6 +419,7 @@ function checkAnswer(request, block) {
 function close(wire, error) {
   wire._isClosed = true
   wire.error = error
+  stopDeadlines(wire)
   takeBack(wire)
   native.stopReading(wire._slot)
   wire.end()
@@ -400,6 +430,10 @@ function close(wire, error) {
   }
 }
 
+function onpipe(source) {
+  this._source = source
+}
+
 /** The writable side has finished: so does the readable one, never half open. */
 function onfinish() {
   this._isFinished = true
@@ -407,10 +441,14 @@ function onfinish() {
   clearInterval(this._keepAlive)
   this._keepAlive = null
   this.peerRequests.length = 0
+  stopDeadlines(this)
+  const isTruncated = !this._isClosed && !this._isEndOurs && native.isTruncated(this._slot)
   takeBack(this)
   native.close(this._slot)
   poll(this)
   letGo(this)
+  // 'error' comes before 'close', once the output is read.
+  if (isTruncated) this.error = this._failure = truncated()
 }
 
 function letGo(wire) {

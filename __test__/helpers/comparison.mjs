@@ -25,6 +25,16 @@ export const RULES = [
     reason: 'the original emits each frame as a chunk; compared are the bytes sent by each tick'
   },
   {
+    name: 'truncated-told',
+    kind: 'normalised',
+    reason: 'the original takes an end inside a message for a clean one'
+  },
+  {
+    name: 'answered-by-piece',
+    kind: 'avoided',
+    reason: 'the original keeps a request that piece() has answered for ever'
+  },
+  {
     name: 'respond-by-identity',
     kind: 'avoided',
     reason: 'the original takes an answer for that of the oldest equal request, and so loses others'

@@ -6,8 +6,8 @@
  *
  * @param {import('./hostile-inputs.mjs').HostileInput} input
  * @returns {{events: string[], code: string | null, peerChoking: boolean, downloaded: number,
- *   peerInterested: boolean, pieces: boolean[] | null}} the events up to the first violation, its
- *   code, and the state by then; no pieces where they would be too many to compare
+ *   peerInterested: boolean, pieces: boolean[] | null, isTruncated: boolean}} the events up to the
+ *   first violation, its code, whether the bytes end inside a message, and the state by then; no pieces where they would be too many to compare
  */
 export const expectEvents = ({ bytes, unchokes, answers }) => {
   const reading = {
@@ -24,6 +24,7 @@ export const expectEvents = ({ bytes, unchokes, answers }) => {
     downloaded: 0
   }
   if (readHandshake(reading)) while (readMessage(reading));
+  reading.isTruncated = reading.code === null && reading.at < bytes.length
   return reading
 }
 

@@ -182,10 +182,17 @@ const assign = (run, { property, value }) => {
   if (property === 'peerPieces') run.arrays.peerPieces = null
 }
 
+/** Sends a block that no request waits for, as by the rule `answered-by-piece`. */
+const sendUnasked = (wire, piece, offset, block) => {
+  const isSame = (open) =>
+    open.piece === piece && open.offset === offset && open.length === block.length
+  if (!wire.peerRequests.some(isSame)) wire.piece(piece, offset, block)
+}
+
 /** More than a pipe takes at once. */
 const burst = ({ wire }, { size, blocks }) => {
   const block = bytesOf({ size, fill: blocks })
-  for (let piece = 0; piece < blocks; piece++) wire.piece(piece, 0, block)
+  for (let piece = 0; piece < blocks; piece++) sendUnasked(wire, piece, 0, block)
 }
 
 const read = (run, { size }) => {
@@ -216,7 +223,7 @@ const CALLS = {
   have: ({ wire }, { piece }) => wire.have(piece),
   bitfield: ({ wire }, { bits }) => wire.bitfield({ buffer: bytesOf(bits) }),
   request,
-  piece: ({ wire }, { piece, offset, block }) => wire.piece(piece, offset, bytesOf(block)),
+  piece: ({ wire }, { piece, offset, block }) => sendUnasked(wire, piece, offset, bytesOf(block)),
   cancel: ({ wire }, { piece, offset, length }) => wire.cancel(piece, offset, length),
   port: ({ wire }, { port }) => wire.port(port),
   extended: ({ wire }, { id, payload, dictionary }) =>

@@ -109,6 +109,8 @@ const connect = (run) => {
 
 const onEvent = (run, name, args) => {
   if (run.over) return
+  // See the rule `truncated-told`: the original never has an error.
+  if (args[0]?.code === 'ERR_PWP_TRUNCATED') return count(run, 'rule truncated-told')
   // Only the first counts, not even as an event: see the rule `close-once`.
   if (name === 'close' && run.closes++ > 0) return
   if (run.destroyed && INPUT_EVENTS.includes(name)) run.destroyed.eventsAfter++
