@@ -1,6 +1,7 @@
 // From the core's events to properties, callbacks and listeners, one message at a time.
 'use strict'
 
+const channels = require('./channels.js')
 const { addon, native, PANICKED } = require('./native.js')
 const { endHandshakeDeadline } = require('./deadlines.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
@@ -8,6 +9,7 @@ const { copyOf, finishJoin, keepPart } = require('./join.js')
 const { flush, gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { tellBits, tellPiece } = require('./pieces.js')
+const { trace } = require('./trace.js')
 
 const { record, EventKind, EVENT_LENGTH, HELD, JOINED, LAST, MORE } = addon
 
@@ -62,6 +64,7 @@ function poll(wire) {
 function run(wire, chunk) {
   const sink = gather(wire)
   keepRecord()
+  trace(wire)
   drain(wire, chunk, chunk === NO_CHUNK ? native.next(wire._slot) : handIn(wire, chunk))
   attempt(scatter, wire, sink)
 }
@@ -83,6 +86,13 @@ function endDispatch(wire) {
   wire._isDispatching = false
 }
 
+/**
+ * Runs a step of which others must not be kept by what a listener throws in it.
+ *
+ * @param {Function} step
+ * @param {unknown} [a] - its first argument
+ * @param {unknown} [b]
+ */
 function attempt(step, a, b) {
   try {
     step(a, b)
@@ -103,6 +113,7 @@ function drain(wire, chunk, first) {
   for (;;) {
     if (batch !== PANICKED) {
       wire._isHolding = (batch & HELD) !== 0
+      if (wire._isTraced) trace(wire)
       tellBatch(wire, chunk, batch & COUNT)
     }
     if (batch === PANICKED || wire._isTakenBack) {
@@ -202,7 +213,13 @@ function onHandshake(wire, extensions, fields) {
   const reserved = fields.subarray(0, 8)
   wire.peerReserved = reserved
   wire.peerExtensions = extensions
+  if (channels.handshake.hasSubscribers) publishHandshake(wire, fields, extensions)
   wire.emit('handshake', fields.subarray(8, 28), fields.subarray(28, 48), extensions)
+}
+
+function publishHandshake(wire, fields, extensions) {
+  const [infoHash, peerId] = [fields.subarray(8, 28), fields.subarray(28, 48)]
+  channels.handshake.publish({ wire, infoHash, peerId, extensions })
 }
 
 function onHave(wire, piece) {
@@ -232,12 +249,22 @@ function onPiece(wire, chunk, events, at) {
   const offset = events[at + 2]
   const place = events[at + 5]
   const block = payload(wire, chunk, events[at + 3], events[at + 4])
-  if (place !== 0) settle(wire, takeAt(wire.requests, place - 1), null, block)
+  try {
+    if (place !== 0) settle(wire, takeAt(wire.requests, place - 1), null, block)
+  } finally {
+    tellBlock(wire, piece, offset, block)
+  }
+}
+
+function tellBlock(wire, piece, offset, block) {
   if (wire._isClosed) return
   wire.downloaded += block.length
   wire.downloadSpeed(block.length)
-  wire.emit('download', block.length)
-  if (!wire._isClosed) wire.emit('piece', piece, offset, block)
+  try {
+    wire.emit('download', block.length)
+  } finally {
+    if (!wire._isClosed) wire.emit('piece', piece, offset, block)
+  }
 }
 
 function onRequestDropped(wire, isChoked) {
@@ -270,4 +297,4 @@ function readFailure(wire) {
   return new ProtocolError(code, message, Object.fromEntries(fields))
 }
 
-module.exports = { feed, poll }
+module.exports = { attempt, feed, poll }

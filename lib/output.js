@@ -4,6 +4,7 @@
 const { native, cuts, PANICKED } = require('./native.js')
 const { push } = require('./pipe.js')
 const { Slab } = require('./slab.js')
+const { trace } = require('./trace.js')
 
 /** Frames are cut out of slabs of this size in bytes; where more waits, it gets its own memory. */
 const SLAB_LENGTH = 16 * 1024
@@ -25,6 +26,7 @@ const slab = new Slab(SLAB_LENGTH)
  */
 function send(wire) {
   wire._hasOutput = true
+  trace(wire)
   if (!wire._isDispatching || wire._sink !== null) flush(wire)
 }
 

@@ -4,6 +4,7 @@
 const { takeBack } = require('./ahead.js')
 const { native } = require('./native.js')
 const { timedOut } = require('./errors.js')
+const { endTiming } = require('./stats.js')
 
 /** An element of `wire.requests` or `wire.peerRequests`. */
 class Request {
@@ -43,6 +44,7 @@ function takeAt(requests, position) {
  */
 function settle(wire, request, error, block) {
   if (request === undefined) return
+  if (request === wire._timed) endTiming(wire, error === null)
   if (request.timeout !== null) clearTimeout(request.timeout)
   if (!wire.peerChoking && !wire._isFinished) startTimer(wire)
   request.callback(error, block)
@@ -77,7 +79,7 @@ function expire(wire) {
   takeBack(wire)
   native.expireRequest(wire._slot)
   settle(wire, wire.requests.shift(), timedOut(), null)
-  wire.emit('timeout')
+  if (!wire._isClosed) wire.emit('timeout')
 }
 
 module.exports = { Request, takeAt, settle, startTimer, restartTimer }

@@ -11,7 +11,7 @@ const { takeBack } = require('./ahead.js')
 const args = require('./arguments.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
-const { feed, poll } = require('./dispatch.js')
+const { attempt, feed, poll } = require('./dispatch.js')
 const { keepWhole } = require('./join.js')
 const { flush, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
@@ -19,6 +19,8 @@ const { keepPieces } = require('./pieces.js')
 const { attach, detach } = require('./pipe.js')
 const { defineProperties } = require('./properties.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
+const { readCounters, startTiming, toStats } = require('./stats.js')
+const { Transcript, trace, traceClose } = require('./trace.js')
 
 /** Between two keep-alives, in ms: peers drop a connection after about two silent minutes. */
 const KEEP_ALIVE_INTERVAL = 60 * 1000
@@ -76,6 +78,12 @@ function Wire(options) {
   this._isHolding = false
   this._unsent = 0
   this._copiesBlocks = settings.copyBlocks
+  this._timed = null
+  this._timedSince = 0
+  this._latency = null
+  this._lastCounters = null
+  this._isTraced = false
+  this._transcript = settings.transcript === 0 ? null : new Transcript(settings.transcript)
   this._handshakeTimer = null
   this._inactivityTimer = null
   this._joined = null
@@ -93,6 +101,7 @@ function Wire(options) {
   this.on('pipe', onpipe)
   this.on('finish', onfinish)
   startDeadlines(this, settings)
+  trace(this)
 }
 
 Object.setPrototypeOf(Wire.prototype, Duplex.prototype)
@@ -187,7 +196,9 @@ Wire.prototype.request = function (piece, offset, length, callback) {
   const settled = callback ?? noop
   if (this._isFinished || this._failure !== null) return settled(closed())
   if (this._peerChoking) return settled(choking())
-  this.requests.push(new Request(piece, offset, length, settled))
+  const request = new Request(piece, offset, length, settled)
+  this.requests.push(request)
+  startTiming(this, request)
   native.request(this._slot, piece, offset, length)
   startTimer(this)
   send(this)
@@ -285,6 +296,15 @@ Wire.prototype.setTimeout = function (ms, listener) {
   if (listener) this.on('timeout', listener)
 }
 
+/**
+ * What the wire has counted, and what waits.
+ *
+ * @returns {object} see docs/diagnostics.md
+ */
+Wire.prototype.stats = function () {
+  return toStats(this, this._lastCounters ?? readCounters(this))
+}
+
 // Life of the stream
 
 /**
@@ -317,8 +337,10 @@ Wire.prototype.write = function (chunk, encoding, callback) {
 }
 
 Wire.prototype._write = function (chunk, encoding, callback) {
-  if (this._isClosed) callback()
-  else take(this, chunk, callback)
+  // A Writable that was ended meanwhile finishes only if this is called later.
+  const done = () => (this.writableEnded ? process.nextTick(callback) : callback())
+  if (this._isClosed) done()
+  else take(this, chunk, done)
 }
 
 /** Whether a chunk need not wait, neither for another one nor for a listener. */
@@ -420,6 +442,7 @@ function close(wire, error) {
   wire._isClosed = true
   wire.error = error
   stopDeadlines(wire)
+  traceClose(wire, error)
   takeBack(wire)
   native.stopReading(wire._slot)
   wire.end()
@@ -430,6 +453,11 @@ function close(wire, error) {
   }
 }
 
+/** Whoever reads gets the rest at once, and may throw. */
+function endOutput(wire) {
+  wire.push(null)
+}
+
 function onpipe(source) {
   this._source = source
 }
@@ -437,7 +465,6 @@ function onpipe(source) {
 /** The writable side has finished: so does the readable one, never half open. */
 function onfinish() {
   this._isFinished = true
-  this.push(null)
   clearInterval(this._keepAlive)
   this._keepAlive = null
   this.peerRequests.length = 0
@@ -445,6 +472,7 @@ function onfinish() {
   const isTruncated = !this._isClosed && !this._isEndOurs && native.isTruncated(this._slot)
   takeBack(this)
   native.close(this._slot)
+  attempt(endOutput, this)
   poll(this)
   letGo(this)
   // 'error' comes before 'close', once the output is read.
@@ -457,6 +485,7 @@ function letGo(wire) {
     settle(wire, wire.requests.shift(), wire._failure ?? closed(), null)
   }
   keepPieces(wire)
+  wire._lastCounters = readCounters(wire)
   wire._joined = null
   wire._blocks = []
   giveBack(wire, wire._slot)

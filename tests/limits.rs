@@ -251,7 +251,6 @@ fn each_error_has_its_code_and_text_and_fields() {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "a plain table")]
 fn error_texts() -> Vec<(ProtocolError, &'static str)> {
     vec![
         (

@@ -142,24 +142,24 @@ fn trace_has_the_newest_frames_of_both_directions_in_their_order() {
         "what is traced is polled one by one"
     );
     wire.piece_copied(7, 8, &[0; 9]).unwrap();
-    let frame = |is_sent, kind, payload_len, numbers| TracedFrame {
+    let frame = |is_sent, kind, len, numbers| TracedFrame {
         is_sent,
         kind,
-        payload_len,
+        len,
         numbers,
     };
     assert_eq!(
         std::iter::from_fn(|| wire.poll_trace()).collect::<Vec<_>>(),
         [
-            frame(true, MessageKind::Unchoke, 0, [0; 3]),
-            frame(false, MessageKind::Request, 0, [7, 8, 9]),
-            frame(true, MessageKind::Piece, 9, [7, 8, 0]),
+            frame(true, MessageKind::Unchoke, 5, [0; 3]),
+            frame(false, MessageKind::Request, 17, [7, 8, 9]),
+            frame(true, MessageKind::Piece, 22, [7, 8, 0]),
         ]
     );
     drive::events(&mut wire);
     assert_eq!(
         wire.poll_trace(),
-        Some(frame(false, MessageKind::Have, 0, [1, 0, 0]))
+        Some(frame(false, MessageKind::Have, 9, [1, 0, 0]))
     );
     feed(
         &mut wire,
@@ -167,11 +167,11 @@ fn trace_has_the_newest_frames_of_both_directions_in_their_order() {
     );
     assert_eq!(
         wire.poll_trace(),
-        Some(frame(false, MessageKind::Port, 0, [6881, 0, 0]))
+        Some(frame(false, MessageKind::Port, 7, [6881, 0, 0]))
     );
     assert_eq!(
         wire.poll_trace(),
-        Some(frame(false, MessageKind::Extended, 2, [3, 0, 0]))
+        Some(frame(false, MessageKind::Extended, 8, [3, 0, 0]))
     );
     wire.set_trace(0);
     wire.have(1);

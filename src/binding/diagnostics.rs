@@ -36,7 +36,7 @@ fn traffic(traffic: &Traffic) -> Vec<u64> {
 }
 
 /// `readTrace(slot, buffer) -> length`: the oldest frames of the trace that fit, each as big-endian
-/// 32-bit numbers: 1 if it was sent, its kind, bytes of its payload, three numbers of its head.
+/// 32-bit numbers: 1 if it was sent, its kind, its bytes, three numbers of its head.
 pub(super) fn read_trace(call: &mut Call, state: &mut State) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -51,7 +51,7 @@ pub(super) fn read_trace(call: &mut Call, state: &mut State) -> Result<u32> {
         let numbers = [
             u32::from(frame.is_sent),
             to_u32(frame.kind.number()),
-            to_u32(frame.payload_len),
+            to_u32(frame.len),
             first,
             second,
             third,

@@ -22,6 +22,9 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// Bytes of the length prefix.
+    pub(super) const PREFIX_LEN: usize = 4;
+
     /// Most bytes of a head: those of a request.
     pub(super) const MAX_LEN: usize = 17;
 
@@ -88,7 +91,7 @@ impl Head {
             fixed_len,
             ..
         } = self;
-        if came < PREFIX_LEN {
+        if came < Self::PREFIX_LEN {
             return Ok(false);
         }
         if length > max_message_len {
@@ -97,14 +100,14 @@ impl Head {
                 limit: max_message_len,
             });
         }
-        if came > PREFIX_LEN && length < fixed_len {
+        if came > Self::PREFIX_LEN && length < fixed_len {
             return Err(ProtocolError::MessageLength {
                 id: id.map_or(0, MessageId::byte),
                 length,
                 limit: fixed_len,
             });
         }
-        Ok(length == 0 || came > PREFIX_LEN && came >= self.len())
+        Ok(length == 0 || came > Self::PREFIX_LEN && came >= self.len())
     }
 
     /// The head of a message with a payload of so many bytes; `None` when the prefix cannot tell
@@ -162,7 +165,7 @@ impl Head {
     /// Bytes that it takes.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        PREFIX_LEN.saturating_add(to_usize(self.fixed_len))
+        Self::PREFIX_LEN.saturating_add(to_usize(self.fixed_len))
     }
 
     /// Bytes behind it.
@@ -223,6 +226,3 @@ fn padded(bytes: &[u8]) -> [u8; Head::MAX_LEN] {
     }
     padded
 }
-
-/// Bytes of a length prefix.
-const PREFIX_LEN: usize = 4;

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 
 use super::decode::Frame;
 use super::event::Payload;
-use super::message::{Message, MessageKind};
+use super::handshake::Handshake;
+use super::head::Head;
+use super::message::{Message, MessageId, MessageKind};
+use super::numbers::to_usize;
 
 /// One frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +17,8 @@ pub struct TracedFrame {
     pub is_sent: bool,
     /// What it is.
     pub kind: MessageKind,
-    /// Bytes of its payload.
-    pub payload_len: usize,
+    /// Its bytes, those of the length prefix and of the payload included.
+    pub len: usize,
     /// The numbers of its head, in the order of the wire; zeros behind the last.
     pub numbers: [u32; 3],
 }
@@ -42,10 +45,12 @@ impl TracedFrame {
     }
 
     pub(super) fn message<P>(is_sent: bool, message: &Message<P>, payload_len: usize) -> Self {
+        let fixed_len = message.id().map_or(0, MessageId::fixed_len);
+        let head_len = Head::PREFIX_LEN.saturating_add(to_usize(fixed_len));
         Self {
             is_sent,
             kind: message.kind(),
-            payload_len,
+            len: head_len.saturating_add(payload_len),
             numbers: message.numbers(),
         }
     }
@@ -54,7 +59,7 @@ impl TracedFrame {
         Self {
             is_sent,
             kind: MessageKind::Handshake,
-            payload_len: 0,
+            len: Handshake::LEN,
             numbers: [0; 3],
         }
     }

@@ -1,0 +1,11 @@
+// The diagnostics channels, by the names that docs/diagnostics.md gives them.
+'use strict'
+
+const { channel } = require('node:diagnostics_channel')
+
+module.exports = {
+  close: channel('peer-wire-native:close'),
+  handshake: channel('peer-wire-native:handshake'),
+  received: channel('peer-wire-native:message:received'),
+  sent: channel('peer-wire-native:message:sent')
+}

@@ -1,0 +1,89 @@
+// `wire.stats()`: the counters of the core, and what waits on this side of it.
+'use strict'
+
+const { takeBack } = require('./ahead.js')
+const { native, PANICKED } = require('./native.js')
+const { KINDS } = require('./frames.js')
+
+/** Numbers of 64 bits, see src/binding/diagnostics.rs. */
+const COUNTERS_LENGTH = (2 * (KINDS.length + 2) + 4) * 8
+
+/** How much the newest sample counts in the average latency. */
+const NEWEST_SHARE = 1 / 8
+
+/**
+ * The counters of the core, in its own form.
+ *
+ * @param {import('./wire.js')} wire
+ * @returns {Buffer}
+ */
+function readCounters(wire) {
+  const counters = Buffer.alloc(COUNTERS_LENGTH)
+  takeBack(wire)
+  if (native.readStats(wire._slot, counters) === PANICKED) counters.fill(0)
+  return counters
+}
+
+/**
+ * @param {import('./wire.js')} wire
+ * @param {Buffer} counters - of `readCounters`
+ * @returns {object} see docs/diagnostics.md
+ */
+function toStats(wire, counters) {
+  let at = 0
+  const next = () => {
+    at += 8
+    return Number(counters.readBigUInt64BE(at - 8))
+  }
+  const traffic = () => {
+    const messages = {}
+    for (const kind of KINDS) messages[kind] = next()
+    const bytes = next()
+    const blockBytes = next()
+    return { messages, bytes, blockBytes, protocolBytes: bytes - blockBytes }
+  }
+  return {
+    received: traffic(),
+    sent: traffic(),
+    ignoredRequests: next(),
+    refusedRequests: next(),
+    violations: next(),
+    heldRequests: next(),
+    requests: wire.requests.length,
+    peerRequests: wire.peerRequests.length,
+    bufferedAmount: wire.bufferedAmount,
+    requestLatency: wire._latency === null ? null : { ...wire._latency }
+  }
+}
+
+/**
+ * A request is sent. One at a time is timed: that tells as much, and costs next to nothing.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {import('./requests.js').Request} request
+ */
+function startTiming(wire, request) {
+  if (wire._timed !== null) return
+  wire._timed = request
+  wire._timedSince = performance.now()
+}
+
+/**
+ * The request that is timed has ended, with a block or without.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {boolean} isAnswered
+ */
+function endTiming(wire, isAnswered) {
+  wire._timed = null
+  if (!isAnswered) return
+  const last = performance.now() - wire._timedSince
+  const { samples, average } = wire._latency ?? { samples: 0, average: last }
+  wire._latency = {
+    samples: samples + 1,
+    last,
+    average: average + (last - average) * NEWEST_SHARE
+  }
+}
+
+module.exports = { endTiming, readCounters, startTiming, toStats }
