@@ -318,4 +318,4 @@ fn copy(from: &[u8], to: &mut [u8]) -> u32 {
 pub(super) type Cuts = [u32; CUTS_LEN];
 
 /// As many blocks as commands fit the queue.
-pub(super) const CUTS_LEN: usize = 65;
+const CUTS_LEN: usize = 65;

@@ -80,9 +80,6 @@ pub const JOINED: u32 = u32::MAX;
 #[napi]
 pub const EVENT_LENGTH: u32 = 6;
 
-/// Numbers in the record.
-pub(super) const RECORD_LEN: usize = size_of::<Record>() / size_of::<u32>();
-
 /// What events are written into.
 pub(super) type Record = [[u32; FIELDS_LEN + 1]; MAX_BATCH];
 
