@@ -301,8 +301,11 @@ Wire.prototype.write = function (chunk, encoding, callback) {
 }
 
 Wire.prototype._write = function (chunk, encoding, callback) {
-  if (this._isClosed) callback()
-  else take(this, chunk, callback)
+  // Node forgets to finish a stream that ends within the write of a chunk that was corked, if this
+  // write is done at once.
+  const done = () => (this.writableEnded ? process.nextTick(callback) : callback())
+  if (this._isClosed) done()
+  else take(this, chunk, done)
 }
 
 /** Whether a chunk need not wait, neither for another one nor for a listener. */
