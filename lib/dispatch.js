@@ -189,7 +189,7 @@ function dispatch(wire, chunk, events, at) {
     case RequestDropped:
       return onRequestDropped(wire, events[at + 1])
     default:
-      wire._failure = readFailure(wire)
+      wire._failure ??= readFailure(wire)
   }
 }
 

@@ -362,7 +362,11 @@ Wire.prototype.unpipe = function (destination) {
 
 /** The output may have room again: tells of the requests that were held back. */
 Wire.prototype._release = function () {
-  if (stopHolding(this)) process.nextTick(poll, this)
+  if (stopHolding(this)) this._pollSoon()
+}
+
+Wire.prototype._pollSoon = function () {
+  process.nextTick(poll, this)
 }
 
 /** Answers a request of the peer, unless it is no longer waiting. */

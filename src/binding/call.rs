@@ -16,7 +16,7 @@ use napi::{Env, Result, Status, sys};
 
 use super::commands::{CommandQueue, run_commands};
 use super::entries::Cuts;
-use super::record::Record;
+use super::record::{INTERNAL_ERROR, Record};
 use super::table::{Cause, Entry, Table};
 
 /// What the entries of one environment share.
@@ -182,22 +182,32 @@ fn guard(
     };
     state.run_commands();
     let slot = call.slot();
-    match catch_unwind(AssertUnwindSafe(|| body(&mut call, &mut state))) {
-        Ok(outcome) => outcome,
-        Err(_panic) => {
-            if let Some(entry) = state.table.get(slot) {
-                entry.failure = Some(Cause::Panic);
-            }
-            Ok(PANICKED)
-        }
+    if let Some(outcome) = attempt(|| body(&mut call, &mut state)) {
+        return outcome;
     }
+    let Some(entry) = state.table.get(slot) else {
+        return Err(napi::Error::from_reason(INTERNAL_ERROR));
+    };
+    entry.failure = Some(Cause::Panic);
+    Ok(PANICKED)
 }
 
 /// Runs `work` such that a panic ends this one wire, which tells of it with its next event.
 pub(super) fn catch(entry: &mut Entry, work: impl FnOnce(&mut Entry)) {
-    if catch_unwind(AssertUnwindSafe(|| work(entry))).is_err() {
+    if attempt(|| work(entry)).is_none() {
         entry.failure = Some(Cause::Panic);
     }
+}
+
+/// Gives what `work` gives, or nothing if it panics. The message of the panic goes to stderr with its
+/// place in our source, which a report of the fault needs.
+fn attempt<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(feature = "fuse")]
+        super::fuse::burn();
+        work()
+    }))
+    .ok()
 }
 
 fn to_js(env: sys::napi_env, number: u32) -> sys::napi_value {
@@ -207,11 +217,12 @@ fn to_js(env: sys::napi_env, number: u32) -> sys::napi_value {
     value
 }
 
-/// Throws: only a fault of `lib/` passes an argument of a wrong type.
+/// Throws: only a fault of ours passes an argument of a wrong type, or panics without a wire.
 fn throw(env: sys::napi_env, error: &napi::Error) -> sys::napi_value {
+    let code = c"ERR_PWP_INTERNAL";
     let message = CString::new(error.reason.as_str()).unwrap_or_default();
-    // SAFETY: `env` is that of the running callback, `message` ends with a zero byte.
-    unsafe { sys::napi_throw_error(env, ptr::null(), message.as_ptr()) };
+    // SAFETY: `env` is that of the running callback, `code` and `message` end with a zero byte.
+    unsafe { sys::napi_throw_error(env, code.as_ptr(), message.as_ptr()) };
     ptr::null_mut()
 }
 
@@ -297,5 +308,5 @@ const NUMBERS_LEN: usize = 5;
 
 type Numbers = [u32; NUMBERS_LEN];
 
-/// What an entry gives after a panic; the wire's next event is `Failed`.
+/// What an entry gives after a panic, and `readOutput` ever after; the wire's next event is `Failed`.
 pub(super) const PANICKED: u32 = u32::MAX;

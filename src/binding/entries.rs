@@ -12,7 +12,7 @@ use napi::bindgen_prelude::{JsValue, Object};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::call::{Call, State, export, run};
+use super::call::{Call, PANICKED, State, export, run};
 use super::record::{LAST, MORE, Record, failure_text, one_based, poll, write_failed};
 use super::table::Entry;
 use crate::protocol::numbers::{to_u32, to_usize};
@@ -115,6 +115,9 @@ fn feed_rest(call: &mut Call, state: &mut State) -> Result<u32> {
 }
 
 fn feed_from(entry: &mut Entry, chunk: &[u8], start: usize) {
+    if entry.is_broken() {
+        return;
+    }
     let taken = entry
         .wire
         .handle_bytes(chunk.get(start..).unwrap_or_default());
@@ -201,6 +204,9 @@ fn read_output(call: &mut Call, state: &mut State) -> Result<u32> {
         write_cuts(Vec::new(), cuts);
         return Ok(0);
     };
+    if entry.is_broken() {
+        return Ok(PANICKED);
+    }
     let [start, ..] = call.numbers();
     let len = entry.wire.transmit_len();
     let room = call.bytes_mut(0)?.get_mut(to_usize(start)..);

@@ -9,9 +9,13 @@
 mod call;
 mod commands;
 mod entries;
+#[cfg(feature = "fuse")]
+mod fuse;
 mod record;
 mod table;
 
 pub use commands::CommandKind;
 pub use entries::export_entries;
+#[cfg(feature = "fuse")]
+pub use fuse::light_fuse;
 pub use record::{EVENT_LENGTH, EventKind, JOINED, LAST, MORE};

@@ -211,9 +211,12 @@ pub(super) fn write_failed(record: &mut Record) -> u32 {
 pub(super) fn failure_text(cause: Cause) -> String {
     match cause {
         Cause::Protocol(error) => format!("{}: {error}", error.code()),
-        Cause::Panic => "ERR_PWP_INTERNAL: internal error of peer-wire-native".to_owned(),
+        Cause::Panic => format!("ERR_PWP_INTERNAL: {INTERNAL_ERROR}"),
     }
 }
+
+/// What is told of a panic.
+pub(super) const INTERNAL_ERROR: &str = "internal error of peer-wire-native";
 
 fn handshake_bytes(handshake: &Handshake) -> Bytes {
     let fields: [&[u8]; 3] = [
