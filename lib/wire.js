@@ -301,9 +301,12 @@ Wire.prototype.write = function (chunk, encoding, callback) {
 }
 
 Wire.prototype._write = function (chunk, encoding, callback) {
-  // Node forgets to finish a stream that ends within the write of a chunk that was corked, if this
-  // write is done at once.
-  const done = () => (this.writableEnded ? process.nextTick(callback) : callback())
+  // Node forgets to finish a stream that ends within the write of the last chunk that was corked, if
+  // this write is done at once.
+  const done = () => {
+    if (this.writableEnded && this.writableLength === chunk.length) process.nextTick(callback)
+    else callback()
+  }
   if (this._isClosed) done()
   else take(this, chunk, done)
 }
