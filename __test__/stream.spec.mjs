@@ -184,6 +184,18 @@ test('takes input after a local end() as no error', async (t) => {
   t.is(wire.error, null)
 })
 
+test('finishes when what was corked violates the protocol', async (t) => {
+  const wire = greeted()
+  const seen = record(wire, LIFE)
+  wire.resume()
+  await promisify(wire.write).call(wire, CHOKE)
+  wire.cork()
+  for (const chunk of [frame(4), UNCHOKE]) wire.write(chunk)
+  wire.uncork()
+  await settled()
+  t.deepEqual(seen, ['error', 'close', 'finish', 'end'])
+})
+
 test('hands out the frames of a dispatch to a read() in it', (t) => {
   const wire = greeted()
   wire.once('unchoke', () => {

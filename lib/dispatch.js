@@ -204,7 +204,7 @@ function dispatch(wire, chunk, events, at) {
     case RequestDropped:
       return onRequestDropped(wire, events[at + 1])
     default:
-      wire._failure = readFailure(wire)
+      wire._failure ??= readFailure(wire)
   }
 }
 
@@ -285,7 +285,7 @@ function payload(wire, chunk, start, length) {
 
 function readPayload(wire, length) {
   const bytes = Buffer.allocUnsafe(length)
-  native.readPayload(wire._slot, bytes)
+  if (native.readPayload(wire._slot, bytes) === PANICKED) bytes.fill(0)
   return bytes
 }
 

@@ -10,7 +10,8 @@ const { numbers, commands, cuts, CommandKind } = addon
 /** A slot number that is never in use: every call with it does nothing. */
 const NO_SLOT = 0xffffffff
 
-/** What an entry gives after a panic in the addon: the wire it was called for is broken. */
+/** What an entry gives after a panic in the addon: the wire it was called for is broken, and its
+ * next event tells of it. Without a wire the entry throws. */
 const PANICKED = 0xffffffff
 
 // A wire that is dropped without an end must not keep its slot for ever.
@@ -28,7 +29,7 @@ function acquire(owner, settings) {
   numbers[4] = settings.pieces
   numbers[5] = settings.uploadBacklog
   numbers[6] = settings.policy === 'strict' ? 1 : 0
-  const slot = call(addon.create, 0, maxMessageLength, maxRequestLength, maxPeerRequests)
+  const slot = call(addon.create, NO_SLOT, maxMessageLength, maxRequestLength, maxPeerRequests)
   abandoned.register(owner, slot, owner)
   return slot
 }
@@ -44,13 +45,14 @@ function giveBack(owner, slot) {
   call(addon.release, slot)
 }
 
-/** Calls an entry that is not called often. */
+/** Calls an entry that is not called often; gives 0 after a panic. */
 function call(entry, slot, a, b, c) {
   numbers[0] = slot
   numbers[1] = a
   numbers[2] = b
   numbers[3] = c
-  return entry()
+  const result = entry()
+  return result === PANICKED ? 0 : result
 }
 
 /** Numbers of a command in the queue. */
@@ -69,7 +71,7 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0) {
   commands[at++] = a
   commands[at++] = b
   commands[at++] = c
-  if (at === commands.length) addon.runQueue()
+  if (at === commands.length) call(addon.runQueue, NO_SLOT)
 }
 
 // Names of their own, so that enqueue() gets constants.

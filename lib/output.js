@@ -73,9 +73,9 @@ function flush(wire) {
 /** Of a wire that has ended meanwhile the core has fewer places than there are blocks. */
 function pushOutput(wire) {
   const blocks = wire._blocks
-  if (blocks.length === 0) return pushSafely(wire, readOutput(wire._slot))
+  if (blocks.length === 0) return pushSafely(wire, readOutput(wire))
   wire._blocks = []
-  const bytes = readOutput(wire._slot)
+  const bytes = readOutput(wire)
   // Whoever reads may send, also on other wires.
   const ends = cuts.slice(1, 1 + cuts[0])
   const sink = wire._sink
@@ -103,20 +103,27 @@ function pushSafely(wire, bytes) {
   }
 }
 
-/** The bytes that wait in the core. None after a panic: the next event tells of it. */
-function readOutput(slot) {
-  let length = native.readOutput(slot, slab.start, slab.buffer)
-  if (length === PANICKED) return slab.cut(0)
+/** The bytes that wait in the core. */
+function readOutput(wire) {
+  let length = tryRead(wire, slab.start, slab.buffer)
   if (length > slab.buffer.length - slab.start) {
     if (length > SLAB_LENGTH) {
       const bytes = Buffer.allocUnsafeSlow(length)
-      native.readOutput(slot, 0, bytes)
-      return bytes
+      return bytes.subarray(0, tryRead(wire, 0, bytes))
     }
     slab.renew()
-    length = native.readOutput(slot, 0, slab.buffer)
+    length = tryRead(wire, 0, slab.buffer)
   }
   return slab.cut(length)
+}
+
+/** Gives the length of the output. A wire that a panic has broken has none, and tells of that. */
+function tryRead(wire, start, buffer) {
+  const length = native.readOutput(wire._slot, start, buffer)
+  if (length !== PANICKED) return length
+  cuts[0] = 0
+  wire._pollSoon()
+  return 0
 }
 
 /**

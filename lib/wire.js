@@ -337,8 +337,12 @@ Wire.prototype.write = function (chunk, encoding, callback) {
 }
 
 Wire.prototype._write = function (chunk, encoding, callback) {
-  // A Writable that was ended meanwhile finishes only if this is called later.
-  const done = () => (this.writableEnded ? process.nextTick(callback) : callback())
+  // Node forgets to finish a stream that ends within the write of the last chunk that was corked, if
+  // this write is done at once.
+  const done = () => {
+    if (this.writableEnded && this.writableLength === chunk.length) process.nextTick(callback)
+    else callback()
+  }
   if (this._isClosed) done()
   else take(this, chunk, done)
 }
@@ -409,6 +413,10 @@ Wire.prototype._release = function () {
   tellUnsent(this)
   if (!this._isHolding) return
   this._isHolding = false
+  this._pollSoon()
+}
+
+Wire.prototype._pollSoon = function () {
   process.nextTick(poll, this)
 }
 

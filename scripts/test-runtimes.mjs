@@ -15,14 +15,27 @@ const FIXTURES = [
   'consumer/cjs.cjs',
   'consumer/esm.mjs',
   'consumer/transfer.cjs',
+  'runtimes/endings.cjs',
   'runtimes/lifecycle.cjs',
   'runtimes/worker.cjs'
 ].map((name) => path.join(ROOT, 'scripts', name))
-const PROGRAMS = ['cjs.cjs', 'esm.mjs', 'lifecycle.cjs']
 
-/** What Deno has to be allowed, besides the network, to load an addon. */
+/** Arguments, and how the process ends. */
+const PROGRAMS = [
+  ['cjs.cjs', 0],
+  ['esm.mjs', 0],
+  ['lifecycle.cjs', 0],
+  ['endings.cjs exit', 7],
+  ['endings.cjs throw', 1],
+  ['endings.cjs signal', 'SIGTERM'],
+  ['endings.cjs reload', 0],
+  ['endings.cjs terminate', 0],
+  ['endings.cjs end-worker', 0]
+]
+
+/** What Deno has to be allowed to load an addon, besides what the programs do. */
 const DENO_PERMISSIONS = ['--allow-env', '--allow-ffi', '--allow-read']
-const DENO_ARGS = ['run', '--no-prompt', '--node-modules-dir=manual', '--allow-net']
+const DENO_ARGS = ['run', '--no-prompt', '--node-modules-dir=manual', '--allow-net', '--allow-run']
 
 const node = (version) => ({ name: `Node ${version}`, bin: `node-${version}/bin/node`, args: [] })
 
@@ -34,6 +47,9 @@ const RUNTIMES = [
   { name: 'Bun', bin: '@oven/bun-linux-x64/bin/bun', args: [] },
   { name: 'Deno', bin: '@deno/linux-x64-glibc/deno', args: [...DENO_ARGS, ...DENO_PERMISSIONS] }
 ]
+
+/** For each program, in ms. */
+const LIMIT = 60_000
 
 async function installRuntimes() {
   const installed = path.join(CACHE, 'package.json')
@@ -49,9 +65,12 @@ async function tryRuntime(project, { name, bin, args }) {
   const command = path.join(CACHE, 'node_modules', bin)
   const version = /\d+\.\d+\.\d+/.exec(await run(command, ['--version']))[0]
   const failures = []
-  await inOrder(PROGRAMS, async (program) => {
-    const { code, signal, output } = await capture(command, [...args, program], { cwd: project })
-    if (code !== 0) failures.push(`${program} ended with ${signal ?? code}:\n${output}`)
+  await inOrder(PROGRAMS, async ([program, end]) => {
+    const line = [...args, ...program.split(' ')]
+    const limits = { timeout: LIMIT, killSignal: 'SIGKILL' }
+    const { code, signal, output } = await capture(command, line, { cwd: project, ...limits })
+    if ((signal ?? code) !== end)
+      failures.push(`${program} ended with ${signal ?? code}:\n${output}`)
   })
   const result = failures.length === 0 ? 'ok' : 'FAILED'
   return { row: { runtime: name, version, result }, failures }

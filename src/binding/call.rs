@@ -14,52 +14,60 @@ use std::ptr;
 
 use napi::{Env, Result, Status, sys};
 
-use super::commands::{COMMAND_QUEUE_LEN, CommandQueue, run_commands};
-use super::entries::{CUTS_LEN, Cuts};
-use super::record::{RECORD_LEN, Record};
+use super::commands::{CommandQueue, run_commands};
+use super::entries::Cuts;
+use super::record::{INTERNAL_ERROR, Record};
 use super::table::{Cause, Entry, Table};
 
 /// What the entries of one environment share.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) table: Table,
-    /// Memory of the `Uint32Array` that JavaScript knows as `record`.
-    record: *mut Record,
-    /// Memory of the `Uint32Array` that JavaScript knows as `numbers`.
-    numbers: *const Numbers,
-    /// Memory of the `Uint32Array` that JavaScript knows as `commands`.
-    commands: *mut CommandQueue,
-    /// Memory of the `Uint32Array` that JavaScript knows as `cuts`.
-    cuts: *mut Cuts,
+    record: Shared<Record>,
+    numbers: Shared<Numbers>,
+    commands: Shared<CommandQueue>,
+    cuts: Shared<Cuts>,
 }
 
 impl State {
     /// Both halves at once: the wires and the record that is written for them.
     pub(super) fn split(&mut self) -> (&mut Table, &mut Record) {
-        // SAFETY: `record` points to `RECORD_LEN` aligned numbers in an ArrayBuffer that a
-        // reference keeps alive. `lib/` alone holds the array and never passes it on, so nothing
-        // detaches it, and JavaScript does not run while this borrow lives.
-        let record = unsafe { &mut *self.record };
-        (&mut self.table, record)
+        (&mut self.table, self.record.get())
     }
 
     /// Likewise, with the array of cuts.
     pub(super) fn split_cuts(&mut self) -> (&mut Table, &mut Cuts) {
-        // SAFETY: as in `split`, with `CUTS_LEN` numbers.
-        let cuts = unsafe { &mut *self.cuts };
-        (&mut self.table, cuts)
+        (&mut self.table, self.cuts.get())
     }
 
     /// Runs the commands that wait.
     fn run_commands(&mut self) {
-        // SAFETY: as in `split`, with `COMMAND_QUEUE_LEN` numbers.
-        let commands = unsafe { &mut *self.commands };
-        run_commands(&mut self.table, commands);
+        run_commands(&mut self.table, self.commands.get());
     }
+}
 
-    fn numbers(&self) -> Numbers {
-        // SAFETY: as in `split`, with `NUMBERS_LEN` numbers.
-        unsafe { *self.numbers }
+/// Numbers that JavaScript knows as a `Uint32Array`, under the name of the field.
+#[derive(Debug)]
+struct Shared<T> {
+    data: *mut T,
+    env: sys::napi_env,
+    /// Keeps the memory alive.
+    reference: sys::napi_ref,
+}
+
+impl<T> Shared<T> {
+    fn get(&mut self) -> &mut T {
+        // SAFETY: `share` made `data` point to a `T` of numbers in an ArrayBuffer that the
+        // reference keeps alive. `lib/` alone holds the array and never passes it on, so nothing
+        // detaches it, and JavaScript does not run while this borrow lives.
+        unsafe { &mut *self.data }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        // SAFETY: this is the only owner of the reference, and is dropped while `env` is valid.
+        unsafe { sys::napi_delete_reference(self.env, self.reference) };
     }
 }
 
@@ -169,27 +177,37 @@ fn guard(
     };
     let mut call = Call {
         env,
-        numbers: state.numbers(),
+        numbers: *state.numbers.get(),
         buffers,
     };
     state.run_commands();
     let slot = call.slot();
-    match catch_unwind(AssertUnwindSafe(|| body(&mut call, &mut state))) {
-        Ok(outcome) => outcome,
-        Err(_panic) => {
-            if let Some(entry) = state.table.get(slot) {
-                entry.failure = Some(Cause::Panic);
-            }
-            Ok(PANICKED)
-        }
+    if let Some(outcome) = attempt(|| body(&mut call, &mut state)) {
+        return outcome;
     }
+    let Some(entry) = state.table.get(slot) else {
+        return Err(napi::Error::from_reason(INTERNAL_ERROR));
+    };
+    entry.failure = Some(Cause::Panic);
+    Ok(PANICKED)
 }
 
 /// Runs `work` such that a panic ends this one wire, which tells of it with its next event.
 pub(super) fn catch(entry: &mut Entry, work: impl FnOnce(&mut Entry)) {
-    if catch_unwind(AssertUnwindSafe(|| work(entry))).is_err() {
+    if attempt(|| work(entry)).is_none() {
         entry.failure = Some(Cause::Panic);
     }
+}
+
+/// Gives what `work` gives, or nothing if it panics. The message of the panic goes to stderr with its
+/// place in our source, which a report of the fault needs.
+fn attempt<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(feature = "fuse")]
+        super::fuse::burn();
+        work()
+    }))
+    .ok()
 }
 
 fn to_js(env: sys::napi_env, number: u32) -> sys::napi_value {
@@ -199,11 +217,12 @@ fn to_js(env: sys::napi_env, number: u32) -> sys::napi_value {
     value
 }
 
-/// Throws: only a fault of `lib/` passes an argument of a wrong type.
+/// Throws: only a fault of ours passes an argument of a wrong type, or panics without a wire.
 fn throw(env: sys::napi_env, error: &napi::Error) -> sys::napi_value {
+    let code = c"ERR_PWP_INTERNAL";
     let message = CString::new(error.reason.as_str()).unwrap_or_default();
-    // SAFETY: `env` is that of the running callback, `message` ends with a zero byte.
-    unsafe { sys::napi_throw_error(env, ptr::null(), message.as_ptr()) };
+    // SAFETY: `env` is that of the running callback, `code` and `message` end with a zero byte.
+    unsafe { sys::napi_throw_error(env, code.as_ptr(), message.as_ptr()) };
     ptr::null_mut()
 }
 
@@ -216,10 +235,10 @@ pub(super) fn export(
     let env = env.raw();
     let state = Box::new(RefCell::new(State {
         table: Table::default(),
-        record: export_array(env, exports, c"record", RECORD_LEN)?.cast(),
-        numbers: export_array(env, exports, c"numbers", NUMBERS_LEN)?.cast(),
-        commands: export_array(env, exports, c"commands", COMMAND_QUEUE_LEN)?.cast(),
-        cuts: export_array(env, exports, c"cuts", CUTS_LEN)?.cast(),
+        record: share(env, exports, c"record")?,
+        numbers: share(env, exports, c"numbers")?,
+        commands: share(env, exports, c"commands")?,
+        cuts: share(env, exports, c"cuts")?,
     }));
     let data = Box::into_raw(state).cast::<c_void>();
     // SAFETY: `env` is valid; the hook runs once, when the environment ends.
@@ -236,27 +255,26 @@ pub(super) fn export(
     Ok(())
 }
 
-/// Makes an array of `len` numbers that JavaScript owns, and keeps it alive.
-fn export_array(
-    env: sys::napi_env,
-    exports: sys::napi_value,
-    name: &CStr,
-    len: usize,
-) -> Result<*mut u32> {
+/// Makes an array that JavaScript owns, of as many numbers as a `T` is made of.
+fn share<T>(env: sys::napi_env, exports: sys::napi_value, name: &CStr) -> Result<Shared<T>> {
+    let byte_len = size_of::<T>();
     let (mut data, mut buffer) = (ptr::null_mut(), ptr::null_mut());
-    let byte_len = len.saturating_mul(size_of::<u32>());
     // SAFETY: `env` is valid.
     check(unsafe { sys::napi_create_arraybuffer(env, byte_len, &raw mut data, &raw mut buffer) })?;
     let mut array = ptr::null_mut();
     let kind = sys::TypedarrayType::uint32_array;
+    let len = const { size_of::<T>() / size_of::<u32>() };
     // SAFETY: `env` is valid and the buffer has room for `len` numbers.
     check(unsafe { sys::napi_create_typedarray(env, kind, len, buffer, 0, &raw mut array) })?;
     let mut reference = ptr::null_mut();
-    // SAFETY: `env` is valid; the reference is never deleted, so the buffer lives as long as the
-    // environment.
+    // SAFETY: `env` is valid; the count of 1 keeps the buffer alive until the reference is deleted.
     check(unsafe { sys::napi_create_reference(env, buffer, 1, &raw mut reference) })?;
     set_property(env, exports, name, array)?;
-    Ok(data.cast())
+    Ok(Shared {
+        data: data.cast(),
+        env,
+        reference,
+    })
 }
 
 fn set_property(
@@ -270,7 +288,8 @@ fn set_property(
 }
 
 unsafe extern "C" fn release_state(data: *mut c_void) {
-    // SAFETY: `data` is the box that `export` made, and this hook runs once, after the last call.
+    // SAFETY: `data` is the box that `export` made, and this hook runs once, after the last call
+    // and before `env` becomes invalid.
     drop(unsafe { Box::from_raw(data.cast::<RefCell<State>>()) });
 }
 
@@ -289,5 +308,5 @@ const NUMBERS_LEN: usize = 7;
 
 type Numbers = [u32; NUMBERS_LEN];
 
-/// What an entry gives after a panic; the wire's next event is `Failed`.
+/// What an entry gives after a panic, and `readOutput` ever after; the wire's next event is `Failed`.
 pub(super) const PANICKED: u32 = u32::MAX;

@@ -84,7 +84,7 @@ impl CommandKind {
 pub(super) type CommandQueue = [u32; COMMAND_QUEUE_LEN];
 
 /// Numbers in the array, for 64 commands. `lib/native.js` empties it when it is full.
-pub(super) const COMMAND_QUEUE_LEN: usize = 1 + 64 * COMMAND_LEN;
+const COMMAND_QUEUE_LEN: usize = 1 + 64 * COMMAND_LEN;
 
 const COMMAND_LEN: usize = 5;
 

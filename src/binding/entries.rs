@@ -12,7 +12,7 @@ use napi::bindgen_prelude::{JsValue, Object};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::call::{Call, State, export, run};
+use super::call::{Call, PANICKED, State, export, run};
 use super::diagnostics::{read_stats, read_trace};
 use super::record::{HELD, LAST, MORE, Record, failure_text, one_based, poll, write_failed};
 use super::table::Entry;
@@ -134,6 +134,9 @@ fn feed_rest(call: &mut Call, state: &mut State) -> Result<u32> {
 }
 
 fn feed_from(entry: &mut Entry, chunk: &[u8], start: usize) {
+    if entry.is_broken() {
+        return;
+    }
     let taken = entry
         .wire
         .handle_bytes(chunk.get(start..).unwrap_or_default());
@@ -229,6 +232,9 @@ fn read_output(call: &mut Call, state: &mut State) -> Result<u32> {
         write_cuts(Vec::new(), cuts);
         return Ok(0);
     };
+    if entry.is_broken() {
+        return Ok(PANICKED);
+    }
     let [start, ..] = call.numbers();
     let len = entry.wire.transmit_len();
     let room = call.bytes_mut(0)?.get_mut(to_usize(start)..);
@@ -355,4 +361,4 @@ pub(super) fn copy(from: &[u8], to: &mut [u8]) -> u32 {
 pub(super) type Cuts = [u32; CUTS_LEN];
 
 /// As many blocks as commands fit the queue.
-pub(super) const CUTS_LEN: usize = 65;
+const CUTS_LEN: usize = 65;

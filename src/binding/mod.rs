@@ -10,10 +10,14 @@ mod call;
 mod commands;
 mod diagnostics;
 mod entries;
+#[cfg(feature = "fuse")]
+mod fuse;
 mod record;
 mod table;
 
 pub use commands::CommandKind;
 pub use diagnostics::message_kinds;
 pub use entries::export_entries;
+#[cfg(feature = "fuse")]
+pub use fuse::light_fuse;
 pub use record::{EVENT_LENGTH, EventKind, HELD, JOINED, LAST, MORE};

@@ -84,9 +84,6 @@ pub const JOINED: u32 = u32::MAX;
 #[napi]
 pub const EVENT_LENGTH: u32 = 6;
 
-/// Numbers in the record.
-pub(super) const RECORD_LEN: usize = size_of::<Record>() / size_of::<u32>();
-
 /// What events are written into.
 pub(super) type Record = [[u32; FIELDS_LEN + 1]; MAX_BATCH];
 
@@ -222,9 +219,12 @@ pub(super) fn failure_text(cause: Cause) -> String {
             let fields = fields.map(|(name, number)| format!("\n{name} {number}"));
             format!("{}\n{error}{}", error.code(), fields.collect::<String>())
         }
-        Cause::Panic => "ERR_PWP_INTERNAL\ninternal error of peer-wire-native".to_owned(),
+        Cause::Panic => format!("ERR_PWP_INTERNAL\n{INTERNAL_ERROR}"),
     }
 }
+
+/// What is told of a panic.
+pub(super) const INTERNAL_ERROR: &str = "internal error of peer-wire-native";
 
 fn handshake_bytes(handshake: &Handshake) -> Bytes {
     let fields: [&[u8]; 3] = [

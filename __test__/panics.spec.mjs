@@ -1,0 +1,53 @@
+// A panic in the addon ends its wire with ERR_PWP_INTERNAL, and nothing else. The addon of these tests
+// has a fuse, see src/binding/fuse.rs. Each case has a process of its own, which a panic might end.
+import { readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import test from 'ava'
+import { ROOT, capture, npm } from '../scripts/lib/command.mjs'
+
+const CASES = path.join(ROOT, '__test__', 'helpers', 'panics', 'cases.cjs')
+const FOLDER = path.join(ROOT, 'target', 'fuse')
+
+let addon
+
+test.before('there is an addon with a fuse', async (t) => {
+  t.timeout(10 * 60 * 1000)
+  addon = process.env.NAPI_RS_NATIVE_LIBRARY_PATH ?? (await build())
+})
+
+test('the addon that is published has none', (t) => {
+  t.is(
+    createRequire(import.meta.url)('../native.js').lightFuse === undefined,
+    addon.startsWith(FOLDER)
+  )
+})
+
+for (const [name, panics, title] of [
+  ['entry', 1, 'a panic in an entry closes the wire and fails its requests, once each'],
+  ['command', 1, 'a panic in a queued command does so without waiting for the peer'],
+  ['two wires', 2, 'two wires can panic'],
+  ['quiet', 1, "a wire without an 'error' listener closes quietly"],
+  ['constructor', 1, 'a panic before there is a wire is thrown'],
+  ['everywhere', 50, 'whatever panics in a session, it ends and others go on'],
+  ['threads', 150, 'panics in several threads are independent of each other']
+]) {
+  test(title, async (t) => {
+    const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon, RUST_BACKTRACE: '0' }
+    const { code, output } = await capture(process.execPath, [CASES, name], { env })
+    t.is(code, 0, output)
+    t.regex(output, /^done$/m)
+    // One message each, with its place in our source.
+    const messages = output.match(/panicked at src.binding.fuse\.rs/g).length
+    if (panics < 50) t.is(messages, panics)
+    else t.true(messages >= panics, output)
+  })
+}
+
+/** @returns {Promise<string>} path of the addon */
+async function build() {
+  const options = ['--platform', '--features', 'fuse', '--output-dir', FOLDER]
+  await npm(['exec', '--', 'napi', 'build', ...options], { cwd: ROOT })
+  const name = readdirSync(FOLDER).find((file) => file.endsWith('.node'))
+  return path.join(FOLDER, name)
+}
