@@ -79,7 +79,7 @@ function expire(wire) {
   takeBack(wire)
   native.expireRequest(wire._slot)
   settle(wire, wire.requests.shift(), timedOut(), null)
-  if (!wire._isClosed) wire.emit('timeout')
+  wire.emit('timeout')
 }
 
 module.exports = { Request, takeAt, settle, startTimer, restartTimer }

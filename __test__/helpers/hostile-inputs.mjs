@@ -46,12 +46,13 @@ export const INPUT_KINDS = Object.keys(WEIGHTS)
  * Makes the input of a seed.
  *
  * @param {number} seed
+ * @param {number} [most] valid messages before what is wrong
  * @returns {HostileInput}
  */
-export const makeHostileInput = (seed) => {
+export const makeHostileInput = (seed, most = 8) => {
   const random = randomFrom(seed, 'hostile')
   const kind = random.weighted(WEIGHTS)
-  const draw = { random, asked: [...OUR_REQUESTS], peerAsked: [] }
+  const draw = { random, most, asked: [...OUR_REQUESTS], peerAsked: [] }
   return {
     seed,
     kind,
@@ -80,7 +81,7 @@ const concat = (...parts) => Buffer.concat(parts.flat())
 const greet = ({ random }) => encodeMessage(drawHandshake(random))
 
 const drawValid = (draw) =>
-  concat(greet(draw), encodeMessage({ type: 'unchoke' }), drawFrames(draw, 8))
+  concat(greet(draw), encodeMessage({ type: 'unchoke' }), drawFrames(draw, draw.most))
 
 const drawFrames = (draw, most) =>
   drawMessages(draw, draw.random.between(0, most)).map(encodeMessage)

@@ -89,10 +89,21 @@ const MAX_TIME = 10_000
 /** Bytes of an input that a report shows. */
 const SHOWN_BYTES = 1000
 
-const MESSAGE_EVENTS = INPUT_EVENTS.filter((name) => name !== 'download')
+/** Events that tell of one message each. */
+export const MESSAGE_EVENTS = INPUT_EVENTS.filter((name) => name !== 'download')
 
 /** Values of these events behind this number are no bytes of the message. */
 const VALUE_COUNTS = { handshake: 2, request: 3 }
+
+/**
+ * An event of a wire as `expectEvents` writes it.
+ *
+ * @param {string} name
+ * @param {unknown[]} values
+ * @returns {string}
+ */
+export const describeTold = (name, values) =>
+  describeEvent(name, ...values.slice(0, VALUE_COUNTS[name]))
 
 const listen = (attempt) => {
   const { wire, input } = attempt
@@ -115,7 +126,7 @@ const ZEROS = Buffer.alloc(128 * 1024)
 
 const onMessage = (attempt, name, values) => {
   expectNotClosed(attempt, name)
-  attempt.events.push(describeEvent(name, ...values.slice(0, VALUE_COUNTS[name])))
+  attempt.events.push(describeTold(name, values))
 }
 
 const onError = (attempt, error) => {

@@ -56,7 +56,8 @@ export const runSession = async (createWire, session) => {
   }
 }
 
-const clock = new FakeClock()
+/** The clock of all sessions: the timers of modules stay on it. */
+export const clock = new FakeClock()
 
 const OTHER_EVENTS = ['upload', 'timeout', 'finish', 'end', 'close', 'error']
 

@@ -1,0 +1,26 @@
+// Runs the fuzzer on seeds that stay the same, and proves that it finds faults.
+import test from 'ava'
+
+import { runBatch } from '../scripts/fuzz/batch.mjs'
+import { faults } from '../scripts/fuzz/faults.mjs'
+import { SEED } from './helpers/settings.mjs'
+
+const CASES = { stream: 300, socket: 20 }
+
+/** Cases of which one at least must show a fault. */
+const MANY = 50
+
+for (const [mode, count] of Object.entries(CASES)) {
+  test.serial(`random cases of mode ${mode} show no fault`, async (t) => {
+    const { cases, finding } = await runBatch(mode, SEED, count)
+    t.is(finding, null, finding?.text)
+    t.is(cases, count)
+  })
+}
+
+for (const fault of Object.keys(faults)) {
+  test.serial(`random cases show a wire that ${fault}`, async (t) => {
+    const { finding } = await runBatch(fault, SEED, MANY)
+    t.truthy(finding)
+  })
+}
