@@ -13,46 +13,48 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare const enum CommandKind {
   /** A request of the peer is answered or declined. Number: its id. */
   Answer = 0,
+  /** The oldest such request of the peer is answered. Numbers: piece, begin, length. */
+  AnswerEqual = 1,
   /**
    * A user has written these properties. Numbers: 1 if we choke, if we are interested, if the
    * peer chokes.
    */
-  Assume = 1,
+  Assume = 2,
   /** Numbers: piece, begin, length. */
-  Cancel = 2,
+  Cancel = 3,
   /** No numbers. */
-  Choke = 3,
+  Choke = 4,
   /** `next` then tells of each open request. */
-  Close = 4,
+  Close = 5,
   /** Gives up the oldest request. */
-  ExpireRequest = 5,
+  ExpireRequest = 6,
   /** Number: piece. */
-  Have = 6,
+  Have = 7,
   /** No numbers. */
-  Interested = 7,
+  Interested = 8,
   /** No numbers. */
-  KeepAlive = 8,
+  KeepAlive = 9,
   /** No numbers. */
-  NotInterested = 9,
+  NotInterested = 10,
   /**
    * All of a piece message but its block, which JavaScript itself sends behind: `readOutput`
    * tells where. Numbers: piece, begin, length of the block.
    */
-  PieceHead = 10,
+  PieceHead = 11,
   /** Number: UDP port. */
-  Port = 11,
+  Port = 12,
   /** `lib/` has checked that the peer does not choke. Numbers: piece, begin, length. */
-  Request = 12,
+  Request = 13,
   /** Number: how many frames the trace keeps, 0 for no trace. */
-  SetTrace = 13,
+  SetTrace = 14,
   /** Number: bytes of the output that wait beyond the core. */
-  SetUnsent = 14,
+  SetUnsent = 15,
   /** No further event of the input. */
-  StopReading = 15,
+  StopReading = 16,
   /** Number: how many events of the last batch are polled again. */
-  TakeBack = 16,
+  TakeBack = 17,
   /** No numbers. */
-  Unchoke = 17,
+  Unchoke = 18,
 }
 
 /** Numbers of an event in the record. */

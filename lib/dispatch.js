@@ -130,7 +130,7 @@ function drain(wire, chunk, first) {
 
 /** What was sent before leaves before the end. */
 function fail(wire) {
-  flush(wire)
+  attempt(flush, wire)
   wire.destroy(wire._failure)
 }
 

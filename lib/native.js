@@ -75,8 +75,8 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0) {
 }
 
 // Names of their own, so that enqueue() gets constants.
-const { Answer, Assume, Cancel, Choke, Close, ExpireRequest, Have, Interested } = CommandKind
-const { KeepAlive, NotInterested, PieceHead, Port, Request, SetTrace, SetUnsent } = CommandKind
+const { Answer, AnswerEqual, Assume, Cancel, Choke, Close, ExpireRequest, Have } = CommandKind
+const { Interested, KeepAlive, NotInterested, PieceHead, Port, Request, SetTrace, SetUnsent } = CommandKind
 const { StopReading, TakeBack, Unchoke } = CommandKind
 
 // What each entry does stands in src/binding/entries.rs, under the same names, and each command in
@@ -146,12 +146,12 @@ const native = {
   outputLength: (slot) => call(addon.outputLength, slot),
   pieceBytes: (slot) => call(addon.pieceBytes, slot),
   piecesTold: (slot) => call(addon.piecesTold, slot),
-  takePeerRequest: (slot, piece, offset, length) =>
-    call(addon.takePeerRequest, slot, piece, offset, length),
   takeRequest: (slot, piece, offset, length) =>
     call(addon.takeRequest, slot, piece, offset, length),
 
   answer: (slot, id) => enqueue(Answer, slot, id),
+  answerEqual: (slot, piece, offset, length) =>
+    enqueue(AnswerEqual, slot, piece, offset, length),
   assume: (slot, amChoking, amInterested, peerChoking) =>
     enqueue(Assume, slot, amChoking, amInterested, peerChoking),
   cancel: (slot, piece, offset, length) => enqueue(Cancel, slot, piece, offset, length),

@@ -232,15 +232,19 @@ Wire.prototype.piece = function (piece, offset, block) {
   args.checkBlock(piece, offset, 0)
   args.checkBytes('block', block)
   args.checkInteger('block.length', block.length, MAX_BLOCK)
-  if (this.peerRequests.length > 0) answered(this, piece, offset, block.length)
+  takeBack(this)
+  settleAnswered(this, piece, offset, block.length)
   upload(this, piece, offset, block)
 }
 
 /** Takes the request out that a block answers, if there is one: it waits no longer. */
-function answered(wire, piece, offset, length) {
-  takeBack(wire)
-  const place = native.takePeerRequest(wire._slot, piece, offset, length)
-  if (place !== 0) takeAt(wire.peerRequests, place - 1)
+function settleAnswered(wire, piece, offset, length) {
+  const position = wire.peerRequests.findIndex(
+    (request) => request.piece === piece && request.offset === offset && request.length === length
+  )
+  if (position === -1) return
+  takeAt(wire.peerRequests, position)
+  native.answerEqual(wire._slot, piece, offset, length)
 }
 
 /**
@@ -477,14 +481,14 @@ function onfinish() {
   this._keepAlive = null
   this.peerRequests.length = 0
   stopDeadlines(this)
-  const isTruncated = !this._isClosed && !this._isEndOurs && native.isTruncated(this._slot)
+  const isTruncated = !this._isEndOurs && native.isTruncated(this._slot)
   takeBack(this)
   native.close(this._slot)
   attempt(endOutput, this)
   poll(this)
   letGo(this)
   // 'error' comes before 'close', once the output is read.
-  if (isTruncated) this.error = this._failure = truncated()
+  if (isTruncated && !this._isClosed) this.error = this._failure = truncated()
 }
 
 function letGo(wire) {

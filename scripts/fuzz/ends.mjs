@@ -32,9 +32,12 @@ const MOMENTS = [
 /** Sockets hold much themselves. In bytes: what a wire may have ahead of that which it holds back. */
 const MAX_AHEAD = 2 * 1024 * 1024
 
-/** Codes of docs/api.md. */
+/** What a peer may be told to have done, by docs/errors.md, under the lenient policy. */
 const CODE =
-  /^ERR_PWP_(BITFIELD_LENGTH|HANDSHAKE|MESSAGE_LENGTH|MESSAGE_TOO_LONG|PIECE_INDEX|REQUEST_LENGTH)$/
+  /^ERR_PWP_(BITFIELD_LENGTH|HANDSHAKE|MESSAGE_(LENGTH|TOO_LONG)|PIECE_INDEX|REQUEST_LENGTH|TRUNCATED)$/
+
+/** A connection may break inside a message whatever the peer sends. */
+const TRUNCATED = 'ERR_PWP_TRUNCATED'
 
 /** Opens a wire on a socket, piped both ways. */
 export class WireEnd {
@@ -97,7 +100,8 @@ export class WireEnd {
       [`${counts.asked - counts.settled} callbacks were lost`]: counts.asked !== counts.settled,
       [`${counts.repeated} callbacks were repeated`]: counts.repeated > 0,
       [`${counts.wrong} blocks were wrong`]: counts.wrong > 0,
-      [`failed with ${error?.stack}`]: error !== null && (isPeerValid || !CODE.test(error.code))
+      [`failed with ${error?.stack}`]:
+        error !== null && (isPeerValid ? error.code !== TRUNCATED : !CODE.test(error.code))
     }
     return [...this.#problems, ...Object.keys(problems).filter((what) => problems[what])]
   }

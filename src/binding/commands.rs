@@ -14,6 +14,8 @@ use crate::protocol::{BlockRequest, RequestId};
 pub enum CommandKind {
     /// A request of the peer is answered or declined. Number: its id.
     Answer,
+    /// The oldest such request of the peer is answered. Numbers: piece, begin, length.
+    AnswerEqual,
     /// A user has written these properties. Numbers: 1 if we choke, if we are interested, if the
     /// peer chokes.
     Assume,
@@ -54,8 +56,9 @@ pub enum CommandKind {
 
 impl CommandKind {
     /// In the order of their numbers.
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Answer,
+        Self::AnswerEqual,
         Self::Assume,
         Self::Cancel,
         Self::Choke,
@@ -114,6 +117,9 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 3]) {
     match kind {
         CommandKind::Answer => {
             wire.take_peer_request(RequestId::from_number(first));
+        }
+        CommandKind::AnswerEqual => {
+            wire.take_equal_peer_request(request);
         }
         CommandKind::Assume => wire.assume(first == 1, second == 1, third == 1),
         CommandKind::Cancel => wire.cancel(request),

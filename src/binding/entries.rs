@@ -67,7 +67,6 @@ entries! {
     release c"release"
     run_queue c"runQueue"
     send_bitfield c"sendBitfield"
-    take_peer_request c"takePeerRequest"
     take_request c"takeRequest"
 }
 
@@ -288,15 +287,6 @@ fn take_request(call: &mut Call, state: &mut State) -> Result<u32> {
     Ok(one_based(
         entry.wire.take_request(block_request(call.numbers())),
     ))
-}
-
-/// `takePeerRequest(slot, piece, begin, length) -> position + 1`
-fn take_peer_request(call: &mut Call, state: &mut State) -> Result<u32> {
-    let Some(entry) = state.table.get(call.slot()) else {
-        return Ok(0);
-    };
-    let request = block_request(call.numbers());
-    Ok(one_based(entry.wire.take_equal_peer_request(request)))
 }
 
 /// `piece(slot, piece, begin, block)`: with a copy of the block.
