@@ -25,7 +25,7 @@ declare namespace Wire {
     maxMessageLength?: number | undefined
     /** Longest block that the peer may request, in bytes. Default 128 KiB. */
     maxRequestLength?: number | undefined
-    /** Most requests of the peer that wait for an answer; more are ignored. Default 2,000. */
+    /** Most requests of the peer that wait for an answer; more are ignored and counted. Default 2,000. */
     maxPeerRequests?: number | undefined
     /**
      * Pieces of the torrent, if known: piece indices and bitfields must then fit exactly.
@@ -33,10 +33,20 @@ declare namespace Wire {
      */
     pieces?: number | undefined
     /**
-     * Bytes of output that may wait unread; above, requests of the peer are held back.
-     * Default 1 MiB.
+     * Bytes of output that may wait, and of requests that wait for an answer; above, further
+     * requests of the peer are held back. Default 1 MiB.
      */
     uploadBacklog?: number | undefined
+    /** What becomes of violations that do no harm. Default `'lenient'`: they are counted. */
+    policy?: 'lenient' | 'strict' | undefined
+    /** Ms within which the peer's handshake must come. Default 0: no limit. */
+    handshakeTimeout?: number | undefined
+    /** Ms that the peer may send nothing. Default 0: no limit. */
+    inactivityTimeout?: number | undefined
+    /** Copies payloads into memory of their own, for blocks that are kept for long. */
+    copyBlocks?: boolean | undefined
+    /** Frames that are kept for the error that closes the wire. Default 0. */
+    transcript?: number | undefined
   }
 
   /** What a handshake announces. */
@@ -66,26 +76,109 @@ declare namespace Wire {
     readonly timeout: NodeJS.Timeout | null
   }
 
-  /** `ERR_PWP_...`; see the table of error codes in docs/api.md. */
+  /** `ERR_PWP_...`; see the tables in docs/errors.md. */
   type ErrorCode =
+    | 'ERR_PWP_BITFIELD_LATE'
     | 'ERR_PWP_BITFIELD_LENGTH'
+    | 'ERR_PWP_BITFIELD_SPARE_BITS'
     | 'ERR_PWP_HANDSHAKE'
+    | 'ERR_PWP_HANDSHAKE_TIMEOUT'
+    | 'ERR_PWP_INACTIVITY_TIMEOUT'
     | 'ERR_PWP_INTERNAL'
     | 'ERR_PWP_MESSAGE_LENGTH'
     | 'ERR_PWP_MESSAGE_TOO_LONG'
     | 'ERR_PWP_PIECE_INDEX'
     | 'ERR_PWP_REQUEST_LENGTH'
+    | 'ERR_PWP_TRUNCATED'
+    | 'ERR_PWP_UNSOLICITED_BLOCK'
+
+  /** Numbers of an error; which ones a code has, docs/errors.md tells. */
+  interface ErrorFields {
+    /** Message id. */
+    readonly id?: number
+    /** Piece index. */
+    readonly piece?: number
+    /** Byte offset in the piece. */
+    readonly offset?: number
+    /** Bytes that the peer sent, announced or asked for. */
+    readonly length?: number
+    /** The limit that it broke, or what was right. */
+    readonly limit?: number
+  }
 
   /** The peer broke the protocol or a limit. */
-  interface ProtocolError extends Error {
+  interface ProtocolError extends Error, ErrorFields {
     readonly name: 'ProtocolError'
     /** Stable. */
     readonly code: ErrorCode
+    /** The newest frames, oldest first, with the option `transcript`. */
+    readonly transcript?: Frame[]
   }
 
   interface ProtocolErrorConstructor {
-    new (code: ErrorCode, message: string): ProtocolError
+    new (code: ErrorCode, message: string, fields?: ErrorFields): ProtocolError
     readonly prototype: ProtocolError
+  }
+
+  type MessageKind =
+    | 'handshake'
+    | 'keepAlive'
+    | 'choke'
+    | 'unchoke'
+    | 'interested'
+    | 'notInterested'
+    | 'have'
+    | 'bitfield'
+    | 'request'
+    | 'piece'
+    | 'cancel'
+    | 'port'
+    | 'extended'
+    | 'unknown'
+
+  /** The head of a message: in transcripts, and on the diagnostics channels. */
+  interface Frame {
+    /** Ms since 1970. */
+    time: number
+    direction: 'received' | 'sent'
+    kind: MessageKind
+    /** Bytes of the whole message. */
+    bytes: number
+    /** What its kind has of these. */
+    fields: { piece?: number; offset?: number; length?: number; port?: number; id?: number }
+  }
+
+  /** What one direction of a wire has carried. */
+  interface Traffic {
+    messages: Record<MessageKind, number>
+    /** All bytes. */
+    bytes: number
+    /** Those of blocks. */
+    blockBytes: number
+    /** The others. */
+    protocolBytes: number
+  }
+
+  /** What `wire.stats()` gives. */
+  interface Stats {
+    received: Traffic
+    sent: Traffic
+    /** Requests of the peer that came while we choked it. */
+    ignoredRequests: number
+    /** Requests of the peer that came while `maxPeerRequests` waited. */
+    refusedRequests: number
+    /** What the peer did against the rules, tolerated or not. */
+    violations: number
+    /** Requests of the peer that are held back now. */
+    heldRequests: number
+    /** Open requests of ours now. */
+    requests: number
+    /** Requests of the peer that were told and wait for an answer now. */
+    peerRequests: number
+    /** Bytes of output that wait now. */
+    bufferedAmount: number
+    /** Ms from a request to its block; null before the first sample. */
+    requestLatency: { samples: number; last: number; average: number } | null
   }
 
   /** The events of a wire besides those of a Duplex, with their arguments. */
@@ -217,7 +310,7 @@ declare namespace Wire {
     request(piece: number, offset: number, length: number, callback?: BlockCallback | null): void
     /** Withdraws the oldest such request; its callback gets `request was cancelled`. */
     cancel(piece: number, offset: number, length: number): void
-    /** Sends a block. Usually the `respond` of a `'request'` does it. */
+    /** Sends a block, which answers such a request if one waits. Usually `respond` does it. */
     piece(piece: number, offset: number, block: Uint8Array): void
     /** Sends the UDP port of our DHT node. */
     port(port: number): void
@@ -225,6 +318,8 @@ declare namespace Wire {
     extended(id: number, message: Uint8Array | object | string | number): void
     /** Sends a keep-alive every 60 s until the wire ends; `false` stops it. */
     setKeepAlive(enable?: boolean): void
+    /** What the wire has counted, and what waits; also after its end. */
+    stats(): Stats
     /** Limits how long the oldest request may wait, in ms; 0 for no limit. */
     setTimeout(ms: number, listener?: () => void): void
     /**

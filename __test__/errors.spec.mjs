@@ -1,4 +1,5 @@
 // What a peer can do wrong: one code for each, one close, nothing thrown, nothing lost.
+import { readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 
 import test from 'ava'
@@ -89,6 +90,46 @@ refuses('refuses a bitfield above the limit for unknown torrents', {
   code: 'ERR_PWP_BITFIELD_LENGTH',
   good: frame(5, Buffer.alloc(512 * 1024)),
   bad: frame(5, Buffer.alloc(512 * 1024 + 1))
+})
+
+/** The code and the numbers of the error that these bytes bring. */
+const failWith = (options, bad) => {
+  const wire = greeted(options)
+  wire.unchoke()
+  wire.write(bad)
+  const { code, ...numbers } = wire.error
+  return [code, numbers]
+}
+
+test('gives an error the numbers of its code', (t) => {
+  t.deepEqual(failWith({}, frame(4, Buffer.alloc(2))), [
+    'ERR_PWP_MESSAGE_LENGTH',
+    { id: 4, length: 3, limit: 5 }
+  ])
+  t.deepEqual(failWith({ maxMessageLength: 100 }, prefix(-1)), [
+    'ERR_PWP_MESSAGE_TOO_LONG',
+    { length: 2 ** 32 - 1, limit: 100 }
+  ])
+  t.deepEqual(failWith({ pieces: 10 }, frame(4, 11)), [
+    'ERR_PWP_PIECE_INDEX',
+    { piece: 11, limit: 10 }
+  ])
+  t.deepEqual(failWith({ policy: 'strict' }, frame(7, 1, 2, Buffer.alloc(3))), [
+    'ERR_PWP_UNSOLICITED_BLOCK',
+    { piece: 1, offset: 2, length: 3 }
+  ])
+})
+
+const codesIn = (path) => {
+  const text = readFileSync(new URL(path, import.meta.url), 'utf8')
+  return [...new Set(text.match(/ERR_PWP_[A-Z_]+/g))].toSorted()
+}
+
+test('documents each code, and types it', (t) => {
+  const documented = codesIn('../docs/errors.md')
+  t.deepEqual(codesIn('../index.d.ts'), documented)
+  const thrown = ['../src/protocol/error.rs', '../src/binding/record.rs', '../lib/errors.js']
+  t.deepEqual([...new Set(thrown.flatMap(codesIn))].toSorted(), documented)
 })
 
 test('refuses another protocol at its first byte', (t) => {

@@ -136,10 +136,10 @@ function tellUnsent(wire) {
   const sink = wire._sink
   // A stream tells that it has room again only when it was over its mark.
   const ahead = sink !== null && sink.writableNeedDrain ? sink.writableLength : 0
-  const unsent = wire.readableLength + ahead
-  if (unsent === wire._unsent) return
-  wire._unsent = unsent
-  native.setUnsent(wire._slot, unsent)
+  const waiting = wire.readableLength + ahead
+  if (waiting === wire._unsent) return
+  wire._unsent = waiting
+  native.setUnsent(wire._slot, waiting)
 }
 
 /**

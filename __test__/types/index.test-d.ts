@@ -13,7 +13,10 @@ expectType<pwp.Instance>(wire)
 expectType<pwp.Instance>(new pwp({ speed: 10, maxMessageLength: 0, pieces: 7 }))
 expectType<pwp.Instance>(Wire())
 expectAssignable<Duplex>(wire)
+expectType<pwp.Instance>(pwp({ policy: 'strict', copyBlocks: true, transcript: 9 }))
+expectType<pwp.Instance>(pwp({ handshakeTimeout: 1, inactivityTimeout: 1 }))
 expectError(pwp({ maxPeerRequests: 'many' }))
+expectError(pwp({ policy: 'loose' }))
 
 class Peer extends pwp {
   isSeeder = false
@@ -39,6 +42,14 @@ expectType<pwp.Request[]>(wire.peerRequests)
 expectType<Error | null>(wire.error)
 expectType<number>(wire.bufferedAmount)
 wire.peerAddress = '127.0.0.1:6881'
+
+// Diagnostics
+expectType<pwp.Stats>(wire.stats())
+expectType<number>(wire.stats().received.messages.have)
+expectType<number | undefined>(wire.stats().requestLatency?.average)
+const violation = new ProtocolError('ERR_PWP_HANDSHAKE', 'text', { length: 1, limit: 2 })
+expectType<number | undefined>(violation.limit)
+expectType<pwp.Frame[] | undefined>(violation.transcript)
 
 // Methods
 expectType<void>(wire.handshake(infoHash, peerId, { dht: true }))

@@ -20,7 +20,12 @@ const options: Required<pwp.Options> = {
   maxRequestLength: LENGTH,
   maxPeerRequests: 100,
   pieces: 3,
-  uploadBacklog: 1024 * 1024
+  uploadBacklog: 1024 * 1024,
+  policy: 'strict',
+  handshakeTimeout: 60_000,
+  inactivityTimeout: 60_000,
+  copyBlocks: true,
+  transcript: 100
 }
 
 // A member or an event that the types have and these tables lack does not compile.
@@ -72,6 +77,7 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
     wire.setKeepAlive()
     wire.setKeepAlive(false)
   },
+  stats: (wire): number => wire.stats().received.messages.have,
   setTimeout(wire) {
     wire.setTimeout(1000, () => {})
     wire.setTimeout(0)

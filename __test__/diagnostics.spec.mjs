@@ -1,0 +1,214 @@
+// What a wire tells those who look for a fault: counters, channels, the log, the transcript.
+import { execFile } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+
+import test from 'ava'
+
+import { frame } from './helpers/messages.mjs'
+import { HANDSHAKE, UNCHOKE, greeted, pwp, settled, unchoked } from './helpers/wires.mjs'
+
+const run = promisify(execFile)
+const ROOT = new URL('..', import.meta.url).pathname
+const BLOCK = Buffer.alloc(100)
+
+const BODIES = [
+  [0],
+  [1],
+  [2],
+  [3],
+  [4, 1],
+  [5, BLOCK],
+  [6, 0, 0, 9],
+  [7, 0, 0, BLOCK],
+  [8, 0, 0, 9]
+]
+const OTHERS = [
+  [9, Buffer.alloc(2)],
+  [20, BLOCK],
+  [99, BLOCK]
+]
+
+test('counts each kind of message that comes', (t) => {
+  const wire = pwp()
+  const messages = [...BODIES, ...OTHERS].map((body) => frame(...body))
+  const bytes = Buffer.concat([HANDSHAKE, Buffer.alloc(4), ...messages])
+  wire.write(bytes)
+  const { received, ignoredRequests, violations } = wire.stats()
+  t.deepEqual(new Set(Object.values(received.messages)), new Set([1]))
+  t.is(received.bytes, bytes.length)
+  t.is(received.blockBytes, BLOCK.length)
+  t.is(received.protocolBytes, bytes.length - BLOCK.length)
+  t.is(ignoredRequests, 1)
+  // The late bitfield, and the block that was not asked for.
+  t.is(violations, 2)
+})
+
+test('counts each kind of message that is sent, and keeps the counts after the end', async (t) => {
+  const wire = unchoked()
+  wire.handshake(Buffer.alloc(20), Buffer.alloc(20))
+  wire.unchoke()
+  wire.choke()
+  wire.interested()
+  wire.uninterested()
+  wire.have(1)
+  wire.bitfield(BLOCK)
+  wire.request(0, 0, 9)
+  wire.piece(0, 0, BLOCK)
+  wire.piece(0, 0, Buffer.alloc(16 * 1024))
+  wire.cancel(0, 0, 9)
+  wire.port(1)
+  wire.extended(1, BLOCK)
+  const { sent } = wire.stats()
+  t.deepEqual(
+    Object.entries(sent.messages).filter(([, count]) => count !== 1),
+    [
+      ['keepAlive', 0],
+      ['piece', 2],
+      ['unknown', 0]
+    ]
+  )
+  t.is(sent.bytes, wire.bufferedAmount)
+  t.is(sent.blockBytes, 100 + 16 * 1024)
+  wire.destroy()
+  await settled()
+  t.deepEqual(wire.stats().sent, sent)
+})
+
+test('counts while listeners of the same chunk run', (t) => {
+  const wire = greeted()
+  const counts = []
+  wire.on('have', () => counts.push(wire.stats().received.messages.have))
+  wire.write(Buffer.concat([1, 2, 3, 4].map((piece) => frame(4, piece))))
+  t.deepEqual(counts, [1, 2, 3, 4])
+})
+
+test('tells queues, refusals and latency', async (t) => {
+  const wire = unchoked({ maxPeerRequests: 3, uploadBacklog: 10 })
+  wire.unchoke()
+  t.is(wire.stats().requestLatency, null)
+  wire.request(0, 0, 1)
+  wire.request(0, 1, 1)
+  const asked = Buffer.concat([1, 2, 3, 4].map((piece) => frame(6, piece, 0, 8)))
+  wire.read()
+  wire.write(asked)
+  const { requests, peerRequests, heldRequests, refusedRequests } = wire.stats()
+  t.deepEqual([requests, peerRequests, heldRequests, refusedRequests], [2, 2, 1, 1])
+  wire.write(frame(7, 0, 0, Buffer.of(1)))
+  const { samples, last, average } = wire.stats().requestLatency
+  t.is(samples, 1)
+  t.true(last >= 0)
+  t.is(average, last)
+  wire.write(frame(7, 0, 1, Buffer.of(1)))
+  t.is(wire.stats().requestLatency.samples, 1, 'one at a time')
+})
+
+test.serial('publishes handshakes, messages and ends', (t) => {
+  const seen = []
+  const channels = {
+    'peer-wire-native:handshake': ({ infoHash }) => seen.push(`handshake ${infoHash.length}`),
+    'peer-wire-native:message:received': ({ frame: { kind } }) => seen.push(`<- ${kind}`),
+    'peer-wire-native:message:sent': ({ frame: { kind } }) => seen.push(`-> ${kind}`),
+    'peer-wire-native:close': ({ wire, error }) => seen.push(`close ${wire === own} ${error?.code}`)
+  }
+  let own = null
+  const wire = pwp()
+  wire.have(1)
+  for (const [name, listener] of Object.entries(channels)) subscribe(name, listener)
+  own = wire
+  wire.on('have', () => wire.interested())
+  wire.on('choke', () => seen.push('listener'))
+  wire.write(Buffer.concat([HANDSHAKE, frame(4, 1), frame(0), frame(6, 0, 0, 1)]))
+  wire.write(frame(4))
+  for (const [name, listener] of Object.entries(channels)) unsubscribe(name, listener)
+  wire.choke()
+  t.deepEqual(seen, [
+    '<- handshake',
+    'handshake 20',
+    '<- have',
+    '-> interested',
+    '<- choke',
+    'listener',
+    '<- request',
+    'close true ERR_PWP_MESSAGE_LENGTH'
+  ])
+})
+
+test('keeps a transcript for the error', (t) => {
+  const wire = pwp({ transcript: 3 })
+  const start = Date.now()
+  wire.handshake(Buffer.alloc(20), Buffer.alloc(20))
+  wire.write(Buffer.concat([HANDSHAKE, UNCHOKE]))
+  wire.request(1, 2, 3)
+  wire.write(frame(7, 1, 2, Buffer.alloc(3)))
+  wire.write(frame(4))
+  const { transcript } = wire.error
+  const heads = transcript.map(({ time, ...head }) => {
+    t.true(time >= start && time <= Date.now())
+    return head
+  })
+  t.deepEqual(heads, [
+    { direction: 'received', kind: 'unchoke', bytes: 5, fields: {} },
+    {
+      direction: 'sent',
+      kind: 'request',
+      bytes: 17,
+      fields: { piece: 1, offset: 2, length: 3 }
+    },
+    { direction: 'received', kind: 'piece', bytes: 16, fields: { piece: 1, offset: 2 } }
+  ])
+  t.is(greeted().destroy(new Error('x')).error.transcript, undefined)
+})
+
+test('prints a transcript', async (t) => {
+  const wire = unchoked({ transcript: 10 })
+  wire.write(frame(4))
+  const child = run(process.execPath, [`${ROOT}scripts/print-transcript.js`])
+  child.child.stdin.end(JSON.stringify(wire.error.transcript))
+  const { stdout } = await child
+  t.regex(stdout, /^\d\d:\d\d:\d\d\.\d{3} <- handshake \(68 bytes\)\n.* <- unchoke \(5 bytes\)\n$/)
+  const wrong = run(process.execPath, [`${ROOT}scripts/print-transcript.js`, 'no-such-file'])
+  await t.throwsAsync(wrong, { message: /no such file/ })
+})
+
+test('writes a log for NODE_DEBUG', async (t) => {
+  const program = `
+    const wire = require(${JSON.stringify(ROOT)})()
+    wire.have(7)
+    wire.destroy(new Error('enough'))`
+  const env = { ...process.env, NODE_DEBUG: 'peer-wire' }
+  const { stderr } = await run(process.execPath, ['-e', program], { env })
+  t.regex(stderr, /PEER-WIRE \d+: wire 1 \S+ -> have piece 7 \(9 bytes\)\n/)
+  t.regex(stderr, /wire 1 closes: enough\n/)
+})
+
+test('documents its channels', (t) => {
+  const docs = readFileSync(`${ROOT}docs/diagnostics.md`, 'utf8')
+  const code = readFileSync(`${ROOT}lib/channels.js`, 'utf8')
+  for (const [name] of code.matchAll(/peer-wire-native:[a-z:]+/g))
+    t.true(docs.includes(`\`${name}\``))
+})
+
+for (const [how, size] of [
+  ['in one chunk', Infinity],
+  ['in several', 1000]
+]) {
+  test(`copies blocks that come ${how} into memory of their own if asked`, (t) => {
+    const block = Buffer.alloc(16 * 1024, 7)
+    const bytes = Buffer.concat([frame(7, 1, 0, block), frame(20, Buffer.alloc(5000))])
+    const lengths = [true, false].map((copyBlocks) => {
+      const wire = unchoked({ copyBlocks })
+      const held = []
+      wire.on('piece', (piece, offset, got) => {
+        t.deepEqual(got, block)
+        held.push(got.buffer.byteLength)
+      })
+      wire.on('extended', (id, payload) => held.push(payload.buffer.byteLength))
+      for (let at = 0; at < bytes.length; at += size) wire.write(bytes.subarray(at, at + size))
+      return held
+    })
+    t.deepEqual(lengths[0], [16 * 1024, 4999])
+    t.true(lengths[1][0] > 16 * 1024)
+  })
+}

@@ -1,0 +1,127 @@
+// Ends that the peer does not announce: a stream that is cut off, a peer that keeps silent.
+import { PassThrough } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
+
+import test from 'ava'
+
+import { frame } from './helpers/messages.mjs'
+import { HANDSHAKE, greeted, pwp, record, settled, unchoked } from './helpers/wires.mjs'
+
+/** The timers of wires do not keep a process alive, so this does. */
+const closed = (wire) =>
+  new Promise((resolve) => {
+    const timer = setInterval(() => {}, 1000)
+    wire.on('close', () => resolve(clearInterval(timer)))
+  })
+
+for (const [where, bytes] of [
+  ['the handshake', HANDSHAKE.subarray(0, 1)],
+  ['the handshake, but for its last byte', HANDSHAKE.subarray(0, 67)],
+  ['a prefix', Buffer.concat([HANDSHAKE, Buffer.alloc(3)])],
+  ['a have', Buffer.concat([HANDSHAKE, frame(4, 1).subarray(0, -1)])],
+  ['a block', Buffer.concat([HANDSHAKE, frame(7, 0, 0, Buffer.alloc(100)).subarray(0, -1)])]
+]) {
+  test(`tells of an end inside ${where}`, async (t) => {
+    const wire = pwp()
+    const order = record(wire, ['finish', 'end', 'error', 'close'])
+    wire.resume()
+    for (let at = 0; at < bytes.length; at += 50) wire.write(bytes.subarray(at, at + 50))
+    wire.end()
+    await closed(wire)
+    t.is(wire.error.code, 'ERR_PWP_TRUNCATED')
+    t.true(wire.error instanceof pwp.ProtocolError)
+    t.deepEqual(order, ['finish', 'end', 'error', 'close'])
+  })
+}
+
+for (const [where, bytes] of [
+  ['nothing', Buffer.alloc(0)],
+  ['the handshake', HANDSHAKE],
+  ['a message', Buffer.concat([HANDSHAKE, frame(4, 1)])]
+]) {
+  test(`takes an end behind ${where} for clean`, async (t) => {
+    const wire = pwp()
+    wire.on('error', () => t.fail())
+    wire.resume()
+    wire.end(bytes)
+    await closed(wire)
+    t.is(wire.error, null)
+  })
+}
+
+test('closes quietly after an end inside a message when nobody listens', async (t) => {
+  const source = new PassThrough()
+  const wire = pwp()
+  source.pipe(wire).resume()
+  source.end(HANDSHAKE.subarray(0, 40))
+  await closed(wire)
+  t.is(wire.error.code, 'ERR_PWP_TRUNCATED')
+})
+
+test('gives open requests the text of the original when the stream is cut off', async (t) => {
+  const wire = unchoked()
+  wire.resume()
+  wire.request(1, 0, 4, (error) => t.is(error.message, 'wire is closed'))
+  wire.end(frame(4, 1).subarray(0, 5))
+  await closed(wire)
+  t.is(wire.error.code, 'ERR_PWP_TRUNCATED')
+})
+
+test('does not blame the peer for an end that is ours', async (t) => {
+  const half = frame(4, 2).subarray(0, 6)
+  const inListener = greeted()
+  inListener.on('have', () => inListener.end())
+  inListener.write(Buffer.concat([frame(4, 1), half]))
+
+  const source = new PassThrough()
+  const whilePiped = pwp()
+  source.pipe(whilePiped)
+  source.write(Buffer.concat([HANDSHAKE, half]))
+  await settled()
+  whilePiped.end()
+
+  const destroyed = greeted()
+  destroyed.write(half)
+  destroyed.destroy()
+
+  const wires = [inListener, whilePiped, destroyed]
+  for (const wire of wires) wire.resume()
+  await settled()
+  t.deepEqual(
+    wires.map((wire) => [wire.destroyed, wire.error]),
+    wires.map(() => [true, null])
+  )
+})
+
+test('closes a wire without a handshake after handshakeTimeout', async (t) => {
+  const late = pwp({ handshakeTimeout: 20 })
+  const early = pwp({ handshakeTimeout: 20 })
+  early.write(HANDSHAKE)
+  await Promise.all([closed(late), wait(60)])
+  t.is(late.error.code, 'ERR_PWP_HANDSHAKE_TIMEOUT')
+  t.is(late.error.limit, 20)
+  t.false(early.destroyed)
+})
+
+test('closes a wire that hears nothing for inactivityTimeout', async (t) => {
+  const wire = unchoked({ inactivityTimeout: 40 })
+  wire.request(0, 0, 1, (error) => t.is(error.message, 'wire is closed'))
+  let heard = 0
+  const keepAlives = setInterval(() => {
+    wire.write(Buffer.alloc(4))
+    if (++heard === 30) clearInterval(keepAlives)
+  }, 5)
+  await closed(wire)
+  t.is(heard, 30)
+  t.is(wire.error.code, 'ERR_PWP_INACTIVITY_TIMEOUT')
+  t.is(wire.error.limit, 40)
+  await settled()
+  t.plan(4)
+})
+
+test('has no timers left when it has ended', async (t) => {
+  const wire = pwp({ handshakeTimeout: 1, inactivityTimeout: 1 })
+  wire.destroy()
+  await wait(20)
+  t.is(wire.error, null)
+})

@@ -1,0 +1,99 @@
+// What real clients do against the rules: tolerated and counted, or final for a strict wire.
+import test from 'ava'
+
+import { frame } from './helpers/messages.mjs'
+import { greeted, pwp, unchoked } from './helpers/wires.mjs'
+
+const judges = (title, { events, code, bytes, options }) => {
+  test(`${title}: tolerated`, (t) => {
+    const wire = greeted(options)
+    const told = []
+    for (const name of ['have', 'bitfield', 'piece', 'request']) {
+      wire.on(name, (...values) => told.push([name, ...values.slice(0, 3)]))
+    }
+    wire.unchoke()
+    wire.write(bytes)
+    t.deepEqual(told, events)
+    t.is(wire.error, null)
+    t.is(wire.stats().violations, 1)
+  })
+
+  test(`${title}: final for a strict wire`, (t) => {
+    const wire = greeted({ ...options, policy: 'strict' })
+    wire.unchoke()
+    wire.write(bytes)
+    t.true(wire.error instanceof pwp.ProtocolError)
+    t.is(wire.error.code, code)
+    t.is(wire.stats().violations, 1)
+  })
+}
+
+judges('a have that is too long', {
+  bytes: frame(4, 1, Buffer.from('more')),
+  events: [['have', 1]],
+  code: 'ERR_PWP_MESSAGE_LENGTH'
+})
+
+judges('a bitfield behind a have', {
+  bytes: Buffer.concat([frame(4, 1), frame(5, Buffer.of(0x80))]),
+  events: [
+    ['have', 1],
+    ['bitfield', Buffer.of(0x80)]
+  ],
+  code: 'ERR_PWP_BITFIELD_LATE'
+})
+
+judges('a second bitfield', {
+  bytes: Buffer.concat([frame(5, Buffer.of(0x80)), frame(5, Buffer.of(0xc0))]),
+  events: [
+    ['bitfield', Buffer.of(0x80)],
+    ['bitfield', Buffer.of(0xc0)]
+  ],
+  code: 'ERR_PWP_BITFIELD_LATE'
+})
+
+judges('a bitfield with spare bits', {
+  options: { pieces: 10 },
+  bytes: frame(5, Buffer.of(0xff, 0xff)),
+  events: [['bitfield', Buffer.of(0xff, 0xc0)]],
+  code: 'ERR_PWP_BITFIELD_SPARE_BITS'
+})
+
+judges('a block that nobody asked for', {
+  bytes: frame(7, 1, 2, Buffer.from('bits')),
+  events: [['piece', 1, 2, Buffer.from('bits')]],
+  code: 'ERR_PWP_UNSOLICITED_BLOCK'
+})
+
+judges('a request for nothing', {
+  bytes: frame(6, 1, 0, 0),
+  events: [['request', 1, 0, 0]],
+  code: 'ERR_PWP_REQUEST_LENGTH'
+})
+
+judges('a request for a piece behind the last', {
+  options: { pieces: 10 },
+  bytes: frame(6, 10, 0, 1),
+  events: [['request', 10, 0, 1]],
+  code: 'ERR_PWP_PIECE_INDEX'
+})
+
+test('a strict wire takes what keeps the rules', (t) => {
+  const wire = unchoked({ policy: 'strict', pieces: 10 })
+  wire.unchoke()
+  t.plan(3)
+  wire.on('request', () => t.pass())
+  wire.request(1, 0, 4, (error) => t.is(error, null))
+  wire.write(Buffer.concat([frame(7, 1, 0, Buffer.from('bits')), frame(6, 9, 0, 1), frame(4, 9)]))
+  t.is(wire.error, null)
+})
+
+test('a block that crosses our cancel comes, and is counted', (t) => {
+  const wire = unchoked()
+  wire.request(1, 0, 4, (error) => t.is(error.message, 'request was cancelled'))
+  wire.cancel(1, 0, 4)
+  wire.on('piece', (piece, offset, block) => t.is(String(block), 'bits'))
+  wire.write(frame(7, 1, 0, Buffer.from('bits')))
+  t.is(wire.stats().violations, 1)
+  t.plan(3)
+})
