@@ -18,7 +18,7 @@ const NEWEST_SHARE = 1 / 8
  * @returns {Buffer}
  */
 function readCounters(wire) {
-  const counters = Buffer.alloc(COUNTERS_LENGTH)
+  const counters = Buffer.allocUnsafe(COUNTERS_LENGTH)
   takeBack(wire)
   if (native.readStats(wire._slot, counters) === PANICKED) counters.fill(0)
   return counters

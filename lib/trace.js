@@ -14,6 +14,9 @@ const CAPACITY = 256
 
 const log = debuglog('peer-wire')
 
+/** Known from the start, and cheaper to ask than the logger. */
+const isLogging = log.enabled
+
 const traced = Buffer.alloc(CAPACITY * TRACED_LENGTH)
 
 /** The number of the next wire in the log. */
@@ -46,7 +49,7 @@ class Transcript {
 
 /** Whether someone looks at all wires. */
 function isWatched() {
-  return channels.received.hasSubscribers || channels.sent.hasSubscribers || log.enabled
+  return isLogging || channels.received.hasSubscribers || channels.sent.hasSubscribers
 }
 
 /**
@@ -81,7 +84,7 @@ function tell(wire, frame) {
   if (wire._transcript !== null) wire._transcript.push(frame)
   const channel = channels[frame.direction]
   if (channel.hasSubscribers) channel.publish({ wire, frame })
-  if (log.enabled) log('wire %d %s', numberOf(wire), describeFrame(frame))
+  if (isLogging) log('wire %d %s', numberOf(wire), describeFrame(frame))
 }
 
 function numberOf(wire) {
@@ -105,7 +108,7 @@ function traceClose(wire, error) {
     })
   }
   if (channels.close.hasSubscribers) channels.close.publish({ wire, error })
-  if (log.enabled) log('wire %d closes: %s', numberOf(wire), error?.message ?? 'no error')
+  if (isLogging) log('wire %d closes: %s', numberOf(wire), error?.message ?? 'no error')
 }
 
 module.exports = { Transcript, trace, traceClose }

@@ -4,11 +4,10 @@ use napi::Result;
 use napi_derive::napi;
 
 use super::call::{Call, State};
-use super::entries::copy;
 use crate::protocol::numbers::to_u32;
 use crate::protocol::{MessageKind, Traffic};
 
-/// `readStats(slot, buffer) -> length`: the counters as big-endian 64-bit numbers. Those of what was
+/// `readStats(slot, buffer) -> count`: the counters as big-endian 64-bit numbers. Those of what was
 /// received, then of what was sent: each kind of message, all bytes, bytes of blocks. Then requests
 /// that were ignored and refused, violations, and requests of the peer that are held back.
 pub(super) fn read_stats(call: &mut Call, state: &mut State) -> Result<u32> {
@@ -17,22 +16,26 @@ pub(super) fn read_stats(call: &mut Call, state: &mut State) -> Result<u32> {
     };
     let counted = entry.wire.stats();
     let held = u64::from(to_u32(entry.wire.held_request_count()));
-    let mut counters = traffic(&counted.received);
-    counters.extend(traffic(&counted.sent));
-    counters.extend([
+    let others = [
         counted.ignored_requests,
         counted.refused_requests,
         counted.violations,
         held,
-    ]);
-    let bytes: Vec<u8> = counters.into_iter().flat_map(u64::to_be_bytes).collect();
-    Ok(copy(&bytes, call.bytes_mut(0)?))
+    ];
+    let directions = [&counted.received, &counted.sent];
+    let counters = directions.into_iter().flat_map(traffic).chain(others);
+    let (places, _) = call.bytes_mut(0)?.as_chunks_mut();
+    for (place, counter) in places.iter_mut().zip(counters) {
+        *place = counter.to_be_bytes();
+    }
+    Ok(to_u32(places.len()))
 }
 
-fn traffic(traffic: &Traffic) -> Vec<u64> {
+fn traffic(traffic: &Traffic) -> impl Iterator<Item = u64> {
     let messages = MessageKind::ALL.map(|kind| traffic.messages(kind));
-    let bytes = [traffic.bytes, traffic.block_bytes];
-    messages.into_iter().chain(bytes).collect()
+    messages
+        .into_iter()
+        .chain([traffic.bytes, traffic.block_bytes])
 }
 
 /// `readTrace(slot, buffer) -> length`: the oldest frames of the trace that fit, each as big-endian

@@ -339,7 +339,7 @@ fn fault(error: impl std::fmt::Display) -> napi::Error {
 }
 
 /// Copies as much as fits; gives how much that is.
-pub(super) fn copy(from: &[u8], to: &mut [u8]) -> u32 {
+fn copy(from: &[u8], to: &mut [u8]) -> u32 {
     let len = from.len().min(to.len());
     if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
         to.copy_from_slice(from);
