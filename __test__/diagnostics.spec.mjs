@@ -124,12 +124,12 @@ test.serial('publishes handshakes, messages and ends', (t) => {
   for (const [name, listener] of Object.entries(channels)) unsubscribe(name, listener)
   wire.choke()
   t.deepEqual(seen, [
-    '<- handshake',
     'handshake 20',
+    '<- handshake',
     '<- have',
     '-> interested',
-    '<- choke',
     'listener',
+    '<- choke',
     '<- request',
     'close true ERR_PWP_MESSAGE_LENGTH'
   ])
@@ -212,3 +212,67 @@ for (const [how, size] of [
     t.true(lengths[1][0] > 16 * 1024)
   })
 }
+
+/** Runs an act of a subscriber when the first `have` comes; gives what listeners were told. */
+const actInChannel = (act) => {
+  const wire = unchoked()
+  const told = []
+  for (const name of ['have', 'piece', 'request', 'close']) {
+    wire.on(name, (piece) => told.push(piece === undefined ? name : `${name} ${piece}`))
+  }
+  wire.unchoke()
+  for (const piece of [1, 2]) {
+    wire.request(piece, 0, 1, (error, block) => told.push(error?.message ?? `block ${block[0]}`))
+  }
+  let isFirst = true
+  const listener = ({ wire: seen, frame: { kind } }) => {
+    if (seen !== wire || kind !== 'have' || !isFirst) return
+    isFirst = false
+    act(wire, told)
+  }
+  subscribe('peer-wire-native:message:received', listener)
+  const rest = [frame(7, 1, 0, Buffer.of(1)), frame(7, 2, 0, Buffer.of(2)), frame(6, 5, 0, 1)]
+  wire.write(Buffer.concat([frame(4, 9), ...rest]))
+  unsubscribe('peer-wire-native:message:received', listener)
+  return told
+}
+
+test.serial('lets a subscriber act on the wire as a listener may', (t) => {
+  const blocks = ['block 1', 'piece 1', 'block 2', 'piece 2']
+  t.deepEqual(
+    actInChannel(() => {}),
+    ['have 9', ...blocks, 'request 5']
+  )
+  t.deepEqual(
+    actInChannel((wire) => wire.destroy()),
+    ['have 9', 'close']
+  )
+  t.deepEqual(
+    actInChannel((wire) => wire.choke()),
+    ['have 9', ...blocks]
+  )
+  t.deepEqual(
+    actInChannel((wire) => wire.cancel(1, 0, 1)),
+    ['have 9', 'request was cancelled', 'piece 1', 'block 2', 'piece 2', 'request 5']
+  )
+  const other = greeted()
+  const acted = actInChannel((wire, told) => {
+    other.on('have', (piece) => told.push(`other ${piece}`))
+    other.write(Buffer.concat([frame(4, 77), frame(4, 78)]))
+  })
+  t.deepEqual(acted, ['have 9', 'other 77', 'other 78', ...blocks, 'request 5'])
+})
+
+test('closes with a transcript whatever it is destroyed with', (t) => {
+  for (const reason of [Object.freeze(new Error('frozen')), 'text', {}]) {
+    const wire = unchoked({ transcript: 3 })
+    wire.on('close', () => t.pass())
+    wire.destroy(reason)
+    t.is(wire.error, reason)
+  }
+  const shared = new Error('shared')
+  unchoked({ transcript: 3 }).destroy(shared)
+  pwp({ transcript: 3 }).destroy(shared)
+  t.is(shared.transcript.length, 2)
+  t.plan(7)
+})

@@ -105,7 +105,7 @@ test('closes a wire without a handshake after handshakeTimeout', async (t) => {
 
 test('closes a wire that hears nothing for inactivityTimeout', async (t) => {
   const wire = unchoked({ inactivityTimeout: 40 })
-  wire.request(0, 0, 1, (error) => t.is(error.message, 'wire is closed'))
+  wire.request(0, 0, 1, (error) => t.is(error.code, 'ERR_PWP_INACTIVITY_TIMEOUT'))
   let heard = 0
   const keepAlives = setInterval(() => {
     wire.write(Buffer.alloc(4))

@@ -138,3 +138,31 @@ test('reads nothing of a chunk once its write is called back', async (t) => {
   for (let turn = 0; turn < 20; turn++) await settled() // oxlint-disable-line no-await-in-loop
   t.deepEqual(told, ['2,2,2,2,2,2,2,2,2', true, 0, 1, 2, 3, 4, 5, 6, 7, 8])
 })
+
+test('sends all blocks that a reader of the output adds', (t) => {
+  const wire = greeted()
+  const block = Buffer.alloc(4096, 7)
+  let bytes = 0
+  let isFirst = true
+  wire.on('data', (chunk) => {
+    bytes += chunk.length
+    if (!isFirst) return
+    isFirst = false
+    for (let piece = 0; piece < 200; piece++) wire.piece(piece, 0, block)
+  })
+  wire.resume()
+  wire.have(1)
+  return settled().then(() => t.is(bytes, 9 + 200 * (HEAD + block.length)))
+})
+
+test('answers a wire in the same process that asks for more than one output takes', async (t) => {
+  const [asker, answerer] = [greeted(), greeted()]
+  asker.pipe(answerer).pipe(asker)
+  answerer.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(length)))
+  answerer.unchoke()
+  await settled()
+  let answered = 0
+  for (let piece = 0; piece < 200; piece++) asker.request(piece, 0, 4096, () => answered++)
+  for (let turn = 0; turn < 10; turn++) await settled() // oxlint-disable-line no-await-in-loop
+  t.is(answered, 200)
+})

@@ -115,10 +115,11 @@ function checkBoolean(name, value) {
  * @param {string} name - of the argument
  * @param {unknown} value
  * @param {string[]} words - that are allowed
- * @throws {TypeError} when it is none of them
+ * @throws {TypeError | RangeError} when it is no string, or none of them
  */
 function checkOneOf(name, value, words) {
-  if (!words.includes(value)) throw new TypeError(`${name} must be '${words.join("' or '")}'`)
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string`)
+  if (!words.includes(value)) throw new RangeError(`${name} must be '${words.join("' or '")}'`)
 }
 
 module.exports = {

@@ -10,15 +10,16 @@ const { handshakeTimedOut, inactive } = require('./errors.js')
  *
  * @param {import('./wire.js')} wire
  * @param {{handshakeTimeout: number, inactivityTimeout: number}} settings - ms, 0 for none
+ * @param {(wire: object, error: Error) => void} fail - ends the wire
  */
-function startDeadlines(wire, { handshakeTimeout, inactivityTimeout }) {
+function startDeadlines(wire, { handshakeTimeout, inactivityTimeout }, fail) {
   if (handshakeTimeout > 0) {
-    const fail = () => wire.destroy(handshakeTimedOut(handshakeTimeout))
-    wire._handshakeTimer = setTimeout(fail, handshakeTimeout).unref()
+    const miss = () => fail(wire, handshakeTimedOut(handshakeTimeout))
+    wire._handshakeTimer = setTimeout(miss, handshakeTimeout).unref()
   }
   if (inactivityTimeout > 0) {
-    const fail = () => wire.destroy(inactive(inactivityTimeout))
-    wire._inactivityTimer = setTimeout(fail, inactivityTimeout).unref()
+    const miss = () => fail(wire, inactive(inactivityTimeout))
+    wire._inactivityTimer = setTimeout(miss, inactivityTimeout).unref()
   }
 }
 
@@ -33,6 +34,8 @@ function endHandshakeDeadline(wire) {
 }
 
 /**
+ * The wire has ended.
+ *
  * @param {import('./wire.js')} wire
  */
 function stopDeadlines(wire) {

@@ -43,8 +43,11 @@ function feed(wire, chunk, done) {
     return
   }
   wire._isDispatching = true
-  run(wire, chunk)
-  endDispatch(wire)
+  try {
+    run(wire, chunk)
+  } finally {
+    endDispatch(wire)
+  }
   done()
 }
 
@@ -56,8 +59,11 @@ function feed(wire, chunk, done) {
 function poll(wire) {
   if (wire._isDispatching) return
   wire._isDispatching = true
-  run(wire, NO_CHUNK)
-  endDispatch(wire)
+  try {
+    run(wire, NO_CHUNK)
+  } finally {
+    endDispatch(wire)
+  }
 }
 
 /** One chunk, or without one what the core has anyway. */
@@ -65,8 +71,11 @@ function run(wire, chunk) {
   const sink = gather(wire)
   keepRecord()
   trace(wire)
-  drain(wire, chunk, chunk === NO_CHUNK ? native.next(wire._slot) : handIn(wire, chunk))
-  attempt(scatter, wire, sink)
+  try {
+    drain(wire, chunk, chunk === NO_CHUNK ? native.next(wire._slot) : handIn(wire, chunk))
+  } finally {
+    attempt(scatter, wire, sink)
+  }
 }
 
 function handIn(wire, chunk) {
@@ -90,12 +99,11 @@ function endDispatch(wire) {
  * Runs a step of which others must not be kept by what a listener throws in it.
  *
  * @param {Function} step
- * @param {unknown} [a] - its first argument
- * @param {unknown} [b]
+ * @param {...unknown} args - of the step
  */
-function attempt(step, a, b) {
+function attempt(step, a, b, c, d) {
   try {
-    step(a, b)
+    step(a, b, c, d)
   } catch (error) {
     process.nextTick(rethrow, error)
   }
@@ -113,8 +121,9 @@ function drain(wire, chunk, first) {
   for (;;) {
     if (batch !== PANICKED) {
       wire._isHolding = (batch & HELD) !== 0
-      if (wire._isTraced) trace(wire)
       tellBatch(wire, chunk, batch & COUNT)
+      // Not before: who looks may act, as a listener may.
+      if (wire._isTraced) trace(wire)
     }
     if (batch === PANICKED || wire._isTakenBack) {
       wire._isTakenBack = false
@@ -213,13 +222,12 @@ function onHandshake(wire, extensions, fields) {
   const reserved = fields.subarray(0, 8)
   wire.peerReserved = reserved
   wire.peerExtensions = extensions
-  if (channels.handshake.hasSubscribers) publishHandshake(wire, fields, extensions)
-  wire.emit('handshake', fields.subarray(8, 28), fields.subarray(28, 48), extensions)
-}
-
-function publishHandshake(wire, fields, extensions) {
-  const [infoHash, peerId] = [fields.subarray(8, 28), fields.subarray(28, 48)]
-  channels.handshake.publish({ wire, infoHash, peerId, extensions })
+  const infoHash = fields.subarray(8, 28)
+  const peerId = fields.subarray(28, 48)
+  if (channels.handshake.hasSubscribers) {
+    channels.handshake.publish({ wire, infoHash, peerId, extensions })
+  }
+  if (!wire._isClosed) wire.emit('handshake', infoHash, peerId, extensions)
 }
 
 function onHave(wire, piece) {
@@ -249,22 +257,16 @@ function onPiece(wire, chunk, events, at) {
   const offset = events[at + 2]
   const place = events[at + 5]
   const block = payload(wire, chunk, events[at + 3], events[at + 4])
-  try {
-    if (place !== 0) settle(wire, takeAt(wire.requests, place - 1), null, block)
-  } finally {
-    tellBlock(wire, piece, offset, block)
-  }
-}
-
-function tellBlock(wire, piece, offset, block) {
+  if (place !== 0) attempt(settle, wire, takeAt(wire.requests, place - 1), null, block)
   if (wire._isClosed) return
   wire.downloaded += block.length
   wire.downloadSpeed(block.length)
-  try {
-    wire.emit('download', block.length)
-  } finally {
-    if (!wire._isClosed) wire.emit('piece', piece, offset, block)
-  }
+  attempt(emitDownload, wire, block.length)
+  if (!wire._isClosed) wire.emit('piece', piece, offset, block)
+}
+
+function emitDownload(wire, length) {
+  wire.emit('download', length)
 }
 
 function onRequestDropped(wire, isChoked) {
@@ -297,4 +299,4 @@ function readFailure(wire) {
   return new ProtocolError(code, message, Object.fromEntries(fields))
 }
 
-module.exports = { attempt, feed, poll }
+module.exports = { attempt, feed, poll, rethrow }

@@ -1,7 +1,7 @@
 // The errors that a wire gives: one class for what the peer did wrong, one for each legacy text.
 'use strict'
 
-/** A peer broke the protocol or a limit. `code` is stable; docs/api.md lists all codes. */
+/** A peer broke the protocol or a limit. `code` is stable; docs/errors.md lists all codes. */
 class ProtocolError extends Error {
   /**
    * @param {string} code - `ERR_PWP_...`

@@ -12,6 +12,9 @@ const SLAB_LENGTH = 16 * 1024
 /** Blocks up to this many bytes are copied next to other frames; above, a copy costs more. */
 const MAX_COPIED_BLOCK = 2 * 1024
 
+/** Places for blocks in one output: those that come while it is read are copied. */
+const MAX_CUTS = cuts.length - 1
+
 /** Most blocks, and bytes of blocks, that wait for the end of a dispatch. */
 const MAX_BLOCKS = 32
 const MAX_BLOCK_BYTES = 256 * 1024
@@ -39,7 +42,7 @@ function send(wire) {
  * @param {Uint8Array} block
  */
 function sendBlock(wire, piece, offset, block) {
-  if (block.length <= MAX_COPIED_BLOCK) {
+  if (block.length <= MAX_COPIED_BLOCK || wire._blocks.length === MAX_CUTS) {
     native.piece(wire._slot, piece, offset, block)
   } else {
     native.pieceHead(wire._slot, piece, offset, block.length)
@@ -60,12 +63,15 @@ function flush(wire) {
   if (!wire._hasOutput || wire._isFlushing) return
   wire._isFlushing = true
   let failure = null
-  while (wire._hasOutput) {
-    wire._hasOutput = false
-    wire._blockBytes = 0
-    failure = pushOutput(wire) ?? failure
+  try {
+    while (wire._hasOutput) {
+      wire._hasOutput = false
+      wire._blockBytes = 0
+      failure = pushOutput(wire) ?? failure
+    }
+  } finally {
+    wire._isFlushing = false
   }
-  wire._isFlushing = false
   wire._release()
   if (failure !== null) throw failure.error
 }

@@ -35,16 +35,17 @@ function toStats(wire, counters) {
     at += 8
     return Number(counters.readBigUInt64BE(at - 8))
   }
-  const traffic = () => {
+  const traffic = (keptBytes) => {
     const messages = {}
     for (const kind of KINDS) messages[kind] = next()
-    const bytes = next()
+    const bytes = next() + keptBytes
     const blockBytes = next()
     return { messages, bytes, blockBytes, protocolBytes: bytes - blockBytes }
   }
   return {
-    received: traffic(),
-    sent: traffic(),
+    // What is joined on this side is told to the core with the next chunk.
+    received: traffic(wire._kept),
+    sent: traffic(0),
     ignoredRequests: next(),
     refusedRequests: next(),
     violations: next(),

@@ -87,6 +87,11 @@ function tell(wire, frame) {
   if (isLogging) log('wire %d %s', numberOf(wire), describeFrame(frame))
 }
 
+/** Users give anything to destroy(), and one error to several wires. */
+function mayGetTranscript(error) {
+  return error instanceof Error && Object.isExtensible(error) && !Object.hasOwn(error, 'transcript')
+}
+
 function numberOf(wire) {
   wire._number ??= nextNumber++
   return wire._number
@@ -100,7 +105,7 @@ function numberOf(wire) {
  */
 function traceClose(wire, error) {
   if (wire._isTraced) tellFrames(wire)
-  if (error !== null && wire._transcript !== null) {
+  if (wire._transcript !== null && mayGetTranscript(error)) {
     Object.defineProperty(error, 'transcript', {
       value: wire._transcript.toArray(),
       configurable: true,

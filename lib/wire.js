@@ -3,6 +3,7 @@
 
 const { Buffer } = require('node:buffer')
 const { Duplex } = require('node:stream')
+const { isUint8Array } = require('node:util').types
 const bencode = require('bencode')
 const speedometer = require('speedometer')
 
@@ -11,7 +12,7 @@ const { takeBack } = require('./ahead.js')
 const args = require('./arguments.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
-const { attempt, feed, poll } = require('./dispatch.js')
+const { attempt, feed, poll, rethrow } = require('./dispatch.js')
 const { keepWhole } = require('./join.js')
 const { flush, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
@@ -83,6 +84,7 @@ function Wire(options) {
   this._latency = null
   this._lastCounters = null
   this._isTraced = false
+  this._number = null
   this._transcript = settings.transcript === 0 ? null : new Transcript(settings.transcript)
   this._handshakeTimer = null
   this._inactivityTimer = null
@@ -100,7 +102,7 @@ function Wire(options) {
 
   this.on('pipe', onpipe)
   this.on('finish', onfinish)
-  startDeadlines(this, settings)
+  startDeadlines(this, settings, fail)
   trace(this)
 }
 
@@ -234,7 +236,11 @@ Wire.prototype.piece = function (piece, offset, block) {
   args.checkInteger('block.length', block.length, MAX_BLOCK)
   takeBack(this)
   settleAnswered(this, piece, offset, block.length)
-  upload(this, piece, offset, block)
+  try {
+    upload(this, piece, offset, block)
+  } finally {
+    this._release()
+  }
 }
 
 /** Takes the request out that a block answers, if there is one: it waits no longer. */
@@ -269,7 +275,7 @@ Wire.prototype.extended = function (id, message) {
   if (message === undefined || message === null) {
     throw new TypeError('message must be a Buffer, a Uint8Array or a value to bencode')
   }
-  const payload = ArrayBuffer.isView(message) ? message : bencode.encode(message)
+  const payload = isUint8Array(message) ? message : bencode.encode(message)
   native.extended(this._slot, id, payload)
   send(this)
 }
@@ -370,7 +376,9 @@ function take(wire, chunk, done) {
 /** Ends the input: for the peer, unless it is a listener that ends it, or a pipe goes on. */
 Wire.prototype.end = function (chunk, encoding, callback) {
   if (!this.writableEnded) {
-    this._isEndOurs = this._isDispatching || this._source?.readableEnded === false
+    const source = this._source
+    const goesOn = source !== null && source.readableEnded === false && !source.destroyed
+    this._isEndOurs = this._isDispatching || goesOn
   }
   return Duplex.prototype.end.call(this, chunk, encoding, callback)
 }
@@ -381,9 +389,11 @@ Wire.prototype._read = noop
 
 Wire.prototype.read = function (size) {
   flush(this)
-  const bytes = Duplex.prototype.read.call(this, size)
-  this._release()
-  return bytes
+  try {
+    return Duplex.prototype.read.call(this, size)
+  } finally {
+    this._release()
+  }
 }
 
 Wire.prototype.pause = function () {
@@ -398,8 +408,8 @@ Wire.prototype.resume = function () {
 
 Wire.prototype.pipe = function (destination, options) {
   flush(this)
-  attach(this, destination)
   Duplex.prototype.pipe.call(this, destination, options)
+  attach(this, destination)
   if (this._sink === destination) this._pipeListener = this.listeners('data').at(-1)
   this._release()
   return destination
@@ -431,8 +441,11 @@ Wire.prototype._respond = function (request, id, error, block) {
   if (!error) checkAnswer(request, block)
   takeAt(this.peerRequests, position)
   native.answer(this._slot, id)
-  if (!error) upload(this, request.piece, request.offset, block)
-  if (this._isHolding) this._release()
+  try {
+    if (!error) upload(this, request.piece, request.offset, block)
+  } finally {
+    if (this._isHolding) this._release()
+  }
 }
 
 function upload(wire, piece, offset, block) {
@@ -458,11 +471,26 @@ function close(wire, error) {
   takeBack(wire)
   native.stopReading(wire._slot)
   wire.end()
+  let thrown = null
   try {
     if (error !== null && wire.listenerCount('error') > 0) wire.emit('error', error)
-  } finally {
-    wire.emit('close')
+  } catch (fromListener) {
+    thrown = { fromListener }
   }
+  try {
+    wire.emit('close')
+  } finally {
+    if (thrown !== null) process.nextTick(rethrow, thrown.fromListener)
+  }
+}
+
+/** The peer has broken a rule that no message can break: it keeps silent. */
+function fail(wire, error) {
+  wire._failure = error
+  takeBack(wire)
+  native.close(wire._slot)
+  // Open requests get the error, and then the wire is destroyed with it.
+  poll(wire)
 }
 
 /** Whoever reads gets the rest at once, and may throw. */
@@ -472,6 +500,11 @@ function endOutput(wire) {
 
 function onpipe(source) {
   this._source = source
+  this.once('unpipe', onunpipe)
+}
+
+function onunpipe(source) {
+  if (this._source === source) this._source = null
 }
 
 /** The writable side has finished: so does the readable one, never half open. */
@@ -494,8 +527,9 @@ function onfinish() {
 function letGo(wire) {
   // The core has told of each open request, unless a panic has broken it.
   while (wire.requests.length > 0) {
-    settle(wire, wire.requests.shift(), wire._failure ?? closed(), null)
+    attempt(settle, wire, wire.requests.shift(), wire._failure ?? closed(), null)
   }
+  wire._source = null
   keepPieces(wire)
   wire._lastCounters = readCounters(wire)
   wire._joined = null

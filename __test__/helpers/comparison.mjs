@@ -72,7 +72,8 @@ export const RULES = [
   { name: 'listener-throws', kind: 'avoided', reason: 'the original is stuck in the chunk' },
   { name: 'message-too-short', kind: 'avoided', reason: 'the original throws out of the stream' },
   { name: 'handshake-checked', kind: 'avoided', reason: 'the original takes any protocol string' },
-  { name: 'bounded', kind: 'avoided', reason: 'the original has no limits' }
+  { name: 'bounded', kind: 'avoided', reason: 'the original has no limits' },
+  { name: 'held-requests', kind: 'avoided', reason: 'the original has no backlog' }
 ]
 
 /**
