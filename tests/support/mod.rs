@@ -2,6 +2,7 @@
 //!
 //! Nothing here sleeps, opens a port or depends on another test.
 
+pub(crate) mod counting;
 pub(crate) mod damage;
 pub(crate) mod drive;
 pub(crate) mod frames;
