@@ -14,10 +14,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::drive::{sent, with_bytes};
-use support::frames;
+use support::frames::{self, bytes_of};
 use support::link::Cut;
 use support::model::Model;
-use support::strategies::{at_least, block_request, bytes_of, message};
+use support::strategies::{at_least, block_request, message};
 
 /// What the peer sends at a time, and what the local side does before each poll of it.
 #[derive(Clone, Debug)]

@@ -15,9 +15,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::drive::{self, feed, feed_cut, opened, sent, unchoked};
-use support::frames::{self, block};
+use support::frames::{self, block, bytes_of};
 use support::link::Cut;
-use support::strategies::{bytes_of, message};
+use support::strategies::message;
 
 /// How often each kind was counted.
 fn counts(traffic: Traffic) -> Vec<u64> {
