@@ -7,6 +7,7 @@ pub(crate) mod damage;
 pub(crate) mod drive;
 pub(crate) mod frames;
 pub(crate) mod link;
+pub(crate) mod lockstep;
 pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod sessions;

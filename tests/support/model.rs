@@ -46,13 +46,17 @@ pub(crate) struct Model {
     pub(crate) held_requests: Vec<(RequestId, BlockRequest)>,
     /// Bytes that the caller still has to send.
     pub(crate) unsent: usize,
+    /// Bytes of blocks that the caller sends behind heads which he has not taken yet.
+    detached: usize,
     pub(crate) refused: u64,
     pub(crate) ignored: u64,
     pub(crate) violations: u64,
     /// Messages of BEP 3 so far, without keep-alives.
     basic_messages: u64,
-    /// All bytes sent so far.
+    /// All bytes sent so far, but for blocks sent past the wire.
     pub(crate) sent: Vec<u8>,
+    /// Of these, how many the caller has taken.
+    taken: usize,
 }
 
 impl Model {
@@ -76,11 +80,13 @@ impl Model {
             peer_requests: Vec::new(),
             held_requests: Vec::new(),
             unsent: 0,
+            detached: 0,
             refused: 0,
             ignored: 0,
             violations: 0,
             basic_messages: 0,
             sent: Vec::new(),
+            taken: 0,
         }
     }
 
@@ -88,6 +94,23 @@ impl Model {
         if !self.is_closed {
             self.sent.extend_from_slice(bytes);
         }
+    }
+
+    /// Sends all of a message but the block.
+    pub(crate) fn send_head(&mut self, message: &[u8], block: &[u8]) {
+        self.detached += block.len();
+        self.send(&message[..message.len() - block.len()]);
+    }
+
+    /// Takes note that the caller has taken so many bytes.
+    pub(crate) fn take_sent(&mut self, len: usize) {
+        self.detached = 0;
+        self.taken += len;
+    }
+
+    /// Bytes that wait to be taken.
+    pub(crate) fn transmit_len(&self) -> usize {
+        self.sent.len() - self.taken
     }
 
     pub(crate) fn set_choking(&mut self, choking: bool) -> bool {
@@ -137,6 +160,10 @@ impl Model {
     pub(crate) fn take_peer_request(&mut self, id: RequestId) -> Option<(usize, BlockRequest)> {
         take_first(&mut self.peer_requests, |(open, _)| *open == id)
             .map(|(place, (_, request))| (place, request))
+    }
+
+    pub(crate) fn take_equal_peer_request(&mut self, request: BlockRequest) -> Option<usize> {
+        take_first(&mut self.peer_requests, |(_, open)| *open == request).map(|(place, _)| place)
     }
 
     pub(crate) fn stop_reading(&mut self) {
@@ -356,15 +383,15 @@ impl Model {
     fn is_congested(&self) -> bool {
         let asked = self.peer_requests.iter().map(|(_, request)| request.length);
         let promised = usize::try_from(asked.sum::<u32>()).unwrap();
-        promised + self.sent.len() + self.unsent > self.limits.upload_backlog
+        let waiting = self.transmit_len() + self.detached + self.unsent;
+        promised + waiting > self.limits.upload_backlog
     }
 
     fn apply_cancel(&mut self, request: BlockRequest) -> Event {
-        let told = take_first(&mut self.peer_requests, |(_, open)| *open == request);
-        if told.is_none() {
+        let position = self.take_equal_peer_request(request);
+        if position.is_none() {
             take_first(&mut self.held_requests, |(_, open)| *open == request);
         }
-        let position = told.map(|(place, _)| place);
         Event::Cancel { request, position }
     }
 
