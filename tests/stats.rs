@@ -113,6 +113,18 @@ fn event_polled_ahead_counts_once_even_if_it_is_taken_back() {
 }
 
 #[test]
+fn bytes_that_are_not_read_are_not_counted() {
+    let mut wire = Wire::in_parts(Limits::default());
+    let start = [frames::handshake(), frames::piece(1, 2, &[0; 50])].concat();
+    feed(&mut wire, &start[..90]);
+    wire.skip_part(10);
+    wire.stop_reading();
+    wire.skip_part(10);
+    wire.handle_bytes(&[0; 10]);
+    assert_eq!(wire.stats().received.bytes, 100);
+}
+
+#[test]
 fn requests_without_a_chance_are_counted() {
     let mut wire = opened(Limits {
         max_peer_requests: 1,
