@@ -4,16 +4,18 @@
     reason = "an overflow is to fail the test"
 )]
 
+mod agree;
+mod commands;
+
 use std::collections::VecDeque;
 use std::iter::Cycle;
 use std::vec::IntoIter;
 
-use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Event, Handshake, Limits, RequestId, Wire};
+use peer_wire::protocol::{BlockRequest, Event, Limits, Stats, Wire};
 
 use super::drive::Joiner;
-use super::frames;
 use super::model::Model;
+use super::trace_check::TraceCheck;
 
 /// What the local side does.
 #[derive(Clone, Debug)]
@@ -31,6 +33,7 @@ pub(crate) enum Command {
     PieceCopied(BlockRequest, Vec<u8>),
     /// The block itself is sent past the wire.
     PieceHead(BlockRequest, Vec<u8>),
+    PollTrace,
     PollTransmit,
     Port(u16),
     ReadTransmit(usize),
@@ -61,6 +64,9 @@ pub(crate) struct Both {
     past: Vec<(usize, Vec<u8>)>,
     /// Requests opened less those that have ended.
     open: usize,
+    /// Messages that the wire has found to be too long for their id as it decoded them.
+    excesses: u64,
+    trace: TraceCheck,
 }
 
 /// What was handed in last, and how much of it was taken.
@@ -87,7 +93,14 @@ impl Both {
             sent: Vec::new(),
             past: Vec::new(),
             open: 0,
+            excesses: 0,
+            trace: TraceCheck::default(),
         }
+    }
+
+    /// From the beginning: what was polled ahead would be traced late.
+    pub(crate) fn set_trace(&mut self, capacity: usize) {
+        self.trace = TraceCheck::begin(&mut self.joiner.wire, capacity);
     }
 
     /// Hands in a chunk, and before each poll gives the next commands.
@@ -99,7 +112,7 @@ impl Both {
         self.model.handle_bytes(chunk);
         let mut rest = Rest {
             chunk,
-            taken: self.joiner.hand_in(chunk),
+            taken: self.hand_in(chunk),
         };
         loop {
             let is_drained = self.ahead.is_empty() && self.joiner.wire.is_drained();
@@ -119,10 +132,23 @@ impl Both {
             assert!(!is_drained || event.is_none());
             match event {
                 Some(event) => self.told.push(event),
-                None if is_idle => return,
+                None if is_idle => break,
                 None => {}
             }
         }
+        self.agree_at_rest();
+    }
+
+    /// The one step that counts bytes, and violations before the messages take effect.
+    fn hand_in(&mut self, chunk: &[u8]) -> usize {
+        let before = self.stats();
+        let taken = self.joiner.hand_in(chunk);
+        let after = self.stats();
+        let read = if self.model.is_deaf { 0 } else { taken };
+        let received = after.received.bytes - before.received.bytes;
+        assert_eq!(usize::try_from(received).unwrap(), read);
+        self.excesses += after.violations - before.violations;
+        taken
     }
 
     /// Ends the input.
@@ -143,6 +169,10 @@ impl Both {
         sent
     }
 
+    pub(crate) fn stats(&self) -> Stats {
+        self.joiner.wire.stats()
+    }
+
     /// Of a chunk that the wire took in part, hands in the rest when all before is told.
     fn next_event(&mut self, rest: &mut Rest<'_>) -> Option<Event> {
         loop {
@@ -151,7 +181,7 @@ impl Both {
                     return None;
                 }
                 rest.chunk = rest.behind();
-                rest.taken = self.joiner.hand_in(rest.chunk);
+                rest.taken = self.hand_in(rest.chunk);
                 assert!(rest.taken > 0, "a wire that has told all takes more");
                 continue;
             };
@@ -187,14 +217,16 @@ impl Both {
         self.ahead.pop_front()
     }
 
-    /// What the documentation of `poll_ahead` lists, ids that nobody can know yet, and before
-    /// requests of the peer whatever changes the output, which could hold them back.
+    /// What the documentation of `poll_ahead` lists, a look at the counters, ids that nobody can
+    /// know yet, and before requests of the peer whatever changes the output, which could hold
+    /// them back.
     fn touches_ahead(&self, command: &Command) -> bool {
         let names = |number, event: &Event| matches!(event, Event::Request { id, .. } if id.number() == number);
         match command {
             Command::Assume(..)
             | Command::Close
             | Command::ExpireRequest
+            | Command::PollTrace
             | Command::SetChoking(true)
             | Command::StopReading
             | Command::TakeRequest(_) => true,
@@ -208,216 +240,5 @@ impl Both {
     fn take_back(&mut self) {
         self.joiner.wire.take_back(self.ahead.len());
         self.ahead.clear();
-    }
-
-    /// Only while no event is ahead that the command touches.
-    pub(crate) fn run(&mut self, command: Command) {
-        let Self {
-            joiner: Joiner { wire, .. },
-            model,
-            ..
-        } = self;
-        match command {
-            Command::Assume(am_choking, am_interested, peer_choking) => {
-                wire.assume(am_choking, am_interested, peer_choking);
-                model.am_choking = am_choking;
-                model.am_interested = am_interested;
-                model.peer_choking = peer_choking;
-            }
-            Command::Close => {
-                wire.close();
-                model.close();
-            }
-            Command::Request(request) => {
-                let opened = wire.request(request);
-                assert_eq!(opened, model.request(request));
-                self.open += usize::from(opened.is_ok());
-            }
-            Command::SetChoking(true) => assert_eq!(wire.choke(), model.set_choking(true)),
-            Command::SetChoking(false) => assert_eq!(wire.unchoke(), model.set_choking(false)),
-            Command::SetInterested(true) => {
-                assert_eq!(wire.interested(), model.set_interested(true));
-            }
-            Command::SetInterested(false) => {
-                assert_eq!(wire.not_interested(), model.set_interested(false));
-            }
-            Command::SetUnsent(unsent) => {
-                wire.set_unsent(unsent);
-                model.unsent = unsent;
-            }
-            Command::StopReading => {
-                wire.stop_reading();
-                model.stop_reading();
-            }
-            Command::PollTransmit => {
-                self.poll_transmit();
-            }
-            Command::ReadTransmit(len) => self.read_transmit(len),
-            command @ (Command::ExpireRequest
-            | Command::TakeEqualPeerRequest(_)
-            | Command::TakePeerRequest(_)
-            | Command::TakeRequest(_)) => self.take(command),
-            command => self.send(command),
-        }
-    }
-
-    /// Commands that take a request out of its queue.
-    fn take(&mut self, command: Command) {
-        let Self {
-            joiner: Joiner { wire, .. },
-            model,
-            ..
-        } = self;
-        match command {
-            Command::ExpireRequest => {
-                let expired = wire.expire_request();
-                assert_eq!(expired, model.expire_request());
-                self.open -= usize::from(expired.is_some());
-            }
-            Command::TakeEqualPeerRequest(request) => {
-                let place = wire.take_equal_peer_request(request);
-                assert_eq!(place, model.take_equal_peer_request(request));
-            }
-            Command::TakePeerRequest(number) => {
-                let id = RequestId::from_number(number);
-                assert_eq!(wire.take_peer_request(id), model.take_peer_request(id));
-            }
-            Command::TakeRequest(request) => {
-                let place = wire.take_request(request);
-                assert_eq!(place, model.take_request(request));
-                self.open -= usize::from(place.is_some());
-            }
-            command => unreachable!("{command:?}"),
-        }
-    }
-
-    /// Commands that only send.
-    fn send(&mut self, command: Command) {
-        let Self {
-            joiner: Joiner { wire, .. },
-            model,
-            ..
-        } = self;
-        match command {
-            Command::Bitfield(bits) => {
-                wire.bitfield(&bits).unwrap();
-                model.send(&frames::bitfield(&bits));
-            }
-            Command::Cancel(request) => {
-                wire.cancel(request);
-                model.send(&frames::cancel(request));
-            }
-            Command::Extended(id, payload) => {
-                wire.extended(id, &payload).unwrap();
-                model.send(&frames::extended(id, &payload));
-            }
-            Command::Handshake => {
-                let Handshake {
-                    info_hash,
-                    peer_id,
-                    reserved,
-                } = frames::HANDSHAKE;
-                wire.handshake(info_hash, peer_id, reserved);
-                model.send(&frames::handshake());
-            }
-            Command::Have(piece) => {
-                wire.have(piece);
-                model.send(&frames::have(piece));
-            }
-            Command::KeepAlive => {
-                wire.keep_alive();
-                model.send(&frames::keep_alive());
-            }
-            Command::Piece(place, block) => {
-                model.send(&frames::piece(place.piece, place.begin, &block));
-                wire.piece(place.piece, place.begin, Bytes::from(block))
-                    .unwrap();
-            }
-            Command::PieceCopied(place, block) => {
-                model.send(&frames::piece(place.piece, place.begin, &block));
-                wire.piece_copied(place.piece, place.begin, &block).unwrap();
-            }
-            Command::PieceHead(place, block) => self.send_head(place, &block),
-            Command::Port(port) => {
-                wire.port(port);
-                model.send(&frames::port(port));
-            }
-            command => unreachable!("{command:?}"),
-        }
-    }
-
-    fn send_head(&mut self, place: BlockRequest, block: &[u8]) {
-        let len = u32::try_from(block.len()).unwrap();
-        let wire = &mut self.joiner.wire;
-        let before = wire.transmit_len();
-        wire.piece_head(place.piece, place.begin, len).unwrap();
-        if wire.transmit_len() > before {
-            let end = self.sent.len() + wire.transmit_len();
-            self.past.push((end, block.to_vec()));
-        }
-        let message = frames::piece(place.piece, place.begin, block);
-        self.model.send_head(&message, block);
-    }
-
-    fn poll_transmit(&mut self) -> bool {
-        let part = self.joiner.wire.poll_transmit();
-        assert_ne!(part.as_deref(), Some([].as_slice()), "an empty stretch");
-        let bytes = part.as_deref().unwrap_or_default();
-        self.model.take_sent(bytes.len());
-        self.sent.extend_from_slice(bytes);
-        part.is_some()
-    }
-
-    fn read_transmit(&mut self, len: usize) {
-        let wire = &mut self.joiner.wire;
-        let all = wire.transmit_len();
-        let mut out = vec![0; len];
-        let read = wire.read_transmit(&mut out);
-        assert_eq!(read, all.min(len));
-        self.model.take_sent(read);
-        self.sent.extend_from_slice(&out[..read]);
-    }
-
-    /// With events ahead the wire is in a later state than the model.
-    fn agree(&self) {
-        if !self.ahead.is_empty() {
-            return;
-        }
-        let Self {
-            joiner: Joiner { wire, .. },
-            model,
-            ..
-        } = self;
-        assert_eq!(wire.am_choking(), model.am_choking);
-        assert_eq!(wire.am_interested(), model.am_interested);
-        assert_eq!(wire.peer_choking(), model.peer_choking);
-        assert_eq!(wire.peer_interested(), model.peer_interested);
-        assert_eq!(wire.request_count(), model.requests.len());
-        assert_eq!(wire.request_count(), self.open);
-        let waiting = model.peer_requests.iter().chain(&model.held_requests);
-        assert_eq!(wire.peer_request_count(), waiting.count());
-        assert_eq!(wire.held_request_count(), model.held_requests.len());
-        let stats = wire.stats();
-        assert_eq!(stats.refused_requests, model.refused);
-        assert_eq!(stats.ignored_requests, model.ignored);
-        assert_eq!(stats.violations, model.violations);
-        assert_eq!(wire.transmit_len(), model.transmit_len());
-        self.agree_on_pieces();
-    }
-
-    fn agree_on_pieces(&self) {
-        let Self {
-            joiner: Joiner { wire, .. },
-            model,
-            ..
-        } = self;
-        let pieces = wire.peer_pieces();
-        let ones: u32 = pieces.as_bytes().iter().map(|byte| byte.count_ones()).sum();
-        assert_eq!(usize::try_from(ones).unwrap(), model.pieces.len());
-        let has = |piece: &u32| pieces.contains(usize::try_from(*piece).unwrap());
-        assert!(model.pieces.iter().all(has));
-        let end = model.pieces.last().map_or(0, |last| last.saturating_add(1));
-        assert_eq!(pieces.len(), usize::try_from(end).unwrap().max(model.told));
-        assert_eq!(pieces.told(), model.told);
     }
 }

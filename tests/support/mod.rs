@@ -12,4 +12,5 @@ pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod sessions;
 pub(crate) mod strategies;
+pub(crate) mod trace_check;
 pub(crate) mod vectors;
