@@ -11,6 +11,7 @@ pub(crate) mod lockstep;
 pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod sessions;
+#[cfg(not(fuzzing))]
 pub(crate) mod strategies;
 pub(crate) mod trace_check;
 pub(crate) mod vectors;
