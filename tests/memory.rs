@@ -4,14 +4,15 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use bytes::Bytes;
 use peer_wire::protocol::{Event, InfoHash, Limits, PeerId, Reserved, Wire};
 
+use support::counting::{CountingAllocator, count};
 use support::drive::{opened, unchoked};
 use support::frames::{self, block};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn length_prefix_and_one_byte_allocate_no_more_than_a_block() {
@@ -252,73 +253,5 @@ fn feed(wire: &mut Wire, chunk: &[u8]) {
         if rest.is_empty() {
             return;
         }
-    }
-}
-
-/// What a stretch of code allocated on its own thread.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counted {
-    /// Allocations, also those that grow an older one.
-    calls: usize,
-    /// Bytes of all allocations.
-    allocated: usize,
-    /// Bytes allocated less bytes freed.
-    held: i64,
-    /// The most that was held at a time.
-    peak: i64,
-}
-
-thread_local! {
-    static COUNTED: Cell<Counted> = const {
-        Cell::new(Counted { calls: 0, allocated: 0, held: 0, peak: 0 })
-    };
-}
-
-fn count<T>(run: impl FnOnce() -> T) -> (T, Counted) {
-    COUNTED.set(Counted::default());
-    let value = run();
-    (value, COUNTED.get())
-}
-
-fn change(allocated: usize, freed: usize) {
-    let signed = |size| i64::try_from(size).unwrap_or(i64::MAX);
-    // Gone at the end of a thread, when nothing is counted any more.
-    let _counted = COUNTED.try_with(|counted| {
-        let mut sum = counted.get();
-        sum.calls = sum.calls.saturating_add(usize::from(allocated > 0));
-        sum.allocated = sum.allocated.saturating_add(allocated);
-        sum.held = sum
-            .held
-            .saturating_add(signed(allocated))
-            .saturating_sub(signed(freed));
-        sum.peak = sum.peak.max(sum.held);
-        counted.set(sum);
-    });
-}
-
-struct CountingAllocator;
-
-#[global_allocator]
-static ALLOCATOR: CountingAllocator = CountingAllocator;
-
-// SAFETY: each call goes on to the system allocator unchanged, and counting allocates nothing.
-#[expect(unsafe_code, reason = "an allocator cannot be written without")]
-unsafe impl GlobalAlloc for CountingAllocator {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        change(layout.size(), 0);
-        // SAFETY: the caller keeps the contract of the same method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        change(0, layout.size());
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        change(size, layout.size());
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
     }
 }

@@ -14,11 +14,11 @@ use proptest::prelude::*;
 
 use support::damage::{damaged, noise};
 use support::drive::{Joiner, failure, feed, feed_cut};
-use support::frames;
+use support::frames::{self, bytes_of};
 use support::link::Cut;
 use support::model::Model;
 use support::random::Random;
-use support::strategies::{at_least, bytes_of, message};
+use support::strategies::{at_least, message};
 
 proptest! {
     #![proptest_config(at_least(4_000))]

@@ -15,9 +15,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::drive::{self, feed, feed_cut, opened, sent, unchoked};
-use support::frames::{self, block};
+use support::frames::{self, block, bytes_of};
 use support::link::Cut;
-use support::strategies::{bytes_of, message};
+use support::strategies::message;
 
 /// How often each kind was counted.
 fn counts(traffic: Traffic) -> Vec<u64> {
@@ -110,6 +110,18 @@ fn event_polled_ahead_counts_once_even_if_it_is_taken_back() {
     wire.poll_ahead();
     wire.stop_reading();
     assert_eq!(have(&wire), 4);
+}
+
+#[test]
+fn bytes_that_are_not_read_are_not_counted() {
+    let mut wire = Wire::in_parts(Limits::default());
+    let start = [frames::handshake(), frames::piece(1, 2, &[0; 50])].concat();
+    feed(&mut wire, &start[..90]);
+    wire.skip_part(10);
+    wire.stop_reading();
+    wire.skip_part(10);
+    wire.handle_bytes(&[0; 10]);
+    assert_eq!(wire.stats().received.bytes, 100);
 }
 
 #[test]

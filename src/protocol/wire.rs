@@ -449,8 +449,10 @@ impl Wire {
     /// Takes note of `len` bytes after an [`Event::Part`] that the caller has joined without
     /// handing them in: fewer than are missing of that payload.
     pub fn skip_part(&mut self, len: usize) {
-        self.decoder.skip_part(len);
-        self.stats.received.count_bytes(len);
+        if self.is_reading() {
+            self.decoder.skip_part(len);
+            self.stats.received.count_bytes(len);
+        }
     }
 
     /// Takes the end of the input. An end inside a message is [`ProtocolError::Truncated`].

@@ -71,15 +71,37 @@ pub(crate) struct Joiner {
     pub(crate) wire: Wire,
     parts: Vec<u8>,
     room: usize,
+    /// Bytes of the payload that are still to come.
+    missing: usize,
 }
 
 impl Joiner {
     pub(crate) fn new(limits: Limits) -> Self {
+        Self::over(Wire::in_parts(limits))
+    }
+
+    /// Around a wire, which may also be one that joins for itself.
+    pub(crate) fn over(wire: Wire) -> Self {
         Self {
-            wire: Wire::in_parts(limits),
+            wire,
             parts: Vec::new(),
             room: 0,
+            missing: 0,
         }
+    }
+
+    /// Hands in a chunk, or keeps every other one that lies wholly within a payload; gives how
+    /// many bytes were taken.
+    pub(crate) fn hand_in(&mut self, chunk: &[u8]) -> usize {
+        let joined_len = self.parts.len().saturating_add(chunk.len());
+        let is_within = chunk.len() < self.missing && joined_len <= self.room;
+        if !is_within || chunk.len().is_multiple_of(2) {
+            return self.wire.handle_bytes(chunk);
+        }
+        self.wire.skip_part(chunk.len());
+        self.parts.extend_from_slice(chunk);
+        self.missing = self.missing.saturating_sub(chunk.len());
+        chunk.len()
     }
 
     /// Hands in `bytes` cut into chunks; gives the events, with their payloads joined.
@@ -88,7 +110,7 @@ impl Joiner {
         for chunk in cut.chunks(bytes) {
             let mut rest = chunk;
             loop {
-                let taken = self.wire.handle_bytes(rest);
+                let taken = self.hand_in(rest);
                 while let Some(event) = self.wire.poll_event() {
                     events.extend(self.join(event, rest));
                 }
@@ -101,8 +123,15 @@ impl Joiner {
         events
     }
 
-    fn join(&mut self, event: Event, chunk: &[u8]) -> Option<Event> {
-        if let Event::Part { part, room, .. } = event {
+    /// The event with its payload joined; `None` for a part that is not the last.
+    pub(crate) fn join(&mut self, event: Event, chunk: &[u8]) -> Option<Event> {
+        if let Event::Part {
+            part,
+            room,
+            missing,
+        } = event
+        {
+            self.missing = usize::try_from(missing).unwrap();
             let room = usize::try_from(room).unwrap();
             let part = Payload::InChunk(part);
             self.parts.extend_from_slice(part.bytes(chunk));
@@ -118,6 +147,7 @@ impl Joiner {
                 self.parts.extend_from_slice(last.bytes(chunk));
                 assert_eq!(self.parts.len(), last.len());
                 assert!(std::mem::take(&mut self.room) <= last.len());
+                self.missing = 0;
                 joined(&std::mem::take(&mut self.parts))
             }
             payload => joined(payload.bytes(chunk)),

@@ -1,6 +1,6 @@
 //! Frames written by hand from the BEPs, so that the core's own encoder is not its judge.
 
-use peer_wire::protocol::{BlockRequest, Handshake, InfoHash, PeerId, Reserved};
+use peer_wire::protocol::{BlockRequest, Handshake, InfoHash, Message, PeerId, Reserved};
 
 /// The handshake that the peer of most tests sends.
 pub(crate) const HANDSHAKE: Handshake = Handshake {
@@ -80,6 +80,29 @@ pub(crate) fn port(port: u16) -> Vec<u8> {
 
 pub(crate) fn extended(id: u8, payload: &[u8]) -> Vec<u8> {
     frame(20, &[&[id], payload].concat())
+}
+
+/// The bytes of a message, written without the core.
+pub(crate) fn bytes_of(message: &Message<Vec<u8>>) -> Vec<u8> {
+    match message {
+        Message::KeepAlive => keep_alive(),
+        Message::Choke => choke(),
+        Message::Unchoke => unchoke(),
+        Message::Interested => interested(),
+        Message::NotInterested => not_interested(),
+        Message::Have { piece } => have(*piece),
+        Message::Bitfield { bits } => bitfield(bits),
+        Message::Request(request) => self::request(*request),
+        Message::Piece {
+            piece,
+            begin,
+            block,
+        } => self::piece(*piece, *begin, block),
+        Message::Cancel(request) => cancel(*request),
+        Message::Port { port } => self::port(*port),
+        Message::Extended { id, payload } => extended(*id, payload),
+        Message::Unknown { payload } => frame(payload[0], &payload[1..]),
+    }
 }
 
 /// A block by its three numbers.

@@ -2,12 +2,16 @@
 //!
 //! Nothing here sleeps, opens a port or depends on another test.
 
+pub(crate) mod counting;
 pub(crate) mod damage;
 pub(crate) mod drive;
 pub(crate) mod frames;
 pub(crate) mod link;
+pub(crate) mod lockstep;
 pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod sessions;
+#[cfg(not(fuzzing))]
 pub(crate) mod strategies;
+pub(crate) mod trace_check;
 pub(crate) mod vectors;

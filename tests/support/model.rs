@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    BlockRequest, CommandError, DropReason, Event, Handshake, InfoHash, Limits, PeerId, Policy,
-    ProtocolError, RequestId, Reserved,
+    BlockRequest, CommandError, DropReason, Event, Handshake, InfoHash, Limits, MessageKind,
+    PeerId, Policy, ProtocolError, RequestId, Reserved,
 };
 
 use super::drive::joined;
@@ -29,7 +29,7 @@ pub(crate) struct Model {
     input: Vec<u8>,
     is_handshake_read: bool,
     is_ended: bool,
-    is_deaf: bool,
+    pub(crate) is_deaf: bool,
     is_closed: bool,
     dropping: Option<DropReason>,
     next_id: u32,
@@ -46,13 +46,20 @@ pub(crate) struct Model {
     pub(crate) held_requests: Vec<(RequestId, BlockRequest)>,
     /// Bytes that the caller still has to send.
     pub(crate) unsent: usize,
+    /// Bytes of blocks that the caller sends behind heads which he has not taken yet.
+    detached: usize,
     pub(crate) refused: u64,
     pub(crate) ignored: u64,
+    /// But for the messages that were too long for their id.
     pub(crate) violations: u64,
-    /// Messages of BEP 3 so far, without keep-alives.
-    basic_messages: u64,
-    /// All bytes sent so far.
+    /// Those, where they were tolerated.
+    excesses: u64,
+    /// Messages that took effect, by kind.
+    pub(crate) received: [u64; MessageKind::ALL.len()],
+    /// All bytes sent so far, but for blocks sent past the wire.
     pub(crate) sent: Vec<u8>,
+    /// Of these, how many the caller has taken.
+    taken: usize,
 }
 
 impl Model {
@@ -76,11 +83,14 @@ impl Model {
             peer_requests: Vec::new(),
             held_requests: Vec::new(),
             unsent: 0,
+            detached: 0,
             refused: 0,
             ignored: 0,
             violations: 0,
-            basic_messages: 0,
+            excesses: 0,
+            received: [0; MessageKind::ALL.len()],
             sent: Vec::new(),
+            taken: 0,
         }
     }
 
@@ -88,6 +98,23 @@ impl Model {
         if !self.is_closed {
             self.sent.extend_from_slice(bytes);
         }
+    }
+
+    /// Sends all of a message but the block.
+    pub(crate) fn send_head(&mut self, message: &[u8], block: &[u8]) {
+        self.detached += block.len();
+        self.send(&message[..message.len() - block.len()]);
+    }
+
+    /// Takes note that the caller has taken so many bytes.
+    pub(crate) fn take_sent(&mut self, len: usize) {
+        self.detached = 0;
+        self.taken += len;
+    }
+
+    /// Bytes that wait to be taken.
+    pub(crate) fn transmit_len(&self) -> usize {
+        self.sent.len() - self.taken
     }
 
     pub(crate) fn set_choking(&mut self, choking: bool) -> bool {
@@ -137,6 +164,10 @@ impl Model {
     pub(crate) fn take_peer_request(&mut self, id: RequestId) -> Option<(usize, BlockRequest)> {
         take_first(&mut self.peer_requests, |(open, _)| *open == id)
             .map(|(place, (_, request))| (place, request))
+    }
+
+    pub(crate) fn take_equal_peer_request(&mut self, request: BlockRequest) -> Option<usize> {
+        take_first(&mut self.peer_requests, |(_, open)| *open == request).map(|(place, _)| place)
     }
 
     pub(crate) fn stop_reading(&mut self) {
@@ -211,6 +242,7 @@ impl Model {
         };
         match end {
             Some(end) if end <= self.input.len() => {
+                self.excesses = self.excesses();
                 let frame = self.input.drain(..end).skip(start).collect();
                 Ok(Some(frame))
             }
@@ -230,26 +262,55 @@ impl Model {
         if length > 0
             && let Some(&id) = self.input.get(4)
             && let Some(limit) = least_len(id)
-            && length < limit
         {
-            return Err(ProtocolError::MessageLength { id, length, limit });
+            let is_excess = self.limits.policy == Policy::Strict && self.has_excess();
+            if length < limit || is_excess {
+                return Err(ProtocolError::MessageLength { id, length, limit });
+            }
         }
         Ok(Some(usize::try_from(length).unwrap() + 4))
+    }
+
+    /// Messages so far that were too long for their id, counted once their head is there.
+    pub(crate) fn excesses(&self) -> u64 {
+        self.excesses + u64::from(self.is_handshake_read && self.has_excess())
+    }
+
+    /// Whether the message in front, as far as its head is there, is too long for its id.
+    fn has_excess(&self) -> bool {
+        let Some((prefix, [id, ..])) = self.input.split_first_chunk() else {
+            return false;
+        };
+        let length = u32::from_be_bytes(*prefix);
+        let limit = match id {
+            5 | 7 | 20 => None,
+            id => least_len(*id),
+        };
+        limit.is_some_and(|limit| {
+            length > limit && self.input.len() >= usize::try_from(limit).unwrap() + 4
+        })
+    }
+
+    /// Whether the input so far ends inside a message.
+    pub(crate) fn is_truncated(&self) -> bool {
+        !self.input.is_empty()
     }
 
     fn apply(&mut self, frame: &[u8]) -> Result<Option<Event>, ProtocolError> {
         if !self.is_handshake_read {
             self.is_handshake_read = true;
+            self.received[MessageKind::Handshake.number()] += 1;
             return Ok(Some(Event::Handshake(Handshake {
                 reserved: Reserved::new(frame[20..28].try_into().unwrap()),
                 info_hash: InfoHash::new(frame[28..48].try_into().unwrap()),
                 peer_id: PeerId::new(frame[48..68].try_into().unwrap()),
             })));
         }
+        let kind = kind_of(frame.first().copied());
+        self.received[kind.number()] += 1;
         let Some((id, body)) = frame.split_first() else {
             return Ok(Some(Event::KeepAlive));
         };
-        self.basic_messages += u64::from(*id <= 8);
         Ok(Some(match id {
             0 => {
                 self.peer_choking = true;
@@ -305,9 +366,11 @@ impl Model {
         if !is_right {
             return Err(ProtocolError::BitfieldLength { length, limit });
         }
-        if self.basic_messages > 1 {
+        let basic = MessageKind::Choke.number()..=MessageKind::Cancel.number();
+        if self.received[basic].iter().sum::<u64>() > 1 {
             self.tolerate(ProtocolError::BitfieldLate)?;
         }
+        let bits = self.without_spare_bits(bits)?;
         self.told = self.told.max(bits.len() * 8);
         for (piece, is_set) in (0..).zip(bits.iter().flat_map(|byte| bits_of(*byte))) {
             if is_set {
@@ -317,18 +380,34 @@ impl Model {
             }
         }
         Ok(Event::Bitfield {
-            bits: Bytes::copy_from_slice(bits),
+            bits: Bytes::from(bits),
         })
     }
 
+    /// Clears the bits behind the last piece.
+    fn without_spare_bits(&mut self, bits: &[u8]) -> Result<Vec<u8>, ProtocolError> {
+        let mut cleared = bits.to_vec();
+        if let Some(pieces) = self.limits.pieces {
+            for spare in usize::try_from(pieces).unwrap()..bits.len() * 8 {
+                cleared[spare / 8] &= !(0x80 >> (spare % 8));
+            }
+        }
+        if cleared != bits {
+            self.tolerate(ProtocolError::BitfieldSpareBits)?;
+        }
+        Ok(cleared)
+    }
+
     fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Event>, ProtocolError> {
-        let BlockRequest { length, .. } = request;
+        let BlockRequest { piece, length, .. } = request;
         let limit = self.limits.max_request_len;
         if length > limit {
             return Err(ProtocolError::RequestLength { length, limit });
         }
         if length == 0 {
             self.tolerate(ProtocolError::RequestLength { length, limit })?;
+        } else if let Some(limit) = self.limits.pieces.filter(|limit| piece >= *limit) {
+            self.tolerate(ProtocolError::PieceIndex { piece, limit })?;
         }
         if self.am_choking {
             self.ignored += 1;
@@ -345,7 +424,7 @@ impl Model {
     }
 
     fn tell_held(&mut self) -> Option<Event> {
-        if self.is_congested() {
+        if self.held_requests.is_empty() || self.is_congested() {
             return None;
         }
         let (_, (id, request)) = take_first(&mut self.held_requests, |_| true)?;
@@ -356,15 +435,15 @@ impl Model {
     fn is_congested(&self) -> bool {
         let asked = self.peer_requests.iter().map(|(_, request)| request.length);
         let promised = usize::try_from(asked.sum::<u32>()).unwrap();
-        promised + self.sent.len() + self.unsent > self.limits.upload_backlog
+        let waiting = self.transmit_len() + self.detached + self.unsent;
+        promised + waiting > self.limits.upload_backlog
     }
 
     fn apply_cancel(&mut self, request: BlockRequest) -> Event {
-        let told = take_first(&mut self.peer_requests, |(_, open)| *open == request);
-        if told.is_none() {
+        let position = self.take_equal_peer_request(request);
+        if position.is_none() {
             take_first(&mut self.held_requests, |(_, open)| *open == request);
         }
-        let position = told.map(|(place, _)| place);
         Event::Cancel { request, position }
     }
 
@@ -407,6 +486,15 @@ impl Model {
 fn take_first<T>(items: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> Option<(usize, T)> {
     let place = items.iter().position(is_it)?;
     Some((place, items.remove(place)))
+}
+
+fn kind_of(id: Option<u8>) -> MessageKind {
+    match id {
+        None => MessageKind::KeepAlive,
+        Some(id @ 0..=9) => MessageKind::ALL[usize::from(id) + 2],
+        Some(20) => MessageKind::Extended,
+        Some(_) => MessageKind::Unknown,
+    }
 }
 
 /// The least length of the messages with fixed fields, the id included.

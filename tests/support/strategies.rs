@@ -66,26 +66,3 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
 fn unknown_id() -> impl Strategy<Value = u8> {
     prop_oneof![10_u8..20, 21..=u8::MAX]
 }
-
-/// The bytes of a message, written without the core.
-pub(crate) fn bytes_of(message: &Message<Vec<u8>>) -> Vec<u8> {
-    match message {
-        Message::KeepAlive => frames::keep_alive(),
-        Message::Choke => frames::choke(),
-        Message::Unchoke => frames::unchoke(),
-        Message::Interested => frames::interested(),
-        Message::NotInterested => frames::not_interested(),
-        Message::Have { piece } => frames::have(*piece),
-        Message::Bitfield { bits } => frames::bitfield(bits),
-        Message::Request(request) => frames::request(*request),
-        Message::Piece {
-            piece,
-            begin,
-            block,
-        } => frames::piece(*piece, *begin, block),
-        Message::Cancel(request) => frames::cancel(*request),
-        Message::Port { port } => frames::port(*port),
-        Message::Extended { id, payload } => frames::extended(*id, payload),
-        Message::Unknown { payload } => frames::frame(payload[0], &payload[1..]),
-    }
-}

@@ -1,0 +1,27 @@
+//! The bodies of the fuzz targets, which live among the tests of the core.
+#![expect(dead_code, reason = "the bodies use a part of the helpers")]
+
+#[path = "../../tests/fuzzing/mod.rs"]
+mod fuzzing;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+/// See `tests/fuzzing/decoder.rs`.
+pub fn decoder(data: &[u8]) {
+    fuzzing::decoder::run(data);
+}
+
+/// See `tests/fuzzing/handshake.rs`.
+pub fn handshake(data: &[u8]) {
+    let _read = fuzzing::handshake::run(data);
+}
+
+/// See `tests/fuzzing/messages.rs`.
+pub fn messages(data: &[u8]) {
+    fuzzing::messages::run(data);
+}
+
+/// See `tests/fuzzing/wire.rs`.
+pub fn wire(data: &[u8]) {
+    fuzzing::wire::run(data);
+}

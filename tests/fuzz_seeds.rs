@@ -1,0 +1,101 @@
+//! The bodies of the fuzz targets over the inputs that a fuzzer has found, and how far these get.
+#![cfg(test)]
+
+mod fuzzing;
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Debug, Write};
+use std::path::Path;
+
+use peer_wire::protocol::Event;
+
+use fuzzing::{decoder, handshake, messages, wire};
+
+#[test]
+fn handshake_seeds_are_accepted_refused_and_cut_off() {
+    let read = seeds("handshake").map(|seed| handshake::run(&seed).map(|read| read.is_some()));
+    let outcomes: Vec<_> = read.collect();
+    assert!(outcomes.contains(&Ok(true)));
+    assert!(outcomes.contains(&Ok(false)));
+    assert!(outcomes.iter().any(Result::is_err));
+}
+
+#[test]
+fn decoder_seeds_hold_each_message_and_error() {
+    let read: Vec<_> = seeds("decoder").map(|seed| decoder::run(&seed)).collect();
+    let messages = kinds(read.iter().flat_map(|read| &read.messages));
+    assert_eq!(messages, kinds_of(MESSAGES));
+    let errors = kinds(read.iter().filter_map(|read| read.error));
+    assert_eq!(errors, kinds_of("MessageLength MessageTooLong"));
+}
+
+#[test]
+fn messages_seeds_hold_each_message() {
+    let messages = seeds("messages").flat_map(|seed| messages::run(&seed));
+    assert_eq!(kinds(messages), kinds_of(MESSAGES));
+}
+
+#[test]
+fn wire_seeds_make_each_event_error_and_reason() {
+    let events: Vec<_> = seeds("wire").flat_map(|seed| wire::run(&seed)).collect();
+    assert_eq!(kinds(&events), kinds_of(EVENTS));
+    let errors = events.iter().filter_map(|event| match event {
+        Event::Failed(error) => Some(error),
+        _ => None,
+    });
+    assert_eq!(kinds(errors), kinds_of(ERRORS));
+    let reasons = events.iter().filter_map(|event| match event {
+        Event::RequestDropped { reason, .. } => Some(reason),
+        _ => None,
+    });
+    assert_eq!(kinds(reasons), kinds_of("Choked Closed Failed"));
+}
+
+fn seeds(target: &str) -> impl Iterator<Item = Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/seeds")
+        .join(target);
+    let mut files = std::fs::read_dir(folder).unwrap().peekable();
+    assert!(files.peek().is_some(), "no seeds for {target}");
+    files.map(|file| std::fs::read(file.unwrap().path()).unwrap())
+}
+
+/// The names of the variants among `values`.
+fn kinds<T: Debug>(values: impl IntoIterator<Item = T>) -> BTreeSet<String> {
+    let name = |value| {
+        let mut name = Name::default();
+        let _end = write!(name, "{value:?}");
+        name.0
+    };
+    values.into_iter().map(name).collect()
+}
+
+/// The first word of what is written; all behind it is refused, and so costs nothing.
+#[derive(Default)]
+struct Name(String);
+
+impl Write for Name {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.contains(|letter: char| !letter.is_alphanumeric()) {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+fn kinds_of(names: &str) -> BTreeSet<String> {
+    names.split_whitespace().map(str::to_owned).collect()
+}
+
+const MESSAGES: &str = "KeepAlive Choke Unchoke Interested NotInterested Have Bitfield Request \
+    Piece Cancel Port Extended Unknown";
+
+/// All but `Part`, of which the caller makes the payload of the next.
+const EVENTS: &str = "Bitfield Cancel Choke Extended Failed Handshake Have Interested KeepAlive \
+    NotInterested Piece Port Request RequestDropped Unchoke Unknown";
+
+const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits Handshake MessageLength \
+    MessageTooLong PieceIndex RequestLength Truncated UnsolicitedBlock";

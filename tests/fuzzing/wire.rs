@@ -1,0 +1,185 @@
+//! The wire: any commands between any input, in lockstep with the model.
+//!
+//! One more command is fuzzed once it is in [`command`].
+
+use arbitrary::{Result, Unstructured};
+use peer_wire::protocol::{
+    BlockRequest, Decoder, DropReason, Event, Frame, Limits, MessageKind, Policy, Traffic, Wire,
+};
+
+use super::{block_request, cut, lens, message, number, payload};
+use crate::support::frames::{self, block, bytes_of};
+use crate::support::lockstep::{Both, Command};
+
+/// The settings of a wire, then what happens to it; gives the events.
+pub(crate) fn run(data: &[u8]) -> Vec<Event> {
+    let mut input = Unstructured::new(data);
+    let mut case = Case::new(&mut input).unwrap();
+    while !input.is_empty() && case.step(&mut input).is_ok() {}
+    case.finish()
+}
+
+struct Case {
+    both: Both,
+    /// What the peer has sent and the wire was not given yet.
+    unread: Vec<u8>,
+    /// Floods that may still come: each takes as long as a thousand other steps.
+    floods: u8,
+}
+
+impl Case {
+    /// A wire with limits that few messages reach.
+    fn new(input: &mut Unstructured<'_>) -> Result<Self> {
+        let capacity = *input.choose(&[0, 3, 10_000])?;
+        let limits = Limits {
+            policy: *input.choose(&[Policy::Lenient, Policy::Strict])?,
+            upload_backlog: *input.choose(&[20, 1_000_000])?,
+            max_message_len: 300,
+            max_peer_requests: *input.choose(&[2, 2_000])?,
+            max_request_len: 1_000,
+            pieces: *input.choose(&[None, Some(20)])?,
+        };
+        let make = *input.choose(&[Wire::new, Wire::in_parts])?;
+        let batches = lens(input)?.iter().map(|len| usize::from(len % 8));
+        let mut both = Both::new(make, limits, batches.collect());
+        both.set_trace(capacity);
+        both.run(Command::Handshake);
+        Ok(Self {
+            both,
+            unread: Vec::new(),
+            floods: 2,
+        })
+    }
+
+    fn step(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
+        match input.int_in_range(0..=11)? {
+            0..=3 => self.unread.extend(bytes_of(&message(input)?)),
+            4 => self.unread.extend(payload(input)?),
+            5 => self.unread.extend(frames::handshake()),
+            6 => self.receive(&[], &mut std::iter::empty()),
+            7 => self.receive(lens(input)?, &mut std::iter::empty()),
+            8 => self.receive(lens(input)?, &mut std::iter::from_fn(|| commands(input))),
+            9 => self.run(vec![command(input)?]),
+            10 => self.flood(input, |case, request| {
+                case.unread.extend(frames::request(request));
+            })?,
+            _ => self.flood(input, |case, request| {
+                case.both.run(Command::Request(request));
+            })?,
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, lens: &[u8], commands: &mut dyn Iterator<Item = Vec<Command>>) {
+        let unread = std::mem::take(&mut self.unread);
+        for chunk in cut(&unread, lens) {
+            self.both.receive(chunk, commands);
+        }
+    }
+
+    fn run(&mut self, commands: Vec<Command>) {
+        self.both.receive(&[], &mut std::iter::once(commands));
+    }
+
+    /// So many requests that their queue is indexed, the usual places last.
+    fn flood(
+        &mut self,
+        input: &mut Unstructured<'_>,
+        ask: fn(&mut Self, BlockRequest),
+    ) -> Result<()> {
+        let count = input.int_in_range(0..=1_100)?;
+        if let Some(left) = self.floods.checked_sub(1) {
+            self.floods = left;
+            (0..count)
+                .rev()
+                .for_each(|begin| ask(self, block(0, begin, 1)));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Vec<Event> {
+        self.receive(&[], &mut std::iter::empty());
+        self.both.end();
+        self.run(vec![Command::Close]);
+        self.both.run(Command::PollTrace);
+        let told = self.both.told.len();
+        let sent = self.both.sent().len();
+        self.unread = [frames::handshake(), frames::unchoke()].concat();
+        self.receive(&[], &mut std::iter::empty());
+        self.run(vec![Command::KeepAlive, Command::Request(block(0, 0, 0))]);
+        assert_eq!(self.both.told.len(), told, "a closed wire tells nothing");
+        assert_eq!(self.both.sent().len(), sent, "a closed wire sends nothing");
+        decodes(&self.both.sent(), self.both.stats().sent);
+        ends_with_a_failure(&self.both.told);
+        self.both.told
+    }
+}
+
+/// What happens before the next poll; `None` when the input is used up.
+fn commands(input: &mut Unstructured<'_>) -> Option<Vec<Command>> {
+    if input.is_empty() {
+        return None;
+    }
+    let count = input.int_in_range(0..=7).ok()?;
+    let count = usize::saturating_sub(count, 5);
+    (0..count).map(|_| command(input).ok()).collect()
+}
+
+fn command(input: &mut Unstructured<'_>) -> Result<Command> {
+    Ok(match input.int_in_range(0..=22)? {
+        0 => Command::Assume(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
+        1 => Command::Bitfield(payload(input)?),
+        2 => Command::Cancel(block_request(input)?),
+        3 => Command::Close,
+        4 => Command::ExpireRequest,
+        5 => Command::Extended(input.arbitrary()?, payload(input)?),
+        6 => Command::Have(number(input)?),
+        7 => Command::KeepAlive,
+        8 => Command::Piece(block_request(input)?, payload(input)?),
+        9 => Command::PieceCopied(block_request(input)?, payload(input)?),
+        10 => Command::PieceHead(block_request(input)?, payload(input)?),
+        11 => Command::PollTransmit,
+        12 => Command::Port(input.arbitrary()?),
+        13 => Command::ReadTransmit(input.int_in_range(0..=600)?),
+        14 => Command::SetChoking(input.arbitrary()?),
+        15 => Command::SetInterested(input.arbitrary()?),
+        16 => Command::StopReading,
+        17 => Command::TakePeerRequest(number(input)?),
+        18 => Command::TakeRequest(block_request(input)?),
+        20 => Command::SetUnsent(input.arbitrary::<u8>()?.into()),
+        21 => Command::TakeEqualPeerRequest(block_request(input)?),
+        22 => Command::PollTrace,
+        _ => Command::Request(block_request(input)?),
+    })
+}
+
+/// Whatever was sent, a peer reads to its end, in as many messages as were counted.
+fn decodes(sent: &[u8], counted: Traffic) {
+    let mut decoder = Decoder::new(&Limits::default());
+    let mut at = 0;
+    let mut kinds = Vec::new();
+    while let Some(frame) = decoder.decode(sent, &mut at).unwrap() {
+        kinds.push(match frame {
+            Frame::Message(message) => message.kind(),
+            _ => MessageKind::Handshake,
+        });
+    }
+    for kind in MessageKind::ALL {
+        let count = kinds.iter().filter(|sent| **sent == kind).count();
+        assert_eq!(counted.messages(kind), u64::try_from(count).unwrap());
+    }
+    assert_eq!(at, sent.len());
+    assert!(decoder.is_between_messages());
+}
+
+/// Behind a failure only the open requests are dropped.
+fn ends_with_a_failure(events: &[Event]) {
+    let is_failure = |event: &Event| matches!(event, Event::Failed(_));
+    let behind = events.iter().skip_while(|event| !is_failure(event)).skip(1);
+    for event in behind {
+        let Event::RequestDropped { reason, .. } = event else {
+            panic!("{event:?} behind a failure");
+        };
+        assert_eq!(*reason, DropReason::Failed);
+    }
+}
