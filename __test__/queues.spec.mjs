@@ -12,10 +12,10 @@ const OURS = 10_000
 const OF_PEER = 2000
 
 /** Short queues that hold as many requests as a long one. */
-const PARTS = 10
+const PARTS = 50
 
-/** Most time of a long queue, in that of the short ones: were it by their square, it would be 10. */
-const MOST_GROWTH = 4
+/** Most time of a long queue, in that of the short ones: were it by their square, it would be 50. */
+const MOST_GROWTH = 20
 
 /** Runs of which the quickest counts. */
 const RUNS = 3
