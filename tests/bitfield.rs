@@ -90,15 +90,16 @@ fn bitfield_behind_a_have_keeps_the_pieces_above() {
 }
 
 #[test]
-fn bitfield_with_spare_bits_keeps_them_as_they_came() {
-    let limits = Limits {
-        pieces: Some(10),
-        ..Limits::default()
-    };
-    let mut wire = opened(limits);
-    let events = feed(&mut wire, &vector("bitfield", "bitfield-spare-bits"));
-    assert_eq!(events, [bitfield(&[0xff, 0xff])]);
-    assert_eq!(wire.peer_pieces().as_bytes(), [0xff, 0xff]);
+fn spare_bits_are_kept_as_they_came_unless_it_is_known_which_are_spare() {
+    for (pieces, bits) in [(None, [0xff, 0xff]), (Some(10), [0xff, 0xc0])] {
+        let mut wire = opened(Limits {
+            pieces,
+            ..Limits::default()
+        });
+        let events = feed(&mut wire, &vector("bitfield", "bitfield-spare-bits"));
+        assert_eq!(events, [bitfield(&bits)]);
+        assert_eq!(wire.peer_pieces().as_bytes(), bits);
+    }
 }
 
 #[test]

@@ -47,7 +47,8 @@ impl Bitfield {
         self.told
     }
 
-    /// The bits. Spare bits of a peer's last byte are kept as they came.
+    /// The bits. Spare bits of a peer's last byte are kept as they came, unless the caller knows the
+    /// pieces of the torrent.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
