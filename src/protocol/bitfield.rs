@@ -5,9 +5,13 @@ use super::numbers::to_usize;
 /// The pieces of a peer, as told by `bitfield` and `have`.
 ///
 /// Grows with the highest piece that was told; the caller checks indices against its limits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Bitfield {
+    /// Zeros from `len` on. They are allocated as such: the system gives memory for those that are
+    /// touched, so that a piece far up costs little.
     bytes: Vec<u8>,
+    /// Bytes up to the highest that was told.
+    len: usize,
     /// Bits that a bitfield message has told, as ones or as zeros.
     told: usize,
 }
@@ -23,7 +27,7 @@ impl Bitfield {
     /// Pieces that were told: one more than the highest.
     pub fn len(&self) -> usize {
         let highest = self
-            .bytes
+            .as_bytes()
             .iter()
             .rposition(|byte| *byte != 0)
             .and_then(|index| {
@@ -50,15 +54,13 @@ impl Bitfield {
     /// The bits. Spare bits of a peer's last byte are kept as they came, unless the caller knows the
     /// pieces of the torrent.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 
     /// Adds one piece; gives whether it is new.
     pub(super) fn insert(&mut self, piece: usize) -> bool {
         let index = piece / 8;
-        if index >= self.bytes.len() {
-            self.bytes.resize(index.saturating_add(1), 0);
-        }
+        self.reach(index.saturating_add(1));
         let Some(byte) = self.bytes.get_mut(index) else {
             return false;
         };
@@ -77,15 +79,33 @@ impl Bitfield {
 
     /// Takes the bits of a bitfield message; pieces above them stay.
     pub(super) fn replace(&mut self, bits: &[u8]) {
-        if bits.len() > self.bytes.len() {
-            self.bytes.resize(bits.len(), 0);
-        }
+        self.reach(bits.len());
         if let Some(front) = self.bytes.get_mut(..bits.len()) {
             front.copy_from_slice(bits);
         }
         self.told = self.told.max(bits.len().saturating_mul(8));
     }
+
+    /// Makes at least `len` bytes count, with room to grow.
+    fn reach(&mut self, len: usize) {
+        self.len = self.len.max(len);
+        if len > self.bytes.len() {
+            let mut grown = vec![0; len.max(self.bytes.len().saturating_mul(2))];
+            if let Some(front) = grown.get_mut(..self.bytes.len()) {
+                front.copy_from_slice(&self.bytes);
+            }
+            self.bytes = grown;
+        }
+    }
 }
+
+impl PartialEq for Bitfield {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes() && self.told == other.told
+    }
+}
+
+impl Eq for Bitfield {}
 
 fn mask(piece: usize) -> u8 {
     0x80 >> (piece % 8)

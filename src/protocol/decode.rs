@@ -384,9 +384,9 @@ fn append(joined: &mut Vec<u8>, bytes: &[u8], missing: usize) {
     joined.extend_from_slice(bytes);
 }
 
-/// Room to make for `needed` bytes of a payload of `whole` bytes when there is `room` now: that
-/// of a block, then four times what has come, and of a large message sixteen times. So joining
-/// is linear, and a length prefix buys little memory.
+/// Room to make for `needed` bytes of a payload of `whole` bytes when there is `room` now: a little
+/// for the first few, that of a block, then four times what has come, and of a large message sixteen
+/// times. So joining is linear, and a length prefix buys little memory.
 fn room_for(needed: usize, room: usize, whole: usize) -> usize {
     if needed <= room {
         return room;
@@ -395,10 +395,15 @@ fn room_for(needed: usize, room: usize, whole: usize) -> usize {
         // Where the caller has raised the limit, the whole may be anything up to 4 GiB.
         return needed.saturating_mul(16).min(whole);
     }
-    needed.saturating_mul(4).max(BLOCK_ROOM).min(whole)
+    let least = if needed <= FEW { FEW_ROOM } else { BLOCK_ROOM };
+    needed.saturating_mul(4).max(least).min(whole)
 }
 
-/// Least room made for a cut payload that is not shorter, in bytes: a block of the usual size.
+/// Bytes of a payload that tell nothing of how many will come, and the room made for them.
+const FEW: usize = 256;
+const FEW_ROOM: usize = 1024;
+
+/// Least room made for more of a cut payload that is not shorter, in bytes: a block of the usual size.
 const BLOCK_ROOM: usize = 16 * 1024;
 
 /// Bytes of a payload that must have come before it counts as large: a quarter of the longest
