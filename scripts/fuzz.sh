@@ -43,25 +43,18 @@ fuzz() {
     finding=FOUND
     cat "$log"
   fi
-  runs=$(sed -n 's/.*stat::number_of_executed_units: *//p; s/^Done \([0-9]*\) runs.*/\1/p' "$log" | tail -1)
+  runs=$(sed -n 's/^#\([0-9][0-9]*\).*/\1/p' "$log" | tail -1)
   coverage=$(sed -n 's/.*cov: \([0-9]*\) ft: \([0-9]*\).*/\1 edges, \2 features/p' "$log" | tail -1)
   echo "fuzz: $1: $runs executions, $coverage, findings: $finding"
   rm -f "$log"
   [ "$finding" = none ]
 }
 
-# Keeps the inputs that reach something, the smallest of each kind.
-merge() {
-  merged=$(mktemp -d)
-  "$programs/$1" -set_cover_merge=1 -max_len=1024 "$merged" "seeds/$1" "corpus/$1" >/dev/null 2>&1
-  rm -rf "seeds/$1"
-  mv "$merged" "seeds/$1"
-  chmod 755 "seeds/$1"
-}
-
 status=0
 for target in $targets; do
   fuzz "$target" || status=1
-  if $keep; then merge "$target"; fi
+  if $keep; then
+    "$programs/$target" -set_cover_merge=1 -max_len=1024 "seeds/$target" "corpus/$target" 2>/dev/null
+  fi
 done
 exit $status

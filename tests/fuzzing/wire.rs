@@ -28,8 +28,9 @@ struct Case {
 }
 
 impl Case {
-    /// A wire with limits that few messages reach.
+    /// A wire with limits that few messages reach, at its beginning or open for requests.
     fn new(input: &mut Unstructured<'_>) -> Result<Self> {
+        let is_open = input.arbitrary()?;
         let capacity = *input.choose(&[0, 3, 10_000])?;
         let limits = Limits {
             policy: *input.choose(&[Policy::Lenient, Policy::Strict])?,
@@ -44,15 +45,20 @@ impl Case {
         let mut both = Both::new(make, limits, batches.collect());
         both.set_trace(capacity);
         both.run(Command::Handshake);
+        let mut unread = Vec::new();
+        if is_open {
+            both.run(Command::SetChoking(false));
+            unread = [frames::handshake(), frames::unchoke()].concat();
+        }
         Ok(Self {
             both,
-            unread: Vec::new(),
-            floods: 2,
+            unread,
+            floods: 3,
         })
     }
 
     fn step(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
-        match input.int_in_range(0..=11)? {
+        match input.int_in_range(0..=13)? {
             0..=3 => self.unread.extend(bytes_of(&message(input)?)),
             4 => self.unread.extend(payload(input)?),
             5 => self.unread.extend(frames::handshake()),
@@ -60,7 +66,11 @@ impl Case {
             7 => self.receive(lens(input)?, &mut std::iter::empty()),
             8 => self.receive(lens(input)?, &mut std::iter::from_fn(|| commands(input))),
             9 => self.run(vec![command(input)?]),
-            10 => self.flood(input, |case, request| {
+            10 => self.unread.extend(block_of(block_request(input)?)),
+            11 => self.flood(input, |case, request| {
+                case.unread.extend(block_of(request));
+            })?,
+            12 => self.flood(input, |case, request| {
                 case.unread.extend(frames::request(request));
             })?,
             _ => self.flood(input, |case, request| {
@@ -81,18 +91,17 @@ impl Case {
         self.both.receive(&[], &mut std::iter::once(commands));
     }
 
-    /// So many requests that their queue is indexed, the usual places last.
+    /// So many requests that their queue is indexed, or answers to them, in either order.
     fn flood(
         &mut self,
         input: &mut Unstructured<'_>,
         ask: fn(&mut Self, BlockRequest),
     ) -> Result<()> {
-        let count = input.int_in_range(0..=1_100)?;
+        let count = input.int_in_range(0..=1_100_u32)?;
+        let last = if input.arbitrary()? { count } else { 0 };
         if let Some(left) = self.floods.checked_sub(1) {
             self.floods = left;
-            (0..count)
-                .rev()
-                .for_each(|begin| ask(self, block(0, begin, 1)));
+            (0..count).for_each(|begin| ask(self, block(0, begin.abs_diff(last), 1)));
         }
         Ok(())
     }
@@ -113,6 +122,12 @@ impl Case {
         ends_with_a_failure(&self.both.told);
         self.both.told
     }
+}
+
+/// What answers a request, if it is for few bytes.
+fn block_of(request: BlockRequest) -> Vec<u8> {
+    let len = usize::try_from(request.length % 5).unwrap();
+    frames::piece(request.piece, request.begin, &[7; 4][..len])
 }
 
 /// What happens before the next poll; `None` when the input is used up.

@@ -156,6 +156,7 @@ impl Both {
         self.joiner.wire.handle_end();
         self.model.handle_end();
         self.receive(&[], &mut std::iter::empty());
+        self.agree_on_pieces();
     }
 
     /// All bytes sent so far, those past the wire included.

@@ -47,10 +47,10 @@ impl Both {
         let past: usize = self.past.iter().map(|(_, block)| block.len()).sum();
         let sent = usize::try_from(stats.sent.bytes).unwrap();
         assert_eq!(sent, model.sent.len() + past);
-        self.agree_on_pieces();
     }
 
-    fn agree_on_pieces(&self) {
+    /// At the end: `is_new` of each `have` has told of most of it before.
+    pub(super) fn agree_on_pieces(&self) {
         let Self { model, .. } = self;
         let pieces = self.joiner.wire.peer_pieces();
         let ones: u32 = pieces.as_bytes().iter().map(|byte| byte.count_ones()).sum();
