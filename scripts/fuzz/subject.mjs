@@ -19,7 +19,7 @@ export class Subject {
   isEnded = false // by us
   #scene
   #input
-  #chunks
+  #chunks // that are still to come, the last one first
   #told = []
   #open = [] // of those asked, oldest first
   #waiting = [] // of those accepted, oldest first
@@ -41,7 +41,7 @@ export class Subject {
     this.#scene = scene
     this.#input = input
     this.#backlog = uploadBacklog
-    this.#chunks = cut(input.bytes, input.sizes)
+    this.#chunks = cut(input.bytes, input.sizes).toReversed()
     this.name = name
     this.wire = createWire({ uploadBacklog })
     this.#listen()
@@ -108,7 +108,7 @@ export class Subject {
   /** The next chunk of the peer, by whatever `write` makes of it. */
   receive(write) {
     if (this.isEnded || this.#chunks.length === 0) return
-    write(this.#chunks.shift())
+    write(this.#chunks.pop())
   }
 
   /** @param {Buffer} [chunk] the last one of the peer */
