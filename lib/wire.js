@@ -495,7 +495,11 @@ function fail(wire, error) {
 
 /** Whoever reads gets the rest at once, and may throw. */
 function endOutput(wire) {
-  wire.push(null)
+  try {
+    flush(wire)
+  } finally {
+    wire.push(null)
+  }
 }
 
 function onpipe(source) {

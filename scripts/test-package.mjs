@@ -13,7 +13,7 @@ const ALLOWED = [
   /^src\/[\w/]+\.rs$/,
   // Targets that the manifest names: cargo reads no manifest whose targets are missing.
   /^(?:benches|examples|tests)\/\w+\.rs$/,
-  /^(?:scripts\/install\.js|build\.rs|Cargo\.(?:toml|lock)|package\.json)$/,
+  /^(?:scripts\/(?:install|print-transcript)\.js|build\.rs|Cargo\.(?:toml|lock)|package\.json)$/,
   /^(?:(?:README|CHANGELOG)\.md|LICENSE)$/
 ]
 const REQUIRED = [
@@ -29,6 +29,7 @@ const REQUIRED = [
   'native.js',
   'package.json',
   'scripts/install.js',
+  'scripts/print-transcript.js',
   'src/lib.rs'
 ]
 
