@@ -21,8 +21,8 @@ const WORKER = { rss: 32 * 1024, heap: 8 * 1024 }
 
 /** `settling`: rounds until a process has the memory it needs, which do not count. */
 const WORK = {
-  destroyed: { limit: WIRE, full: [20, 5000], quick: [12, 2000], settling: 6 },
-  dropped: { limit: WIRE, full: [20, 5000], quick: [12, 2000], settling: 6 },
+  destroyed: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
+  dropped: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
   alive: { limit: WIRE, full: [5, 50_000], quick: [4, 10_000], settling: 1 },
   workers: { limit: WORKER, full: [20, 10], quick: [6, 6], settling: 2 }
 }
