@@ -299,4 +299,4 @@ function readFailure(wire) {
   return new ProtocolError(code, message, Object.fromEntries(fields))
 }
 
-module.exports = { attempt, feed, poll, rethrow }
+module.exports = { attempt, feed, poll }

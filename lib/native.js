@@ -55,6 +55,12 @@ function call(entry, slot, a, b, c) {
   return result === PANICKED ? 0 : result
 }
 
+/** Likewise one that takes a buffer, and whose callers look for a panic themselves. */
+function pass(entry, slot, buffer) {
+  numbers[0] = slot
+  return entry(buffer)
+}
+
 /** Numbers of a command in the queue. */
 const COMMAND_LENGTH = 5
 
@@ -122,26 +128,11 @@ const native = {
     numbers[1] = id
     return addon.extended(payload)
   },
-  sendBitfield(slot, bits) {
-    numbers[0] = slot
-    return addon.sendBitfield(bits)
-  },
-  readPieces(slot, buffer) {
-    numbers[0] = slot
-    return addon.readPieces(buffer)
-  },
-  readFailure(slot, buffer) {
-    numbers[0] = slot
-    return addon.readFailure(buffer)
-  },
-  readStats(slot, buffer) {
-    numbers[0] = slot
-    return addon.readStats(buffer)
-  },
-  readTrace(slot, buffer) {
-    numbers[0] = slot
-    return addon.readTrace(buffer)
-  },
+  sendBitfield: (slot, bits) => pass(addon.sendBitfield, slot, bits),
+  readPieces: (slot, buffer) => pass(addon.readPieces, slot, buffer),
+  readFailure: (slot, buffer) => pass(addon.readFailure, slot, buffer),
+  readStats: (slot, buffer) => pass(addon.readStats, slot, buffer),
+  readTrace: (slot, buffer) => pass(addon.readTrace, slot, buffer),
   isTruncated: (slot) => call(addon.isTruncated, slot) === 1,
   outputLength: (slot) => call(addon.outputLength, slot),
   pieceBytes: (slot) => call(addon.pieceBytes, slot),

@@ -1,7 +1,7 @@
 // What goes over a wire, told to those who look: the transcript, the channels, NODE_DEBUG.
 //
-// The core traces frames only while someone looks; then events come one by one, so that a frame is told
-// before its listeners run.
+// The core traces frames only while someone looks; then events come one by one, and a frame is told when
+// its listeners have run, or before what they send.
 'use strict'
 
 const { debuglog } = require('node:util')

@@ -12,7 +12,7 @@ const { takeBack } = require('./ahead.js')
 const args = require('./arguments.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
-const { attempt, feed, poll, rethrow } = require('./dispatch.js')
+const { attempt, feed, poll } = require('./dispatch.js')
 const { keepWhole } = require('./join.js')
 const { flush, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
@@ -236,11 +236,7 @@ Wire.prototype.piece = function (piece, offset, block) {
   args.checkInteger('block.length', block.length, MAX_BLOCK)
   takeBack(this)
   settleAnswered(this, piece, offset, block.length)
-  try {
-    upload(this, piece, offset, block)
-  } finally {
-    this._release()
-  }
+  upload(this, piece, offset, block)
 }
 
 /** Takes the request out that a block answers, if there is one: it waits no longer. */
@@ -441,19 +437,20 @@ Wire.prototype._respond = function (request, id, error, block) {
   if (!error) checkAnswer(request, block)
   takeAt(this.peerRequests, position)
   native.answer(this._slot, id)
-  try {
-    if (!error) upload(this, request.piece, request.offset, block)
-  } finally {
-    if (this._isHolding) this._release()
-  }
+  if (!error) upload(this, request.piece, request.offset, block)
+  else if (this._isHolding) this._release()
 }
 
+/** A request has gone with it: those held back go on, even if a listener throws. */
 function upload(wire, piece, offset, block) {
   wire.uploaded += block.length
   wire.uploadSpeed(block.length)
-  wire.emit('upload', block.length)
-  if (wire._isFinished) return
-  sendBlock(wire, piece, offset, block)
+  try {
+    wire.emit('upload', block.length)
+    if (!wire._isFinished) sendBlock(wire, piece, offset, block)
+  } finally {
+    if (wire._isHolding) wire._release()
+  }
 }
 
 function checkAnswer(request, block) {
@@ -471,17 +468,12 @@ function close(wire, error) {
   takeBack(wire)
   native.stopReading(wire._slot)
   wire.end()
-  let thrown = null
-  try {
-    if (error !== null && wire.listenerCount('error') > 0) wire.emit('error', error)
-  } catch (fromListener) {
-    thrown = { fromListener }
-  }
-  try {
-    wire.emit('close')
-  } finally {
-    if (thrown !== null) process.nextTick(rethrow, thrown.fromListener)
-  }
+  if (error !== null) attempt(tellError, wire, error)
+  wire.emit('close')
+}
+
+function tellError(wire, error) {
+  if (wire.listenerCount('error') > 0) wire.emit('error', error)
 }
 
 /** The peer has broken a rule that no message can break: it keeps silent. */
