@@ -6,10 +6,10 @@ mod support;
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    BlockRequest, CommandError, DropReason, Event, Handshake, ProtocolError, RequestId, Wire,
+    BlockRequest, CommandError, DropReason, Event, ProtocolError, RequestId, Wire,
 };
 
-use support::drive::{events, feed, feed_cut, feed_with, requested, sent, unchoked};
+use support::drive::{events, feed, feed_cut, feed_with, greet, requested, sent, unchoked};
 use support::frames::{self, block};
 use support::link::Cut;
 
@@ -242,12 +242,7 @@ fn with_two_requests() -> Wire {
 
 /// All commands that send, apart from `request`.
 fn every_command(wire: &mut Wire) {
-    let Handshake {
-        reserved,
-        info_hash,
-        peer_id,
-    } = frames::HANDSHAKE;
-    wire.handshake(info_hash, peer_id, reserved);
+    greet(wire);
     for _ in 0..2 {
         wire.choke();
         wire.unchoke();

@@ -433,8 +433,7 @@ async fn shutdown_sends_what_waits_and_ends_both_sides() {
     let (a, b) = tcp_pair().await;
     let mut a = Connection::new(a, Limits::default());
     let mut b = Connection::new(b, Limits::default());
-    a.wire_mut()
-        .handshake(HANDSHAKE.info_hash, HANDSHAKE.peer_id, HANDSHAKE.reserved);
+    greet(&mut a);
     a.wire_mut().assume(true, false, false);
     a.wire_mut().request(BLOCK).unwrap();
     a.shutdown().await.unwrap();
@@ -553,9 +552,7 @@ async fn exchange(stream: DuplexStream) -> u32 {
 }
 
 fn greet<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>) {
-    connection
-        .wire_mut()
-        .handshake(HANDSHAKE.info_hash, HANDSHAKE.peer_id, HANDSHAKE.reserved);
+    drive::greet(connection.wire_mut());
 }
 
 /// Gives 1 if the event was a request.

@@ -7,11 +7,11 @@ use super::numbers::to_usize;
 /// Grows with the highest piece that was told; the caller checks indices against its limits.
 #[derive(Clone, Debug, Default)]
 pub struct Bitfield {
-    /// Zeros from `len` on. They are allocated as such: the system gives memory for those that are
+    /// Zeros from `used` on. They are allocated as such: the system gives memory for those that are
     /// touched, so that a piece far up costs little.
     bytes: Vec<u8>,
     /// Bytes up to the highest that was told.
-    len: usize,
+    used: usize,
     /// Bits that a bitfield message has told, as ones or as zeros.
     told: usize,
 }
@@ -54,7 +54,7 @@ impl Bitfield {
     /// The bits. Spare bits of a peer's last byte are kept as they came, unless the caller knows the
     /// pieces of the torrent.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..self.used).unwrap_or_default()
     }
 
     /// Adds one piece; gives whether it is new.
@@ -88,7 +88,7 @@ impl Bitfield {
 
     /// Makes at least `len` bytes count, with room to grow.
     fn reach(&mut self, len: usize) {
-        self.len = self.len.max(len);
+        self.used = self.used.max(len);
         if len > self.bytes.len() {
             let mut grown = vec![0; len.max(self.bytes.len().saturating_mul(2))];
             if let Some(front) = grown.get_mut(..self.bytes.len()) {

@@ -758,8 +758,12 @@ impl Wire {
             self.peer_requests.hold(request);
             return Ok(None);
         }
+        Ok(Some(self.tell_request(request)))
+    }
+
+    fn tell_request(&mut self, request: BlockRequest) -> Event {
         let id = self.peer_requests.push(request);
-        Ok(Some(Event::Request { id, request }))
+        Event::Request { id, request }
     }
 
     fn has_room_for_request(&self) -> bool {

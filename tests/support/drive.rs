@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use peer_wire::protocol::{BlockRequest, Event, Limits, Payload, ProtocolError, Wire};
 
-use super::frames;
+use super::frames::{self, HANDSHAKE};
 use super::link::Cut;
 
 /// A wire that has read the peer's handshake.
@@ -158,6 +158,11 @@ impl Joiner {
 /// All events that need no further input.
 pub(crate) fn events(wire: &mut Wire) -> Vec<Event> {
     std::iter::from_fn(|| wire.poll_event()).collect()
+}
+
+/// Sends the handshake that [`HANDSHAKE`] is.
+pub(crate) fn greet(wire: &mut Wire) {
+    wire.handshake(HANDSHAKE.info_hash, HANDSHAKE.peer_id, HANDSHAKE.reserved);
 }
 
 /// All bytes that wait to be sent.

@@ -2,7 +2,7 @@
 
 use peer_wire::protocol::{Event, Wire};
 
-use super::drive::{feed_cut, sent};
+use super::drive::{feed_cut, greet, sent};
 use super::frames::HANDSHAKE;
 use super::random::Random;
 
@@ -83,7 +83,7 @@ impl Pair {
     pub(crate) fn opened(cut: Cut) -> Self {
         let mut pair = Self::new(cut);
         for wire in [&mut pair.a, &mut pair.b] {
-            wire.handshake(HANDSHAKE.info_hash, HANDSHAKE.peer_id, HANDSHAKE.reserved);
+            greet(wire);
         }
         assert_eq!(pair.deliver_to_a(), [Event::Handshake(HANDSHAKE)]);
         assert_eq!(pair.deliver_to_b(), [Event::Handshake(HANDSHAKE)]);

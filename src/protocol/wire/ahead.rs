@@ -98,8 +98,7 @@ impl Wire {
         if !is_plain {
             return None;
         }
-        let event = self.apply_request(request).ok()??;
-        Some((event, Effect::PeerRequest))
+        Some((self.tell_request(request), Effect::PeerRequest))
     }
 
     /// `None` for an unsolicited block: the user may ask for it before he is told of it.

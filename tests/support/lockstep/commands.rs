@@ -1,10 +1,10 @@
 //! Each command, run on a wire and on its model.
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Handshake, RequestId};
+use peer_wire::protocol::{BlockRequest, RequestId};
 
 use super::{Both, Command};
-use crate::support::drive::Joiner;
+use crate::support::drive::{Joiner, greet};
 use crate::support::frames;
 
 impl Both {
@@ -111,12 +111,7 @@ impl Both {
                 model.send(&frames::extended(id, &payload));
             }
             Command::Handshake => {
-                let Handshake {
-                    info_hash,
-                    peer_id,
-                    reserved,
-                } = frames::HANDSHAKE;
-                wire.handshake(info_hash, peer_id, reserved);
+                greet(wire);
                 model.send(&frames::handshake());
             }
             Command::Have(piece) => {
