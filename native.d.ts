@@ -9,6 +9,14 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Where in the `ArrayBuffer` an array of numbers lies. */
+export interface Area {
+  /** Bytes before it. */
+  start: number
+  /** Numbers of 32 bits. */
+  length: number
+}
+
 /** What a command is, and its numbers. */
 export declare const enum CommandKind {
   /** A request of the peer is answered or declined. Number: its id. */
@@ -113,6 +121,23 @@ export declare const JOINED: number
 
 /** Added to the count when nothing is left after these events. */
 export declare const LAST: number
+
+/** Gives the layout of the `ArrayBuffer` that each entry takes as its first argument. */
+export declare function memoryLayout(): MemoryLayout
+
+/** What the `ArrayBuffer` consists of. */
+export interface MemoryLayout {
+  /** A slot, and what an entry takes besides Buffers. */
+  numbers: Area
+  /** Commands that wait. */
+  commands: Area
+  /** Events. */
+  record: Area
+  /** Places of blocks in an output. */
+  cuts: Area
+  /** Bytes of all. */
+  byteLength: number
+}
 
 /** Names of the kinds of messages, in the order of their numbers. */
 export declare function messageKinds(): Array<string>

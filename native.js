@@ -841,5 +841,6 @@ module.exports.EventKind = nativeBinding.EventKind
 module.exports.HELD = nativeBinding.HELD
 module.exports.JOINED = nativeBinding.JOINED
 module.exports.LAST = nativeBinding.LAST
+module.exports.memoryLayout = nativeBinding.memoryLayout
 module.exports.messageKinds = nativeBinding.messageKinds
 module.exports.MORE = nativeBinding.MORE

@@ -2,7 +2,7 @@
 'use strict'
 
 const channels = require('./channels.js')
-const { addon, native, PANICKED } = require('./native.js')
+const { addon, native, record, PANICKED } = require('./native.js')
 const { endHandshakeDeadline } = require('./deadlines.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
 const { copyOf, finishJoin, keepPart } = require('./join.js')
@@ -11,7 +11,7 @@ const { Request, settle, takeAt } = require('./requests.js')
 const { tellBits, tellPiece } = require('./pieces.js')
 const { trace } = require('./trace.js')
 
-const { record, EventKind, EVENT_LENGTH, HELD, JOINED, LAST, MORE } = addon
+const { EventKind, EVENT_LENGTH, HELD, JOINED, LAST, MORE } = addon
 
 // Names of their own, so that the switch below compares constants.
 const { Bitfield, Cancel, Choke, Extended, Handshake, Have, Interested, KeepAlive } = EventKind

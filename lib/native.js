@@ -1,11 +1,18 @@
-// The addon as functions, and the table of its slots: one slot for each living wire.
+// The addon as functions, and the memory through which numbers cross the border.
 //
-// Numbers cross the border in an array, where writing them costs a tenth of passing them. The
-// addon reads them at once, so calls do not disturb each other. Buffers are passed.
+// Numbers are written into an array, which costs a tenth of passing them. The addon reads them at
+// once, so calls do not disturb each other. Buffers are passed. The memory belongs to this copy of
+// the code: several may use one addon.
 'use strict'
 
+const { markAsUntransferable } = require('node:worker_threads')
+
 const addon = load()
-const { numbers, commands, cuts, CommandKind } = addon
+const { CommandKind } = addon
+const layout = addon.memoryLayout()
+const memory = new ArrayBuffer(layout.byteLength)
+markAsUntransferable?.(memory)
+const { numbers, commands, record, cuts } = readLayout()
 
 /** A slot number that is never in use: every call with it does nothing. */
 const NO_SLOT = 0xffffffff
@@ -13,6 +20,15 @@ const NO_SLOT = 0xffffffff
 /** What an entry gives after a panic in the addon: the wire it was called for is broken, and its
  * next event tells of it. Without a wire the entry throws. */
 const PANICKED = 0xffffffff
+
+function readLayout() {
+  const areas = {}
+  for (const name of ['numbers', 'commands', 'record', 'cuts']) {
+    const { start, length } = layout[name]
+    areas[name] = new Uint32Array(memory, start, length)
+  }
+  return areas
+}
 
 // A wire that is dropped without an end must not keep its slot for ever.
 const abandoned = new FinalizationRegistry((slot) => call(addon.release, slot))
@@ -51,14 +67,14 @@ function call(entry, slot, a, b, c) {
   numbers[1] = a
   numbers[2] = b
   numbers[3] = c
-  const result = entry()
+  const result = entry(memory)
   return result === PANICKED ? 0 : result
 }
 
 /** Likewise one that takes a buffer, and whose callers look for a panic themselves. */
 function pass(entry, slot, buffer) {
   numbers[0] = slot
-  return entry(buffer)
+  return entry(memory, buffer)
 }
 
 /** Numbers of a command in the queue. */
@@ -93,40 +109,40 @@ const native = {
   feed(slot, chunk, kept) {
     numbers[0] = slot
     numbers[1] = kept
-    return addon.feed(chunk)
+    return addon.feed(memory, chunk)
   },
   feedRest(slot, chunk) {
     numbers[0] = slot
-    return addon.feedRest(chunk)
+    return addon.feedRest(memory, chunk)
   },
   next(slot) {
     numbers[0] = slot
-    return addon.next()
+    return addon.next(memory)
   },
   readPayload(slot, buffer) {
     numbers[0] = slot
-    return addon.readPayload(buffer)
+    return addon.readPayload(memory, buffer)
   },
   readOutput(slot, start, buffer) {
     numbers[0] = slot
     numbers[1] = start
-    return addon.readOutput(buffer)
+    return addon.readOutput(memory, buffer)
   },
   piece(slot, piece, offset, block) {
     numbers[0] = slot
     numbers[1] = piece
     numbers[2] = offset
-    return addon.piece(block)
+    return addon.piece(memory, block)
   },
   handshake(slot, infoHash, peerId, dht) {
     numbers[0] = slot
     numbers[1] = dht
-    return addon.handshake(infoHash, peerId)
+    return addon.handshake(memory, infoHash, peerId)
   },
   extended(slot, id, payload) {
     numbers[0] = slot
     numbers[1] = id
-    return addon.extended(payload)
+    return addon.extended(memory, payload)
   },
   sendBitfield: (slot, bits) => pass(addon.sendBitfield, slot, bits),
   readPieces: (slot, buffer) => pass(addon.readPieces, slot, buffer),
@@ -177,4 +193,4 @@ function load() {
   }
 }
 
-module.exports = { addon, native, cuts, acquire, giveBack, NO_SLOT, PANICKED }
+module.exports = { addon, native, record, cuts, acquire, giveBack, NO_SLOT, PANICKED }

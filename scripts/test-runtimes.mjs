@@ -15,6 +15,7 @@ const FIXTURES = [
   'consumer/cjs.cjs',
   'consumer/esm.mjs',
   'consumer/transfer.cjs',
+  'runtimes/detached.cjs',
   'runtimes/endings.cjs',
   'runtimes/lifecycle.cjs',
   'runtimes/worker.cjs'
@@ -25,6 +26,7 @@ const PROGRAMS = [
   ['cjs.cjs', 0],
   ['esm.mjs', 0],
   ['lifecycle.cjs', 0],
+  ['detached.cjs', 0],
   ['endings.cjs exit', 7],
   ['endings.cjs throw', 1],
   ['endings.cjs signal', 'SIGTERM'],

@@ -3,80 +3,41 @@
 //! All `unsafe` of the stream path is here. What it relies on:
 //!
 //! - Node-API hands each callback an `env` and `info` that are valid for that call.
-//! - [`State`] lives until the environment is torn down, after which no callback runs.
+//! - The table lives until the environment is torn down, after which no callback runs.
 //! - No function used here runs JavaScript, so bytes of an argument stay in place during a call.
+//!
+//! No address of JavaScript's memory outlives a call: a caller may detach or shrink what it lends
+//! between two of them.
 #![expect(unsafe_code, reason = "Node-API is a C interface")]
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_void};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use napi::{Env, Result, Status, sys};
 
-use super::commands::{CommandQueue, run_commands};
-use super::entries::Cuts;
-use super::record::{INTERNAL_ERROR, Record};
+use super::commands::run_commands;
+use super::memory::{Memory, NUMBERS_LEN, Numbers};
+use super::record::INTERNAL_ERROR;
 use super::table::{Cause, Entry, Table};
 
-/// What the entries of one environment share.
+/// What an entry works on.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) table: Table,
-    record: Shared<Record>,
-    numbers: Shared<Numbers>,
-    commands: Shared<CommandQueue>,
-    cuts: Shared<Cuts>,
+pub(super) struct State<'call> {
+    pub(super) table: &'call mut Table,
+    pub(super) memory: &'call mut Memory,
 }
 
-impl State {
-    /// Both halves at once: the wires and the record that is written for them.
-    pub(super) fn split(&mut self) -> (&mut Table, &mut Record) {
-        (&mut self.table, self.record.get())
-    }
-
-    /// Likewise, with the array of cuts.
-    pub(super) fn split_cuts(&mut self) -> (&mut Table, &mut Cuts) {
-        (&mut self.table, self.cuts.get())
-    }
-
-    /// Runs the commands that wait.
-    fn run_commands(&mut self) {
-        run_commands(&mut self.table, self.commands.get());
-    }
-}
-
-/// Numbers that JavaScript knows as a `Uint32Array`, under the name of the field.
-#[derive(Debug)]
-struct Shared<T> {
-    data: *mut T,
-    env: sys::napi_env,
-    /// Keeps the memory alive.
-    reference: sys::napi_ref,
-}
-
-impl<T> Shared<T> {
-    fn get(&mut self) -> &mut T {
-        // SAFETY: `share` made `data` point to a `T` of numbers in an ArrayBuffer that the
-        // reference keeps alive. `lib/` alone holds the array and never passes it on, so nothing
-        // detaches it, and JavaScript does not run while this borrow lives.
-        unsafe { &mut *self.data }
-    }
-}
-
-impl<T> Drop for Shared<T> {
-    fn drop(&mut self) {
-        // SAFETY: this is the only owner of the reference, and is dropped while `env` is valid.
-        unsafe { sys::napi_delete_reference(self.env, self.reference) };
-    }
-}
-
-/// One call from JavaScript: numbers, which it writes into an array because that costs less than
+/// One call from JavaScript: numbers, which it writes into [`Memory`] because that costs less than
 /// to pass them, and up to [`MAX_BUFFERS`] Buffers as arguments.
 #[derive(Debug)]
 pub(super) struct Call {
     env: sys::napi_env,
     numbers: Numbers,
+    /// Addresses of the memory of this call.
+    memory: Range<usize>,
     buffers: [sys::napi_value; MAX_BUFFERS],
 }
 
@@ -99,8 +60,8 @@ impl Call {
         if len == 0 {
             return Ok(&[]);
         }
-        // SAFETY: the view has `len` bytes at `data`, and no JavaScript runs that could move or
-        // free them before `self` ends with the callback.
+        // SAFETY: the view has `len` bytes at `data`, none of them in the memory of this call, and no
+        // JavaScript runs that could move or free them before `self` ends with the callback.
         Ok(unsafe { std::slice::from_raw_parts(data, len) })
     }
 
@@ -121,7 +82,13 @@ impl Call {
         let status = unsafe {
             sys::napi_get_buffer_info(self.env, self.buffer(index), &raw mut data, &raw mut len)
         };
-        check(status).map(|()| (data.cast(), len))
+        check(status)?;
+        let start = data.addr();
+        let overlaps = start < self.memory.end && self.memory.start < start.saturating_add(len);
+        if overlaps && len > 0 {
+            return Err(napi::Error::from_reason("a buffer of the border itself"));
+        }
+        Ok((data.cast(), len))
     }
 
     fn buffer(&self, index: usize) -> sys::napi_value {
@@ -130,7 +97,7 @@ impl Call {
 }
 
 /// An entry: reads its arguments, works on the state, gives a number.
-pub(super) type Body = fn(&mut Call, &mut State) -> Result<u32>;
+pub(super) type Body = fn(&mut Call, &mut State<'_>) -> Result<u32>;
 
 /// Runs `body` for a callback of Node-API.
 ///
@@ -142,8 +109,8 @@ pub(super) unsafe fn run(
     info: sys::napi_callback_info,
     body: Body,
 ) -> sys::napi_value {
-    let mut buffers = [ptr::null_mut(); MAX_BUFFERS];
-    let mut count = MAX_BUFFERS;
+    let mut arguments = [ptr::null_mut(); 1 + MAX_BUFFERS];
+    let mut count = arguments.len();
     let mut data = ptr::null_mut();
     // SAFETY: the arguments are valid by the contract of this function, and the array has room
     // for `count` values.
@@ -152,14 +119,14 @@ pub(super) unsafe fn run(
             env,
             info,
             &raw mut count,
-            buffers.as_mut_ptr(),
+            arguments.as_mut_ptr(),
             ptr::null_mut(),
             &raw mut data,
         )
     };
-    // SAFETY: `export` gave the function a pointer to the state, which outlives it.
-    let state = unsafe { data.cast::<RefCell<State>>().as_ref() };
-    match check(status).and_then(|()| guard(env, buffers, state, body)) {
+    // SAFETY: `export` gave the function a pointer to the table, which outlives it.
+    let table = unsafe { data.cast::<RefCell<Table>>().as_ref() };
+    match check(status).and_then(|()| guard(env, arguments, table, body)) {
         Ok(number) => to_js(env, number),
         Err(error) => throw(env, &error),
     }
@@ -168,20 +135,28 @@ pub(super) unsafe fn run(
 /// Runs `body` such that a panic ends the one wire that it was called for, and nothing else.
 fn guard(
     env: sys::napi_env,
-    buffers: [sys::napi_value; MAX_BUFFERS],
-    state: Option<&RefCell<State>>,
+    [memory, buffers @ ..]: [sys::napi_value; 1 + MAX_BUFFERS],
+    table: Option<&RefCell<Table>>,
     body: Body,
 ) -> Result<u32> {
-    let Some(mut state) = state.and_then(|state| state.try_borrow_mut().ok()) else {
+    let Some(mut table) = table.and_then(|table| table.try_borrow_mut().ok()) else {
         return Err(napi::Error::from_reason("the addon is not at rest"));
     };
+    // SAFETY: `memory` is an argument of the running callback. The borrow of the table is the only one,
+    // so no other entry runs, and `Call::view` gives no bytes that overlap.
+    let memory = unsafe { Memory::borrow(env, memory) }?;
     let mut call = Call {
         env,
-        numbers: *state.numbers.get(),
+        numbers: *memory.numbers(),
+        memory: memory.addresses(),
         buffers,
     };
-    state.run_commands();
+    run_commands(&mut table, memory.commands());
     let slot = call.slot();
+    let mut state = State {
+        table: &mut table,
+        memory,
+    };
     if let Some(outcome) = attempt(|| body(&mut call, &mut state)) {
         return outcome;
     }
@@ -217,7 +192,7 @@ fn to_js(env: sys::napi_env, number: u32) -> sys::napi_value {
     value
 }
 
-/// Throws: only a fault of ours passes an argument of a wrong type, or panics without a wire.
+/// Throws: only `lib/` calls the entries, so this is a fault of ours, or a panic without a wire.
 fn throw(env: sys::napi_env, error: &napi::Error) -> sys::napi_value {
     let code = c"ERR_PWP_INTERNAL";
     let message = CString::new(error.reason.as_str()).unwrap_or_default();
@@ -226,23 +201,17 @@ fn throw(env: sys::napi_env, error: &napi::Error) -> sys::napi_value {
     ptr::null_mut()
 }
 
-/// Makes the functions of `entries`, and the arrays, properties of `exports`.
+/// Makes the functions of `entries` properties of `exports`.
 pub(super) fn export(
     env: &Env,
     exports: sys::napi_value,
     entries: &[(&CStr, sys::napi_callback)],
 ) -> Result<()> {
     let env = env.raw();
-    let state = Box::new(RefCell::new(State {
-        table: Table::default(),
-        record: share(env, exports, c"record")?,
-        numbers: share(env, exports, c"numbers")?,
-        commands: share(env, exports, c"commands")?,
-        cuts: share(env, exports, c"cuts")?,
-    }));
-    let data = Box::into_raw(state).cast::<c_void>();
+    let table = Box::new(RefCell::new(Table::default()));
+    let data = Box::into_raw(table).cast::<c_void>();
     // SAFETY: `env` is valid; the hook runs once, when the environment ends.
-    check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(release_state), data) })?;
+    check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(release_table), data) })?;
     for (name, callback) in entries {
         let mut function = ptr::null_mut();
         // SAFETY: `env` is valid, `name` ends with a zero byte, and `data` lives as long as the
@@ -255,28 +224,6 @@ pub(super) fn export(
     Ok(())
 }
 
-/// Makes an array that JavaScript owns, of as many numbers as a `T` is made of.
-fn share<T>(env: sys::napi_env, exports: sys::napi_value, name: &CStr) -> Result<Shared<T>> {
-    let byte_len = size_of::<T>();
-    let (mut data, mut buffer) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: `env` is valid.
-    check(unsafe { sys::napi_create_arraybuffer(env, byte_len, &raw mut data, &raw mut buffer) })?;
-    let mut array = ptr::null_mut();
-    let kind = sys::TypedarrayType::uint32_array;
-    let len = const { size_of::<T>() / size_of::<u32>() };
-    // SAFETY: `env` is valid and the buffer has room for `len` numbers.
-    check(unsafe { sys::napi_create_typedarray(env, kind, len, buffer, 0, &raw mut array) })?;
-    let mut reference = ptr::null_mut();
-    // SAFETY: `env` is valid; the count of 1 keeps the buffer alive until the reference is deleted.
-    check(unsafe { sys::napi_create_reference(env, buffer, 1, &raw mut reference) })?;
-    set_property(env, exports, name, array)?;
-    Ok(Shared {
-        data: data.cast(),
-        env,
-        reference,
-    })
-}
-
 fn set_property(
     env: sys::napi_env,
     object: sys::napi_value,
@@ -287,13 +234,12 @@ fn set_property(
     check(unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), value) })
 }
 
-unsafe extern "C" fn release_state(data: *mut c_void) {
-    // SAFETY: `data` is the box that `export` made, and this hook runs once, after the last call
-    // and before `env` becomes invalid.
-    drop(unsafe { Box::from_raw(data.cast::<RefCell<State>>()) });
+unsafe extern "C" fn release_table(data: *mut c_void) {
+    // SAFETY: `data` is the box that `export` made, and this hook runs once, after the last call.
+    drop(unsafe { Box::from_raw(data.cast::<RefCell<Table>>()) });
 }
 
-fn check(status: sys::napi_status) -> Result<()> {
+pub(super) fn check(status: sys::napi_status) -> Result<()> {
     match status {
         sys::Status::napi_ok => Ok(()),
         status => Err(napi::Error::new(Status::from(status), "invalid argument")),
@@ -302,11 +248,6 @@ fn check(status: sys::napi_status) -> Result<()> {
 
 /// Most Buffers that an entry takes.
 const MAX_BUFFERS: usize = 2;
-
-/// A slot and the most numbers that an entry takes besides.
-const NUMBERS_LEN: usize = 7;
-
-type Numbers = [u32; NUMBERS_LEN];
 
 /// What an entry gives after a panic, and `readOutput` ever after; the wire's next event is `Failed`.
 pub(super) const PANICKED: u32 = u32::MAX;

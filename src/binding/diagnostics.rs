@@ -10,7 +10,7 @@ use crate::protocol::{MessageKind, Traffic};
 /// `readStats(slot, buffer) -> count`: the counters as big-endian 64-bit numbers. Those of what was
 /// received, then of what was sent: each kind of message, all bytes, bytes of blocks. Then requests
 /// that were ignored and refused, violations, and requests of the peer that are held back.
-pub(super) fn read_stats(call: &mut Call, state: &mut State) -> Result<u32> {
+pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
@@ -40,7 +40,7 @@ fn traffic(traffic: &Traffic) -> impl Iterator<Item = u64> {
 
 /// `readTrace(slot, buffer) -> length`: the oldest frames of the trace that fit, each as big-endian
 /// 32-bit numbers: 1 if it was sent, its kind, its bytes, three numbers of its head.
-pub(super) fn read_trace(call: &mut Call, state: &mut State) -> Result<u32> {
+pub(super) fn read_trace(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };

@@ -74,7 +74,7 @@ entries! {
 
 /// `create(maxMessageLength, maxRequestLength, maxPeerRequests, pieces, uploadBacklog, isStrict) ->
 /// slot`, where `pieces` is 0 when the count is unknown.
-fn create(call: &mut Call, state: &mut State) -> Result<u32> {
+fn create(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let [
         max_message_len,
         max_request_len,
@@ -100,7 +100,7 @@ fn create(call: &mut Call, state: &mut State) -> Result<u32> {
 }
 
 /// `release(slot)`: the wire is gone.
-fn release(call: &mut Call, state: &mut State) -> Result<u32> {
+fn release(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     state.table.remove(call.slot());
     Ok(0)
 }
@@ -109,9 +109,8 @@ fn release(call: &mut Call, state: &mut State) -> Result<u32> {
 
 /// `feed(slot, chunk, kept) -> batch`: hands in a chunk, and polls. `kept`: bytes of a cut payload
 /// that `lib/` has joined by itself before this chunk.
-fn feed(call: &mut Call, state: &mut State) -> Result<u32> {
-    let (table, record) = state.split();
-    let Some(entry) = table.get(call.slot()) else {
+fn feed(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(LAST);
     };
     let [kept, ..] = call.numbers();
@@ -119,17 +118,16 @@ fn feed(call: &mut Call, state: &mut State) -> Result<u32> {
         entry.wire.skip_part(to_usize(kept));
     }
     feed_from(entry, call.bytes(0)?, 0);
-    Ok(next_batch(entry, record))
+    Ok(next_batch(entry, &mut state.memory.record))
 }
 
 /// `feedRest(slot, chunk) -> batch`: hands in the rest of the chunk, and polls.
-fn feed_rest(call: &mut Call, state: &mut State) -> Result<u32> {
-    let (table, record) = state.split();
-    let Some(entry) = table.get(call.slot()) else {
+fn feed_rest(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+    let Some(entry) = state.table.get(call.slot()) else {
         return Ok(LAST);
     };
     feed_from(entry, call.bytes(0)?, entry.taken);
-    Ok(next_batch(entry, record))
+    Ok(next_batch(entry, &mut state.memory.record))
 }
 
 fn feed_from(entry: &mut Entry, chunk: &[u8], start: usize) {
@@ -146,10 +144,9 @@ fn feed_from(entry: &mut Entry, chunk: &[u8], start: usize) {
 }
 
 /// `next(slot) -> batch`: polls.
-fn next(call: &mut Call, state: &mut State) -> Result<u32> {
-    let (table, record) = state.split();
-    let entry = table.get(call.slot());
-    Ok(entry.map_or(LAST, |entry| next_batch(entry, record)))
+fn next(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+    let entry = state.table.get(call.slot());
+    Ok(entry.map_or(LAST, |entry| next_batch(entry, &mut state.memory.record)))
 }
 
 fn next_batch(entry: &mut Entry, record: &mut Record) -> u32 {
@@ -168,13 +165,13 @@ fn next_batch(entry: &mut Entry, record: &mut Record) -> u32 {
 }
 
 /// `isTruncated(slot)`: 1 if the input so far ends inside a message.
-fn is_truncated(call: &mut Call, state: &mut State) -> Result<u32> {
+fn is_truncated(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
     Ok(entry.map_or(0, |entry| u32::from(entry.wire.is_truncated())))
 }
 
 /// `readPayload(slot, buffer) -> length`: the payload of the last event, if it was joined.
-fn read_payload(call: &mut Call, state: &mut State) -> Result<u32> {
+fn read_payload(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
@@ -183,7 +180,7 @@ fn read_payload(call: &mut Call, state: &mut State) -> Result<u32> {
 }
 
 /// `readFailure(slot, buffer) -> length`: lines that tell of the failure, in UTF-8.
-fn read_failure(call: &mut Call, state: &mut State) -> Result<u32> {
+fn read_failure(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
@@ -192,19 +189,19 @@ fn read_failure(call: &mut Call, state: &mut State) -> Result<u32> {
 }
 
 /// `pieceBytes(slot) -> length`: bytes of the peer's bitfield.
-fn piece_bytes(call: &mut Call, state: &mut State) -> Result<u32> {
+fn piece_bytes(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().as_bytes().len())))
 }
 
 /// `piecesTold(slot) -> count` of the pieces that a bitfield told.
-fn pieces_told(call: &mut Call, state: &mut State) -> Result<u32> {
+fn pieces_told(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().told())))
 }
 
 /// `readPieces(slot, buffer) -> length`: the peer's bitfield.
-fn read_pieces(call: &mut Call, state: &mut State) -> Result<u32> {
+fn read_pieces(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
@@ -217,7 +214,7 @@ fn read_pieces(call: &mut Call, state: &mut State) -> Result<u32> {
 // Output
 
 /// `outputLength(slot) -> length` of the bytes that wait to be sent.
-fn output_len(call: &mut Call, state: &mut State) -> Result<u32> {
+fn output_len(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.transmit_len())))
 }
@@ -225,9 +222,9 @@ fn output_len(call: &mut Call, state: &mut State) -> Result<u32> {
 /// `readOutput(slot, start, buffer) -> length`: the bytes that wait to be sent go into the buffer
 /// from `start` on. If they do not fit, none does. Cuts: how many blocks JavaScript has to put in,
 /// and behind which of the bytes each.
-fn read_output(call: &mut Call, state: &mut State) -> Result<u32> {
-    let (table, cuts) = state.split_cuts();
-    let Some(entry) = table.get(call.slot()) else {
+fn read_output(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+    let cuts = &mut state.memory.cuts;
+    let Some(entry) = state.table.get(call.slot()) else {
         write_cuts(Vec::new(), cuts);
         return Ok(0);
     };
@@ -253,12 +250,12 @@ fn write_cuts(from: Vec<u32>, to: &mut Cuts) {
 }
 
 /// `runQueue()`: nothing besides the commands that wait, which every entry runs first.
-fn run_queue(_: &mut Call, _: &mut State) -> Result<u32> {
+fn run_queue(_: &mut Call, _: &mut State<'_>) -> Result<u32> {
     Ok(0)
 }
 
 /// `handshake(slot, infoHash, peerId, dht)`: Buffers of 20 bytes, and 1 to announce the DHT.
-fn handshake(call: &mut Call, state: &mut State) -> Result<u32> {
+fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, [dht, ..]| {
         let info_hash = InfoHash::new(exact(call.bytes(0)?)?);
         let peer_id = PeerId::new(exact(call.bytes(1)?)?);
@@ -273,14 +270,14 @@ fn handshake(call: &mut Call, state: &mut State) -> Result<u32> {
 }
 
 /// `sendBitfield(slot, bits)`
-fn send_bitfield(call: &mut Call, state: &mut State) -> Result<u32> {
+fn send_bitfield(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, _| {
         wire.bitfield(call.bytes(0)?).map_err(fault)
     })
 }
 
 /// `takeRequest(slot, piece, begin, length) -> position + 1`
-fn take_request(call: &mut Call, state: &mut State) -> Result<u32> {
+fn take_request(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
@@ -290,7 +287,7 @@ fn take_request(call: &mut Call, state: &mut State) -> Result<u32> {
 }
 
 /// `piece(slot, piece, begin, block)`: with a copy of the block.
-fn piece(call: &mut Call, state: &mut State) -> Result<u32> {
+fn piece(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, [piece, begin, ..]| {
         wire.piece_copied(piece, begin, call.bytes(0)?)
             .map_err(fault)
@@ -298,7 +295,7 @@ fn piece(call: &mut Call, state: &mut State) -> Result<u32> {
 }
 
 /// `extended(slot, id, payload)`
-fn extended(call: &mut Call, state: &mut State) -> Result<u32> {
+fn extended(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, [id, ..]| {
         wire.extended(u8::try_from(id).map_err(fault)?, call.bytes(0)?)
             .map_err(fault)
@@ -308,7 +305,7 @@ fn extended(call: &mut Call, state: &mut State) -> Result<u32> {
 /// Runs a command on the wire of the slot.
 fn command(
     call: &mut Call,
-    state: &mut State,
+    state: &mut State<'_>,
     run: impl FnOnce(&mut Wire, &Call, [u32; 6]) -> Result<()>,
 ) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {

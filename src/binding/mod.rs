@@ -1,9 +1,9 @@
 //! The Node.js addon: converts between JavaScript values and the core, and decides nothing.
 //!
 //! The stream path crosses the border a few times per message, so its entries are plain Node-API
-//! callbacks (`entries`) that take a slot number and write what they tell into one array of
-//! numbers owned by JavaScript (`record`). A wire is a slot in a table (`table`): a number
-//! is the cheapest thing to pass and the easiest to check, and a wrong one finds nothing.
+//! callbacks (`entries`) that take a slot number and write what they tell into memory of the caller
+//! (`memory`, `record`). A wire is a slot in a table (`table`): a number is the cheapest thing to
+//! pass and the easiest to check, and a wrong or an old one finds nothing.
 //! No entry calls back into JavaScript, so none is ever re-entered.
 
 mod call;
@@ -12,6 +12,7 @@ mod diagnostics;
 mod entries;
 #[cfg(feature = "fuse")]
 mod fuse;
+mod memory;
 mod record;
 mod table;
 
@@ -20,4 +21,5 @@ pub use diagnostics::message_kinds;
 pub use entries::export_entries;
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
+pub use memory::{Area, MemoryLayout, memory_layout};
 pub use record::{EVENT_LENGTH, EventKind, HELD, JOINED, LAST, MORE};

@@ -1,0 +1,121 @@
+//! The memory through which numbers cross the border: one `ArrayBuffer` for each copy of `lib/`.
+//!
+//! JavaScript makes it and passes it with each call, so that copies of `lib/` on one addon do not read
+//! what is for another one, and so that the addon keeps no address: whoever detaches the memory finds
+//! that calls fail, on every runtime.
+#![expect(unsafe_code, reason = "the memory is JavaScript's")]
+
+use std::mem::offset_of;
+use std::ops::Range;
+use std::ptr;
+
+use napi::{Result, sys};
+use napi_derive::napi;
+
+use super::call::check;
+use super::commands::CommandQueue;
+use super::entries::Cuts;
+use super::record::Record;
+use crate::protocol::numbers::to_u32;
+
+/// What JavaScript knows as `Uint32Array`s, under the names of the fields.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Memory {
+    numbers: Numbers,
+    commands: CommandQueue,
+    pub(super) record: Record,
+    pub(super) cuts: Cuts,
+}
+
+impl Memory {
+    /// The memory that a call brings.
+    ///
+    /// # Safety
+    ///
+    /// `value` is an argument of the running callback. While the result lives, nothing else reads or
+    /// writes its bytes.
+    pub(super) unsafe fn borrow<'call>(
+        env: sys::napi_env,
+        value: sys::napi_value,
+    ) -> Result<&'call mut Self> {
+        let mut data = ptr::null_mut();
+        let mut len = 0;
+        // SAFETY: `env` and `value` are those of the running callback.
+        check(unsafe { sys::napi_get_arraybuffer_info(env, value, &raw mut data, &raw mut len) })?;
+        let data = data.cast::<Self>();
+        if len < size_of::<Self>() || !data.is_aligned() {
+            return Err(napi::Error::from_reason(
+                "the memory of the border was changed",
+            ));
+        }
+        // SAFETY: there are enough bytes, aligned, and a `Self` is numbers, for which any bytes do.
+        // JavaScript does not run, and nobody else uses them by the contract of this function.
+        Ok(unsafe { &mut *data })
+    }
+
+    pub(super) fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    pub(super) fn commands(&mut self) -> &mut CommandQueue {
+        &mut self.commands
+    }
+
+    /// Where it lies, for a comparison with other memory.
+    pub(super) fn addresses(&self) -> Range<usize> {
+        let start = ptr::from_ref(self).addr();
+        start..start.saturating_add(size_of::<Self>())
+    }
+}
+
+/// Where in the `ArrayBuffer` an array of numbers lies.
+#[napi(object)]
+#[derive(Debug)]
+pub struct Area {
+    /// Bytes before it.
+    pub start: u32,
+    /// Numbers of 32 bits.
+    pub length: u32,
+}
+
+/// What the `ArrayBuffer` consists of.
+#[napi(object)]
+#[derive(Debug)]
+pub struct MemoryLayout {
+    /// A slot, and what an entry takes besides Buffers.
+    pub numbers: Area,
+    /// Commands that wait.
+    pub commands: Area,
+    /// Events.
+    pub record: Area,
+    /// Places of blocks in an output.
+    pub cuts: Area,
+    /// Bytes of all.
+    pub byte_length: u32,
+}
+
+/// Gives the layout of the `ArrayBuffer` that each entry takes as its first argument.
+#[napi]
+pub fn memory_layout() -> MemoryLayout {
+    MemoryLayout {
+        numbers: area::<Numbers>(offset_of!(Memory, numbers)),
+        commands: area::<CommandQueue>(offset_of!(Memory, commands)),
+        record: area::<Record>(offset_of!(Memory, record)),
+        cuts: area::<Cuts>(offset_of!(Memory, cuts)),
+        byte_length: to_u32(size_of::<Memory>()),
+    }
+}
+
+fn area<T>(start: usize) -> Area {
+    let length = const { size_of::<T>() / size_of::<u32>() };
+    Area {
+        start: to_u32(start),
+        length: to_u32(length),
+    }
+}
+
+/// A slot and the most numbers that an entry takes besides.
+pub(super) const NUMBERS_LEN: usize = 7;
+
+pub(super) type Numbers = [u32; NUMBERS_LEN];
