@@ -30,37 +30,6 @@ function readLayout() {
   return areas
 }
 
-// A wire that is dropped without an end must not keep its slot for ever.
-const abandoned = new FinalizationRegistry((slot) => call(addon.release, slot))
-
-/**
- * Makes the native half of a wire.
- *
- * @param {object} owner - the wire; the slot is given back at the latest when it is collected
- * @param {object} settings - see lib/options.js
- * @returns {number} the slot
- */
-function acquire(owner, settings) {
-  const { maxMessageLength, maxRequestLength, maxPeerRequests } = settings
-  numbers[4] = settings.pieces
-  numbers[5] = settings.uploadBacklog
-  numbers[6] = settings.policy === 'strict' ? 1 : 0
-  const slot = call(addon.create, NO_SLOT, maxMessageLength, maxRequestLength, maxPeerRequests)
-  abandoned.register(owner, slot, owner)
-  return slot
-}
-
-/**
- * Gives a slot back.
- *
- * @param {object} owner - the wire
- * @param {number} slot - its slot
- */
-function giveBack(owner, slot) {
-  abandoned.unregister(owner)
-  call(addon.release, slot)
-}
-
 /** Calls an entry that is not called often; gives 0 after a panic. */
 function call(entry, slot, a, b, c) {
   numbers[0] = slot
@@ -106,6 +75,13 @@ const { StopReading, TakeBack, Unchoke } = CommandKind
 // call is compiled into the caller.
 
 const native = {
+  create({ maxMessageLength, maxRequestLength, maxPeerRequests, ...settings }) {
+    numbers[4] = settings.pieces
+    numbers[5] = settings.uploadBacklog
+    numbers[6] = settings.policy === 'strict' ? 1 : 0
+    return call(addon.create, NO_SLOT, maxMessageLength, maxRequestLength, maxPeerRequests)
+  },
+  release: (slot) => call(addon.release, slot),
   feed(slot, chunk, kept) {
     numbers[0] = slot
     numbers[1] = kept
@@ -193,4 +169,4 @@ function load() {
   }
 }
 
-module.exports = { addon, native, record, cuts, acquire, giveBack, NO_SLOT, PANICKED }
+module.exports = { addon, native, record, cuts, NO_SLOT, PANICKED }

@@ -7,12 +7,13 @@ const { isUint8Array } = require('node:util').types
 const bencode = require('bencode')
 const speedometer = require('speedometer')
 
-const { native, acquire, giveBack, NO_SLOT } = require('./native.js')
+const { native } = require('./native.js')
 const { takeBack } = require('./ahead.js')
 const args = require('./arguments.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
 const { attempt, feed, poll } = require('./dispatch.js')
+const { Handle, wireOf } = require('./handle.js')
 const { keepWhole } = require('./join.js')
 const { flush, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
@@ -55,7 +56,7 @@ function Wire(options) {
   this.peerRequests = []
   this.error = null
 
-  this._slot = acquire(this, settings)
+  this._handle = new Handle(this, settings)
   this._amChoking = true
   this._amInterested = false
   this._peerChoking = true
@@ -121,45 +122,50 @@ defineProperties(Wire.prototype)
  * @param {{dht?: boolean}} [extensions] - what we support besides the extension protocol
  */
 Wire.prototype.handshake = function (infoHash, peerId, extensions) {
+  const wire = wireOf(this)
   const infoHashBytes = args.toId('infoHash', infoHash, 'hex')
   const peerIdBytes = args.toId('peerId', peerId, 'utf8')
   const dht = extensions?.dht ? 1 : 0
-  native.handshake(this._slot, infoHashBytes, peerIdBytes, dht)
-  send(this)
+  native.handshake(wire._slot, infoHashBytes, peerIdBytes, dht)
+  send(wire)
 }
 
 /** Stops answering requests; those that wait are forgotten. */
 Wire.prototype.choke = function () {
-  if (this._amChoking) return
-  this._amChoking = true
-  this.peerRequests.length = 0
-  takeBack(this)
-  native.choke(this._slot)
-  send(this)
+  const wire = wireOf(this)
+  if (wire._amChoking) return
+  wire._amChoking = true
+  wire.peerRequests.length = 0
+  takeBack(wire)
+  native.choke(wire._slot)
+  send(wire)
 }
 
 /** Starts answering requests. */
 Wire.prototype.unchoke = function () {
-  if (!this._amChoking) return
-  this._amChoking = false
-  native.unchoke(this._slot)
-  send(this)
+  const wire = wireOf(this)
+  if (!wire._amChoking) return
+  wire._amChoking = false
+  native.unchoke(wire._slot)
+  send(wire)
 }
 
 /** Tells the peer that we want pieces. */
 Wire.prototype.interested = function () {
-  if (this._amInterested) return
-  this._amInterested = true
-  native.interested(this._slot)
-  send(this)
+  const wire = wireOf(this)
+  if (wire._amInterested) return
+  wire._amInterested = true
+  native.interested(wire._slot)
+  send(wire)
 }
 
 /** Tells the peer that we want nothing. */
 Wire.prototype.uninterested = function () {
-  if (!this._amInterested) return
-  this._amInterested = false
-  native.notInterested(this._slot)
-  send(this)
+  const wire = wireOf(this)
+  if (!wire._amInterested) return
+  wire._amInterested = false
+  native.notInterested(wire._slot)
+  send(wire)
 }
 
 /**
@@ -168,9 +174,10 @@ Wire.prototype.uninterested = function () {
  * @param {number} piece - piece index
  */
 Wire.prototype.have = function (piece) {
+  const wire = wireOf(this)
   args.checkInteger('piece', piece)
-  native.have(this._slot, piece)
-  send(this)
+  native.have(wire._slot, piece)
+  send(wire)
 }
 
 /**
@@ -179,9 +186,10 @@ Wire.prototype.have = function (piece) {
  * @param {Uint8Array | {buffer: Uint8Array}} bitfield - the high bit first
  */
 Wire.prototype.bitfield = function (bitfield) {
+  const wire = wireOf(this)
   const bits = args.toBits(bitfield)
-  native.sendBitfield(this._slot, bits)
-  send(this)
+  native.sendBitfield(wire._slot, bits)
+  send(wire)
 }
 
 /**
@@ -193,17 +201,18 @@ Wire.prototype.bitfield = function (bitfield) {
  * @param {(error: Error | null, block: Buffer | null) => void} [callback] - called exactly once
  */
 Wire.prototype.request = function (piece, offset, length, callback) {
+  const wire = wireOf(this)
   args.checkBlock(piece, offset, length)
   args.checkCallback('callback', callback)
   const settled = callback ?? noop
-  if (this._isFinished || this._failure !== null) return settled(closed())
-  if (this._peerChoking) return settled(choking())
+  if (wire._isFinished || wire._failure !== null) return settled(closed())
+  if (wire._peerChoking) return settled(choking())
   const request = new Request(piece, offset, length, settled)
-  this.requests.push(request)
-  startTiming(this, request)
-  native.request(this._slot, piece, offset, length)
-  startTimer(this)
-  send(this)
+  wire.requests.push(request)
+  startTiming(wire, request)
+  native.request(wire._slot, piece, offset, length)
+  startTimer(wire)
+  send(wire)
 }
 
 /**
@@ -214,12 +223,13 @@ Wire.prototype.request = function (piece, offset, length, callback) {
  * @param {number} length - bytes
  */
 Wire.prototype.cancel = function (piece, offset, length) {
+  const wire = wireOf(this)
   args.checkBlock(piece, offset, length)
-  takeBack(this)
-  const place = native.takeRequest(this._slot, piece, offset, length)
-  if (place !== 0) settle(this, takeAt(this.requests, place - 1), cancelled(), null)
-  native.cancel(this._slot, piece, offset, length)
-  send(this)
+  takeBack(wire)
+  const place = native.takeRequest(wire._slot, piece, offset, length)
+  if (place !== 0) settle(wire, takeAt(wire.requests, place - 1), cancelled(), null)
+  native.cancel(wire._slot, piece, offset, length)
+  send(wire)
 }
 
 /**
@@ -231,12 +241,13 @@ Wire.prototype.cancel = function (piece, offset, length) {
  * @fires Wire#upload
  */
 Wire.prototype.piece = function (piece, offset, block) {
+  const wire = wireOf(this)
   args.checkBlock(piece, offset, 0)
   args.checkBytes('block', block)
   args.checkInteger('block.length', block.length, MAX_BLOCK)
-  takeBack(this)
-  settleAnswered(this, piece, offset, block.length)
-  upload(this, piece, offset, block)
+  takeBack(wire)
+  settleAnswered(wire, piece, offset, block.length)
+  upload(wire, piece, offset, block)
 }
 
 /** Takes the request out that a block answers, if there is one: it waits no longer. */
@@ -255,9 +266,10 @@ function settleAnswered(wire, piece, offset, length) {
  * @param {number} port
  */
 Wire.prototype.port = function (port) {
+  const wire = wireOf(this)
   args.checkInteger('port', port, 0xffff)
-  native.port(this._slot, port)
-  send(this)
+  native.port(wire._slot, port)
+  send(wire)
 }
 
 /**
@@ -267,13 +279,14 @@ Wire.prototype.port = function (port) {
  * @param {Uint8Array | object | string | number} message - bytes, or what is bencoded
  */
 Wire.prototype.extended = function (id, message) {
+  const wire = wireOf(this)
   args.checkInteger('id', id, 0xff)
   if (message === undefined || message === null) {
     throw new TypeError('message must be a Buffer, a Uint8Array or a value to bencode')
   }
   const payload = isUint8Array(message) ? message : bencode.encode(message)
-  native.extended(this._slot, id, payload)
-  send(this)
+  native.extended(wire._slot, id, payload)
+  send(wire)
 }
 
 /**
@@ -282,10 +295,11 @@ Wire.prototype.extended = function (id, message) {
  * @param {boolean} [enable] - anything but `false` starts it
  */
 Wire.prototype.setKeepAlive = function (enable) {
-  clearInterval(this._keepAlive)
-  this._keepAlive = null
-  if (enable === false || this._isFinished) return
-  this._keepAlive = setInterval(keepAlive, KEEP_ALIVE_INTERVAL, this)
+  const wire = wireOf(this)
+  clearInterval(wire._keepAlive)
+  wire._keepAlive = null
+  if (enable === false || wire._isFinished) return
+  wire._keepAlive = setInterval(keepAlive, KEEP_ALIVE_INTERVAL, wire)
 }
 
 /**
@@ -295,11 +309,12 @@ Wire.prototype.setKeepAlive = function (enable) {
  * @param {() => void} [listener] - of `'timeout'`
  */
 Wire.prototype.setTimeout = function (ms, listener) {
+  const wire = wireOf(this)
   args.checkDuration('ms', ms)
   args.checkCallback('listener', listener)
-  this._timeoutMs = ms
-  restartTimer(this)
-  if (listener) this.on('timeout', listener)
+  wire._timeoutMs = ms
+  restartTimer(wire)
+  if (listener) wire.on('timeout', listener)
 }
 
 /**
@@ -308,7 +323,8 @@ Wire.prototype.setTimeout = function (ms, listener) {
  * @returns {object} see docs/diagnostics.md
  */
 Wire.prototype.stats = function () {
-  return toStats(this, this._lastCounters ?? readCounters(this))
+  const wire = wireOf(this)
+  return toStats(wire, wire._lastCounters ?? readCounters(wire))
 }
 
 // Life of the stream
@@ -322,11 +338,12 @@ Wire.prototype.stats = function () {
  * @returns {this}
  */
 Wire.prototype.destroy = function (error) {
+  const wire = wireOf(this)
   // Input after a local end() is from a peer that does not know of it yet: no error.
   const isLateInput = error?.code === 'ERR_STREAM_WRITE_AFTER_END'
-  if (!this._isClosed) close(this, isLateInput ? null : (error ?? this._failure))
+  if (!wire._isClosed) close(wire, isLateInput ? null : (error ?? wire._failure))
   // The stream's own state follows when there is nothing left to read.
-  if (this.readableEnded && this.writableFinished) Duplex.prototype.destroy.call(this)
+  if (wire.readableEnded && wire.writableFinished) Duplex.prototype.destroy.call(this)
   return this
 }
 
@@ -335,22 +352,24 @@ Wire.prototype.destroy = function (error) {
  * bookkeeping of Writable, which costs more than many a message: it is used up when this returns.
  */
 Wire.prototype.write = function (chunk, encoding, callback) {
+  const wire = wireOf(this)
   const isPlain = chunk instanceof Buffer && encoding === undefined && callback === undefined
-  if (!isPlain || !isAtRest(this))
+  if (!isPlain || !isAtRest(wire))
     return Duplex.prototype.write.call(this, chunk, encoding, callback)
-  take(this, chunk, noop)
+  take(wire, chunk, noop)
   return true
 }
 
 Wire.prototype._write = function (chunk, encoding, callback) {
+  const wire = wireOf(this)
   // Node forgets to finish a stream that ends within the write of the last chunk that was corked, if
   // this write is done at once.
   const done = () => {
-    if (this.writableEnded && this.writableLength === chunk.length) process.nextTick(callback)
+    if (wire.writableEnded && wire.writableLength === chunk.length) process.nextTick(callback)
     else callback()
   }
-  if (this._isClosed) done()
-  else take(this, chunk, done)
+  if (wire._isClosed) done()
+  else take(wire, chunk, done)
 }
 
 /** Whether a chunk need not wait, neither for another one nor for a listener. */
@@ -371,10 +390,11 @@ function take(wire, chunk, done) {
 
 /** Ends the input: for the peer, unless it is a listener that ends it, or a pipe goes on. */
 Wire.prototype.end = function (chunk, encoding, callback) {
-  if (!this.writableEnded) {
-    const source = this._source
+  const wire = wireOf(this)
+  if (!wire.writableEnded) {
+    const source = wire._source
     const goesOn = source !== null && source.readableEnded === false && !source.destroyed
-    this._isEndOurs = this._isDispatching || goesOn
+    wire._isEndOurs = wire._isDispatching || goesOn
   }
   return Duplex.prototype.end.call(this, chunk, encoding, callback)
 }
@@ -384,61 +404,69 @@ Wire.prototype._read = noop
 // Who reads, or stops reading, within a dispatch gets the frames that wait for its end.
 
 Wire.prototype.read = function (size) {
-  flush(this)
+  const wire = wireOf(this)
+  flush(wire)
   try {
     return Duplex.prototype.read.call(this, size)
   } finally {
-    this._release()
+    wire._release()
   }
 }
 
 Wire.prototype.pause = function () {
-  flush(this)
+  const wire = wireOf(this)
+  flush(wire)
   return Duplex.prototype.pause.call(this)
 }
 
 Wire.prototype.resume = function () {
-  flush(this)
+  const wire = wireOf(this)
+  flush(wire)
   return Duplex.prototype.resume.call(this)
 }
 
 Wire.prototype.pipe = function (destination, options) {
-  flush(this)
+  const wire = wireOf(this)
+  flush(wire)
   Duplex.prototype.pipe.call(this, destination, options)
-  attach(this, destination)
-  if (this._sink === destination) this._pipeListener = this.listeners('data').at(-1)
-  this._release()
+  attach(wire, destination)
+  if (wire._sink === destination) wire._pipeListener = wire.listeners('data').at(-1)
+  wire._release()
   return destination
 }
 
 Wire.prototype.unpipe = function (destination) {
-  flush(this)
-  detach(this, destination)
-  this._release()
+  const wire = wireOf(this)
+  flush(wire)
+  detach(wire, destination)
+  wire._release()
   return Duplex.prototype.unpipe.call(this, destination)
 }
 
 /** The output may have room again: tells of requests that were held back. */
 Wire.prototype._release = function () {
-  tellUnsent(this)
-  if (!this._isHolding) return
-  this._isHolding = false
-  this._pollSoon()
+  const wire = wireOf(this)
+  tellUnsent(wire)
+  if (!wire._isHolding) return
+  wire._isHolding = false
+  wire._pollSoon()
 }
 
 Wire.prototype._pollSoon = function () {
-  process.nextTick(poll, this)
+  const wire = wireOf(this)
+  process.nextTick(poll, wire)
 }
 
 /** Answers a request of the peer, unless it is no longer waiting. */
 Wire.prototype._respond = function (request, id, error, block) {
-  const position = this.peerRequests.indexOf(request)
+  const wire = wireOf(this)
+  const position = wire.peerRequests.indexOf(request)
   if (position === -1) return
   if (!error) checkAnswer(request, block)
-  takeAt(this.peerRequests, position)
-  native.answer(this._slot, id)
-  if (!error) upload(this, request.piece, request.offset, block)
-  else if (this._isHolding) this._release()
+  takeAt(wire.peerRequests, position)
+  native.answer(wire._slot, id)
+  if (!error) upload(wire, request.piece, request.offset, block)
+  else if (wire._isHolding) wire._release()
 }
 
 /** A request has gone with it: those held back go on, even if a listener throws. */
@@ -495,29 +523,31 @@ function endOutput(wire) {
 }
 
 function onpipe(source) {
-  this._source = source
+  wireOf(this)._source = source
   this.once('unpipe', onunpipe)
 }
 
 function onunpipe(source) {
-  if (this._source === source) this._source = null
+  const wire = wireOf(this)
+  if (wire._source === source) wire._source = null
 }
 
 /** The writable side has finished: so does the readable one, never half open. */
 function onfinish() {
-  this._isFinished = true
-  clearInterval(this._keepAlive)
-  this._keepAlive = null
-  this.peerRequests.length = 0
-  stopDeadlines(this)
-  const isTruncated = !this._isEndOurs && native.isTruncated(this._slot)
-  takeBack(this)
-  native.close(this._slot)
-  attempt(endOutput, this)
-  poll(this)
-  letGo(this)
+  const wire = wireOf(this)
+  wire._isFinished = true
+  clearInterval(wire._keepAlive)
+  wire._keepAlive = null
+  wire.peerRequests.length = 0
+  stopDeadlines(wire)
+  const isTruncated = !wire._isEndOurs && native.isTruncated(wire._slot)
+  takeBack(wire)
+  native.close(wire._slot)
+  attempt(endOutput, wire)
+  poll(wire)
+  letGo(wire)
   // 'error' comes before 'close', once the output is read.
-  if (isTruncated && !this._isClosed) this.error = this._failure = truncated()
+  if (isTruncated && !wire._isClosed) wire.error = wire._failure = truncated()
 }
 
 function letGo(wire) {
@@ -530,8 +560,7 @@ function letGo(wire) {
   wire._lastCounters = readCounters(wire)
   wire._joined = null
   wire._blocks = []
-  giveBack(wire, wire._slot)
-  wire._slot = NO_SLOT
+  wire._handle.release()
 }
 
 function keepAlive(wire) {

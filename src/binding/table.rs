@@ -1,14 +1,28 @@
-//! The wires of one JavaScript environment, each under a slot number.
+//! The wires of one JavaScript environment, each under a slot number that names it and no later one.
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{Limits, ProtocolError, Wire};
 
-/// All wires of an environment. Slots are reused after [`Table::remove`].
+/// All wires of an environment.
+///
+/// A slot number is a place and, above it, a generation. Places are reused after [`Table::remove`],
+/// with the next generation: a number that somebody has kept then finds nothing.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    slots: Vec<Option<Box<Entry>>>,
-    free: Vec<u32>,
+    slots: Vec<Slot>,
+    /// Numbers of the next wires in the places that have none.
+    free: VecDeque<u32>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// The number by which the entry is found.
+    number: u32,
+    entry: Option<Box<Entry>>,
 }
 
 /// One wire and what the border has to remember about it between two calls.
@@ -58,27 +72,88 @@ impl Table {
             cuts: Vec::new(),
             failure: None,
         });
-        if let Some(slot) = self.free.pop() {
-            *self.slots.get_mut(usize::try_from(slot).ok()?)? = Some(entry);
-            return Some(slot);
+        if let Some(number) = self.free.pop_front() {
+            let slot = self.slots.get_mut(place_of(number))?;
+            *slot = Slot {
+                number,
+                entry: Some(entry),
+            };
+            return Some(number);
         }
-        let slot = u32::try_from(self.slots.len()).ok()?;
-        self.slots.push(Some(entry));
-        Some(slot)
+        let number = to_u32(self.slots.len());
+        if number >= PLACES {
+            return None;
+        }
+        self.slots.push(Slot {
+            number,
+            entry: Some(entry),
+        });
+        Some(number)
     }
 
-    pub(super) fn get(&mut self, slot: u32) -> Option<&mut Entry> {
-        self.slots
-            .get_mut(usize::try_from(slot).ok()?)?
-            .as_deref_mut()
+    pub(super) fn get(&mut self, number: u32) -> Option<&mut Entry> {
+        self.find(number)?.entry.as_deref_mut()
     }
 
-    pub(super) fn remove(&mut self, slot: u32) {
-        let place = usize::try_from(slot)
-            .ok()
-            .and_then(|index| self.slots.get_mut(index));
-        if place.is_some_and(|place| place.take().is_some()) {
-            self.free.push(slot);
+    pub(super) fn remove(&mut self, number: u32) {
+        let entry = self.find(number).and_then(|slot| slot.entry.take());
+        if entry.is_some() {
+            self.free.push_back(next_generation(number));
         }
+    }
+
+    fn find(&mut self, number: u32) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(place_of(number))?;
+        (slot.number == number).then_some(slot)
+    }
+}
+
+fn place_of(number: u32) -> usize {
+    to_usize(number & (PLACES - 1))
+}
+
+/// Generations begin again after 1,024 wires in one place. What is left of the first of them would
+/// have to be kept for that long, and places are taken in the order in which they were left.
+fn next_generation(number: u32) -> u32 {
+    number.wrapping_add(PLACES) & MAX_NUMBER
+}
+
+/// Wires that an environment may have at once: two million, more than a process has sockets.
+const PLACES: u32 = 1 << 21;
+
+/// Slot numbers have 31 bits: V8 keeps these without an allocation.
+const MAX_NUMBER: u32 = (1 << 31) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_finds_no_later_wire_of_its_place() {
+        let mut table = Table::default();
+        let mut numbers = Vec::new();
+        for _ in 0..1024 {
+            let number = table.insert(Limits::default()).unwrap();
+            assert!(!numbers.contains(&number));
+            for stale in &numbers {
+                assert!(table.get(*stale).is_none());
+            }
+            table.remove(number);
+            numbers.push(number);
+        }
+        assert!(numbers.iter().all(|number| place_of(*number) == 0));
+    }
+
+    #[test]
+    fn removing_twice_frees_a_place_once() {
+        let mut table = Table::default();
+        let first = table.insert(Limits::default()).unwrap();
+        table.remove(first);
+        table.remove(first);
+        let second = table.insert(Limits::default()).unwrap();
+        table.remove(first);
+        let third = table.insert(Limits::default()).unwrap();
+        assert_ne!(place_of(second), place_of(third));
+        assert!(table.get(second).is_some());
     }
 }
