@@ -60,7 +60,7 @@ declare namespace Wire {
   /** `error` is null, or the reason why there is no block. */
   type BlockCallback = (error: Error | null, block: Buffer) => void
 
-  /** Answers a request of the peer: with a block of the length asked for, or not at all. */
+  /** Answers a request of the peer: with a block of the length asked for. Another answer is dropped. */
   type Respond = (error: Error | null | undefined, block?: Uint8Array) => void
 
   /** An element of `wire.requests` or `wire.peerRequests`. */
@@ -171,6 +171,8 @@ declare namespace Wire {
     violations: number
     /** Requests of the peer that are held back now. */
     heldRequests: number
+    /** Answers of ours that did not fit the request: of another length, or no block. */
+    droppedAnswers: number
     /** Open requests of ours now. */
     requests: number
     /** Requests of the peer that were told and wait for an answer now. */

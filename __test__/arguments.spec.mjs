@@ -60,21 +60,6 @@ rejects('bitfield wants bytes', (w) => w.bitfield([1]), { message: /bitfield/ })
 rejects('request wants a function', (w) => w.request(0, 0, 1, {}), { message: /callback/ })
 rejects('setTimeout wants a duration', (w) => w.setTimeout(-1), { message: /ms/ })
 
-test('an answer must have the length asked for', (t) => {
-  const wire = greeted()
-  wire.unchoke()
-  wire.read()
-  let respond
-  wire.once('request', (...args) => (respond = args[3]))
-  wire.write(frame(6, 1, 2, 4))
-  t.throws(() => respond(null, Buffer.alloc(3)), { instanceOf: RangeError, message: /4 bytes/ })
-  t.throws(() => respond(null), { instanceOf: TypeError, message: /block/ })
-  t.is(wire.peerRequests.length, 1)
-  respond(null, Buffer.alloc(4))
-  t.deepEqual(wire.read(), frame(7, 1, 2, Buffer.alloc(4)))
-  t.notThrows(() => respond(null, Buffer.alloc(3)))
-})
-
 test('takes bytes of another realm', (t) => {
   const foreign = vm.runInNewContext('new Uint8Array(20)')
   t.false(foreign instanceof Uint8Array)

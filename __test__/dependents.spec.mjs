@@ -3,13 +3,16 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
+import parseTorrent from 'parse-torrent'
 import { installDependents } from './helpers/dependents.mjs'
 import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from './helpers/files.mjs'
 import { freePorts } from './helpers/ports.mjs'
+import { pwp } from './helpers/wires.mjs'
 
 let project
 let require
@@ -43,6 +46,39 @@ test('torrent-stream transfers a torrent of which it knows only the hash', async
   leech.connect(address)
   await once(leech, 'ready')
   t.deepEqual(await readFiles(leech), hashes)
+})
+
+test('torrent-stream survives requests that its store answers with other lengths', async (t) => {
+  const { infoHash, torrent, address } = await startSeed(t)
+  const { pieceLength, length, pieces } = await parseTorrent(torrent)
+  const [host, port] = address.split(':')
+  const socket = net.connect(port, host)
+  t.teardown(() => socket.destroy())
+  const wire = pwp()
+  socket.pipe(wire).pipe(socket)
+  wire.handshake(infoHash, randomBytes(20))
+  wire.interested()
+  await once(wire, 'unchoke')
+  const last = pieces.length - 1
+  const lastLength = length - last * pieceLength
+  const answers = []
+  wire.on('piece', (piece, offset, block) => answers.push([piece, offset, block.length]))
+  for (const [piece, offset, size] of [
+    [0, 0, 0],
+    [last, 0, 0],
+    [0, pieceLength - 1, 16 * 1024],
+    [1, pieceLength - 100, 101],
+    [last, lastLength - 7, 16 * 1024],
+    [last, lastLength, 1],
+    [0, 0xffffffff, 16 * 1024],
+    [last + 1, 0, 16 * 1024],
+    [0xffffffff, 0, 1]
+  ]) {
+    wire.request(piece, offset, size)
+  }
+  t.is((await requestBlock(wire, 1000)).length, 1000)
+  t.deepEqual(answers, [[0, 0, 1000]])
+  t.is(wire.error, null)
 })
 
 test('peer-wire-swarm exchanges blocks, and connects again after a disconnection', async (t) => {

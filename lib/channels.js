@@ -5,6 +5,7 @@ const { channel } = require('node:diagnostics_channel')
 
 module.exports = {
   close: channel('peer-wire-native:close'),
+  dropped: channel('peer-wire-native:answer:dropped'),
   handshake: channel('peer-wire-native:handshake'),
   received: channel('peer-wire-native:message:received'),
   sent: channel('peer-wire-native:message:sent')

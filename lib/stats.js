@@ -50,6 +50,7 @@ function toStats(wire, counters) {
     refusedRequests: next(),
     violations: next(),
     heldRequests: next(),
+    droppedAnswers: wire._droppedAnswers,
     requests: wire.requests.length,
     peerRequests: wire.peerRequests.length,
     bufferedAmount: wire.bufferedAmount,

@@ -9,6 +9,7 @@ const speedometer = require('speedometer')
 
 const { native } = require('./native.js')
 const { takeBack } = require('./ahead.js')
+const { isAnswer, tellDropped } = require('./answers.js')
 const args = require('./arguments.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
@@ -84,6 +85,7 @@ function Wire(options) {
   this._timedSince = 0
   this._latency = null
   this._lastCounters = null
+  this._droppedAnswers = 0
   this._isTraced = false
   this._number = null
   this._transcript = settings.transcript === 0 ? null : new Transcript(settings.transcript)
@@ -243,6 +245,7 @@ Wire.prototype.cancel = function (piece, offset, length) {
 Wire.prototype.piece = function (piece, offset, block) {
   const wire = wireOf(this)
   args.checkBlock(piece, offset, 0)
+  if (!isUint8Array(block) && dropAnswer(wire, piece, offset, block)) return
   args.checkBytes('block', block)
   args.checkInteger('block.length', block.length, MAX_BLOCK)
   takeBack(wire)
@@ -258,6 +261,21 @@ function settleAnswered(wire, piece, offset, length) {
   if (position === -1) return
   takeAt(wire.peerRequests, position)
   native.answerEqual(wire._slot, piece, offset, length)
+}
+
+/**
+ * What is no block may be the answer of a store that does not have what the peer asks for: that is no
+ * mistake of the caller.
+ *
+ * @returns {boolean} whether there is such a request
+ */
+function dropAnswer(wire, piece, offset, block) {
+  const request = wire.peerRequests.find(
+    (waiting) => waiting.piece === piece && waiting.offset === offset
+  )
+  if (request === undefined) return false
+  request.callback(null, block)
+  return true
 }
 
 /**
@@ -462,11 +480,14 @@ Wire.prototype._respond = function (request, id, error, block) {
   const wire = wireOf(this)
   const position = wire.peerRequests.indexOf(request)
   if (position === -1) return
-  if (!error) checkAnswer(request, block)
   takeAt(wire.peerRequests, position)
   native.answer(wire._slot, id)
-  if (!error) upload(wire, request.piece, request.offset, block)
-  else if (wire._isHolding) wire._release()
+  if (!error && isAnswer(request, block)) {
+    upload(wire, request.piece, request.offset, block)
+    return
+  }
+  if (!error) tellDropped(wire, request, block)
+  if (wire._isHolding) wire._release()
 }
 
 /** A request has gone with it: those held back go on, even if a listener throws. */
@@ -478,13 +499,6 @@ function upload(wire, piece, offset, block) {
     if (!wire._isFinished) sendBlock(wire, piece, offset, block)
   } finally {
     if (wire._isHolding) wire._release()
-  }
-}
-
-function checkAnswer(request, block) {
-  args.checkBytes('block', block)
-  if (block.length !== request.length) {
-    throw new RangeError(`block must have ${request.length} bytes, got ${block.length}`)
   }
 }
 

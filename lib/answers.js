@@ -1,0 +1,45 @@
+// Answers that do not fit the request of the peer.
+//
+// A peer can provoke them: it asks beyond the end of a piece, and the store clamps; it asks for a piece
+// that is not there, and the store gives nothing. So they never throw into the application that passes
+// them on. They are dropped, as by respond(error), and told to those who look.
+'use strict'
+
+const { isUint8Array } = require('node:util').types
+const channels = require('./channels.js')
+
+/** On `process`, so that copies of this code warn once together. */
+const WARNED = Symbol.for('peer-wire-native:answer-dropped')
+
+/**
+ * @param {import('./requests.js').Request} request - of the peer
+ * @param {unknown} answer
+ * @returns {boolean} whether it is a block of the length asked for
+ */
+function isAnswer(request, answer) {
+  return isUint8Array(answer) && answer.length === request.length
+}
+
+/**
+ * Counts an answer that is dropped, and tells of it.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {import('./requests.js').Request} request - of the peer
+ * @param {unknown} answer
+ */
+function tellDropped(wire, { piece, offset, length }, answer) {
+  wire._droppedAnswers++
+  if (channels.dropped.hasSubscribers) {
+    channels.dropped.publish({ wire, request: { piece, offset, length }, answer })
+  }
+  if (Object.hasOwn(process, WARNED)) return
+  Object.defineProperty(process, WARNED, { value: true })
+  const given = isUint8Array(answer) ? `${answer.length} bytes` : 'what is no Buffer or Uint8Array'
+  process.emitWarning(
+    `The answer to a request of a peer was dropped: it asked for ${length} bytes and was given ${given}. ` +
+      'Further ones are counted in wire.stats().droppedAnswers.',
+    { type: 'PeerWireWarning', code: 'PWP_ANSWER_DROPPED' }
+  )
+}
+
+module.exports = { isAnswer, tellDropped }
