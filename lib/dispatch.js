@@ -1,10 +1,11 @@
 // From the core's events to properties, callbacks and listeners, one message at a time.
 'use strict'
 
+const { takeBack } = require('./ahead.js')
 const channels = require('./channels.js')
 const { addon, native, record, PANICKED } = require('./native.js')
 const { endHandshakeDeadline } = require('./deadlines.js')
-const { ProtocolError, choking, closed } = require('./errors.js')
+const { ProtocolError, choking, closed, memoryChanged } = require('./errors.js')
 const { copyOf, finishJoin, keepPart } = require('./join.js')
 const { flush, gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
@@ -39,12 +40,12 @@ let telling = null
 function feed(wire, chunk, done) {
   if (wire._isDispatching) {
     // A listener, or whoever got our output, writes to the wire.
-    wire._queued = { chunk, done }
+    wire._queued = { chunk, length: chunk.length, done }
     return
   }
   wire._isDispatching = true
   try {
-    run(wire, chunk)
+    run(wire, chunk, chunk.length)
   } finally {
     endDispatch(wire)
   }
@@ -60,16 +61,19 @@ function poll(wire) {
   if (wire._isDispatching) return
   wire._isDispatching = true
   try {
-    run(wire, NO_CHUNK)
+    run(wire, NO_CHUNK, 0)
   } finally {
     endDispatch(wire)
   }
 }
 
-/** One chunk, or without one what the core has anyway. */
-function run(wire, chunk) {
+/**
+ * One chunk, or without one what the core has anyway. `length`: of the chunk when it was lent to us.
+ */
+function run(wire, chunk, length) {
   const sink = gather(wire)
   keepRecord()
+  wire._chunkLength = length
   trace(wire)
   try {
     drain(wire, chunk, chunk === NO_CHUNK ? native.next(wire._slot) : handIn(wire, chunk))
@@ -79,6 +83,7 @@ function run(wire, chunk) {
 }
 
 function handIn(wire, chunk) {
+  if (!isIntact(wire, chunk)) return native.next(wire._slot)
   const kept = wire._kept
   wire._kept = 0
   return native.feed(wire._slot, chunk, kept)
@@ -87,9 +92,9 @@ function handIn(wire, chunk) {
 /** Works off what came in meanwhile, one chunk after the other, however deep its writer was. */
 function endDispatch(wire) {
   while (wire._queued !== null) {
-    const { chunk, done } = wire._queued
+    const { chunk, length, done } = wire._queued
     wire._queued = null
-    run(wire, chunk)
+    run(wire, chunk, length)
     attempt(done)
   }
   wire._isDispatching = false
@@ -130,11 +135,26 @@ function drain(wire, chunk, first) {
       batch = native.next(wire._slot)
     } else if ((batch & LAST) !== 0) {
       break
+    } else if ((batch & MORE) !== 0 && isIntact(wire, chunk)) {
+      batch = native.feedRest(wire._slot, chunk)
     } else {
-      batch = (batch & MORE) === 0 ? native.next(wire._slot) : native.feedRest(wire._slot, chunk)
+      batch = native.next(wire._slot)
     }
   }
   if (wire._failure !== null) attempt(fail, wire)
+}
+
+/**
+ * Whether the chunk still has the memory that was lent with it: a listener may transfer it with one of
+ * the blocks in it, or shrink it. What it held is gone then, and the wire fails.
+ */
+function isIntact(wire, chunk) {
+  if (chunk.length === wire._chunkLength) return true
+  wire._chunkLength = chunk.length
+  takeBack(wire)
+  wire._failure ??= memoryChanged()
+  native.close(wire._slot)
+  return false
 }
 
 /** What was sent before leaves before the end. */
@@ -148,7 +168,7 @@ function tellBatch(wire, chunk, count) {
   telling = wire
   wire._batch = record
   wire._ahead = count
-  for (let at = 0; wire._ahead > 0; at += EVENT_LENGTH) {
+  for (let at = 0; wire._ahead > 0 && isIntact(wire, chunk); at += EVENT_LENGTH) {
     wire._ahead--
     try {
       dispatch(wire, chunk, wire._batch, at)
@@ -257,11 +277,13 @@ function onPiece(wire, chunk, events, at) {
   const offset = events[at + 2]
   const place = events[at + 5]
   const block = payload(wire, chunk, events[at + 3], events[at + 4])
+  // The callback may transfer it.
+  const { length } = block
   if (place !== 0) attempt(settle, wire, takeAt(wire.requests, place - 1), null, block)
   if (wire._isClosed) return
-  wire.downloaded += block.length
-  wire.downloadSpeed(block.length)
-  attempt(emitDownload, wire, block.length)
+  wire.downloaded += length
+  wire.downloadSpeed(length)
+  attempt(emitDownload, wire, length)
   if (!wire._isClosed) wire.emit('piece', piece, offset, block)
 }
 

@@ -27,6 +27,8 @@ const handshakeTimedOut = (limit) =>
   new ProtocolError('ERR_PWP_HANDSHAKE_TIMEOUT', `peer sent no handshake in ${limit} ms`, { limit })
 const inactive = (limit) =>
   new ProtocolError('ERR_PWP_INACTIVITY_TIMEOUT', `peer sent nothing for ${limit} ms`, { limit })
+const memoryChanged = () =>
+  new ProtocolError('ERR_PWP_MEMORY_CHANGED', 'memory lent to the wire was detached or resized')
 
 // Texts of peer-wire-protocol 0.7.1, which its users compare.
 const cancelled = () => new Error('request was cancelled')
@@ -41,6 +43,7 @@ module.exports = {
   closed,
   handshakeTimedOut,
   inactive,
+  memoryChanged,
   timedOut,
   truncated
 }

@@ -1,6 +1,8 @@
 // The way out: what is sent in one dispatch leaves together at its end, blocks without a copy.
 'use strict'
 
+const { takeBack } = require('./ahead.js')
+const { memoryChanged } = require('./errors.js')
 const { native, cuts, PANICKED } = require('./native.js')
 const { push } = require('./pipe.js')
 const { Slab } = require('./slab.js')
@@ -46,7 +48,7 @@ function sendBlock(wire, piece, offset, block) {
     native.piece(wire._slot, piece, offset, block)
   } else {
     native.pieceHead(wire._slot, piece, offset, block.length)
-    wire._blocks.push(block)
+    wire._blocks.push({ block, length: block.length })
   }
   wire._blockBytes += block.length
   send(wire)
@@ -88,14 +90,27 @@ function pushOutput(wire) {
   if (sink !== null) sink.cork()
   let failure = null
   let start = 0
+  let isIntact = true
   for (let i = 0; i < ends.length; i++) {
+    const { block, length } = blocks[i]
+    isIntact = block.length === length
+    if (!isIntact) break
     failure = pushSafely(wire, bytes.subarray(start, ends[i])) ?? failure
-    failure = pushSafely(wire, blocks[i]) ?? failure
+    failure = pushSafely(wire, block) ?? failure
     start = ends[i]
   }
-  failure = pushSafely(wire, bytes.subarray(start)) ?? failure
+  if (isIntact) failure = pushSafely(wire, bytes.subarray(start)) ?? failure
+  else loseOutput(wire)
   if (sink !== null) sink.uncork()
   return failure
+}
+
+/** A block was transferred or resized before it could leave, and its head must not leave alone. */
+function loseOutput(wire) {
+  takeBack(wire)
+  wire._failure ??= memoryChanged()
+  native.close(wire._slot)
+  wire._pollSoon()
 }
 
 /** A reader that throws does not keep the rest back; gives what it threw. */
@@ -182,7 +197,7 @@ function scatter(wire, sink) {
 function unsent(wire) {
   const ahead = wire._sink === null ? 0 : wire._sink.writableLength
   let waiting = wire._hasOutput ? native.outputLength(wire._slot) : 0
-  for (const block of wire._blocks) waiting += block.length
+  for (const { length } of wire._blocks) waiting += length
   return waiting + wire.readableLength + ahead
 }
 

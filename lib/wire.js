@@ -95,6 +95,7 @@ function Wire(options) {
   this._joinedLength = 0
   this._missing = 0
   this._kept = 0
+  this._chunkLength = 0
   this._queued = null
   this._isDispatching = false
   this._isClosed = false
