@@ -19,7 +19,10 @@ declare namespace Wire {
   }
 
   interface Options {
-    /** Seconds over which `uploadSpeed()` and `downloadSpeed()` average. Default 5. */
+    /**
+     * Seconds over which `uploadSpeed()` and `downloadSpeed()` average, from 1 to 16,383, in
+     * quarters; others are rounded. Default 5, which 0 stands for.
+     */
     speed?: number | undefined
     /** Longest message of the peer in bytes; 0 for no limit. Default 1 MiB. */
     maxMessageLength?: number | undefined
@@ -264,9 +267,9 @@ declare namespace Wire {
     uploaded: number
     /** Bytes of blocks received. */
     downloaded: number
-    /** Bytes of blocks sent per second. */
+    /** Bytes of blocks sent per second; counts `bytes`, an integer from 0 to 2^53 - 1, if given. */
     uploadSpeed: (bytes?: number) => number
-    /** Bytes of blocks received per second. */
+    /** Bytes of blocks received per second; counts `bytes` likewise. */
     downloadSpeed: (bytes?: number) => number
     /** Our open requests, the oldest first. */
     readonly requests: Request[]

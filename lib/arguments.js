@@ -92,14 +92,26 @@ function toBits(bitfield) {
 
 /**
  * @param {string} name - of the argument
+ * @param {unknown} value
+ * @param {number} min - least allowed value
+ * @param {number} max - greatest allowed value
+ * @throws {TypeError} when it is no number
+ * @throws {RangeError} when it is not from `min` to `max`
+ */
+function checkRange(name, value, min, max) {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`)
+  if (!(value >= min && value <= max)) {
+    throw new RangeError(`${name} must be from ${min} to ${max}, got ${value}`)
+  }
+}
+
+/**
+ * @param {string} name - of the argument
  * @param {unknown} value - ms
  * @throws {TypeError | RangeError} when it is nothing that a timer can wait for
  */
 function checkDuration(name, value) {
-  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`)
-  if (!(value >= 0 && value <= MAX_DELAY)) {
-    throw new RangeError(`${name} must be from 0 to ${MAX_DELAY}, got ${value}`)
-  }
+  checkRange(name, value, 0, MAX_DELAY)
 }
 
 /**
@@ -130,6 +142,7 @@ module.exports = {
   checkBytes,
   checkCallback,
   checkOneOf,
+  checkRange,
   toId,
   toBits
 }

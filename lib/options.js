@@ -1,17 +1,35 @@
 // The options of a wire: their defaults and their ranges.
 'use strict'
 
-const { checkBoolean, checkDuration, checkInteger, checkOneOf } = require('./arguments.js')
+const {
+  checkBoolean,
+  checkDuration,
+  checkInteger,
+  checkOneOf,
+  checkRange
+} = require('./arguments.js')
 
 const MAX_INT32 = 0x7fffffff
 
 /** Most frames of a transcript. */
 const MAX_TRANSCRIPT = 100_000
 
+/**
+ * Most seconds of a meter of speed: it counts quarters of them in 16 bits, and keeps a number of
+ * eight bytes for each.
+ */
+const MAX_SPEED = 16_383
+
+/** Below a second it does not average. 0 stands for the default, as in peer-wire-protocol. */
+function checkSpeed(name, value) {
+  if (value !== 0) checkRange(name, value, 1, MAX_SPEED)
+}
+
 const checkCount = (name, value) => checkInteger(name, value, MAX_INT32)
 
 // The reason for each limit stands in src/protocol/limits.rs.
 const OPTIONS = {
+  speed: { check: checkSpeed, normal: 5 },
   maxMessageLength: { check: checkCount, normal: 1024 * 1024 },
   maxRequestLength: { check: checkCount, normal: 128 * 1024 },
   maxPeerRequests: { check: checkCount, normal: 2000 },
@@ -33,10 +51,11 @@ for (const [name, { normal }] of Object.entries(OPTIONS)) DEFAULTS[name] = norma
 /**
  * @param {object} [options] - of the user
  * @returns {typeof DEFAULTS} a value for each; 0 pieces means that the count is unknown
- * @throws {TypeError | RangeError} when one is not in its range
+ * @throws {TypeError | RangeError} when they are no object, or one is not in its range
  */
 function toSettings(options) {
   if (!options) return DEFAULTS
+  if (typeof options !== 'object') throw new TypeError('options must be an object')
   const settings = { ...DEFAULTS }
   for (const [name, { check }] of Object.entries(OPTIONS)) {
     const value = options[name]
@@ -44,6 +63,7 @@ function toSettings(options) {
     check(name, value)
     settings[name] = value
   }
+  if (settings.speed === 0) settings.speed = DEFAULTS.speed
   if (settings.maxMessageLength === 0) settings.maxMessageLength = MAX_INT32
   return settings
 }

@@ -5,7 +5,6 @@ const { Buffer } = require('node:buffer')
 const { Duplex } = require('node:stream')
 const { isUint8Array } = require('node:util').types
 const bencode = require('bencode')
-const speedometer = require('speedometer')
 
 const { native } = require('./native.js')
 const { takeBack } = require('./ahead.js')
@@ -22,6 +21,7 @@ const { keepPieces } = require('./pieces.js')
 const { attach, detach } = require('./pipe.js')
 const { defineProperties } = require('./properties.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
+const { makeMeter } = require('./speed.js')
 const { readCounters, startTiming, toStats } = require('./stats.js')
 const { Transcript, trace, traceClose } = require('./trace.js')
 
@@ -51,8 +51,8 @@ function Wire(options) {
   this.peerAddress = null
   this.uploaded = 0
   this.downloaded = 0
-  this.uploadSpeed = speedometer(options?.speed)
-  this.downloadSpeed = speedometer(options?.speed)
+  this.uploadSpeed = makeMeter(settings.speed)
+  this.downloadSpeed = makeMeter(settings.speed)
   this.requests = []
   this.peerRequests = []
   this.error = null
