@@ -283,7 +283,7 @@ declare namespace Wire {
     /**
      * Sends a handshake.
      *
-     * @param infoHash 20 bytes, or a string of 40 hex digits
+     * @param infoHash 20 bytes, or a string of exactly 40 hex digits
      * @param peerId 20 bytes, or a string of 20 bytes in UTF-8
      * @param extensions what we support besides the extension protocol
      * @throws Error `infoHash and peerId MUST have length 20`

@@ -95,3 +95,179 @@ test('sends bytes as they are and bencodes anything else', (t) => {
   wire.extended(0, { v: 'x', m: { ut_pex: 2, ut_metadata: 1 } })
   t.deepEqual(wire.read(), frame(20, Buffer.from('\0d1:md11:ut_metadatai1e6:ut_pexi2ee1:v1:xe')))
 })
+
+const mustBe = (name) => ({ instanceOf: TypeError, message: new RegExp(`^${name} must be `) })
+
+/** A value whose methods must not be called: a mistake is told by its type. */
+const untouchable = {
+  valueOf() {
+    throw new Error('valueOf was called')
+  },
+  toString() {
+    throw new Error('toString was called')
+  },
+  [Symbol.toPrimitive]() {
+    throw new Error('toPrimitive was called')
+  }
+}
+
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** One of each kind of value that is no number. */
+const NO_NUMBERS = {
+  'a BigInt': 1n,
+  'a symbol': Symbol('1'),
+  'an object without a prototype': Object.create(null),
+  'an object whose methods throw': untouchable,
+  'an object that gives a number': { valueOf: () => 1 },
+  'a boxed number': Object(1),
+  'a revoked proxy': revoked(),
+  'a function': () => 1,
+  null: null,
+  true: true,
+  'an array': [1]
+}
+
+const NUMBERS = [
+  ['have', 'piece', (w, value) => w.have(value)],
+  ['request', 'piece', (w, value) => w.request(value, 0, 1)],
+  ['request', 'offset', (w, value) => w.request(0, value, 1)],
+  ['request', 'length', (w, value) => w.request(0, 0, value)],
+  ['cancel', 'piece', (w, value) => w.cancel(value, 0, 1)],
+  ['cancel', 'offset', (w, value) => w.cancel(0, value, 1)],
+  ['cancel', 'length', (w, value) => w.cancel(0, 0, value)],
+  ['piece', 'piece', (w, value) => w.piece(value, 0, hash)],
+  ['piece', 'offset', (w, value) => w.piece(0, value, hash)],
+  ['port', 'port', (w, value) => w.port(value)],
+  ['extended', 'id', (w, value) => w.extended(value, {})],
+  ['setTimeout', 'ms', (w, value) => w.setTimeout(value)],
+  ...[
+    'speed',
+    'maxMessageLength',
+    'maxRequestLength',
+    'maxPeerRequests',
+    'pieces',
+    'uploadBacklog',
+    'handshakeTimeout',
+    'inactivityTimeout',
+    'transcript'
+  ].map((name) => ['pwp', name, (w, value) => pwp({ [name]: value })])
+]
+
+for (const [kind, value] of Object.entries(NO_NUMBERS)) {
+  for (const [method, name, call] of NUMBERS) {
+    // Nothing at all is a default.
+    if (method === 'pwp' && value === null) continue
+    rejects(`${method} refuses ${kind} as ${name}`, (w) => call(w, value), {
+      instanceOf: TypeError,
+      message: `${name} must be a number`
+    })
+  }
+  rejects(`piece refuses ${kind} as block`, (w) => w.piece(0, 0, value), mustBe('block'))
+  rejects(`bitfield refuses ${kind}`, (w) => w.bitfield(value), mustBe('bitfield'))
+  rejects(
+    `handshake refuses ${kind} as info hash`,
+    (w) => w.handshake(value, hash),
+    mustBe('infoHash')
+  )
+  rejects(`handshake refuses ${kind} as peer id`, (w) => w.handshake(hash, value), mustBe('peerId'))
+  rejects(`policy refuses ${kind}`, () => pwp({ policy: value ?? 0 }), mustBe('policy'))
+  if (kind !== 'true') {
+    rejects(
+      `copyBlocks refuses ${kind}`,
+      () => pwp({ copyBlocks: value ?? 0 }),
+      mustBe('copyBlocks')
+    )
+  }
+  if (typeof value !== 'function' && value !== null) {
+    rejects(
+      `request refuses ${kind} as callback`,
+      (w) => w.request(0, 0, 1, value),
+      mustBe('callback')
+    )
+    rejects(
+      `setTimeout refuses ${kind} as listener`,
+      (w) => w.setTimeout(1, value),
+      mustBe('listener')
+    )
+  }
+}
+
+const digits = 'a1B2'.repeat(10)
+
+for (const [what, infoHash] of [
+  ['41 hex digits', `${digits}0`],
+  ['40 hex digits and more text', `${digits} and more`],
+  ['40 hex digits and a new line', `${digits}\n`],
+  ['40 hex digits behind a blank', ` ${digits}`],
+  ['42 hex digits', `${digits}00`],
+  ['39 hex digits', digits.slice(1)],
+  ['40 characters that are no hex digits', 'g'.repeat(40)],
+  ['40 full-width digits', '\uff11'.repeat(40)],
+  ['20 characters', 'x'.repeat(20)],
+  ['nothing', '']
+]) {
+  rejects(`handshake refuses ${what} as info hash`, (w) => w.handshake(infoHash, hash), {
+    message: text
+  })
+}
+
+for (const [what, peerId] of [
+  ['19 characters', 'x'.repeat(19)],
+  ['20 characters of 40 bytes', '\u00e9'.repeat(20)],
+  ['40 hex digits', digits],
+  ['nothing', '']
+]) {
+  rejects(`handshake refuses ${what} as peer id`, (w) => w.handshake(hash, peerId), {
+    message: text
+  })
+}
+
+test('takes an info hash of 40 hex digits of either case, and a peer id of 20 bytes in UTF-8', (t) => {
+  const wire = pwp()
+  wire.handshake(digits, '\u00e9'.repeat(10))
+  const sent = wire.read()
+  t.is(sent.toString('hex', 28, 48), digits.toLowerCase())
+  t.is(sent.toString('utf8', 48), '\u00e9'.repeat(10))
+})
+
+const announced = (extensions) => {
+  const wire = pwp()
+  wire.handshake(hash, hash, extensions)
+  return wire.read()[27] === 1
+}
+
+test('takes whatever peer-wire-protocol takes for extensions', (t) => {
+  for (const dht of [true, 1, 'yes', {}, Symbol('dht'), 1n, untouchable]) t.true(announced({ dht }))
+  for (const dht of [false, 0, '', null, undefined, NaN, 0n]) t.false(announced({ dht }))
+  for (const none of [undefined, null, 0, '', 'dht', 7, 1n, Symbol('dht'), [], untouchable]) {
+    t.false(announced(none))
+  }
+})
+
+test('setKeepAlive takes anything, of which only false stops it', (t) => {
+  const wire = pwp()
+  for (const enable of [undefined, null, 0, '', 1n, Symbol('on'), untouchable, revoked()]) {
+    t.notThrows(() => wire.setKeepAlive(enable))
+  }
+  wire.setKeepAlive(false)
+  wire.destroy()
+})
+
+test('destroy() closes whatever it is given, and keeps it if it is a reason', (t) => {
+  const thrower = new Proxy({}, { get: untouchable.valueOf, getPrototypeOf: untouchable.valueOf })
+  for (const reason of [1n, Symbol('why'), untouchable, Object.create(null), revoked(), thrower]) {
+    const wire = unchoked({ transcript: 3 })
+    wire.on('close', () => t.true(wire.error === reason))
+    wire.destroy(reason)
+    t.true(wire.destroyed)
+  }
+  for (const nothing of [false, 0, '', null, undefined, NaN, 0n]) {
+    t.is(greeted().destroy(nothing).error, null)
+  }
+  t.plan(2 * 6 + 7)
+})

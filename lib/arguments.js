@@ -6,6 +6,19 @@ const { isUint8Array } = require('node:util').types
 
 const MAX_UINT32 = 0xffffffff
 
+/** Most bytes of one argument: with what goes before them they must fit the length prefix and a Buffer. */
+const MAX_BYTES = 0x7fffffff
+
+/** An info hash as text. */
+const HEX_ID = /^[0-9a-f]{40}$/i
+
+/** The getters of the numbers that V8 itself goes by: an array may have properties of these names. */
+const viewGetter = (name) =>
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name).get
+const bufferOf = viewGetter('buffer')
+const offsetOf = viewGetter('byteOffset')
+const lengthOf = viewGetter('length')
+
 /** Longest delay of a timer, in ms; Node shortens longer ones to 1. */
 const MAX_DELAY = 0x7fffffff
 
@@ -23,6 +36,11 @@ function checkInteger(name, value, max = MAX_UINT32) {
   }
 }
 
+/** Asks for the type first: shifting anything else may call its methods, or throw. */
+function isUint32(value) {
+  return typeof value === 'number' && value >>> 0 === value
+}
+
 /**
  * Checks the three numbers that name a block.
  *
@@ -31,8 +49,8 @@ function checkInteger(name, value, max = MAX_UINT32) {
  * @param {unknown} length - bytes
  */
 function checkBlock(piece, offset, length) {
-  // The usual case in one test: small integers.
-  if (piece >>> 0 === piece && offset >>> 0 === offset && length >>> 0 === length) return
+  // The usual case in one test.
+  if (isUint32(piece) && isUint32(offset) && isUint32(length)) return
   checkInteger('piece', piece)
   checkInteger('offset', offset)
   checkInteger('length', length)
@@ -45,6 +63,31 @@ function checkBlock(piece, offset, length) {
  */
 function checkBytes(name, value) {
   if (!isUint8Array(value)) throw new TypeError(`${name} must be a Buffer or Uint8Array`)
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {number} how many there are, whatever a property `length` of it says
+ */
+function byteLength(bytes) {
+  return lengthOf.call(bytes)
+}
+
+/**
+ * Bytes whose `length` is true.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value
+ * @returns {Uint8Array} itself, or a view of the same memory
+ * @throws {TypeError} when it is no Buffer or Uint8Array, of whatever realm
+ * @throws {RangeError} when it is too long for a message
+ */
+function toBytes(name, value) {
+  checkBytes(name, value)
+  const length = byteLength(value)
+  if (length > MAX_BYTES) checkInteger(`${name}.length`, length, MAX_BYTES)
+  if (value.length === length) return value
+  return Buffer.from(bufferOf.call(value), offsetOf.call(value), length)
 }
 
 /**
@@ -63,15 +106,21 @@ function checkCallback(name, value) {
  *
  * @param {string} name - of the argument
  * @param {unknown} value - bytes, or a string
- * @param {'hex' | 'utf8'} encoding - of the string
+ * @param {'hex' | 'utf8'} encoding - of the string: 40 digits, or 20 bytes
  * @returns {Uint8Array} 20 bytes
  * @throws {Error} with the text of peer-wire-protocol 0.7.1 when it has another length
  */
 function toId(name, value, encoding) {
-  const id = typeof value === 'string' ? Buffer.from(value, encoding) : value
+  const id = typeof value === 'string' ? decode(value, encoding) : value
   if (!isUint8Array(id)) throw new TypeError(`${name} must be a Buffer, Uint8Array or string`)
-  if (id.length !== 20) throw new Error('infoHash and peerId MUST have length 20')
+  if (byteLength(id) !== 20) throw new Error('infoHash and peerId MUST have length 20')
   return id
+}
+
+/** Buffer.from() stops at what is no hex digit, and gives what came before it. */
+function decode(text, encoding) {
+  const isWrong = encoding === 'hex' && !HEX_ID.test(text)
+  return isWrong ? Buffer.alloc(0) : Buffer.from(text, encoding)
 }
 
 /**
@@ -79,14 +128,22 @@ function toId(name, value, encoding) {
  *
  * @param {unknown} bitfield
  * @returns {Uint8Array}
+ * @throws {TypeError} when it is neither
  */
 function toBits(bitfield) {
   // Every view has a `buffer` of its own, so the view itself comes first.
-  if (isUint8Array(bitfield)) return bitfield
-  const bits = bitfield?.buffer
-  if (!isUint8Array(bits)) {
-    throw new TypeError('bitfield must be a Buffer, a Uint8Array or an object with such a buffer')
+  return toBytes('bitfield', isUint8Array(bitfield) ? bitfield : unwrap(bitfield))
+}
+
+function unwrap(bitfield) {
+  const message = 'bitfield must be a Buffer, a Uint8Array or an object with such a buffer'
+  let bits
+  try {
+    bits = bitfield?.buffer
+  } catch (cause) {
+    throw new TypeError(message, { cause })
   }
+  if (!isUint8Array(bits)) throw new TypeError(message)
   return bits
 }
 
@@ -135,6 +192,7 @@ function checkOneOf(name, value, words) {
 }
 
 module.exports = {
+  byteLength,
   checkBoolean,
   checkDuration,
   checkInteger,
@@ -143,6 +201,7 @@ module.exports = {
   checkCallback,
   checkOneOf,
   checkRange,
-  toId,
-  toBits
+  toBits,
+  toBytes,
+  toId
 }

@@ -4,7 +4,7 @@
 // its listeners have run, or before what they send.
 'use strict'
 
-const { debuglog } = require('node:util')
+const { debuglog, types } = require('node:util')
 const channels = require('./channels.js')
 const { native, PANICKED } = require('./native.js')
 const { TRACED_LENGTH, describeFrame, readFrame } = require('./frames.js')
@@ -89,7 +89,17 @@ function tell(wire, frame) {
 
 /** Users give anything to destroy(), and one error to several wires. */
 function mayGetTranscript(error) {
-  return error instanceof Error && Object.isExtensible(error) && !Object.hasOwn(error, 'transcript')
+  return isError(error) && Object.isExtensible(error) && !Object.hasOwn(error, 'transcript')
+}
+
+/** To look at a proxy may run what its owner wrote. */
+function isError(reason) {
+  return !types.isProxy(reason) && reason instanceof Error
+}
+
+function textOf(reason) {
+  if (reason === null) return 'no error'
+  return isError(reason) ? reason.message : typeof reason
 }
 
 function numberOf(wire) {
@@ -113,7 +123,7 @@ function traceClose(wire, error) {
     })
   }
   if (channels.close.hasSubscribers) channels.close.publish({ wire, error })
-  if (isLogging) log('wire %d closes: %s', numberOf(wire), error?.message ?? 'no error')
+  if (isLogging) log('wire %d closes: %s', numberOf(wire), textOf(error))
 }
 
 module.exports = { Transcript, trace, traceClose }

@@ -3,7 +3,7 @@
 
 const { Buffer } = require('node:buffer')
 const { Duplex } = require('node:stream')
-const { isUint8Array } = require('node:util').types
+const { isNativeError, isUint8Array } = require('node:util').types
 const bencode = require('bencode')
 
 const { native } = require('./native.js')
@@ -27,9 +27,6 @@ const { Transcript, trace, traceClose } = require('./trace.js')
 
 /** Between two keep-alives, in ms: peers drop a connection after about two silent minutes. */
 const KEEP_ALIVE_INTERVAL = 60 * 1000
-
-/** Largest block in bytes: with its head it must fit the length prefix and a Buffer. */
-const MAX_BLOCK = 0x7fffffff
 
 const noop = () => {}
 
@@ -122,7 +119,8 @@ defineProperties(Wire.prototype)
  *
  * @param {Uint8Array | string} infoHash - 20 bytes, or 40 hex digits
  * @param {Uint8Array | string} peerId - 20 bytes
- * @param {{dht?: boolean}} [extensions] - what we support besides the extension protocol
+ * @param {{dht?: unknown}} [extensions] - what we support besides the extension protocol: what is
+ *   truthy
  */
 Wire.prototype.handshake = function (infoHash, peerId, extensions) {
   const wire = wireOf(this)
@@ -247,11 +245,10 @@ Wire.prototype.piece = function (piece, offset, block) {
   const wire = wireOf(this)
   args.checkBlock(piece, offset, 0)
   if (!isUint8Array(block) && dropAnswer(wire, piece, offset, block)) return
-  args.checkBytes('block', block)
-  args.checkInteger('block.length', block.length, MAX_BLOCK)
+  const bytes = args.toBytes('block', block)
   takeBack(wire)
-  settleAnswered(wire, piece, offset, block.length)
-  upload(wire, piece, offset, block)
+  settleAnswered(wire, piece, offset, bytes.length)
+  upload(wire, piece, offset, bytes)
 }
 
 /** Takes the request out that a block answers, if there is one: it waits no longer. */
@@ -303,7 +300,7 @@ Wire.prototype.extended = function (id, message) {
   if (message === undefined || message === null) {
     throw new TypeError('message must be a Buffer, a Uint8Array or a value to bencode')
   }
-  const payload = isUint8Array(message) ? message : bencode.encode(message)
+  const payload = isUint8Array(message) ? args.toBytes('message', message) : bencode.encode(message)
   native.extended(wire._slot, id, payload)
   send(wire)
 }
@@ -359,8 +356,9 @@ Wire.prototype.stats = function () {
 Wire.prototype.destroy = function (error) {
   const wire = wireOf(this)
   // Input after a local end() is from a peer that does not know of it yet: no error.
-  const isLateInput = error?.code === 'ERR_STREAM_WRITE_AFTER_END'
-  if (!wire._isClosed) close(wire, isLateInput ? null : (error ?? wire._failure))
+  const isLateInput = isNativeError(error) && error.code === 'ERR_STREAM_WRITE_AFTER_END'
+  // 'close' of a socket, for one, calls with `false`, which is no reason.
+  if (!wire._isClosed) close(wire, isLateInput ? null : error || wire._failure)
   // The stream's own state follows when there is nothing left to read.
   if (wire.readableEnded && wire.writableFinished) Duplex.prototype.destroy.call(this)
   return this
@@ -372,11 +370,17 @@ Wire.prototype.destroy = function (error) {
  */
 Wire.prototype.write = function (chunk, encoding, callback) {
   const wire = wireOf(this)
+  const bytes = toInput(chunk)
   const isPlain = chunk instanceof Buffer && encoding === undefined && callback === undefined
   if (!isPlain || !isAtRest(wire))
-    return Duplex.prototype.write.call(this, chunk, encoding, callback)
-  take(wire, chunk, noop)
+    return Duplex.prototype.write.call(this, bytes, encoding, callback)
+  take(wire, bytes, noop)
   return true
+}
+
+/** Writable looks at what is no Buffer, but believes whatever has the prototype of one. */
+function toInput(chunk) {
+  return chunk instanceof Buffer ? args.toBytes('chunk', chunk) : chunk
 }
 
 Wire.prototype._write = function (chunk, encoding, callback) {
@@ -415,7 +419,7 @@ Wire.prototype.end = function (chunk, encoding, callback) {
     const goesOn = source !== null && source.readableEnded === false && !source.destroyed
     wire._isEndOurs = wire._isDispatching || goesOn
   }
-  return Duplex.prototype.end.call(this, chunk, encoding, callback)
+  return Duplex.prototype.end.call(this, toInput(chunk), encoding, callback)
 }
 
 Wire.prototype._read = noop
