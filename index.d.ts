@@ -320,8 +320,14 @@ declare namespace Wire {
     piece(piece: number, offset: number, block: Uint8Array): void
     /** Sends the UDP port of our DHT node. */
     port(port: number): void
-    /** Sends a message of the extension protocol: bytes as they are, anything else bencoded. */
-    extended(id: number, message: Uint8Array | object | string | number): void
+    /**
+     * Sends a message of the extension protocol: bytes as they are, anything else bencoded.
+     *
+     * @param message bytes; or strings, safe integers, BigInts, and arrays and plain objects of
+     *   these and of bytes
+     * @throws TypeError that names the place of anything else, as `message.m.ut_pex`
+     */
+    extended(id: number, message: Uint8Array | object | string | number | bigint | null): void
     /** Sends a keep-alive every 60 s until the wire ends; `false` stops it. */
     setKeepAlive(enable?: boolean): void
     /** What the wire has counted, and what waits; also after its end. */

@@ -4,12 +4,12 @@
 const { Buffer } = require('node:buffer')
 const { Duplex } = require('node:stream')
 const { isNativeError, isUint8Array } = require('node:util').types
-const bencode = require('bencode')
 
 const { native } = require('./native.js')
 const { takeBack } = require('./ahead.js')
 const { isAnswer, tellDropped } = require('./answers.js')
 const args = require('./arguments.js')
+const bencode = require('./bencode.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
 const { attempt, feed, poll } = require('./dispatch.js')
@@ -292,16 +292,14 @@ Wire.prototype.port = function (port) {
  * Sends a message of the extension protocol (BEP 10).
  *
  * @param {number} id - 0 is the extended handshake
- * @param {Uint8Array | object | string | number} message - bytes, or what is bencoded
+ * @param {Uint8Array | object | string | number | bigint | null} message - bytes, or what is
+ *   bencoded
  */
 Wire.prototype.extended = function (id, message) {
   const wire = wireOf(this)
   args.checkInteger('id', id, 0xff)
-  if (message === undefined || message === null) {
-    throw new TypeError('message must be a Buffer, a Uint8Array or a value to bencode')
-  }
-  const payload = isUint8Array(message) ? args.toBytes('message', message) : bencode.encode(message)
-  native.extended(wire._slot, id, payload)
+  const payload = isUint8Array(message) ? message : bencode.encode(message)
+  native.extended(wire._slot, id, args.toBytes('message', payload))
   send(wire)
 }
 
