@@ -6,6 +6,7 @@
 'use strict'
 
 const { markAsUntransferable } = require('node:worker_threads')
+const { load } = require('./load.js')
 
 const addon = load()
 const { CommandKind } = addon
@@ -154,19 +155,6 @@ const native = {
   stopReading: (slot) => enqueue(StopReading, slot),
   takeBack: (slot, count) => enqueue(TakeBack, slot, count),
   unchoke: (slot) => enqueue(Unchoke, slot)
-}
-
-function load() {
-  try {
-    return require('../native.js')
-  } catch (cause) {
-    const platform = `${process.platform} ${process.arch}`
-    throw new Error(
-      `peer-wire-native has no binary for ${platform}: install Rust (https://rustup.rs) and run ` +
-        '"npm rebuild"',
-      { cause }
-    )
-  }
 }
 
 module.exports = { addon, native, record, cuts, NO_SLOT, PANICKED }

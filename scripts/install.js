@@ -4,9 +4,9 @@
 const { spawnSync } = require('node:child_process')
 const { copyFileSync, existsSync, rmSync } = require('node:fs')
 const path = require('node:path')
+const { load } = require('../lib/load.js')
 
 const ROOT = path.join(__dirname, '..')
-const NAME = 'peer-wire-native'
 
 /** A clone keeps its target folder for the next build; an installed package has no use for it. */
 const IS_CLONE = existsSync(path.join(__dirname, 'setup.mjs'))
@@ -14,40 +14,39 @@ const IS_CLONE = existsSync(path.join(__dirname, 'setup.mjs'))
 function main() {
   // npm installs a git dependency first in a clone, only to pack it: that needs no binary.
   if (process.env._PACOTE_NO_PREPARE_) return
-  const addon = missingAddon()
-  if (addon === null) return
-  if (!hasCargo()) {
-    // The error of `require` says the same; nothing else of the installation need fail.
-    console.warn(
-      `${NAME} has no binary for ${process.platform} ${process.arch} and found no Rust to build ` +
-        'one: install Rust (https://rustup.rs) and run "npm rebuild"'
-    )
+  const error = tryLoad()
+  if (error === null) return
+  const addon = lookedFor(error)
+  if (addon === undefined || !hasCargo()) {
+    // `require` will throw the same; nothing else of the installation need fail.
+    console.warn(error.message)
     return
   }
   build(addon)
 }
 
-/**
- * Asks the generated loader whether it finds a binary.
- *
- * @returns {string | null} the file it looked for in this package, null if it found one
- */
-function missingAddon() {
+/** @returns {Error | null} why there is no addon */
+function tryLoad() {
   try {
-    require('../native.js')
+    load()
     return null
   } catch (error) {
-    return lookedFor(error)
+    return error
   }
 }
 
-/** The loader chains one error for each place it tried; the last file it names is the exact one. */
+/**
+ * The file that the generated loader looked for in this package. It chains one error for each place it
+ * tried; the last file it names is the exact one. Where addons are forbidden it names none.
+ *
+ * @param {Error} error - of `load`
+ * @returns {string | undefined}
+ */
 function lookedFor(error) {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
     const [file] = /peer-wire-native\.[\w-]+\.node/.exec(cause.message) ?? []
     if (file) return file
   }
-  throw error
 }
 
 function hasCargo() {
@@ -61,7 +60,7 @@ function build(addon) {
   } finally {
     if (target !== null) rmSync(target, { recursive: true, force: true })
   }
-  require('../native.js')
+  load()
 }
 
 /** Compiles the crate; cargo tells where the library lies, whatever its settings are. */
@@ -76,7 +75,7 @@ function compile(addon, target) {
     maxBuffer: Infinity,
     stdio: ['ignore', 'pipe', 'inherit']
   })
-  if (status !== 0) throw new Error(`${NAME} could not be built from source: see above`)
+  if (status !== 0) throw new Error('peer-wire-native could not be built from source: see above')
   return findLibrary(stdout)
 }
 
