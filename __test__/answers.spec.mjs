@@ -17,6 +17,9 @@ const ANSWERS = {
   'a byte less': Buffer.alloc(99),
   'a byte more': Buffer.alloc(101),
   'the whole piece': Buffer.alloc(32 * 1024),
+  'a byte less, with a length that lies': Object.defineProperty(Buffer.alloc(99), 'length', {
+    value: 100
+  }),
   'a string': 'x'.repeat(100),
   'an array': Array(100).fill(0),
   'an ArrayBuffer': new ArrayBuffer(100),

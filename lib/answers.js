@@ -6,6 +6,7 @@
 'use strict'
 
 const { isUint8Array } = require('node:util').types
+const { byteLength } = require('./arguments.js')
 const channels = require('./channels.js')
 
 /** On `process`, so that copies of this code warn once together. */
@@ -17,7 +18,7 @@ const WARNED = Symbol.for('peer-wire-native:answer-dropped')
  * @returns {boolean} whether it is a block of the length asked for
  */
 function isAnswer(request, answer) {
-  return isUint8Array(answer) && answer.length === request.length
+  return isUint8Array(answer) && byteLength(answer) === request.length
 }
 
 /**
@@ -34,7 +35,9 @@ function tellDropped(wire, { piece, offset, length }, answer) {
   }
   if (Object.hasOwn(process, WARNED)) return
   Object.defineProperty(process, WARNED, { value: true })
-  const given = isUint8Array(answer) ? `${answer.length} bytes` : 'what is no Buffer or Uint8Array'
+  const given = isUint8Array(answer)
+    ? `${byteLength(answer)} bytes`
+    : 'what is no Buffer or Uint8Array'
   process.emitWarning(
     `The answer to a request of a peer was dropped: it asked for ${length} bytes and was given ${given}. ` +
       'Further ones are counted in wire.stats().droppedAnswers.',

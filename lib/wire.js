@@ -486,7 +486,7 @@ Wire.prototype._respond = function (request, id, error, block) {
   takeAt(wire.peerRequests, position)
   native.answer(wire._slot, id)
   if (!error && isAnswer(request, block)) {
-    upload(wire, request.piece, request.offset, block)
+    upload(wire, request.piece, request.offset, args.toBytes('block', block))
     return
   }
   if (!error) tellDropped(wire, request, block)
