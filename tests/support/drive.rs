@@ -11,7 +11,7 @@ pub(crate) fn opened(limits: Limits) -> Wire {
     let mut wire = Wire::new(limits);
     assert_eq!(
         feed(&mut wire, &frames::handshake()),
-        [Event::Handshake(frames::HANDSHAKE)]
+        [Event::Handshake(HANDSHAKE)]
     );
     wire
 }
