@@ -451,6 +451,161 @@ async fn shutdown_sends_what_waits_and_ends_both_sides() {
     assert!(b.stream().peer_addr().is_ok());
 }
 
+/// A peer that asks, ends its own output, and only then reads.
+#[tokio::test]
+async fn half_closed_peer_gets_every_answer_before_the_end_is_told() {
+    for (count, length) in [(1, 100), (4, 16 * 1024), (7, 100_000), (600, 16 * 1024)] {
+        for room in [50, 20_000] {
+            let (mut peer, stream) = duplex(room);
+            let seed = tokio::spawn(seed_unasked(stream));
+            let asks = (0..count).map(|piece| frames::request(block(piece, 0, length)));
+            peer.write_all(&frames::handshake()).await.unwrap();
+            peer.write_all(&asks.collect::<Vec<_>>().concat())
+                .await
+                .unwrap();
+            peer.shutdown().await.unwrap();
+            let mut received = Vec::new();
+            peer.read_to_end(&mut received).await.unwrap();
+            let answers = (0..count)
+                .map(|piece| block(piece, 0, length))
+                .map(answer_to);
+            let expected = [frames::handshake(), frames::unchoke()]
+                .into_iter()
+                .chain(answers);
+            let expected = expected.collect::<Vec<_>>().concat();
+            assert!(received == expected, "{count} of {length} bytes");
+            seed.await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn half_closed_peer_that_ends_inside_a_message_gets_what_was_sent_before() {
+    for (len, last) in [
+        (1, vec![0]),
+        (5_000, frames::have(1)[..8].to_vec()),
+        (70_000, frames::piece(0, 0, &[1; 9])[..20].to_vec()),
+    ] {
+        let (mut peer, stream) = duplex(1_000);
+        let mut connection = Connection::new(stream, Limits::default());
+        connection
+            .wire_mut()
+            .piece(0, 0, Bytes::from(vec![5; len]))
+            .unwrap();
+        let told = tokio::spawn(async move {
+            connection.next().await.unwrap();
+            connection.next().await
+        });
+        peer.write_all(&[frames::handshake(), last].concat())
+            .await
+            .unwrap();
+        peer.shutdown().await.unwrap();
+        let mut received = Vec::new();
+        peer.read_to_end(&mut received).await.unwrap();
+        assert!(received == frames::piece(0, 0, &vec![5; len]), "{len}");
+        let error = told.await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::Protocol(ProtocolError::Truncated)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn violation_keeps_nothing_back_that_was_sent_before() {
+    for (length, last) in [
+        (10, frames::prefix(u32::MAX)),
+        (900, frames::have(u32::MAX)),
+        (50_000, frames::request(block(0, 0, u32::MAX))),
+    ] {
+        let (mut peer, mut connection) = opened_with_room(1_000).await;
+        connection.wire_mut().unchoke();
+        connection.flush().await.unwrap();
+        let asked = block(1, 0, length);
+        let input = [frames::request(asked), last].concat();
+        peer.write_all(&input).await.unwrap();
+        let event = connection.next().await.unwrap().unwrap();
+        assert_eq!(answer(&mut connection, &event), 1);
+        // Told at once, whether the peer reads or not; what it takes at once has left by then.
+        let told = poll_once(connection.next()).await.unwrap();
+        assert!(matches!(told, Err(Error::Protocol(_))));
+        let expected = [frames::unchoke(), answer_to(asked)].concat();
+        let mut received = vec![0; expected.len().min(1_000)];
+        let read = poll_patiently(peer.read_exact(&mut received)).await;
+        read.unwrap().unwrap();
+        let rest = async { tokio::join!(connection.shutdown(), peer.read_to_end(&mut received)) };
+        let (end, read) = poll_patiently(rest).await.unwrap();
+        end.unwrap();
+        read.unwrap();
+        assert!(received == expected, "{length}");
+        assert!(matches!(connection.next().await, Err(Error::Protocol(_))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_closed_peer_that_never_reads_ends_at_the_deadline() {
+    for (seconds, len) in [(1, 2_000), (60, 100_000), (4_000, 3_000_000)] {
+        let (mut peer, stream) = duplex(1_000);
+        let limit = Duration::from_secs(seconds);
+        let mut connection = Connection::new(stream, Limits::default()).with_inactivity(limit);
+        peer.shutdown().await.unwrap();
+        let block = Bytes::from(vec![0; len]);
+        connection.wire_mut().piece(0, 0, block).unwrap();
+        for _ in 0..2 {
+            let told = timeout(limit * 3, connection.next()).await.unwrap();
+            assert!(matches!(told, Err(Error::Inactive { .. })), "{told:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_moves_is_a_sign_of_life() {
+    for (seconds, step) in [(2, 1), (120, 700), (3_600, 5_000)] {
+        let (mut peer, stream) = duplex(1_000);
+        let limit = Duration::from_secs(seconds);
+        let mut connection = Connection::new(stream, Limits::default()).with_inactivity(limit);
+        let block = Bytes::from(vec![0; 100_000]);
+        connection.wire_mut().piece(0, 0, block).unwrap();
+        // It says nothing, and reads a little at a time.
+        let peer = async {
+            let mut taken = vec![0; step];
+            for _ in 0..10 {
+                tokio::time::sleep(limit * 3 / 4).await;
+                peer.read_exact(&mut taken).await.unwrap();
+            }
+            Instant::now()
+        };
+        let (told, last) = tokio::join!(timeout(limit * 20, connection.next()), peer);
+        assert!(matches!(told, Ok(Err(Error::Inactive { .. }))), "{told:?}");
+        assert!(Instant::now() >= last + limit);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_that_stays_pending_ends_at_the_deadline() {
+    let violation = [frames::handshake(), frames::prefix(u32::MAX)].concat();
+    for (seconds, input) in [(1, vec![]), (30, frames::handshake()), (7_200, violation)] {
+        for idle in [0, 5] {
+            let mut stream = Scripted::new(input.clone(), Writes::Take);
+            stream.ends = false;
+            let limit = Duration::from_secs(seconds);
+            let mut connection = Connection::new(stream, Limits::default()).with_inactivity(limit);
+            while !input.is_empty()
+                && poll_once(connection.next())
+                    .await
+                    .is_some_and(|told| told.is_ok())
+            {}
+            connection.wire_mut().have(1);
+            tokio::time::advance(limit * idle).await;
+            let begin = Instant::now();
+            for _ in 0..2 {
+                let ended = timeout(limit * 3, connection.shutdown()).await.unwrap();
+                assert!(matches!(ended, Err(Error::Inactive { .. })), "{ended:?}");
+            }
+            assert_eq!(connection.backlog(), 0);
+            // Not sooner, however long nobody had a look at it before.
+            assert!(begin.elapsed() >= limit && begin.elapsed() < limit * 2);
+        }
+    }
+}
+
 #[tokio::test]
 async fn noise_from_a_socket_ends_in_an_error() {
     for seed in 0..50 {
@@ -479,7 +634,7 @@ fn each_error_has_its_text_and_source() {
     let inactive = Error::Inactive { limit };
     let io = Error::from(io::Error::other("gone"));
     let protocol = Error::Protocol(ProtocolError::Truncated);
-    assert_eq!(inactive.to_string(), "nothing came from the peer for 2s");
+    assert_eq!(inactive.to_string(), "nothing moved for 2s");
     assert_eq!(io.to_string(), "the stream failed: gone");
     assert_eq!(protocol.to_string(), "stream ended inside a message");
     assert!(inactive.source().is_none());
@@ -524,6 +679,21 @@ async fn seed(stream: impl AsyncRead + AsyncWrite + Unpin) {
         }
         answer(&mut connection, &event);
     }
+}
+
+/// Unchokes at once and answers all, in the loop of the documentation.
+async fn seed_unasked(stream: DuplexStream) -> Result<(), Error> {
+    let mut connection = Connection::new(stream, Limits::default());
+    greet(&mut connection);
+    connection.wire_mut().unchoke();
+    while let Some(event) = connection.next().await? {
+        answer(&mut connection, &event);
+    }
+    Ok(())
+}
+
+fn answer_to(request: BlockRequest) -> Vec<u8> {
+    frames::piece(request.piece, request.begin, &content(request))
 }
 
 /// Asks for everything at once and answers everything.
@@ -590,7 +760,11 @@ fn asks(count: u32) -> impl Iterator<Item = BlockRequest> {
 
 /// A connection that has read the handshake of the peer at the other end.
 async fn opened() -> (DuplexStream, Connection<DuplexStream>) {
-    let (mut peer, stream) = duplex(100_000);
+    opened_with_room(100_000).await
+}
+
+async fn opened_with_room(room: usize) -> (DuplexStream, Connection<DuplexStream>) {
+    let (mut peer, stream) = duplex(room);
     let mut connection = Connection::new(stream, Limits::default());
     peer.write_all(&frames::handshake()).await.unwrap();
     let event = connection.next().await.unwrap();
@@ -638,6 +812,8 @@ fn joined(event: Option<Event>) -> Bytes {
 struct Scripted {
     input: Vec<u8>,
     writes: Cell<Writes>,
+    /// Whether its output comes to an end.
+    ends: bool,
 }
 
 /// What a scripted stream does with output.
@@ -652,7 +828,12 @@ enum Writes {
 impl Scripted {
     fn new(input: Vec<u8>, writes: Writes) -> Self {
         let writes = Cell::new(writes);
-        Self { input, writes }
+        let ends = true;
+        Self {
+            input,
+            writes,
+            ends,
+        }
     }
 }
 
@@ -691,7 +872,11 @@ impl AsyncWrite for Scripted {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        if self.ends {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
     }
 }
 

@@ -12,12 +12,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use super::deadline::Deadline;
 use super::error::Error;
 use super::output::Output;
-use crate::protocol::{Event, Limits, Payload, Wire};
+use crate::protocol::{Event, Limits, Payload, ProtocolError, Wire};
 
 /// One wire and the stream that it speaks over.
 ///
 /// Give commands through [`Connection::wire_mut`] and call [`Connection::next`] in a loop: it
-/// also writes what the commands queued.
+/// also writes what the commands queued, all of it before it tells of a clean end.
 ///
 /// ```
 /// use peer_wire::net::{Connection, Error};
@@ -51,6 +51,8 @@ pub struct Connection<S> {
     deadline: Option<Deadline>,
     /// How it ended; told once nothing else is left to tell.
     end: Option<Result<(), Error>>,
+    /// Whether the last step began, which has the time of the deadline for itself.
+    is_shutting_down: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -65,11 +67,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             output: Output::default(),
             deadline: None,
             end: None,
+            is_shutting_down: false,
         }
     }
 
-    /// Ends the connection with [`Error::Inactive`] when nothing comes from the peer for so long,
-    /// or when [`Connection::flush`] can write nothing for so long.
+    /// Ends the connection with [`Error::Inactive`] when nothing moves for so long: when the peer
+    /// sends nothing and takes nothing. So our own keep-alives keep a connection for as long as the
+    /// stream takes them.
     ///
     /// # Panics
     ///
@@ -106,6 +110,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Payloads come as [`Payload::Joined`]. They keep the buffer alive that they were read into.
     /// [`Event::Failed`] never comes: it is [`Error::Protocol`] here. Cancel-safe.
     ///
+    /// A peer may end its output and still read, so an end of the stream is told once what waits is
+    /// written, or once it cannot be. At a violation only what the stream takes at once is:
+    /// [`Connection::shutdown`] sends the rest.
+    ///
     /// # Errors
     ///
     /// Each is final, and is told again by every later call. [`Error::Protocol`] with
@@ -119,7 +127,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// # Errors
     ///
-    /// That of [`Connection::next`], if the connection ended with one.
+    /// [`Error::Io`] and [`Error::Inactive`], as those of [`Connection::next`]. A violation by the
+    /// peer keeps nothing back that was sent before.
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
@@ -133,9 +142,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn shutdown(&mut self) -> Result<(), Error> {
         self.wire.close();
         self.end.get_or_insert(Ok(()));
+        if !std::mem::replace(&mut self.is_shutting_down, true) {
+            self.restart_deadline();
+        }
         self.flush().await?;
-        let ended = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await;
-        ended.map_err(Error::from)
+        poll_fn(|cx| self.poll_shutdown(cx)).await
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
@@ -144,10 +155,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Some(Event::Failed(error)) => self.end = Some(Err(Error::Protocol(error))),
                 Some(event) => return Poll::Ready(Ok(Some(with_bytes(event, &self.chunk)))),
                 None if !self.unread.is_empty() => self.feed(),
-                None => match self.end.clone() {
-                    Some(end) => return Poll::Ready(self.last_event(end)),
-                    None => ready!(self.poll_io(cx)),
-                },
+                None if self.end.is_none() => ready!(self.poll_io(cx)),
+                None if ready!(self.poll_rest(cx)) => return Poll::Ready(self.last_event()),
+                None => {}
             }
         }
     }
@@ -158,19 +168,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Tells of the requests that an end leaves open, and then of the end.
-    fn last_event(&mut self, end: Result<(), Error>) -> Result<Option<Event>, Error> {
+    fn last_event(&mut self) -> Result<Option<Event>, Error> {
         self.wire.close();
         match self.wire.poll_event() {
             Some(event) => Ok(Some(event)),
-            None => end.map(|()| None),
+            None => self.end.clone().unwrap_or(Ok(())).map(|()| None),
+        }
+    }
+
+    /// Writes what waits when the peer has ended; gives whether that is over. Not over is an end by
+    /// the deadline, and that there is room for requests which were held back.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if matches!(self.end, Some(Err(Error::Io(_) | Error::Inactive { .. }))) {
+            return Poll::Ready(true);
+        }
+        let waits_for_the_peer = match self.write(cx) {
+            Ok(()) => !self.output.is_done() && !self.has_broken_a_rule(),
+            // The peer has gone, which is a clean end all the same.
+            Err(_) => false,
+        };
+        if !self.wire.is_drained() {
+            return Poll::Ready(false);
+        }
+        if waits_for_the_peer {
+            let error = ready!(self.poll_deadline(cx));
+            self.end = Some(Err(error));
+        }
+        Poll::Ready(!waits_for_the_peer)
+    }
+
+    /// Whether the peer has ended other than by ending its stream.
+    fn has_broken_a_rule(&self) -> bool {
+        match &self.end {
+            Some(Err(Error::Protocol(error))) => *error != ProtocolError::Truncated,
+            _ => false,
         }
     }
 
     /// Waits until the stream has changed what [`Connection::poll_next`] can tell.
     fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let outcome = match self.write(cx) {
-            Ok(_) if !self.wire.is_drained() => return Poll::Ready(()),
-            Ok(_) => self.poll_read(cx),
+            Ok(()) if !self.wire.is_drained() => return Poll::Ready(()),
+            Ok(()) => self.poll_read(cx),
             // What came before the stream failed, an end too, goes before the failure.
             Err(error) => match self.poll_read(cx) {
                 Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
@@ -178,11 +217,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             },
         };
         match outcome {
-            Poll::Ready(Ok(0)) => {
-                self.wire.handle_end();
-                self.end = Some(Ok(()));
+            Poll::Ready(Ok(len)) => {
+                self.restart_deadline();
+                if len == 0 {
+                    self.wire.handle_end();
+                    self.end = Some(Ok(()));
+                }
             }
-            Poll::Ready(Ok(_)) => self.restart_deadline(),
             Poll::Ready(Err(error)) => self.end = Some(Err(error.into())),
             Poll::Pending => self.end = Some(Err(ready!(self.poll_deadline(cx)))),
         }
@@ -201,26 +242,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Some(Err(error)) = &self.end {
+        if let Some(Err(error @ (Error::Io(_) | Error::Inactive { .. }))) = &self.end {
             return Poll::Ready(Err(error.clone()));
         }
         let error = match self.write(cx) {
-            Ok(_) if self.output.is_done() => return Poll::Ready(Ok(())),
-            Ok(has_written) => {
-                if has_written {
-                    self.restart_deadline();
-                }
-                ready!(self.poll_deadline(cx))
-            }
+            Ok(()) if self.output.is_done() => return Poll::Ready(Ok(())),
+            Ok(()) => ready!(self.poll_deadline(cx)),
             Err(error) => error.into(),
         };
         self.end.get_or_insert(Err(error.clone()));
         Poll::Ready(Err(error))
     }
 
-    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match Pin::new(&mut self.stream).poll_shutdown(cx) {
+            Poll::Ready(outcome) => Poll::Ready(outcome.map_err(Error::from)),
+            Poll::Pending => self.poll_deadline(cx).map(Err),
+        }
+    }
+
+    /// Writes what the stream takes now. Bytes that leave are a sign of life: a peer takes them.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let before = self.backlog();
         let outcome = self.output.write(&mut self.wire, &mut self.stream, cx);
         self.wire.set_unsent(self.output.len());
+        if self.backlog() < before {
+            self.restart_deadline();
+        }
         outcome
     }
 

@@ -10,7 +10,7 @@ use crate::protocol::ProtocolError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nothing moved for too long.
+    /// Nothing moved for too long, neither from the peer nor to it.
     Inactive {
         /// How long is too long.
         limit: Duration,
@@ -30,7 +30,7 @@ impl From<io::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Inactive { limit } => write!(f, "nothing came from the peer for {limit:?}"),
+            Self::Inactive { limit } => write!(f, "nothing moved for {limit:?}"),
             Self::Io(error) => write!(f, "the stream failed: {error}"),
             Self::Protocol(error) => error.fmt(f),
         }

@@ -11,6 +11,9 @@
 //!   busy peers never wait for each other.
 //! - Ends: a clean end, an end inside a message, a broken rule, a failed socket and silence are
 //!   told apart, and the same end is told ever after. Open requests are told as dropped before.
+//!   A peer that has ended its output and still reads gets all that was sent.
+//! - Time: with a deadline no call waits longer than that for a stream on which nothing moves, in
+//!   whichever direction.
 //! - Cancellation: dropping the future of any method loses nothing; call it again.
 //! - Faults: nothing here panics on what a peer sends.
 //!

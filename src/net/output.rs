@@ -31,28 +31,25 @@ impl Output {
         self.queue.is_empty() && !self.is_dirty
     }
 
-    /// Writes until nothing waits or the stream takes no more, in which case it wakes the task;
-    /// gives whether any byte was written.
+    /// Writes until nothing waits or the stream takes no more, in which case it wakes the task.
     pub(super) fn write(
         &mut self,
         wire: &mut Wire,
         stream: &mut (impl AsyncWrite + Unpin),
         cx: &mut Context<'_>,
-    ) -> io::Result<bool> {
-        let mut has_written = false;
+    ) -> io::Result<()> {
         while self.refill(wire) {
             match self.poll_write(stream, cx)? {
                 Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(len) => self.forget(len),
-                Poll::Pending => return Ok(has_written),
+                Poll::Pending => return Ok(()),
             }
-            has_written = true;
             self.is_dirty = true;
         }
         if self.is_dirty {
             self.is_dirty = Pin::new(stream).poll_flush(cx)?.is_pending();
         }
-        Ok(has_written)
+        Ok(())
     }
 
     /// Takes what fits from the wire; gives whether anything waits.
