@@ -171,6 +171,8 @@ declare namespace Wire {
     ignoredRequests: number
     /** Requests of the peer that came while `maxPeerRequests` waited. */
     refusedRequests: number
+    /** Of the peer, for no bytes or for a piece behind the last; `violations` has them too. */
+    unanswerableRequests: number
     /** What the peer did against the rules, tolerated or not. */
     violations: number
     /** Requests of the peer that are held back now. */

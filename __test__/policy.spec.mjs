@@ -65,17 +65,38 @@ judges('a block that nobody asked for', {
   code: 'ERR_PWP_UNSOLICITED_BLOCK'
 })
 
-judges('a request for nothing', {
-  bytes: frame(6, 1, 0, 0),
-  events: [['request', 1, 0, 0]],
-  code: 'ERR_PWP_REQUEST_LENGTH'
-})
+for (const [piece, offset] of [
+  [0, 0],
+  [1, 16384],
+  [2 ** 32 - 1, 2 ** 32 - 1]
+]) {
+  judges(`a request for nothing at ${offset} of piece ${piece}`, {
+    bytes: frame(6, piece, offset, 0),
+    events: [],
+    code: 'ERR_PWP_REQUEST_LENGTH'
+  })
+}
 
-judges('a request for a piece behind the last', {
-  options: { pieces: 10 },
-  bytes: frame(6, 10, 0, 1),
-  events: [['request', 10, 0, 1]],
-  code: 'ERR_PWP_PIECE_INDEX'
+for (const piece of [10, 11, 2 ** 32 - 1]) {
+  judges(`a request for piece ${piece} of ten`, {
+    options: { pieces: 10 },
+    bytes: frame(6, piece, 0, 1),
+    events: [],
+    code: 'ERR_PWP_PIECE_INDEX'
+  })
+}
+
+test('a request that no block can answer reaches nobody, and is counted', (t) => {
+  const wire = greeted({ pieces: 10 })
+  wire.unchoke()
+  wire.on('request', (piece, offset, length) => t.deepEqual([piece, offset, length], [9, 1, 2]))
+  const asked = [frame(6, 9, 1, 0), frame(6, 9, 1, 2), frame(6, 10, 0, 1), frame(6, 0, 0, 0)]
+  wire.write(Buffer.concat(asked))
+  t.is(wire.peerRequests.length, 1)
+  t.is(wire.stats().unanswerableRequests, 3)
+  t.is(wire.stats().violations, 3)
+  t.is(wire.stats().received.messages.request, 4)
+  t.plan(5)
 })
 
 test('a strict wire takes what keeps the rules', (t) => {

@@ -6,7 +6,7 @@ const { native, PANICKED } = require('./native.js')
 const { KINDS } = require('./frames.js')
 
 /** Numbers of 64 bits, see src/binding/diagnostics.rs. */
-const COUNTERS_LENGTH = (2 * (KINDS.length + 2) + 4) * 8
+const COUNTERS_LENGTH = (2 * (KINDS.length + 2) + 5) * 8
 
 /** How much the newest sample counts in the average latency. */
 const NEWEST_SHARE = 1 / 8
@@ -48,6 +48,7 @@ function toStats(wire, counters) {
     sent: traffic(0),
     ignoredRequests: next(),
     refusedRequests: next(),
+    unanswerableRequests: next(),
     violations: next(),
     heldRequests: next(),
     droppedAnswers: wire._droppedAnswers,

@@ -166,24 +166,27 @@ fn block_that_answers_nothing_is_told_or_final() {
 }
 
 #[test]
-fn request_that_no_block_can_answer_is_told_or_final() {
+fn request_that_no_block_can_answer_is_counted_or_final() {
     let limit = Limits::default().max_request_len;
+    let empty = ProtocolError::RequestLength { length: 0, limit };
+    let behind = |piece| ProtocolError::PieceIndex { piece, limit: 10 };
     for (request, error) in [
-        (
-            block(0, 0, 0),
-            ProtocolError::RequestLength { length: 0, limit },
-        ),
-        (
-            block(10, 0, 1),
-            ProtocolError::PieceIndex {
-                piece: 10,
-                limit: 10,
-            },
-        ),
+        (block(0, 0, 0), empty),
+        (block(9, 16 * 1024, 0), empty),
+        (block(10, 0, 0), empty),
+        (block(7, u32::MAX, 0), empty),
+        (block(10, 0, 1), behind(10)),
+        (block(11, 5, limit), behind(11)),
+        (block(u32::MAX, 0, 16 * 1024), behind(u32::MAX)),
     ] {
         let (events, failure) = judge(&frames::request(request), 1);
+        assert_eq!((events, failure), (vec![], Some(error)));
+        let mut wire = wire(Policy::Lenient);
+        let asked = [request, block(9, 0, 1), request].map(frames::request);
+        let events = feed(&mut wire, &asked.concat());
         assert!(matches!(events[..], [Event::Request { .. }]));
-        assert_eq!(failure, Some(error));
+        assert_eq!(wire.peer_request_count(), 1);
+        assert_eq!(wire.stats().unanswerable_requests, 2);
     }
     assert_eq!(judge(&frames::request(block(9, 0, 1)), 0).1, None);
 }

@@ -73,6 +73,11 @@ export const RULES = [
   { name: 'message-too-short', kind: 'avoided', reason: 'the original throws out of the stream' },
   { name: 'handshake-checked', kind: 'avoided', reason: 'the original takes any protocol string' },
   { name: 'bounded', kind: 'avoided', reason: 'the original has no limits' },
+  {
+    name: 'empty-request',
+    kind: 'avoided',
+    reason: 'the original emits a request for no bytes, which throws in usual stores'
+  },
   { name: 'held-requests', kind: 'avoided', reason: 'the original has no backlog' }
 ]
 

@@ -122,6 +122,7 @@ const blockOf = (body) => [body.readUInt32BE(1), body.readUInt32BE(5), body.read
 const readRequest = (reading, body) => {
   const block = blockOf(body)
   if (block[2] > MAX_REQUEST_LENGTH) return fail(reading, 'ERR_PWP_REQUEST_LENGTH')
+  if (block[2] === 0) return true
   if (!reading.unchokes || reading.waiting.length >= MAX_PEER_REQUESTS) return true
   if (!reading.answers) reading.waiting.push(String(block))
   return tell(reading, 'request', ...block)

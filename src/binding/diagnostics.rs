@@ -9,7 +9,7 @@ use crate::protocol::{MessageKind, Traffic};
 
 /// `readStats(slot, buffer) -> count`: the counters as big-endian 64-bit numbers. Those of what was
 /// received, then of what was sent: each kind of message, all bytes, bytes of blocks. Then requests
-/// that were ignored and refused, violations, and requests of the peer that are held back.
+/// that were ignored, refused and unanswerable, violations, and requests of the peer that are held back.
 pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -19,6 +19,7 @@ pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> 
     let others = [
         counted.ignored_requests,
         counted.refused_requests,
+        counted.unanswerable_requests,
         counted.violations,
         held,
     ];

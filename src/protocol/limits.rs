@@ -44,7 +44,7 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// It is counted in [`Stats::violations`](super::Stats::violations): real clients do such
-    /// things, and blocks may cross our cancel.
+    /// things, and blocks may cross our cancel. Requests that no block can answer are not told.
     #[default]
     Lenient,
     /// It closes the wire.

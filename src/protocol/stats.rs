@@ -15,6 +15,9 @@ pub struct Stats {
     /// Requests of the peer that were refused because
     /// [`Limits::max_peer_requests`](super::Limits::max_peer_requests) waited.
     pub refused_requests: u64,
+    /// Requests of the peer that were ignored because no block can answer them: for no bytes, or
+    /// for a piece beyond the last. Each is among the violations too.
+    pub unanswerable_requests: u64,
     /// What the peer did against the rules: tolerated, or at last fatal.
     pub violations: u64,
 }

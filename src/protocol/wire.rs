@@ -736,15 +736,20 @@ impl Wire {
         Ok(())
     }
 
-    /// Requests of a peer that we choke are ignored (BEP 3), as are those above the queue limit.
+    /// Requests of a peer that we choke are ignored (BEP 3), as are those above the queue limit and
+    /// those that no block can answer.
     fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Event>, ProtocolError> {
         let BlockRequest { length, .. } = request;
         let limit = self.limits.max_request_len;
         if length > limit {
             return Err(ProtocolError::RequestLength { length, limit });
         }
-        if let Some(error) = self.useless(request) {
+        // Whoever answers takes the numbers for those of a block: a store may read no bytes as all,
+        // or look up a piece that is not there.
+        if let Some(error) = self.unanswerable(request) {
             self.tolerate(error)?;
+            count(&mut self.stats.unanswerable_requests);
+            return Ok(None);
         }
         if self.am_choking {
             count(&mut self.stats.ignored_requests);
@@ -771,7 +776,7 @@ impl Wire {
     }
 
     /// What is wrong with a request that no block can answer.
-    fn useless(&self, request: BlockRequest) -> Option<ProtocolError> {
+    fn unanswerable(&self, request: BlockRequest) -> Option<ProtocolError> {
         let BlockRequest { piece, length, .. } = request;
         if length == 0 {
             let limit = self.limits.max_request_len;

@@ -50,6 +50,7 @@ pub(crate) struct Model {
     detached: usize,
     pub(crate) refused: u64,
     pub(crate) ignored: u64,
+    pub(crate) unanswerable: u64,
     /// But for the messages that were too long for their id.
     pub(crate) violations: u64,
     /// Those, where they were tolerated.
@@ -86,6 +87,7 @@ impl Model {
             detached: 0,
             refused: 0,
             ignored: 0,
+            unanswerable: 0,
             violations: 0,
             excesses: 0,
             received: [0; MessageKind::ALL.len()],
@@ -404,10 +406,16 @@ impl Model {
         if length > limit {
             return Err(ProtocolError::RequestLength { length, limit });
         }
+        let is_behind_the_last = self.limits.pieces.is_some_and(|pieces| piece >= pieces);
         if length == 0 {
             self.tolerate(ProtocolError::RequestLength { length, limit })?;
-        } else if let Some(limit) = self.limits.pieces.filter(|limit| piece >= *limit) {
+        } else if is_behind_the_last {
+            let limit = self.piece_limit();
             self.tolerate(ProtocolError::PieceIndex { piece, limit })?;
+        }
+        if length == 0 || is_behind_the_last {
+            self.unanswerable += 1;
+            return Ok(None);
         }
         if self.am_choking {
             self.ignored += 1;

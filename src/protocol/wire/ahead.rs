@@ -91,7 +91,7 @@ impl Wire {
     /// `None` where it makes no event.
     fn request_ahead(&mut self, request: BlockRequest) -> Option<(Event, Effect)> {
         let is_plain = request.length <= self.limits.max_request_len
-            && self.useless(request).is_none()
+            && self.unanswerable(request).is_none()
             && !self.am_choking
             && !self.is_congested()
             && self.has_room_for_request();

@@ -29,6 +29,7 @@ impl Both {
         let stats = wire.stats();
         assert_eq!(stats.refused_requests, model.refused);
         assert_eq!(stats.ignored_requests, model.ignored);
+        assert_eq!(stats.unanswerable_requests, model.unanswerable);
         assert_eq!(stats.violations, model.violations + self.excesses);
     }
 
