@@ -36,8 +36,9 @@ declare namespace Wire {
      */
     pieces?: number | undefined
     /**
-     * Bytes of output that may wait, and of requests that wait for an answer; above, further
-     * requests of the peer are held back. Default 1 MiB.
+     * Bytes of output that may wait, and of requests that wait for an answer, each chunk and each
+     * request with 192 more for what it costs besides; above, further requests of the peer are held
+     * back. Default 1 MiB.
      */
     uploadBacklog?: number | undefined
     /** What becomes of violations that do no harm. Default `'lenient'`: they are counted. */

@@ -55,7 +55,10 @@ export declare const enum CommandKind {
   Request = 13,
   /** Number: how many frames the trace keeps, 0 for no trace. */
   SetTrace = 14,
-  /** Number: bytes of the output that wait beyond the core. */
+  /**
+   * Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
+   * does not tell when they leave.
+   */
   SetUnsent = 15,
   /** No further event of the input. */
   StopReading = 16,

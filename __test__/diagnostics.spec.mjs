@@ -7,7 +7,15 @@ import { promisify } from 'node:util'
 import test from 'ava'
 
 import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, UNCHOKE, greeted, pwp, settled, unchoked } from './helpers/wires.mjs'
+import {
+  QUEUED_COST,
+  HANDSHAKE,
+  UNCHOKE,
+  greeted,
+  pwp,
+  settled,
+  unchoked
+} from './helpers/wires.mjs'
 
 const run = promisify(execFile)
 const ROOT = new URL('..', import.meta.url).pathname
@@ -85,7 +93,7 @@ test('counts while listeners of the same chunk run', (t) => {
 })
 
 test('tells queues, refusals and latency', async (t) => {
-  const wire = unchoked({ maxPeerRequests: 3, uploadBacklog: 10 })
+  const wire = unchoked({ maxPeerRequests: 3, uploadBacklog: 10 + QUEUED_COST })
   wire.unchoke()
   t.is(wire.stats().requestLatency, null)
   wire.request(0, 0, 1)

@@ -10,6 +10,7 @@ import test from 'ava'
 
 import { frame } from './helpers/messages.mjs'
 import {
+  QUEUED_COST,
   CHOKE,
   HANDSHAKE,
   UNCHOKE,
@@ -220,6 +221,7 @@ test('queues what a listener writes behind the current chunk', (t) => {
 test('takes what a polled listener writes behind what is being told', async (t) => {
   const wire = greeted({ uploadBacklog: 10 })
   wire.unchoke()
+  wire.read()
   const told = []
   wire.on('request', (piece, offset, length, respond) => {
     told.push(piece)
@@ -330,7 +332,7 @@ test('sends everything in order into a slow pipe, and holds requests back meanwh
 })
 
 test('tells no request while nobody reads, and all of them when somebody does', async (t) => {
-  const wire = greeted({ uploadBacklog: 100 })
+  const wire = greeted({ uploadBacklog: 100 + QUEUED_COST })
   wire.unchoke()
   const told = []
   wire.on('request', (piece, offset, length, respond) => {

@@ -1,10 +1,10 @@
 // The way of a peer's requests: how many are told, what they cost, and how those held back go on.
-import { PassThrough } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 
 import test from 'ava'
 
 import { frame } from './helpers/messages.mjs'
-import { greeted, settled } from './helpers/wires.mjs'
+import { QUEUED_COST, greeted, settled } from './helpers/wires.mjs'
 
 const LENGTH = 16 * 1024
 const BLOCK = Buffer.alloc(LENGTH)
@@ -15,7 +15,7 @@ const requests = (count) =>
 
 /** A wire with room for two blocks, which was asked for so many; `told` holds their `respond`. */
 const asked = (count, options) => {
-  const wire = greeted({ uploadBacklog: 2 * LENGTH, ...options })
+  const wire = greeted({ uploadBacklog: 2 * (LENGTH + QUEUED_COST), ...options })
   wire.unchoke()
   wire.read()
   const told = []
@@ -48,6 +48,50 @@ test('a peer that never reads costs the backlog and a block, however late the an
     t.true(wire.bufferedAmount <= 1024 * 1024 + LENGTH + blocks * HEAD)
   }
 })
+
+/** Where the output goes: nobody takes any of it. */
+const SINKS = {
+  'in the wire': () => {},
+  'in a pipe with a mark of 1': (wire) => wire.pipe(stuck(1)),
+  'in a pipe with a mark of 16 KiB': (wire) => wire.pipe(stuck(16 * 1024)),
+  'in a pipe with a mark of 64 KiB': (wire) => wire.pipe(stuck(64 * 1024))
+}
+
+const stuck = (highWaterMark) => new Writable({ highWaterMark, write() {} })
+
+/** When a request is answered, each by itself. */
+const ANSWERS = {
+  'at once': (answer) => answer(),
+  'a turn later': (answer) => setImmediate(answer)
+}
+
+for (const [where, attach] of Object.entries(SINKS)) {
+  for (const [when, later] of Object.entries(ANSWERS)) {
+    for (const length of [1, 3, 90, 1100, 2500]) {
+      test(`answers of ${length} bytes, given ${when}, cost what they cost ${where}`, async (t) => {
+        const uploadBacklog = 128 * 1024
+        const wire = greeted({ uploadBacklog })
+        attach(wire)
+        wire.unchoke()
+        wire.on('request', (piece, offset, asked, respond) => {
+          later(() => respond(null, Buffer.alloc(asked)))
+        })
+        for (let turn = 0; turn < 40; turn++) {
+          for (let n = 0; n < 200; n++) wire.write(frame(6, n, 0, length))
+          await settled() // oxlint-disable-line no-await-in-loop
+        }
+        const answers = wire.stats().sent.messages.piece
+        const each = HEAD + length + QUEUED_COST
+        t.true((answers + 2) * each >= uploadBacklog, `${answers}`)
+        // What a pipe takes below its mark may come on top; the head of a late answer does.
+        const inPipe = wire.bufferedAmount - wire.readableLength
+        const most = uploadBacklog + (2 + inPipe / (HEAD + length)) * each
+        t.true(answers * (each - HEAD) <= most, `${answers}`)
+        t.is(wire.stats().heldRequests, 2000)
+      })
+    }
+  }
+}
 
 const WAYS = {
   'the answers are read': ({ wire, told }) => {

@@ -155,12 +155,15 @@ function tryRead(wire, start, buffer) {
  */
 function tellUnsent(wire) {
   const sink = wire._sink
+  const inSink = sink === null ? 0 : sink.writableLength || 0
   // A stream tells that it has room again only when it was over its mark.
-  const ahead = sink !== null && sink.writableNeedDrain ? sink.writableLength : 0
-  const waiting = wire.readableLength + ahead
-  if (waiting === wire._unsent) return
-  wire._unsent = waiting
-  native.setUnsent(wire._slot, waiting)
+  const ahead = inSink > 0 && !sink.writableNeedDrain ? inSink : 0
+  const waiting = wire.readableLength + inSink - ahead
+  const isIdle = waiting + ahead === 0
+  // Equal numbers may be those of other bytes.
+  if (isIdle && !wire._isWaiting) return
+  wire._isWaiting = !isIdle
+  native.setUnsent(wire._slot, waiting, ahead)
 }
 
 /**

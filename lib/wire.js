@@ -76,7 +76,7 @@ function Wire(options) {
   this._hasFlowed = false
   this._isHeldBack = false
   this._isHolding = false
-  this._unsent = 0
+  this._isWaiting = false
   this._copiesBlocks = settings.copyBlocks
   this._timed = null
   this._timedSince = 0

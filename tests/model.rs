@@ -58,7 +58,7 @@ fn limits(policy: Policy) -> Limits {
         max_message_len: 100,
         max_peer_requests: 3,
         policy,
-        upload_backlog: 25,
+        upload_backlog: 25 + 2 * Limits::QUEUED_COST,
         ..Limits::default()
     }
 }
@@ -89,7 +89,7 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (0_u32..6).prop_map(Command::TakePeerRequest),
         1 => block_request().prop_map(Command::TakeEqualPeerRequest),
         4 => any::<bool>().prop_map(Command::SetChoking),
-        3 => (0_usize..30).prop_map(Command::SetUnsent),
+        3 => (0_usize..30, 0_usize..30).prop_map(|(a, b)| Command::SetUnsent(a, b)),
         1 => any::<bool>().prop_map(Command::SetInterested),
         1 => any::<(bool, bool, bool)>().prop_map(|(a, b, c)| Command::Assume(a, b, c)),
         2 => block_request().prop_map(Command::Cancel),

@@ -386,13 +386,13 @@ fn requests_behind_the_queue_limit_are_refused_and_counted() {
 #[test]
 fn requests_held_back_are_told_oldest_first_ahead_of_later_messages() {
     let mut wire = unchoked();
-    wire.set_unsent(CONGESTED);
+    wire.set_unsent(CONGESTED, 0);
     let two = [frames::request(FIRST), frames::request(SECOND)].concat();
     assert_eq!(feed(&mut wire, &two), []);
     // Other messages go on.
     assert_eq!(feed(&mut wire, &frames::interested()), [Event::Interested]);
     assert_eq!(wire.peer_request_count(), 2);
-    wire.set_unsent(0);
+    wire.set_unsent(0, 0);
     let events = feed(&mut wire, &frames::not_interested());
     assert_eq!(requested(&events), [FIRST, SECOND]);
     assert_eq!(events[2], Event::NotInterested);
@@ -403,11 +403,11 @@ fn requests_held_back_are_told_oldest_first_ahead_of_later_messages() {
 #[test]
 fn request_held_back_is_answered_only_once_it_is_told() {
     let mut wire = unchoked();
-    wire.set_unsent(CONGESTED);
+    wire.set_unsent(CONGESTED, 0);
     feed(&mut wire, &frames::request(FIRST));
     let id = RequestId::from_number(0);
     assert_eq!(wire.take_peer_request(id), None);
-    wire.set_unsent(0);
+    wire.set_unsent(0, 0);
     assert_eq!(requested(&drive::events(&mut wire)), [FIRST]);
     assert_eq!(wire.take_peer_request(id), Some((0, FIRST)));
 }
@@ -420,7 +420,7 @@ fn requests_held_back_count_against_the_queue_limit() {
     };
     let mut wire = unchoked_with(limits);
     assert_eq!(feed(&mut wire, &frames::request(FIRST)).len(), 1);
-    wire.set_unsent(CONGESTED);
+    wire.set_unsent(CONGESTED, 0);
     assert_eq!(feed(&mut wire, &frames::request(SECOND).repeat(3)), []);
     assert_eq!(
         (wire.peer_request_count(), wire.stats().refused_requests),
@@ -438,14 +438,14 @@ fn request_behind_a_choke_that_forgot_others_is_told() {
         requested(&feed(&mut wire, &frames::request(SECOND))),
         [SECOND]
     );
-    wire.set_unsent(CONGESTED);
+    wire.set_unsent(CONGESTED, 0);
     assert_eq!(feed(&mut wire, &frames::request(SECOND)), []);
 }
 
 #[test]
 fn cancel_of_a_request_held_back_removes_it_unseen() {
     let mut wire = unchoked();
-    wire.set_unsent(CONGESTED);
+    wire.set_unsent(CONGESTED, 0);
     let chunk = [
         frames::request(FIRST),
         frames::request(SECOND),
@@ -459,7 +459,7 @@ fn cancel_of_a_request_held_back_removes_it_unseen() {
             position: None
         }]
     );
-    wire.set_unsent(0);
+    wire.set_unsent(0, 0);
     assert_eq!(requested(&drive::events(&mut wire)), [SECOND]);
 }
 
@@ -468,10 +468,10 @@ fn choke_and_stop_reading_and_close_forget_requests_held_back() {
     let choke = |wire: &mut Wire| assert!(wire.choke());
     for end in [choke, Wire::stop_reading, Wire::close] {
         let mut wire = unchoked();
-        wire.set_unsent(CONGESTED);
+        wire.set_unsent(CONGESTED, 0);
         feed(&mut wire, &frames::request(FIRST));
         end(&mut wire);
-        wire.set_unsent(0);
+        wire.set_unsent(0, 0);
         assert_eq!(drive::events(&mut wire), []);
         assert_eq!(wire.peer_request_count(), 0);
     }
@@ -480,7 +480,7 @@ fn choke_and_stop_reading_and_close_forget_requests_held_back() {
 #[test]
 fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
     let limits = Limits {
-        upload_backlog: 10,
+        upload_backlog: 10 + 2 * Limits::QUEUED_COST,
         ..Limits::default()
     };
     let mut wire = unchoked_with(limits);
@@ -492,10 +492,10 @@ fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
     answer(&mut wire, &told[0]);
     assert_eq!(drive::events(&mut wire), []);
     let taken = sent(&mut wire).len();
-    wire.set_unsent(taken);
+    wire.set_unsent(taken, 0);
     assert_eq!(drive::events(&mut wire), []);
     // It has left.
-    wire.set_unsent(0);
+    wire.set_unsent(0, 0);
     assert_eq!(drive::events(&mut wire).len(), 1);
     // The block behind a head waits with the caller until he takes the head.
     let Event::Request { id, .. } = told[1] else {
@@ -503,7 +503,7 @@ fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
     };
     wire.take_peer_request(id).unwrap();
     wire.piece_head(0, 0, 4).unwrap();
-    wire.set_unsent(0);
+    wire.set_unsent(0, 0);
     assert_eq!(drive::events(&mut wire), []);
     sent(&mut wire);
     assert_eq!(drive::events(&mut wire).len(), 1);
@@ -513,6 +513,58 @@ fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
         (wire.peer_request_count(), wire.held_request_count()),
         (3, 0)
     );
+}
+
+/// The caller keeps each answer in a stretch of its own, and none of them leaves.
+#[test]
+fn tiny_requests_that_are_never_read_cost_no_more_than_the_backlog() {
+    let limits = Limits::default();
+    for (length, is_late) in [
+        (1, false),
+        (1, true),
+        (7, true),
+        (100, false),
+        (1_000, true),
+    ] {
+        let mut wire = unchoked_with(limits);
+        let asks = frames::request(block(0, 0, length)).repeat(100);
+        let (mut unanswered, mut answers, mut unsent) = (Vec::new(), 0, 0);
+        for _ in 0..1_000 {
+            unanswered.extend(feed(&mut wire, &asks));
+            let late = if is_late { 50.min(unanswered.len()) } else { 0 };
+            for event in unanswered.drain(..unanswered.len() - late) {
+                answer(&mut wire, &event);
+                unsent += sent(&mut wire).len();
+                wire.set_unsent(unsent, 0);
+                answers += 1;
+            }
+        }
+        let cost = unsent + answers * Limits::QUEUED_COST;
+        let one = usize::try_from(length).unwrap() + 13 + Limits::QUEUED_COST;
+        let most = limits.upload_backlog + 100 * one;
+        assert!(cost <= most, "{length}: {answers} cost {cost}");
+        // As much as there is room for was served, and all goes on when it is read.
+        assert!(
+            cost + 100 * one >= limits.upload_backlog,
+            "{length}: {answers}"
+        );
+        assert_eq!(wire.peer_request_count(), 2_000);
+        wire.set_unsent(0, 0);
+        assert!(!drive::events(&mut wire).is_empty());
+    }
+}
+
+#[test]
+fn small_blocks_leave_together_and_keep_nothing_else_alive() {
+    let all = Bytes::from(vec![7; 100_000]);
+    for (len, stretches) in [(1, 1), (7, 1), (2_048, 1), (2_049, 6), (16_384, 6)] {
+        let mut wire = unchoked();
+        for begin in 0..3 {
+            wire.piece(0, begin, all.slice(..len)).unwrap();
+        }
+        let taken = std::iter::from_fn(|| wire.poll_transmit());
+        assert_eq!(taken.count(), stretches, "{len}");
+    }
 }
 
 #[test]
@@ -536,7 +588,7 @@ fn request_above_the_backlog_is_told_when_nothing_waits() {
 fn wire_is_drained_when_nothing_is_left_to_poll() {
     let mut wire = unchoked();
     assert!(wire.is_drained());
-    wire.set_unsent(CONGESTED);
+    wire.set_unsent(CONGESTED, 0);
     let chunk = [
         frames::request(FIRST),
         frames::have(1),
@@ -547,7 +599,7 @@ fn wire_is_drained_when_nothing_is_left_to_poll() {
     assert!(!wire.is_drained());
     wire.poll_event();
     assert!(!wire.is_drained(), "a failure is left");
-    wire.set_unsent(0);
+    wire.set_unsent(0, 0);
     assert!(!wire.is_drained(), "a request is left");
     assert_eq!(drive::events(&mut wire).len(), 2);
     assert!(wire.is_drained());

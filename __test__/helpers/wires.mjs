@@ -15,6 +15,9 @@ export const HANDSHAKE = encodeHandshake({
 export const CHOKE = frame(0)
 export const UNCHOKE = frame(1)
 
+/** Bytes that a request of the peer, or a chunk of output, counts against `uploadBacklog` besides its own. */
+export const QUEUED_COST = 192
+
 /**
  * A wire whose peer has sent a handshake.
  *

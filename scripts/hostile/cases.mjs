@@ -25,6 +25,11 @@ export const cases = [
   neverReading(16 * KIB, 'a turn later', setImmediate),
   neverReading(128 * KIB, 'at once', (answer) => answer()),
   neverReading(128 * KIB, 'a turn later', setImmediate),
+  ...[1, 7, 100, 1000].flatMap((length) => [
+    neverReading(length, 'at once', (answer) => answer()),
+    neverReading(length, 'a turn later', setImmediate),
+    neverReading(length, 'at once, asked one by one', (answer) => answer(), 17)
+  ]),
   {
     name: '1,000,000 requests that are never answered',
     most: 2,
@@ -94,18 +99,22 @@ export const cases = [
   }
 ]
 
-/** A peer that asks for 8 GiB and takes none of it. */
-function neverReading(length, when, later) {
+/** A peer that asks for 8 GiB, or 300,000 times for less than a block, and takes none of it. */
+function neverReading(length, when, later, cut) {
+  const isTiny = length < KIB
+  const size = isTiny ? `${length} bytes` : `${length / KIB} KiB`
   return {
-    name: `requests for ${length / KIB} KiB, answered ${when}, never read`,
-    most: 4,
+    name: `requests for ${size}, answered ${when}, never read`,
+    most: isTiny ? 3 : 4,
+    cut,
     use(wire) {
       wire.unchoke()
       wire.on('request', (piece, offset, asked, respond) => {
         later(() => respond(null, Buffer.allocUnsafeSlow(asked).fill(1)))
       })
     },
-    input: () => chunked((8 * KIB * KIB * KIB) / length, (n) => request(n, 0, length))
+    input: () =>
+      chunked(isTiny ? 300_000 : (8 * KIB * KIB * KIB) / length, (n) => request(n, 0, length))
   }
 }
 

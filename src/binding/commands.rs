@@ -44,7 +44,8 @@ pub enum CommandKind {
     Request,
     /// Number: how many frames the trace keeps, 0 for no trace.
     SetTrace,
-    /// Number: bytes of the output that wait beyond the core.
+    /// Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
+    /// does not tell when they leave.
     SetUnsent,
     /// No further event of the input.
     StopReading,
@@ -149,7 +150,7 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 3]) {
             let _outcome = wire.request(request);
         }
         CommandKind::SetTrace => wire.set_trace(to_usize(first)),
-        CommandKind::SetUnsent => wire.set_unsent(to_usize(first)),
+        CommandKind::SetUnsent => wire.set_unsent(to_usize(first), to_usize(second)),
         CommandKind::StopReading => wire.stop_reading(),
         CommandKind::TakeBack => {
             wire.take_back(to_usize(first));

@@ -265,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let before = self.backlog();
         let outcome = self.output.write(&mut self.wire, &mut self.stream, cx);
-        self.wire.set_unsent(self.output.len());
+        self.wire.set_unsent(self.output.len(), 0);
         if self.backlog() < before {
             self.restart_deadline();
         }

@@ -32,6 +32,7 @@ mod requests;
 mod reserved;
 mod stats;
 mod trace;
+mod unsent;
 mod wire;
 
 pub use bitfield::Bitfield;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::limits::Limits;
 use super::message::BlockRequest;
 use super::numbers::to_usize;
 use super::ranks::Ranks;
@@ -276,8 +277,8 @@ fn key(request: BlockRequest, id: RequestId) -> u128 {
 #[derive(Debug, Default)]
 pub(super) struct PeerRequests {
     told: Requests,
-    /// Bytes that the told ones ask for.
-    told_len: usize,
+    /// What the told ones cost: the bytes that they ask for, and [`Limits::QUEUED_COST`] each.
+    told_cost: usize,
     /// Made with the first one that is held back; most wires hold none.
     held: Option<Box<Requests>>,
 }
@@ -355,7 +356,7 @@ impl PeerRequests {
 
     pub(super) fn clear(&mut self) {
         self.told.clear();
-        self.told_len = 0;
+        self.told_cost = 0;
         self.held = None;
     }
 
@@ -367,19 +368,24 @@ impl PeerRequests {
         self.held.as_ref().map_or(0, |held| held.len())
     }
 
-    /// Bytes that the told ones ask for.
+    /// What the told ones cost.
     #[inline]
-    pub(super) fn told_len(&self) -> usize {
-        self.told_len
+    pub(super) fn told_cost(&self) -> usize {
+        self.told_cost
     }
 
     fn count_in(&mut self, request: BlockRequest) {
-        self.told_len = self.told_len.saturating_add(to_usize(request.length));
+        self.told_cost = self.told_cost.saturating_add(cost(request));
     }
 
     fn count_out(&mut self, request: BlockRequest) {
-        self.told_len = self.told_len.saturating_sub(to_usize(request.length));
+        self.told_cost = self.told_cost.saturating_sub(cost(request));
     }
+}
+
+/// What a request costs that waits for its answer.
+fn cost(request: BlockRequest) -> usize {
+    to_usize(request.length).saturating_add(Limits::QUEUED_COST)
 }
 
 /// Requests that are looked through before an index is made: up to about so many that costs less

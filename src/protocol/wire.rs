@@ -21,6 +21,7 @@ use super::requests::{PeerRequests, RequestId, Requests};
 use super::reserved::Reserved;
 use super::stats::{Stats, count};
 use super::trace::{Trace, TracedFrame};
+use super::unsent::Unsent;
 use ahead::Effect;
 
 /// One connection of the peer wire protocol, without input and output.
@@ -54,8 +55,8 @@ pub struct Wire {
     peer_requests: PeerRequests,
     /// Bytes of blocks that the caller sends by himself, behind heads in the outbox.
     detached: usize,
-    /// Bytes that the caller has taken out of the outbox and that still wait with him.
-    unsent: usize,
+    /// What the caller has taken out of the outbox and still waits with him.
+    unsent: Unsent,
     stats: Stats,
     trace: Option<Box<Trace>>,
     outbox: Outbox,
@@ -91,7 +92,7 @@ impl Wire {
             requests: Requests::default(),
             peer_requests: PeerRequests::default(),
             detached: 0,
-            unsent: 0,
+            unsent: Unsent::default(),
             stats: Stats::default(),
             trace: None,
             outbox: Outbox::default(),
@@ -210,14 +211,16 @@ impl Wire {
         self.send_fixed(&Message::Cancel(request));
     }
 
-    /// Takes note of how many bytes, of those that the caller has taken to send, still wait.
+    /// Takes note of how many bytes, of those that the caller has taken to send, still wait:
+    /// `waiting`, of which he will tell when they leave, and before them `ahead`, of which he will
+    /// not, and which hold nothing back by themselves.
     ///
     /// Where they, the output in the wire and the requests that are told and not answered exceed
     /// [`Limits::upload_backlog`], further requests of the peer are held back, and told, oldest
     /// first, when there is room. Held ones count against [`Limits::max_peer_requests`]; all other
     /// messages go on.
-    pub fn set_unsent(&mut self, unsent: usize) {
-        self.unsent = unsent;
+    pub fn set_unsent(&mut self, waiting: usize, ahead: usize) {
+        self.unsent.set(waiting, ahead);
     }
 
     /// Takes a request of the peer out of the queue to answer it; gives its place, 0 the oldest.
@@ -232,12 +235,16 @@ impl Wire {
         self.peer_requests.take_told(request)
     }
 
-    /// Sends a block.
+    /// Sends a block: a small one as [`Wire::piece_copied`], as it would keep more memory than its
+    /// own, others without a copy.
     ///
     /// # Errors
     ///
     /// [`CommandError::TooLong`] when the block does not fit a message.
     pub fn piece(&mut self, piece: u32, begin: u32, block: Bytes) -> Result<(), CommandError> {
+        if block.len() <= MAX_COPIED_BLOCK_LEN {
+            return self.piece_copied(piece, begin, &block);
+        }
         let block_len = u32::try_from(block.len()).map_err(|_| CommandError::TooLong)?;
         self.send_piece_head(piece, begin, block_len)?;
         if !self.is_closed() {
@@ -493,14 +500,22 @@ impl Wire {
 
     /// The next bytes to send.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        self.detached = 0;
-        self.outbox.pop()
+        let bytes = self.outbox.pop();
+        self.note_taken(bytes.as_ref().map_or(0, Bytes::len));
+        bytes
     }
 
     /// Copies the next bytes to send into `out`; gives how many.
     pub fn read_transmit(&mut self, out: &mut [u8]) -> usize {
-        self.detached = 0;
-        self.outbox.read(out)
+        let len = self.outbox.read(out);
+        self.note_taken(len);
+        len
+    }
+
+    /// With the heads go the blocks that the caller himself sends.
+    fn note_taken(&mut self, len: usize) {
+        let detached = std::mem::take(&mut self.detached);
+        self.unsent.take(len.saturating_add(detached));
     }
 
     /// The next frame of the trace, oldest first; see [`Wire::set_trace`].
@@ -543,8 +558,8 @@ impl Wire {
 
     /// Whether further requests of the peer have to wait.
     fn is_congested(&self) -> bool {
-        let waiting = [self.outbox.len(), self.detached, self.unsent];
-        let promised = self.peer_requests.told_len();
+        let waiting = [self.outbox.len(), self.detached, self.unsent.cost()];
+        let promised = self.peer_requests.told_cost();
         waiting.into_iter().fold(promised, usize::saturating_add) > self.limits.upload_backlog
     }
 
@@ -860,6 +875,10 @@ fn without_spare_bits(bits: &[u8], pieces: Option<u32>) -> Option<Bytes> {
     }
     Some(Bytes::from([front, &[last & !spare_mask]].concat()))
 }
+
+/// Blocks up to this many bytes are joined with other frames. A view of some bytes costs about 100 more,
+/// and keeps alive what it is a view of, which may be a whole piece.
+const MAX_COPIED_BLOCK_LEN: usize = 2 * 1024;
 
 /// Frames decoded before they are applied. Enough to make a call per chunk cheap, few enough
 /// that a chunk of tiny messages does not multiply in memory.

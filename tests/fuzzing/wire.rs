@@ -34,7 +34,7 @@ impl Case {
         let capacity = *input.choose(&[0, 3, 10_000])?;
         let limits = Limits {
             policy: *input.choose(&[Policy::Lenient, Policy::Strict])?,
-            upload_backlog: *input.choose(&[20, 1_000_000])?,
+            upload_backlog: *input.choose(&[20 + 3 * Limits::QUEUED_COST, 1_000_000])?,
             max_message_len: 300,
             max_peer_requests: *input.choose(&[2, 2_000])?,
             max_request_len: 1_000,
@@ -161,7 +161,10 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         16 => Command::StopReading,
         17 => Command::TakePeerRequest(number(input)?),
         18 => Command::TakeRequest(block_request(input)?),
-        20 => Command::SetUnsent(input.arbitrary::<u8>()?.into()),
+        20 => Command::SetUnsent(
+            input.arbitrary::<u8>()?.into(),
+            input.arbitrary::<u8>()?.into(),
+        ),
         21 => Command::TakeEqualPeerRequest(block_request(input)?),
         22 => Command::PollTrace,
         _ => Command::Request(block_request(input)?),

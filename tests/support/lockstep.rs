@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Request(BlockRequest),
     SetChoking(bool),
     SetInterested(bool),
-    SetUnsent(usize),
+    SetUnsent(usize, usize),
     StopReading,
     TakeEqualPeerRequest(BlockRequest),
     TakePeerRequest(u32),

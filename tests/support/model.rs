@@ -44,8 +44,12 @@ pub(crate) struct Model {
     pub(crate) peer_requests: Vec<(RequestId, BlockRequest)>,
     /// Younger ones, which were not told.
     pub(crate) held_requests: Vec<(RequestId, BlockRequest)>,
-    /// Bytes that the caller still has to send.
-    pub(crate) unsent: usize,
+    /// Bytes that the caller still has to send, of which he tells when they leave.
+    unsent: usize,
+    /// Those, and others before them.
+    all_unsent: usize,
+    /// Of those, how many he took at a time, with the blocks that he sends himself.
+    stretches: Vec<usize>,
     /// Bytes of blocks that the caller sends behind heads which he has not taken yet.
     detached: usize,
     pub(crate) refused: u64,
@@ -84,6 +88,8 @@ impl Model {
             peer_requests: Vec::new(),
             held_requests: Vec::new(),
             unsent: 0,
+            all_unsent: 0,
+            stretches: Vec::new(),
             detached: 0,
             refused: 0,
             ignored: 0,
@@ -110,8 +116,24 @@ impl Model {
 
     /// Takes note that the caller has taken so many bytes.
     pub(crate) fn take_sent(&mut self, len: usize) {
-        self.detached = 0;
+        let len_with_blocks = len + std::mem::take(&mut self.detached);
+        if self.all_unsent > 0 && len_with_blocks > 0 {
+            self.stretches.push(len_with_blocks);
+        }
         self.taken += len;
+    }
+
+    /// Takes note of what still waits with the caller: the last bytes of those that he has taken.
+    pub(crate) fn set_unsent(&mut self, waiting: usize, ahead: usize) {
+        if self.all_unsent == 0 {
+            self.stretches = vec![waiting + ahead];
+        }
+        self.unsent = waiting;
+        self.all_unsent = waiting + ahead;
+        let newer_than = |place| self.stretches[place + 1..].iter().sum::<usize>();
+        let count = self.stretches.len();
+        let sent = (0..count).take_while(|place| newer_than(*place) >= self.all_unsent);
+        self.stretches.drain(..sent.count());
     }
 
     /// Bytes that wait to be taken.
@@ -442,9 +464,15 @@ impl Model {
 
     fn is_congested(&self) -> bool {
         let asked = self.peer_requests.iter().map(|(_, request)| request.length);
-        let promised = usize::try_from(asked.sum::<u32>()).unwrap();
+        let asked = usize::try_from(asked.sum::<u32>()).unwrap();
         let waiting = self.transmit_len() + self.detached + self.unsent;
-        promised + waiting > self.limits.upload_backlog
+        let stretches = if self.unsent == 0 {
+            0
+        } else {
+            self.stretches.len()
+        };
+        let queued = self.peer_requests.len() + stretches;
+        asked + waiting + queued * Limits::QUEUED_COST > self.limits.upload_backlog
     }
 
     fn apply_cancel(&mut self, request: BlockRequest) -> Event {

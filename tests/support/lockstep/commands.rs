@@ -40,9 +40,9 @@ impl Both {
                 assert_eq!(wire.not_interested(), model.set_interested(false));
             }
             Command::PollTrace => self.trace.poll(wire),
-            Command::SetUnsent(unsent) => {
-                wire.set_unsent(unsent);
-                model.unsent = unsent;
+            Command::SetUnsent(waiting, ahead) => {
+                wire.set_unsent(waiting, ahead);
+                model.set_unsent(waiting, ahead);
             }
             Command::StopReading => {
                 wire.stop_reading();
