@@ -9,6 +9,7 @@ import { expectEvents } from './helpers/expected-events.mjs'
 import { inTurn } from './helpers/in-turn.mjs'
 import { cut } from './helpers/messages.mjs'
 import { randomFrom } from './helpers/random.mjs'
+import { readAll } from './helpers/read-all.mjs'
 import { Replay } from './helpers/replay.mjs'
 import { SEED } from './helpers/settings.mjs'
 import { settled } from './helpers/wires.mjs'
@@ -63,7 +64,7 @@ const perform = async (session, side, recut) => {
   replay.run(session, side, recut)
   const { wire, events, answers } = replay
   const stats = { ...wire.stats(), requestLatency: null }
-  const output = wire.read()
+  const output = readAll(wire)
   const outcome = { events, output, answers, stats, pieces: [...wire.peerPieces] }
   wire.destroy()
   await settled()

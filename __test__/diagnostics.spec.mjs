@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import test from 'ava'
 
 import { frame } from './helpers/messages.mjs'
+import { readAll } from './helpers/read-all.mjs'
 import {
   QUEUED_COST,
   HANDSHAKE,
@@ -99,7 +100,7 @@ test('tells queues, refusals and latency', async (t) => {
   wire.request(0, 0, 1)
   wire.request(0, 1, 1)
   const asked = Buffer.concat([1, 2, 3, 4].map((piece) => frame(6, piece, 0, 8)))
-  wire.read()
+  readAll(wire)
   wire.write(asked)
   const { requests, peerRequests, heldRequests, refusedRequests } = wire.stats()
   t.deepEqual([requests, peerRequests, heldRequests, refusedRequests], [2, 2, 1, 1])

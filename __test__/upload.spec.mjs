@@ -4,6 +4,7 @@ import { PassThrough, Writable } from 'node:stream'
 import test from 'ava'
 
 import { frame } from './helpers/messages.mjs'
+import { readAll } from './helpers/read-all.mjs'
 import { QUEUED_COST, greeted, settled } from './helpers/wires.mjs'
 
 const LENGTH = 16 * 1024
@@ -17,7 +18,7 @@ const requests = (count) =>
 const asked = (count, options) => {
   const wire = greeted({ uploadBacklog: 2 * (LENGTH + QUEUED_COST), ...options })
   wire.unchoke()
-  wire.read()
+  readAll(wire)
   const told = []
   wire.on('request', (piece, offset, length, respond) => told.push(respond))
   wire.write(requests(count))
@@ -96,7 +97,7 @@ for (const [where, attach] of Object.entries(SINKS)) {
 const WAYS = {
   'the answers are read': ({ wire, told }) => {
     for (const respond of told.splice(0)) respond(null, BLOCK)
-    wire.read()
+    readAll(wire)
   },
   'the answers flow': ({ wire, told }) => {
     wire.resume()
@@ -117,7 +118,7 @@ const WAYS = {
   'piece() answers them': ({ wire, told }) => {
     told.length = 0
     for (const piece of [0, 1, 2]) wire.piece(piece, 0, BLOCK)
-    wire.read()
+    readAll(wire)
   }
 }
 

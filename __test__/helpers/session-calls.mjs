@@ -1,6 +1,7 @@
 // Makes the scripted calls of a session on a wire, from outside and from inside handlers.
 
 import { bytesOf, encodeMessage } from './messages.mjs'
+import { readAll } from './read-all.mjs'
 import { feedSecondWire } from './second-wire.mjs'
 import { collect, setPiped } from './session-readers.mjs'
 import { count, formatValues, INPUT_EVENTS, note } from './session-log.mjs'
@@ -197,17 +198,11 @@ const burst = ({ wire }, { size, blocks }) => {
 
 const read = (run, { size }) => {
   if (run.session.reader !== 'paused') return
-  const chunk = size === null ? readWaiting(run.wire) : run.wire.read(size)
-  if (chunk) collect(run, chunk)
+  const chunk = size === null ? readAll(run.wire) : run.wire.read(size)
+  const hasRead = chunk !== null && chunk.length > 0
+  if (hasRead) collect(run, chunk)
   run.entries.push(`read ${formatValues([chunk])}`)
-  count(run, chunk ? 'path paused read' : 'path paused read of nothing')
-}
-
-/** All that waits, which newer runtimes give chunk by chunk. */
-const readWaiting = (wire) => {
-  const chunks = []
-  for (let chunk = wire.read(); chunk; chunk = wire.read()) chunks.push(chunk)
-  return chunks.length > 0 ? Buffer.concat(chunks) : null
+  count(run, hasRead ? 'path paused read' : 'path paused read of nothing')
 }
 
 const speeds = (run) => {
