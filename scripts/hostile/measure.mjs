@@ -11,7 +11,8 @@ const TIMEOUT = 120_000 // ms
 
 /**
  * @typedef {object} Figures
- * @property {{rss: number, external: number}} peak growth in bytes
+ * @property {{rss: number, native: number, external: number}} peak growth in bytes: in all, outside of
+ *   V8, and of Buffers
  * @property {number} held growth of heap and external memory in the end, in bytes
  * @property {{median: number, max: number}} stall in ms, for each chunk
  * @property {boolean} isStopped before the end of the input, for what it held
