@@ -26,8 +26,7 @@ for (let made = 0; made < count && peak.rss < MOST; made++) {
   await feed(wires.at(-1))
 }
 await collect()
-const { heapUsed, external } = memory()
-const held = heapUsed + external - before.heapUsed - before.external
+const held = growth('heapUsed') + growth('external')
 const { median, max } = summary(stalls)
 const isStopped = peak.rss >= MOST
 console.log(JSON.stringify({ wires: wires.length, peak, held, stall: { median, max }, isStopped }))
