@@ -16,8 +16,7 @@ const implementations = {
   ours: loadImplementation(() => require('../index.js'))
 }
 const CASES = casesOr(6000)
-const coverage = new Coverage()
-let hasFailed = false
+const CASES_EACH = Math.ceil(CASES / FLAVOURS.length)
 
 const TITLES = {
   plain: 'whole messages and calls between them have the same effects',
@@ -30,16 +29,20 @@ const TITLES = {
 // One after the other, because sessions replace the global timers.
 for (const flavour of FLAVOURS) {
   test.serial(TITLES[flavour], async (t) => {
-    const failure = await findFailure(flavour, Math.ceil(CASES / FLAVOURS.length))
-    hasFailed ||= failure !== null
+    const { failure } = await runFlavour(flavour)
     if (failure) t.fail(failure)
     else t.pass()
   })
 }
 
-test.serial('the sessions contain every message, event, call and end often enough', (t) => {
-  // A flavour that has failed stopped early, so gaps would only hide the failure.
-  t.deepEqual(hasFailed ? [] : coverage.findGaps(CASES), [])
+test.serial('the sessions contain every message, event, call and end often enough', async (t) => {
+  const coverage = new Coverage()
+  await inTurn(FLAVOURS, async (flavour) => {
+    const { failure, counts } = await runFlavour(flavour)
+    t.falsy(failure, `${flavour} sessions stopped early`)
+    for (const one of counts) coverage.add(one)
+  })
+  t.deepEqual(coverage.findGaps(CASES), [])
 })
 
 test('every difference that the comparison makes room for is documented', (t) => {
@@ -50,10 +53,19 @@ test('every difference that the comparison makes room for is documented', (t) =>
   )
 })
 
-const findFailure = (flavour, cases) =>
-  inTurn(Array(cases).keys(), async (index) => {
+const runs = {}
+
+/** Runs the sessions of a flavour, once for all tests, up to the first that differs. */
+const runFlavour = (flavour) => (runs[flavour] ??= compareSessions(flavour))
+
+const compareSessions = async (flavour) => {
+  const counts = []
+  const failure = await inTurn(Array(CASES_EACH).keys(), async (index) => {
     const session = makeSession((SEED + index) >>> 0, flavour)
-    const { difference, counts } = await compareSession(implementations, session)
-    coverage.add(counts)
+    const outcome = await compareSession(implementations, session)
+    counts.push(outcome.counts)
+    const { difference } = outcome
     return difference && explainDifference(implementations, session, difference)
   })
+  return { failure, counts }
+}
