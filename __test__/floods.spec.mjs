@@ -115,7 +115,7 @@ test('joins a long message from single bytes', (t) => {
   t.true(told[0].equals(payload))
 })
 
-test('waits in vain for what length prefixes announce', async (t) => {
+test('ends as truncated, 1,000 times, where only the length of a message has come', async (t) => {
   const wires = Array.from({ length: 1000 }, () => greeted())
   for (const wire of wires) {
     wire.write(frame(20, Buffer.alloc(MIB - 1)).subarray(0, 4))
