@@ -2,7 +2,7 @@
 // work in a process of its own, and fails when what the process holds keeps growing. Prints a table.
 //
 //   node scripts/check-leaks.mjs            100,000 wires, 200 workers
-//   node scripts/check-leaks.mjs --quick    a fifth of that
+//   node scripts/check-leaks.mjs --quick    about half of that
 //   node scripts/check-leaks.mjs destroyed --rounds 50 --count 10000
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -12,7 +12,7 @@ const PROGRAM = path.join(ROOT, 'scripts', 'leaks', 'rounds.cjs')
 
 /**
  * Most that one wire may leave behind, in bytes: what is left of a wire has hundreds, while RSS of
- * a process that leaks nothing wavers by some 100 KiB between two rounds.
+ * a process that leaks nothing wavers by up to 3 MiB between two rounds, so it takes ten of them.
  */
 const WIRE = { rss: 128, heap: 8 }
 
@@ -23,8 +23,8 @@ const WORKER = { rss: 32 * 1024, heap: 8 * 1024 }
 const WORK = {
   destroyed: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
   dropped: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
-  alive: { limit: WIRE, full: [5, 50_000], quick: [4, 10_000], settling: 1 },
-  workers: { limit: WORKER, full: [20, 10], quick: [6, 6], settling: 2 }
+  alive: { limit: WIRE, full: [5, 50_000], quick: [12, 10_000], settling: 2 },
+  workers: { limit: WORKER, full: [20, 10], quick: [18, 6], settling: 2 }
 }
 
 const { values: options, positionals } = parseArgs({
