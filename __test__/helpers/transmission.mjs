@@ -1,10 +1,13 @@
 // Runs transmission-daemon on the loopback interface only, and talks to it over its RPC.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePorts } from './ports.mjs'
+
+/** @returns {boolean} whether there is a daemon to start */
+export const isInstalled = () => spawnSync('transmission-daemon', ['--version']).error === undefined
 
 /**
  * @param {import('ava').ExecutionContext} t the daemon is stopped at its end
@@ -72,10 +75,7 @@ class Transmission {
 
   #failure() {
     if (this.isGone.code !== 'ENOENT') return new Error(`transmission-daemon ended: ${this.#log}`)
-    return new Error(
-      'transmission-daemon is not installed: apt-get install transmission-daemon, ' +
-        'or set PWP_SKIP_TRANSMISSION=1 to leave these tests out'
-    )
+    return new Error('transmission-daemon is not installed: apt-get install transmission-daemon')
   }
 
   async #call(method, args) {
