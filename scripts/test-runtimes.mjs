@@ -1,15 +1,10 @@
-// Runs the packed package under every runtime that it supports, and prints a table. The runtimes
-// come from npm and stay in a cache. Linux x64 with glibc only, as they do.
+// Runs the packed package under every runtime that it supports, and prints a table.
 import assert from 'node:assert'
-import { existsSync, readFileSync } from 'node:fs'
-import { cp, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { ROOT, capture, inOrder, npm, run, start } from './lib/command.mjs'
+import { ROOT, capture, inOrder, run, start } from './lib/command.mjs'
 import { withFolder } from './lib/folder.mjs'
 import { makeProject } from './lib/project.mjs'
-
-const MANIFEST = path.join(ROOT, 'scripts', 'runtimes', 'package.json')
-const CACHE = path.join(ROOT, 'node_modules', '.cache', 'runtimes')
+import { BUN, DENO, installRuntimes, nodeOf } from './lib/runtimes.mjs'
 
 const FIXTURES = [
   'consumer/cjs.cjs',
@@ -39,32 +34,22 @@ const PROGRAMS = [
 const DENO_PERMISSIONS = ['--allow-env', '--allow-ffi', '--allow-read']
 const DENO_ARGS = ['run', '--no-prompt', '--node-modules-dir=manual', '--allow-net', '--allow-run']
 
-const node = (version) => ({ name: `Node ${version}`, bin: `node-${version}/bin/node`, args: [] })
+const node = (major) => ({ name: `Node ${major}`, command: nodeOf(major), args: [] })
 
 const RUNTIMES = [
   node(20),
   node(22),
   node(24),
   node(26),
-  { name: 'Bun', bin: '@oven/bun-linux-x64/bin/bun', args: [] },
-  { name: 'Deno', bin: '@deno/linux-x64-glibc/deno', args: [...DENO_ARGS, ...DENO_PERMISSIONS] }
+  { name: 'Bun', command: BUN, args: [] },
+  { name: 'Deno', command: DENO, args: [...DENO_ARGS, ...DENO_PERMISSIONS] }
 ]
 
 /** For each program, in ms. */
 const LIMIT = 60_000
 
-async function installRuntimes() {
-  const installed = path.join(CACHE, 'package.json')
-  const isCurrent = existsSync(installed) && readFileSync(installed).equals(readFileSync(MANIFEST))
-  if (isCurrent && existsSync(path.join(CACHE, 'node_modules', '.package-lock.json'))) return
-  await rm(CACHE, { recursive: true, force: true })
-  await cp(MANIFEST, installed)
-  await npm(['install', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: CACHE })
-}
-
 /** Gives its line of the table. */
-async function tryRuntime(project, { name, bin, args }) {
-  const command = path.join(CACHE, 'node_modules', bin)
+async function tryRuntime(project, { name, command, args }) {
   const version = /\d+\.\d+\.\d+/.exec(await run(command, ['--version']))[0]
   const failures = []
   await inOrder(PROGRAMS, async ([program, end]) => {
@@ -80,12 +65,10 @@ async function tryRuntime(project, { name, bin, args }) {
 
 /** Without any one of its permissions Deno loads no addon, and the error tells which one it lacks. */
 async function checkDenoPermissions(project) {
-  const { bin } = RUNTIMES.at(-1)
-  const command = path.join(CACHE, 'node_modules', bin)
   await inOrder(DENO_PERMISSIONS, async (missing) => {
     const allowed = DENO_PERMISSIONS.filter((permission) => permission !== missing)
     const args = [...DENO_ARGS, ...allowed, 'cjs.cjs']
-    const { code, output } = await capture(command, args, { cwd: project })
+    const { code, output } = await capture(DENO, args, { cwd: project })
     assert.strictEqual(code, 1, missing)
     assert.match(
       output,
@@ -97,9 +80,6 @@ async function checkDenoPermissions(project) {
 
 await start(() =>
   withFolder(async (folder) => {
-    if (process.platform !== 'linux' || process.arch !== 'x64') {
-      throw new Error('The runtimes are there for Linux x64 only')
-    }
     await installRuntimes()
     const project = await makeProject(folder, FIXTURES)
     const tried = []
