@@ -1,0 +1,86 @@
+// The samples of the README as its readers run them, and what peers that break the rules get from them.
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import net from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+import test from 'ava'
+
+import { frame } from './helpers/messages.mjs'
+import { EVENTS } from './helpers/session-runner.mjs'
+import { HANDSHAKE, unchoked } from './helpers/wires.mjs'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+
+/** The JavaScript in a section. */
+const samplesOf = (title) => {
+  const [, section] = README.split(`\n## ${title}\n`)
+  const [text] = section.split('\n## ')
+  return [...text.matchAll(/```js\n(.+?)```/gs)].map(([, code]) => code)
+}
+
+const [serve, ask] = samplesOf('Usage')
+
+test('the samples of use transfer a block', async (t) => {
+  const run = promisify(execFile)
+  const { stdout } = await run(process.execPath, ['-e', serve + ask], { cwd: ROOT })
+  t.is(stdout, 'got 16384 bytes\n')
+})
+
+const INFO_HASH = Buffer.from('0123456789abcdef0123456789abcdef01234567', 'hex')
+
+const greeting = (infoHash) =>
+  Buffer.concat([HANDSHAKE.subarray(0, 28), infoHash, HANDSHAKE.subarray(48)])
+
+const greeted = (bytes) => Buffer.concat([greeting(INFO_HASH), bytes])
+
+/** What a peer does, without ever ending its side. */
+const PEERS = {
+  'speaks another protocol': (socket) => socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+  'wants another torrent': (socket) => socket.write(greeting(Buffer.alloc(20, 7))),
+  'announces 4 GB': (socket) => socket.write(greeted(Buffer.from('ffffffff07', 'hex'))),
+  'sends half a have': (socket) => socket.write(greeted(frame(4, Buffer.alloc(2)))),
+  'asks for 1 GB': (socket) => socket.write(greeted(frame(6, 0, 0, 2 ** 30))),
+  'resets the connection': (socket) => socket.resetAndDestroy()
+}
+
+for (const [what, act] of Object.entries(PEERS)) {
+  test(`the sample that serves frees the socket of a peer that ${what}`, async (t) => {
+    const server = startServer(t)
+    await once(server, 'listening')
+    const address = { port: server.address().port, host: '127.0.0.1' }
+    const peer = net.connect({ ...address, allowHalfOpen: true }).on('error', () => {})
+    t.teardown(() => peer.destroy())
+    peer.resume()
+    const [[socket]] = await Promise.all([once(server, 'connection'), once(peer, 'connect')])
+    act(peer)
+    await new Promise((resolve) => socket.on('close', resolve))
+    t.true(socket.destroyed)
+  })
+}
+
+for (const code of samplesOf('API')) {
+  const [title] = code.split('\n')
+  test(`the sample "${title}" names what there is, and runs`, (t) => {
+    const wire = unchoked()
+    for (const [, name] of code.matchAll(/wire\.(\w+)/g)) t.true(name in wire, name)
+    for (const [, name] of code.matchAll(/wire\.on\('([\w-]+)'/g)) t.true(EVENTS.includes(name))
+    const bytes = Buffer.alloc(20, 1)
+    const values = { infoHash: bytes, peerId: bytes, buffer: bytes, piece: 0, offset: 0, length: 1 }
+    const names = Object.keys(values)
+    const run = new Function('wire', 'i', ...names, code)
+    t.notThrows(() => run(wire, 0, ...Object.values(values)))
+    wire.destroy()
+  })
+}
+
+/** The server of the sample, in this process: what it throws is an uncaught exception of this test. */
+function startServer(t) {
+  const server = new Function('require', `${serve}\nreturn server`)(createRequire(import.meta.url))
+  t.teardown(() => server.close())
+  return server
+}
