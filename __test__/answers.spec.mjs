@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import { ROOT } from '../scripts/lib/command.mjs'
 import { frame } from './helpers/messages.mjs'
-import { greeted, readAll, settled } from './helpers/wires.mjs'
+import { readAll } from './helpers/read-all.mjs'
+import { greeted, settled } from './helpers/wires.mjs'
 
 const CHANNEL = 'peer-wire-native:answer:dropped'
 

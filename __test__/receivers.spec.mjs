@@ -4,7 +4,8 @@ import test from 'ava'
 import { ROOT } from '../scripts/lib/command.mjs'
 import { encodeHandshake, frame } from './helpers/messages.mjs'
 import { PROXIES } from './helpers/proxies.mjs'
-import { HANDSHAKE, UNCHOKE, greeted, pwp, readAll, record, settled } from './helpers/wires.mjs'
+import { readAll } from './helpers/read-all.mjs'
+import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled } from './helpers/wires.mjs'
 
 const ID = Buffer.alloc(20, 1)
 

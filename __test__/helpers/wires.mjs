@@ -53,17 +53,5 @@ export const record = (emitter, names) => {
   return seen
 }
 
-/**
- * Reads all that a wire has to send; newer runtimes give one chunk with each `read()`.
- *
- * @param {import('node:stream').Readable} wire
- * @returns {Buffer}
- */
-export const readAll = (wire) => {
-  const chunks = []
-  for (let chunk = wire.read(); chunk !== null; chunk = wire.read()) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
-
 /** Lets everything that is due in this turn of the event loop happen. */
 export const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
