@@ -3,6 +3,7 @@
 // The timers do not keep the process alive: the connection does, as long as there is one.
 'use strict'
 
+const { inContext } = require('./context.js')
 const { handshakeTimedOut, inactive } = require('./errors.js')
 
 /**
@@ -15,11 +16,11 @@ const { handshakeTimedOut, inactive } = require('./errors.js')
 function startDeadlines(wire, { handshakeTimeout, inactivityTimeout }, fail) {
   if (handshakeTimeout > 0) {
     const miss = () => fail(wire, handshakeTimedOut(handshakeTimeout))
-    wire._handshakeTimer = setTimeout(miss, handshakeTimeout).unref()
+    wire._handshakeTimer = setTimeout(inContext, handshakeTimeout, wire, miss).unref()
   }
   if (inactivityTimeout > 0) {
     const miss = () => fail(wire, inactive(inactivityTimeout))
-    wire._inactivityTimer = setTimeout(miss, inactivityTimeout).unref()
+    wire._inactivityTimer = setTimeout(inContext, inactivityTimeout, wire, miss).unref()
   }
 }
 

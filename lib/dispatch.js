@@ -2,6 +2,7 @@
 'use strict'
 
 const channels = require('./channels.js')
+const { inContext } = require('./context.js')
 const { addon, native, PANICKED } = require('./native.js')
 const { endHandshakeDeadline } = require('./deadlines.js')
 const { ProtocolError, choking, closed } = require('./errors.js')
@@ -87,12 +88,16 @@ function handIn(wire, chunk) {
 /** Works off what came in meanwhile, one chunk after the other, however deep its writer was. */
 function endDispatch(wire) {
   while (wire._queued !== null) {
-    const { chunk, done } = wire._queued
+    const queued = wire._queued
     wire._queued = null
-    run(wire, chunk)
-    attempt(done)
+    inContext(wire, runQueued, queued)
   }
   wire._isDispatching = false
+}
+
+function runQueued(wire, { chunk, done }) {
+  run(wire, chunk)
+  attempt(done)
 }
 
 /**

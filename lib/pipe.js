@@ -6,6 +6,8 @@
 // while a dispatch lasts (lib/output.js): all its frames are then one gathering write.
 'use strict'
 
+const { inContext } = require('./context.js')
+
 /** Bytes that may wait in a piped stream before the wire itself holds back. */
 const MAX_AHEAD = 512 * 1024
 
@@ -51,6 +53,14 @@ function pump(wire, sink) {
   }
 }
 
+function ondrain(wire, sink) {
+  try {
+    pump(wire, sink)
+  } finally {
+    wire._release()
+  }
+}
+
 /**
  * Keeps an eye on the one stream that a wire is piped into.
  *
@@ -64,13 +74,7 @@ function attach(wire, destination) {
   // Its length would count chunks.
   if (destination.writableObjectMode) return
   wire._sink = destination
-  wire._onDrain = () => {
-    try {
-      pump(wire, destination)
-    } finally {
-      wire._release()
-    }
-  }
+  wire._onDrain = () => inContext(wire, ondrain, destination)
   destination.on('drain', wire._onDrain)
   // The last segment of a gathering write is short: with Nagle's algorithm it would wait for
   // the peer's delayed acknowledgement.

@@ -10,6 +10,7 @@ const speedometer = require('speedometer')
 const { native, acquire, giveBack, NO_SLOT } = require('./native.js')
 const { takeBack } = require('./ahead.js')
 const args = require('./arguments.js')
+const { inContext, takeContext } = require('./context.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
 const { attempt, feed, poll } = require('./dispatch.js')
@@ -56,6 +57,7 @@ function Wire(options) {
   this.error = null
 
   this._slot = acquire(this, settings)
+  this._context = takeContext()
   this._amChoking = true
   this._amInterested = false
   this._peerChoking = true
@@ -285,7 +287,7 @@ Wire.prototype.setKeepAlive = function (enable) {
   clearInterval(this._keepAlive)
   this._keepAlive = null
   if (enable === false || this._isFinished) return
-  this._keepAlive = setInterval(keepAlive, KEEP_ALIVE_INTERVAL, this)
+  this._keepAlive = setInterval(inContext, KEEP_ALIVE_INTERVAL, this, keepAlive)
 }
 
 /**
@@ -324,9 +326,15 @@ Wire.prototype.stats = function () {
 Wire.prototype.destroy = function (error) {
   // Input after a local end() is from a peer that does not know of it yet: no error.
   const isLateInput = error?.code === 'ERR_STREAM_WRITE_AFTER_END'
-  if (!this._isClosed) close(this, isLateInput ? null : (error ?? this._failure))
+  const reason = isLateInput ? null : (error ?? this._failure)
+  const isOver = this.readableEnded && this.writableFinished
+  if (!this._isClosed) {
+    // Whoever reads the last byte ends the wire, and may do so for any purpose.
+    if (isOver) inContext(this, close, reason)
+    else close(this, reason)
+  }
   // The stream's own state follows when there is nothing left to read.
-  if (this.readableEnded && this.writableFinished) Duplex.prototype.destroy.call(this)
+  if (isOver) Duplex.prototype.destroy.call(this)
   return this
 }
 
@@ -427,7 +435,7 @@ Wire.prototype._release = function () {
 }
 
 Wire.prototype._pollSoon = function () {
-  process.nextTick(poll, this)
+  process.nextTick(inContext, this, poll)
 }
 
 /** Answers a request of the peer, unless it is no longer waiting. */
@@ -503,21 +511,25 @@ function onunpipe(source) {
   if (this._source === source) this._source = null
 }
 
-/** The writable side has finished: so does the readable one, never half open. */
 function onfinish() {
-  this._isFinished = true
-  clearInterval(this._keepAlive)
-  this._keepAlive = null
-  this.peerRequests.length = 0
-  stopDeadlines(this)
-  const isTruncated = !this._isEndOurs && native.isTruncated(this._slot)
-  takeBack(this)
-  native.close(this._slot)
-  attempt(endOutput, this)
-  poll(this)
-  letGo(this)
+  inContext(this, finish)
+}
+
+/** The writable side has finished: so does the readable one, never half open. */
+function finish(wire) {
+  wire._isFinished = true
+  clearInterval(wire._keepAlive)
+  wire._keepAlive = null
+  wire.peerRequests.length = 0
+  stopDeadlines(wire)
+  const isTruncated = !wire._isEndOurs && native.isTruncated(wire._slot)
+  takeBack(wire)
+  native.close(wire._slot)
+  attempt(endOutput, wire)
+  poll(wire)
+  letGo(wire)
   // 'error' comes before 'close', once the output is read.
-  if (isTruncated && !this._isClosed) this.error = this._failure = truncated()
+  if (isTruncated && !wire._isClosed) wire.error = wire._failure = truncated()
 }
 
 function letGo(wire) {
