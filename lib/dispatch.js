@@ -69,13 +69,13 @@ function poll(wire) {
 
 /** One chunk, or without one what the core has anyway. */
 function run(wire, chunk) {
-  const sink = gather(wire)
+  gather(wire)
   keepRecord()
   trace(wire)
   try {
     drain(wire, chunk, chunk === NO_CHUNK ? native.next(wire._slot) : handIn(wire, chunk))
   } finally {
-    attempt(scatter, wire, sink)
+    attempt(scatter, wire)
   }
 }
 

@@ -152,25 +152,36 @@ function tellUnsent(wire) {
  * What is sent from here on is gathered.
  *
  * @param {import('./wire.js')} wire
- * @returns {import('node:stream').Writable | null} what is corked now, for `scatter`
  */
 function gather(wire) {
-  if (wire._sink !== null) wire._sink.cork()
-  return wire._sink
+  wire._gathering = wire._sink
+  if (wire._gathering !== null) wire._gathering.cork()
 }
 
 /**
  * What was gathered leaves.
  *
  * @param {import('./wire.js')} wire
- * @param {import('node:stream').Writable | null} sink - of `gather`
  */
-function scatter(wire, sink) {
+function scatter(wire) {
   try {
     flush(wire)
   } finally {
+    const sink = wire._gathering
+    wire._gathering = null
     if (sink !== null) sink.uncork()
   }
+}
+
+/**
+ * What was gathered so far leaves now: who hears of the end of the wire may destroy the sink.
+ *
+ * @param {import('./wire.js')} wire
+ */
+function hurry(wire) {
+  const isGathering = wire._gathering !== null
+  scatter(wire)
+  if (isGathering) gather(wire)
 }
 
 /**
@@ -186,4 +197,4 @@ function unsent(wire) {
   return waiting + wire.readableLength + ahead
 }
 
-module.exports = { flush, gather, scatter, send, sendBlock, tellUnsent, unsent }
+module.exports = { flush, gather, hurry, scatter, send, sendBlock, tellUnsent, unsent }

@@ -14,8 +14,9 @@ const { inContext, takeContext } = require('./context.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
 const { attempt, feed, poll } = require('./dispatch.js')
+const { defineIterators } = require('./iterate.js')
 const { keepWhole } = require('./join.js')
-const { flush, send, sendBlock, tellUnsent } = require('./output.js')
+const { flush, hurry, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
 const { keepPieces } = require('./pieces.js')
 const { attach, detach } = require('./pipe.js')
@@ -73,6 +74,7 @@ function Wire(options) {
   this._blocks = []
   this._blockBytes = 0
   this._sink = null
+  this._gathering = null
   this._onDrain = null
   this._pipeCount = 0
   this._pipeListener = null
@@ -112,6 +114,7 @@ Object.setPrototypeOf(Wire.prototype, Duplex.prototype)
 Object.setPrototypeOf(Wire, Duplex)
 
 defineProperties(Wire.prototype)
+defineIterators(Wire.prototype)
 
 // Commands
 
@@ -472,9 +475,11 @@ function close(wire, error) {
   wire._isClosed = true
   wire.error = error
   stopDeadlines(wire)
-  traceClose(wire, error)
   takeBack(wire)
   native.stopReading(wire._slot)
+  // Many readers take 'close' for the end.
+  attempt(hurry, wire)
+  traceClose(wire, error)
   wire.end()
   if (error !== null) attempt(tellError, wire, error)
   wire.emit('close')
