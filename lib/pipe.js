@@ -39,11 +39,11 @@ function isReadByPipe(wire) {
 }
 
 /** The sink has room again: gives it as much as it may hold, in one write. */
-function pump(wire, sink) {
+function pump(wire, sink, limit) {
   if (!wire._isHeldBack || !isReadByPipe(wire)) return
   sink.cork()
   try {
-    while (wire.readableLength > 0 && sink.writableLength < MAX_AHEAD) {
+    while (wire.readableLength > 0 && sink.writableLength < limit) {
       wire.resume()
       wire.read()
     }
@@ -53,9 +53,23 @@ function pump(wire, sink) {
   }
 }
 
+/**
+ * The wire has ended: the sink gets all that is left, room or not. A socket that may not be half open
+ * ends itself with its input, and would take nothing later. What is left is bounded by `uploadBacklog`.
+ *
+ * @param {import('./wire.js')} wire
+ */
+function empty(wire) {
+  const sink = wire._sink
+  if (sink === null) return
+  // The pipe itself may have paused it, too.
+  if (sink.writableNeedDrain) wire._isHeldBack = true
+  pump(wire, sink, Infinity)
+}
+
 function ondrain(wire, sink) {
   try {
-    pump(wire, sink)
+    pump(wire, sink, MAX_AHEAD)
   } finally {
     wire._release()
   }
@@ -69,6 +83,7 @@ function ondrain(wire, sink) {
  */
 function attach(wire, destination) {
   wire._pipeCount++
+  wire._isCutOff = false
   detachSink(wire)
   if (wire._pipeCount > 1 || destination === wire || typeof destination.cork !== 'function') return
   // Its length would count chunks.
@@ -101,4 +116,4 @@ function detachSink(wire) {
   wire._isHeldBack = false
 }
 
-module.exports = { attach, detach, push }
+module.exports = { attach, detach, empty, push }

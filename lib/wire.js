@@ -16,10 +16,11 @@ const { cancelled, choking, closed, truncated } = require('./errors.js')
 const { attempt, feed, poll } = require('./dispatch.js')
 const { defineIterators } = require('./iterate.js')
 const { keepWhole } = require('./join.js')
+const { discard, onUnpiped } = require('./leftovers.js')
 const { flush, hurry, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
 const { keepPieces } = require('./pieces.js')
-const { attach, detach } = require('./pipe.js')
+const { attach, detach, empty } = require('./pipe.js')
 const { defineProperties } = require('./properties.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
 const { readCounters, startTiming, toStats } = require('./stats.js')
@@ -102,6 +103,7 @@ function Wire(options) {
   this._isFinished = false
   this._failure = null
   this._source = null
+  this._isCutOff = false
   this._isEndOurs = false
 
   this.on('pipe', onpipe)
@@ -426,7 +428,11 @@ Wire.prototype.unpipe = function (destination) {
   flush(this)
   detach(this, destination)
   this._release()
-  return Duplex.prototype.unpipe.call(this, destination)
+  const readers = this.listenerCount('data')
+  Duplex.prototype.unpipe.call(this, destination)
+  if (destination !== undefined && this.listenerCount('data') < readers)
+    onUnpiped(this, destination)
+  return this
 }
 
 /** The output may have room again: tells of requests that were held back. */
@@ -531,6 +537,8 @@ function finish(wire) {
   takeBack(wire)
   native.close(wire._slot)
   attempt(endOutput, wire)
+  attempt(empty, wire)
+  discard(wire)
   poll(wire)
   letGo(wire)
   // 'error' comes before 'close', once the output is read.
