@@ -3,6 +3,7 @@
 
 const { native, cuts, PANICKED } = require('./native.js')
 const { push } = require('./pipe.js')
+const { lengthOf } = require('./sink.js')
 const { Slab } = require('./slab.js')
 const { trace } = require('./trace.js')
 
@@ -141,7 +142,7 @@ function tryRead(wire, start, buffer) {
 function tellUnsent(wire) {
   const sink = wire._sink
   // A stream tells that it has room again only when it was over its mark.
-  const ahead = sink !== null && sink.writableNeedDrain ? sink.writableLength : 0
+  const ahead = sink !== null && sink.writableNeedDrain ? lengthOf(sink) : 0
   const waiting = wire.readableLength + ahead
   if (waiting === wire._unsent) return
   wire._unsent = waiting
@@ -191,10 +192,9 @@ function hurry(wire) {
  * @returns {number}
  */
 function unsent(wire) {
-  const ahead = wire._sink === null ? 0 : wire._sink.writableLength
   let waiting = wire._hasOutput ? native.outputLength(wire._slot) : 0
   for (const block of wire._blocks) waiting += block.length
-  return waiting + wire.readableLength + ahead
+  return waiting + wire.readableLength + lengthOf(wire._sink)
 }
 
 module.exports = { flush, gather, hurry, scatter, send, sendBlock, tellUnsent, unsent }

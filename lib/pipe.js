@@ -7,6 +7,7 @@
 'use strict'
 
 const { inContext } = require('./context.js')
+const { hasRoom, isKnown } = require('./sink.js')
 
 /** Bytes that may wait in a piped stream before the wire itself holds back. */
 const MAX_AHEAD = 512 * 1024
@@ -22,7 +23,7 @@ function push(wire, bytes) {
   const sink = wire._sink
   if (sink === null || !wire.readableFlowing || !isReadByPipe(wire)) {
     wire.push(bytes)
-  } else if (wire._hasFlowed && wire.readableLength === 0 && sink.writableLength < MAX_AHEAD) {
+  } else if (wire._hasFlowed && wire.readableLength === 0 && hasRoom(sink, MAX_AHEAD)) {
     sink.write(bytes)
   } else {
     wire.push(bytes)
@@ -43,7 +44,7 @@ function pump(wire, sink, limit) {
   if (!wire._isHeldBack || !isReadByPipe(wire)) return
   sink.cork()
   try {
-    while (wire.readableLength > 0 && sink.writableLength < limit) {
+    while (wire.readableLength > 0 && hasRoom(sink, limit)) {
       wire.resume()
       wire.read()
     }
@@ -85,9 +86,7 @@ function attach(wire, destination) {
   wire._pipeCount++
   wire._isCutOff = false
   detachSink(wire)
-  if (wire._pipeCount > 1 || destination === wire || typeof destination.cork !== 'function') return
-  // Its length would count chunks.
-  if (destination.writableObjectMode) return
+  if (wire._pipeCount > 1 || destination === wire || !isKnown(destination)) return
   wire._sink = destination
   wire._onDrain = () => inContext(wire, ondrain, destination)
   destination.on('drain', wire._onDrain)
