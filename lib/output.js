@@ -55,8 +55,8 @@ function sendBlock(wire, piece, offset, block) {
 }
 
 /**
- * Pushes what the core has to send, with the blocks in their places. Whoever reads may send more:
- * that follows, and is not put between a head and its block.
+ * Pushes what the core has to send, with the blocks in their places. Whoever reads may send more, or
+ * push: that follows, and is not put between a head and its block.
  *
  * @param {import('./wire.js')} wire
  */
@@ -65,10 +65,8 @@ function flush(wire) {
   wire._isFlushing = true
   let failure = null
   try {
-    while (wire._hasOutput) {
-      wire._hasOutput = false
-      wire._blockBytes = 0
-      failure = pushOutput(wire) ?? failure
+    while (wire._hasOutput || wire._inserted !== null) {
+      failure = (wire._inserted === null ? pushOutput(wire) : pushInserted(wire)) ?? failure
     }
   } finally {
     wire._isFlushing = false
@@ -77,33 +75,67 @@ function flush(wire) {
   if (failure !== null) throw failure.error
 }
 
-/** Of a wire that has ended meanwhile the core has fewer places than there are blocks. */
 function pushOutput(wire) {
-  const blocks = wire._blocks
-  if (blocks.length === 0) return pushSafely(wire, readOutput(wire))
-  wire._blocks = []
-  const bytes = readOutput(wire)
-  // Whoever reads may send, also on other wires.
-  const ends = cuts.slice(1, 1 + cuts[0])
-  const sink = wire._sink
+  const sink = wire._blocks.length > 0 ? wire._sink : null
   if (sink !== null) sink.cork()
   let failure = null
-  let start = 0
-  for (let i = 0; i < ends.length; i++) {
-    failure = pushSafely(wire, bytes.subarray(start, ends[i])) ?? failure
-    failure = pushSafely(wire, blocks[i]) ?? failure
-    start = ends[i]
+  for (const bytes of takeOutput(wire)) {
+    if (bytes.length > 0) failure = safely(push, wire, bytes) ?? failure
   }
-  failure = pushSafely(wire, bytes.subarray(start)) ?? failure
   if (sink !== null) sink.uncork()
   return failure
 }
 
+/** What was put into the readable side while a flush went on, and what was sent before that. */
+function pushInserted(wire) {
+  const steps = wire._inserted
+  wire._inserted = null
+  let failure = null
+  for (const step of steps) failure = safely(step) ?? failure
+  return failure
+}
+
+/** Of a wire that has ended meanwhile the core has fewer places than there are blocks. */
+function takeOutput(wire) {
+  const blocks = wire._blocks
+  wire._hasOutput = false
+  wire._blockBytes = 0
+  if (blocks.length === 0) return [readOutput(wire)]
+  wire._blocks = []
+  const bytes = readOutput(wire)
+  const parts = []
+  let start = 0
+  for (let i = 0; i < cuts[0]; i++) {
+    parts.push(bytes.subarray(start, cuts[1 + i]), blocks[i])
+    start = cuts[1 + i]
+  }
+  parts.push(bytes.subarray(start))
+  return parts
+}
+
+/**
+ * Lets a user put something into the readable side: behind what was sent before.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {() => boolean} put
+ * @returns {boolean} whether the reader wants more
+ */
+function insert(wire, put) {
+  if (!wire._isFlushing) {
+    flush(wire)
+    return put()
+  }
+  const sent = wire._hasOutput ? takeOutput(wire) : []
+  wire._inserted ??= []
+  for (const bytes of sent) wire._inserted.push(() => push(wire, bytes))
+  wire._inserted.push(put)
+  return wire.readableLength < wire.readableHighWaterMark
+}
+
 /** A reader that throws does not keep the rest back; gives what it threw. */
-function pushSafely(wire, bytes) {
-  if (bytes.length === 0) return null
+function safely(step, wire, bytes) {
   try {
-    push(wire, bytes)
+    step(wire, bytes)
     return null
   } catch (error) {
     return { error }
@@ -197,4 +229,4 @@ function unsent(wire) {
   return waiting + wire.readableLength + lengthOf(wire._sink)
 }
 
-module.exports = { flush, gather, hurry, scatter, send, sendBlock, tellUnsent, unsent }
+module.exports = { flush, gather, hurry, insert, scatter, send, sendBlock, tellUnsent, unsent }

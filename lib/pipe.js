@@ -22,14 +22,24 @@ const MAX_AHEAD = 512 * 1024
 function push(wire, bytes) {
   const sink = wire._sink
   if (sink === null || !wire.readableFlowing || !isReadByPipe(wire)) {
-    wire.push(bytes)
+    give(wire, bytes)
   } else if (wire._hasFlowed && wire.readableLength === 0 && hasRoom(sink, MAX_AHEAD)) {
     sink.write(bytes)
   } else {
-    wire.push(bytes)
+    give(wire, bytes)
     // A pipe flows from the next tick on, so that listeners find the time to come.
     wire._hasFlowed ||= wire.readableLength === 0
     wire._isHeldBack = !wire.readableFlowing
+  }
+}
+
+/** By the public method, which subclasses may override, but not as a user's own bytes. */
+function give(wire, bytes) {
+  wire._isOwnPush = true
+  try {
+    wire.push(bytes)
+  } finally {
+    wire._isOwnPush = false
   }
 }
 

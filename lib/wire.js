@@ -17,7 +17,7 @@ const { attempt, feed, poll } = require('./dispatch.js')
 const { defineIterators } = require('./iterate.js')
 const { keepWhole } = require('./join.js')
 const { discard, onUnpiped } = require('./leftovers.js')
-const { flush, hurry, send, sendBlock, tellUnsent } = require('./output.js')
+const { flush, hurry, insert, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
 const { keepPieces } = require('./pieces.js')
 const { attach, detach, empty } = require('./pipe.js')
@@ -72,6 +72,8 @@ function Wire(options) {
   this._timeoutMs = 0
   this._hasOutput = false
   this._isFlushing = false
+  this._isOwnPush = false
+  this._inserted = null
   this._blocks = []
   this._blockBytes = 0
   this._sink = null
@@ -393,6 +395,19 @@ Wire.prototype.end = function (chunk, encoding, callback) {
 }
 
 Wire.prototype._read = noop
+
+// Who writes into the readable side comes behind what was sent before.
+
+Wire.prototype.push = function (chunk, encoding) {
+  const isOwn = this._isOwnPush
+  this._isOwnPush = false
+  if (isOwn) return Duplex.prototype.push.call(this, chunk, encoding)
+  return insert(this, () => Duplex.prototype.push.call(this, chunk, encoding))
+}
+
+Wire.prototype.unshift = function (chunk, encoding) {
+  return insert(this, () => Duplex.prototype.unshift.call(this, chunk, encoding))
+}
 
 // Who reads, or stops reading, within a dispatch gets the frames that wait for its end.
 
