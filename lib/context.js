@@ -17,7 +17,7 @@ function takeContext() {
 }
 
 /**
- * Runs a step in the context in which the wire was made. Suits timers and ticks as their function.
+ * Runs a step in the context in which the wire was made.
  *
  * @param {import('./wire.js')} wire
  * @param {Function} step - takes the wire

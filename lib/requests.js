@@ -59,7 +59,8 @@ function settle(wire, request, error, block) {
 function startTimer(wire) {
   if (wire._timeoutMs === 0 || wire.requests.length === 0) return
   const head = wire.requests[0]
-  if (head.timeout === null) head.timeout = setTimeout(inContext, wire._timeoutMs, wire, expire)
+  if (head.timeout === null)
+    head.timeout = setTimeout(() => inContext(wire, expire), wire._timeoutMs)
 }
 
 /**

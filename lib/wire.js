@@ -93,8 +93,8 @@ function Wire(options) {
   this._isTraced = false
   this._number = null
   this._transcript = settings.transcript === 0 ? null : new Transcript(settings.transcript)
-  this._handshakeTimer = null
-  this._inactivityTimer = null
+  this._handshakeDeadline = null
+  this._inactivityDeadline = null
   this._joined = null
   this._joinedLength = 0
   this._missing = 0
@@ -294,7 +294,7 @@ Wire.prototype.setKeepAlive = function (enable) {
   clearInterval(this._keepAlive)
   this._keepAlive = null
   if (enable === false || this._isFinished) return
-  this._keepAlive = setInterval(inContext, KEEP_ALIVE_INTERVAL, this, keepAlive)
+  this._keepAlive = setInterval(() => inContext(this, keepAlive), KEEP_ALIVE_INTERVAL)
 }
 
 /**
@@ -379,7 +379,7 @@ function isAtRest(wire) {
 }
 
 function take(wire, chunk, done) {
-  if (wire._inactivityTimer !== null) wire._inactivityTimer.refresh()
+  if (wire._inactivityDeadline !== null) wire._inactivityDeadline.putOff()
   if (wire._missing !== 0 && !wire._isDispatching && keepWhole(wire, chunk)) done()
   else feed(wire, chunk, done)
 }
