@@ -2,6 +2,7 @@
 'use strict'
 
 const { Buffer } = require('node:buffer')
+const { errorMonitor } = require('node:events')
 const { Duplex } = require('node:stream')
 const { isUint8Array } = require('node:util').types
 const bencode = require('bencode')
@@ -508,6 +509,8 @@ function close(wire, error) {
 
 function tellError(wire, error) {
   if (wire.listenerCount('error') > 0) wire.emit('error', error)
+  // 'error' would tell these as well, but throw without a listener of its own.
+  else wire.emit(errorMonitor, error)
 }
 
 /** The peer has broken a rule that no message can break: it keeps silent. */
