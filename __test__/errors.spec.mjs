@@ -1,4 +1,5 @@
 // What a peer can do wrong: one code for each, one close, nothing thrown, nothing lost.
+import { errorMonitor } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 
@@ -188,6 +189,46 @@ test("emits 'error' before 'close' for those who listen", (t) => {
   const order = record(wire, ['error', 'close'])
   wire.write(frame(4))
   t.deepEqual(order, ['error', 'close'])
+})
+
+for (const [what, make] of Object.entries({
+  'a violation': () => [greeted(), (wire) => wire.write(frame(4))],
+  'destroy(error)': () => [greeted(), (wire) => wire.destroy(new Error('enough'))],
+  'an end inside a message': () => [greeted(), (wire) => wire.resume().end(Buffer.alloc(2))],
+  'a time limit': () => [pwp({ handshakeTimeout: 1 }), () => {}]
+})) {
+  test(`tells those who monitor errors of ${what}, whether others listen or not`, async (t) => {
+    // A time limit does not keep a process alive.
+    const alive = setInterval(() => {}, 1000)
+    t.teardown(() => clearInterval(alive))
+    for (const isHeard of [false, true]) {
+      const [wire, act] = make()
+      const order = []
+      const note = (name) => (error) => order.push([name, error])
+      wire.on(errorMonitor, note('monitor'))
+      if (isHeard) wire.on('error', note('error'))
+      wire.on('close', note('close'))
+      // Not by once(), which listens for 'error'.
+      const closed = new Promise((resolve) => {
+        wire.on('close', resolve)
+      })
+      act(wire)
+      await closed // oxlint-disable-line no-await-in-loop
+      const names = isHeard ? ['monitor', 'error'] : ['monitor']
+      t.deepEqual(order, [...names.map((name) => [name, wire.error]), ['close', undefined]])
+      t.not(wire.error, null)
+    }
+  })
+}
+
+test('tells those who monitor errors nothing of a clean end', async (t) => {
+  for (const end of ['end', 'destroy']) {
+    const wire = greeted()
+    wire.on(errorMonitor, () => t.fail())
+    wire.resume()[end]()
+    await settled() // oxlint-disable-line no-await-in-loop
+    t.true(wire.destroyed)
+  }
 })
 
 test('closes quietly when nobody listens, piped or not', async (t) => {

@@ -21,10 +21,12 @@ const CALLS = {
   handshake: [ID, ID],
   have: [7],
   interested: [],
+  iterator: [],
   pause: [],
   piece: [1, 2, Buffer.alloc(5000)],
   pipe: [pwp()],
   port: [6881],
+  push: [frame(4, 1)],
   read: [],
   request: [1, 2, 3],
   resume: [],
@@ -34,6 +36,7 @@ const CALLS = {
   unchoke: [],
   uninterested: [],
   unpipe: [],
+  unshift: [frame(4, 1)],
   write: [frame(4, 1)]
 }
 

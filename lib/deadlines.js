@@ -1,9 +1,43 @@
 // Ends a wire whose peer keeps silent, if the options say so.
 //
-// The timers do not keep the process alive: the connection does, as long as there is one.
+// The timers do not keep the process alive: the connection does, as long as there is one. Fake timers of
+// tests may be numbers, without the methods of Node's own.
 'use strict'
 
+const { inContext } = require('./context.js')
 const { handshakeTimedOut, inactive } = require('./errors.js')
+
+class Deadline {
+  /**
+   * @param {number} ms - until it is missed
+   * @param {() => void} miss
+   */
+  constructor(ms, miss) {
+    this.ms = ms
+    this.miss = miss
+    this.timer = null
+    this.start()
+  }
+
+  start() {
+    this.timer = setTimeout(this.miss, this.ms)
+    if (typeof this.timer?.unref === 'function') this.timer.unref()
+  }
+
+  /** Puts it off: it is missed so many ms from now. */
+  putOff() {
+    if (typeof this.timer?.refresh === 'function') {
+      this.timer.refresh()
+    } else {
+      this.stop()
+      this.start()
+    }
+  }
+
+  stop() {
+    clearTimeout(this.timer)
+  }
+}
 
 /**
  * Starts those that are wanted.
@@ -14,12 +48,12 @@ const { handshakeTimedOut, inactive } = require('./errors.js')
  */
 function startDeadlines(wire, { handshakeTimeout, inactivityTimeout }, fail) {
   if (handshakeTimeout > 0) {
-    const miss = () => fail(wire, handshakeTimedOut(handshakeTimeout))
-    wire._handshakeTimer = setTimeout(miss, handshakeTimeout).unref()
+    const miss = () => inContext(wire, fail, handshakeTimedOut(handshakeTimeout))
+    wire._handshakeDeadline = new Deadline(handshakeTimeout, miss)
   }
   if (inactivityTimeout > 0) {
-    const miss = () => fail(wire, inactive(inactivityTimeout))
-    wire._inactivityTimer = setTimeout(miss, inactivityTimeout).unref()
+    const miss = () => inContext(wire, fail, inactive(inactivityTimeout))
+    wire._inactivityDeadline = new Deadline(inactivityTimeout, miss)
   }
 }
 
@@ -29,8 +63,8 @@ function startDeadlines(wire, { handshakeTimeout, inactivityTimeout }, fail) {
  * @param {import('./wire.js')} wire
  */
 function endHandshakeDeadline(wire) {
-  clearTimeout(wire._handshakeTimer)
-  wire._handshakeTimer = null
+  if (wire._handshakeDeadline !== null) wire._handshakeDeadline.stop()
+  wire._handshakeDeadline = null
 }
 
 /**
@@ -40,8 +74,8 @@ function endHandshakeDeadline(wire) {
  */
 function stopDeadlines(wire) {
   endHandshakeDeadline(wire)
-  clearTimeout(wire._inactivityTimer)
-  wire._inactivityTimer = null
+  if (wire._inactivityDeadline !== null) wire._inactivityDeadline.stop()
+  wire._inactivityDeadline = null
 }
 
 module.exports = { endHandshakeDeadline, startDeadlines, stopDeadlines }

@@ -3,6 +3,7 @@
 
 const { takeBack } = require('./ahead.js')
 const channels = require('./channels.js')
+const { inContext } = require('./context.js')
 const { addon, native, record, PANICKED } = require('./native.js')
 const { endHandshakeDeadline } = require('./deadlines.js')
 const { ProtocolError, choking, closed, memoryChanged } = require('./errors.js')
@@ -71,14 +72,14 @@ function poll(wire) {
  * One chunk, or without one what the core has anyway. `length`: of the chunk when it was lent to us.
  */
 function run(wire, chunk, length) {
-  const sink = gather(wire)
+  gather(wire)
   keepRecord()
   wire._chunkLength = length
   trace(wire)
   try {
     drain(wire, chunk, chunk === NO_CHUNK ? native.next(wire._slot) : handIn(wire, chunk))
   } finally {
-    attempt(scatter, wire, sink)
+    attempt(scatter, wire)
   }
 }
 
@@ -92,12 +93,16 @@ function handIn(wire, chunk) {
 /** Works off what came in meanwhile, one chunk after the other, however deep its writer was. */
 function endDispatch(wire) {
   while (wire._queued !== null) {
-    const { chunk, length, done } = wire._queued
+    const queued = wire._queued
     wire._queued = null
-    run(wire, chunk, length)
-    attempt(done)
+    inContext(wire, runQueued, queued)
   }
   wire._isDispatching = false
+}
+
+function runQueued(wire, { chunk, length, done }) {
+  run(wire, chunk, length)
+  attempt(done)
 }
 
 /**

@@ -5,6 +5,7 @@ const { takeBack } = require('./ahead.js')
 const { memoryChanged } = require('./errors.js')
 const { native, cuts, PANICKED } = require('./native.js')
 const { push } = require('./pipe.js')
+const { lengthOf } = require('./sink.js')
 const { Slab } = require('./slab.js')
 const { trace } = require('./trace.js')
 
@@ -56,8 +57,8 @@ function sendBlock(wire, piece, offset, block) {
 }
 
 /**
- * Pushes what the core has to send, with the blocks in their places. Whoever reads may send more:
- * that follows, and is not put between a head and its block.
+ * Pushes what the core has to send, with the blocks in their places. Whoever reads may send more, or
+ * push: that follows, and is not put between a head and its block.
  *
  * @param {import('./wire.js')} wire
  */
@@ -66,10 +67,8 @@ function flush(wire) {
   wire._isFlushing = true
   let failure = null
   try {
-    while (wire._hasOutput) {
-      wire._hasOutput = false
-      wire._blockBytes = 0
-      failure = pushOutput(wire) ?? failure
+    while (wire._hasOutput || wire._inserted !== null) {
+      failure = (wire._inserted === null ? pushOutput(wire) : pushInserted(wire)) ?? failure
     }
   } finally {
     wire._isFlushing = false
@@ -78,46 +77,90 @@ function flush(wire) {
   if (failure !== null) throw failure.error
 }
 
-/** Of a wire that has ended meanwhile the core has fewer places than there are blocks. */
 function pushOutput(wire) {
-  const blocks = wire._blocks
-  if (blocks.length === 0) return pushSafely(wire, readOutput(wire))
-  wire._blocks = []
-  const bytes = readOutput(wire)
-  // Whoever reads may send, also on other wires.
-  const ends = cuts.slice(1, 1 + cuts[0])
-  const sink = wire._sink
+  const sink = wire._blocks.length > 0 ? wire._sink : null
   if (sink !== null) sink.cork()
   let failure = null
-  let start = 0
-  let isIntact = true
-  for (let i = 0; i < ends.length; i++) {
-    const { block, length } = blocks[i]
-    isIntact = block.length === length
-    if (!isIntact) break
-    failure = pushSafely(wire, bytes.subarray(start, ends[i])) ?? failure
-    failure = pushSafely(wire, block) ?? failure
-    start = ends[i]
-  }
-  if (isIntact) failure = pushSafely(wire, bytes.subarray(start)) ?? failure
-  else loseOutput(wire)
+  for (const part of takeOutput(wire)) failure = safely(pushPart, wire, part) ?? failure
   if (sink !== null) sink.uncork()
   return failure
 }
 
-/** A block was transferred or resized before it could leave, and its head must not leave alone. */
-function loseOutput(wire) {
+/** What was put into the readable side while a flush went on, and what was sent before that. */
+function pushInserted(wire) {
+  const steps = wire._inserted
+  wire._inserted = null
+  let failure = null
+  for (const step of steps) failure = safely(step) ?? failure
+  return failure
+}
+
+/**
+ * Frames, and the block that follows them if one does. Of a wire that has ended meanwhile the core has
+ * fewer places than there are blocks.
+ */
+function takeOutput(wire) {
+  const blocks = wire._blocks
+  wire._hasOutput = false
+  wire._blockBytes = 0
+  const bytes = readOutput(wire)
+  if (blocks.length === 0) return [{ bytes, block: null, length: 0 }]
+  wire._blocks = []
+  const parts = []
+  let start = 0
+  for (let i = 0; i < cuts[0]; i++) {
+    parts.push({ bytes: bytes.subarray(start, cuts[1 + i]), ...blocks[i] })
+    start = cuts[1 + i]
+  }
+  parts.push({ bytes: bytes.subarray(start), block: null, length: 0 })
+  return parts
+}
+
+/** Nothing follows a block that was lost. */
+function pushPart(wire, { bytes, block, length }) {
+  if (wire._hasLostOutput || !hasBlock(wire, block, length)) return
+  try {
+    if (bytes.length > 0) push(wire, bytes)
+  } finally {
+    // Whoever reads the frames may take the block away.
+    if (block !== null && hasBlock(wire, block, length)) push(wire, block)
+  }
+}
+
+/** A block may be transferred or resized before it leaves; its head must not leave alone. */
+function hasBlock(wire, block, length) {
+  if (block === null || block.length === length) return true
+  wire._hasLostOutput = true
   takeBack(wire)
   wire._failure ??= memoryChanged()
   native.close(wire._slot)
   wire._pollSoon()
+  return false
+}
+
+/**
+ * Lets a user put something into the readable side: behind what was sent before.
+ *
+ * @param {import('./wire.js')} wire
+ * @param {() => boolean} put
+ * @returns {boolean} whether the reader wants more
+ */
+function insert(wire, put) {
+  if (!wire._isFlushing) {
+    flush(wire)
+    return put()
+  }
+  const sent = wire._hasOutput ? takeOutput(wire) : []
+  wire._inserted ??= []
+  for (const part of sent) wire._inserted.push(() => pushPart(wire, part))
+  wire._inserted.push(put)
+  return wire.readableLength < wire.readableHighWaterMark
 }
 
 /** A reader that throws does not keep the rest back; gives what it threw. */
-function pushSafely(wire, bytes) {
-  if (bytes.length === 0) return null
+function safely(step, wire, bytes) {
   try {
-    push(wire, bytes)
+    step(wire, bytes)
     return null
   } catch (error) {
     return { error }
@@ -155,7 +198,7 @@ function tryRead(wire, start, buffer) {
  */
 function tellUnsent(wire) {
   const sink = wire._sink
-  const inSink = sink === null ? 0 : sink.writableLength || 0
+  const inSink = lengthOf(sink)
   // A stream tells that it has room again only when it was over its mark.
   const ahead = inSink > 0 && !sink.writableNeedDrain ? inSink : 0
   const waiting = wire.readableLength + inSink - ahead
@@ -170,25 +213,36 @@ function tellUnsent(wire) {
  * What is sent from here on is gathered.
  *
  * @param {import('./wire.js')} wire
- * @returns {import('node:stream').Writable | null} what is corked now, for `scatter`
  */
 function gather(wire) {
-  if (wire._sink !== null) wire._sink.cork()
-  return wire._sink
+  wire._gathering = wire._sink
+  if (wire._gathering !== null) wire._gathering.cork()
 }
 
 /**
  * What was gathered leaves.
  *
  * @param {import('./wire.js')} wire
- * @param {import('node:stream').Writable | null} sink - of `gather`
  */
-function scatter(wire, sink) {
+function scatter(wire) {
   try {
     flush(wire)
   } finally {
+    const sink = wire._gathering
+    wire._gathering = null
     if (sink !== null) sink.uncork()
   }
+}
+
+/**
+ * What was gathered so far leaves now: who hears of the end of the wire may destroy the sink.
+ *
+ * @param {import('./wire.js')} wire
+ */
+function hurry(wire) {
+  const isGathering = wire._gathering !== null
+  scatter(wire)
+  if (isGathering) gather(wire)
 }
 
 /**
@@ -198,10 +252,9 @@ function scatter(wire, sink) {
  * @returns {number}
  */
 function unsent(wire) {
-  const ahead = wire._sink === null ? 0 : wire._sink.writableLength
   let waiting = wire._hasOutput ? native.outputLength(wire._slot) : 0
   for (const { length } of wire._blocks) waiting += length
-  return waiting + wire.readableLength + ahead
+  return waiting + wire.readableLength + lengthOf(wire._sink)
 }
 
-module.exports = { flush, gather, scatter, send, sendBlock, tellUnsent, unsent }
+module.exports = { flush, gather, hurry, insert, scatter, send, sendBlock, tellUnsent, unsent }

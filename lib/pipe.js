@@ -6,6 +6,9 @@
 // while a dispatch lasts (lib/output.js): all its frames are then one gathering write.
 'use strict'
 
+const { inContext } = require('./context.js')
+const { hasRoom, isKnown } = require('./sink.js')
+
 /** Bytes that may wait in a piped stream before the wire itself holds back. */
 const MAX_AHEAD = 512 * 1024
 
@@ -19,14 +22,24 @@ const MAX_AHEAD = 512 * 1024
 function push(wire, bytes) {
   const sink = wire._sink
   if (sink === null || !wire.readableFlowing || !isReadByPipe(wire)) {
-    wire.push(bytes)
-  } else if (wire._hasFlowed && wire.readableLength === 0 && sink.writableLength < MAX_AHEAD) {
+    give(wire, bytes)
+  } else if (wire._hasFlowed && wire.readableLength === 0 && hasRoom(sink, MAX_AHEAD)) {
     sink.write(bytes)
   } else {
-    wire.push(bytes)
+    give(wire, bytes)
     // A pipe flows from the next tick on, so that listeners find the time to come.
     wire._hasFlowed ||= wire.readableLength === 0
     wire._isHeldBack = !wire.readableFlowing
+  }
+}
+
+/** By the public method, which subclasses may override, but not as a user's own bytes. */
+function give(wire, bytes) {
+  wire._isOwnPush = true
+  try {
+    wire.push(bytes)
+  } finally {
+    wire._isOwnPush = false
   }
 }
 
@@ -37,17 +50,39 @@ function isReadByPipe(wire) {
 }
 
 /** The sink has room again: gives it as much as it may hold, in one write. */
-function pump(wire, sink) {
+function pump(wire, sink, limit) {
   if (!wire._isHeldBack || !isReadByPipe(wire)) return
   sink.cork()
   try {
-    while (wire.readableLength > 0 && sink.writableLength < MAX_AHEAD) {
+    while (wire.readableLength > 0 && hasRoom(sink, limit)) {
       wire.resume()
       wire.read()
     }
   } finally {
     wire._isHeldBack = wire.readableLength > 0
     sink.uncork()
+  }
+}
+
+/**
+ * The wire has ended: the sink gets all that is left, room or not. A socket that may not be half open
+ * ends itself with its input, and would take nothing later. What is left is bounded by `uploadBacklog`.
+ *
+ * @param {import('./wire.js')} wire
+ */
+function empty(wire) {
+  const sink = wire._sink
+  if (sink === null) return
+  // The pipe itself may have paused it, too.
+  if (sink.writableNeedDrain) wire._isHeldBack = true
+  pump(wire, sink, Infinity)
+}
+
+function ondrain(wire, sink) {
+  try {
+    pump(wire, sink, MAX_AHEAD)
+  } finally {
+    wire._release()
   }
 }
 
@@ -59,18 +94,11 @@ function pump(wire, sink) {
  */
 function attach(wire, destination) {
   wire._pipeCount++
+  wire._isCutOff = false
   detachSink(wire)
-  if (wire._pipeCount > 1 || destination === wire || typeof destination.cork !== 'function') return
-  // Its length would count chunks.
-  if (destination.writableObjectMode) return
+  if (wire._pipeCount > 1 || destination === wire || !isKnown(destination)) return
   wire._sink = destination
-  wire._onDrain = () => {
-    try {
-      pump(wire, destination)
-    } finally {
-      wire._release()
-    }
-  }
+  wire._onDrain = () => inContext(wire, ondrain, destination)
   destination.on('drain', wire._onDrain)
   // The last segment of a gathering write is short: with Nagle's algorithm it would wait for
   // the peer's delayed acknowledgement.
@@ -97,4 +125,4 @@ function detachSink(wire) {
   wire._isHeldBack = false
 }
 
-module.exports = { attach, detach, push }
+module.exports = { attach, detach, empty, push }

@@ -2,6 +2,7 @@
 'use strict'
 
 const { takeBack } = require('./ahead.js')
+const { inContext } = require('./context.js')
 const { native } = require('./native.js')
 const { timedOut } = require('./errors.js')
 const { endTiming } = require('./stats.js')
@@ -58,7 +59,8 @@ function settle(wire, request, error, block) {
 function startTimer(wire) {
   if (wire._timeoutMs === 0 || wire.requests.length === 0) return
   const head = wire.requests[0]
-  if (head.timeout === null) head.timeout = setTimeout(expire, wire._timeoutMs, wire)
+  if (head.timeout === null)
+    head.timeout = setTimeout(() => inContext(wire, expire), wire._timeoutMs)
 }
 
 /**

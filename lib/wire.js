@@ -2,6 +2,7 @@
 'use strict'
 
 const { Buffer } = require('node:buffer')
+const { errorMonitor } = require('node:events')
 const { Duplex } = require('node:stream')
 const { isNativeError, isUint8Array } = require('node:util').types
 
@@ -10,15 +11,18 @@ const { takeBack } = require('./ahead.js')
 const { isAnswer, tellDropped } = require('./answers.js')
 const args = require('./arguments.js')
 const bencode = require('./bencode.js')
+const { inContext, takeContext } = require('./context.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
 const { cancelled, choking, closed, truncated } = require('./errors.js')
 const { attempt, feed, poll } = require('./dispatch.js')
 const { Handle, wireOf } = require('./handle.js')
+const { defineIterators } = require('./iterate.js')
 const { keepWhole } = require('./join.js')
-const { flush, send, sendBlock, tellUnsent } = require('./output.js')
+const { discard, onUnpiped } = require('./leftovers.js')
+const { flush, hurry, insert, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
 const { keepPieces } = require('./pieces.js')
-const { attach, detach } = require('./pipe.js')
+const { attach, detach, empty } = require('./pipe.js')
 const { defineProperties } = require('./properties.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
 const { makeMeter } = require('./speed.js')
@@ -55,6 +59,7 @@ function Wire(options) {
   this.error = null
 
   this._handle = new Handle(this, settings)
+  this._context = takeContext()
   this._amChoking = true
   this._amInterested = false
   this._peerChoking = true
@@ -67,9 +72,13 @@ function Wire(options) {
   this._timeoutMs = 0
   this._hasOutput = false
   this._isFlushing = false
+  this._isOwnPush = false
+  this._inserted = null
   this._blocks = []
   this._blockBytes = 0
+  this._hasLostOutput = false
   this._sink = null
+  this._gathering = null
   this._onDrain = null
   this._pipeCount = 0
   this._pipeListener = null
@@ -86,8 +95,8 @@ function Wire(options) {
   this._isTraced = false
   this._number = null
   this._transcript = settings.transcript === 0 ? null : new Transcript(settings.transcript)
-  this._handshakeTimer = null
-  this._inactivityTimer = null
+  this._handshakeDeadline = null
+  this._inactivityDeadline = null
   this._joined = null
   this._joinedLength = 0
   this._missing = 0
@@ -99,6 +108,7 @@ function Wire(options) {
   this._isFinished = false
   this._failure = null
   this._source = null
+  this._isCutOff = false
   this._isEndOurs = false
 
   this.on('pipe', onpipe)
@@ -111,6 +121,7 @@ Object.setPrototypeOf(Wire.prototype, Duplex.prototype)
 Object.setPrototypeOf(Wire, Duplex)
 
 defineProperties(Wire.prototype)
+defineIterators(Wire.prototype)
 
 // Commands
 
@@ -313,7 +324,7 @@ Wire.prototype.setKeepAlive = function (enable) {
   clearInterval(wire._keepAlive)
   wire._keepAlive = null
   if (enable === false || wire._isFinished) return
-  wire._keepAlive = setInterval(keepAlive, KEEP_ALIVE_INTERVAL, wire)
+  wire._keepAlive = setInterval(() => inContext(wire, keepAlive), KEEP_ALIVE_INTERVAL)
 }
 
 /**
@@ -356,9 +367,15 @@ Wire.prototype.destroy = function (error) {
   // Input after a local end() is from a peer that does not know of it yet: no error.
   const isLateInput = isNativeError(error) && error.code === 'ERR_STREAM_WRITE_AFTER_END'
   // 'close' of a socket, for one, calls with `false`, which is no reason.
-  if (!wire._isClosed) close(wire, isLateInput ? null : error || wire._failure)
+  const reason = isLateInput ? null : error || wire._failure
+  const isOver = wire.readableEnded && wire.writableFinished
+  if (!wire._isClosed) {
+    // Whoever reads the last byte ends the wire, and may do so for any purpose.
+    if (isOver) inContext(wire, close, reason)
+    else close(wire, reason)
+  }
   // The stream's own state follows when there is nothing left to read.
-  if (wire.readableEnded && wire.writableFinished) Duplex.prototype.destroy.call(this)
+  if (isOver) Duplex.prototype.destroy.call(this)
   return this
 }
 
@@ -404,7 +421,7 @@ function isAtRest(wire) {
 }
 
 function take(wire, chunk, done) {
-  if (wire._inactivityTimer !== null) wire._inactivityTimer.refresh()
+  if (wire._inactivityDeadline !== null) wire._inactivityDeadline.putOff()
   if (wire._missing !== 0 && !wire._isDispatching && keepWhole(wire, chunk)) done()
   else feed(wire, chunk, done)
 }
@@ -421,6 +438,20 @@ Wire.prototype.end = function (chunk, encoding, callback) {
 }
 
 Wire.prototype._read = noop
+
+// Who writes into the readable side comes behind what was sent before.
+
+Wire.prototype.push = function (chunk, encoding) {
+  const wire = wireOf(this)
+  const isOwn = wire._isOwnPush
+  wire._isOwnPush = false
+  if (isOwn) return Duplex.prototype.push.call(this, chunk, encoding)
+  return insert(wire, () => Duplex.prototype.push.call(this, chunk, encoding))
+}
+
+Wire.prototype.unshift = function (chunk, encoding) {
+  return insert(wireOf(this), () => Duplex.prototype.unshift.call(this, chunk, encoding))
+}
 
 // Who reads, or stops reading, within a dispatch gets the frames that wait for its end.
 
@@ -461,7 +492,11 @@ Wire.prototype.unpipe = function (destination) {
   flush(wire)
   detach(wire, destination)
   wire._release()
-  return Duplex.prototype.unpipe.call(this, destination)
+  const readers = wire.listenerCount('data')
+  Duplex.prototype.unpipe.call(this, destination)
+  if (destination !== undefined && wire.listenerCount('data') < readers)
+    onUnpiped(wire, destination)
+  return this
 }
 
 /** The output may have room again: tells of requests that were held back. */
@@ -474,8 +509,7 @@ Wire.prototype._release = function () {
 }
 
 Wire.prototype._pollSoon = function () {
-  const wire = wireOf(this)
-  process.nextTick(poll, wire)
+  process.nextTick(inContext, wireOf(this), poll)
 }
 
 /** Answers a request of the peer, unless it is no longer waiting. */
@@ -509,9 +543,11 @@ function close(wire, error) {
   wire._isClosed = true
   wire.error = error
   stopDeadlines(wire)
-  traceClose(wire, error)
   takeBack(wire)
   native.stopReading(wire._slot)
+  // Many readers take 'close' for the end.
+  attempt(hurry, wire)
+  traceClose(wire, error)
   wire.end()
   if (error !== null) attempt(tellError, wire, error)
   wire.emit('close')
@@ -519,6 +555,8 @@ function close(wire, error) {
 
 function tellError(wire, error) {
   if (wire.listenerCount('error') > 0) wire.emit('error', error)
+  // 'error' would tell these as well, but throw without a listener of its own.
+  else wire.emit(errorMonitor, error)
 }
 
 /** The peer has broken a rule that no message can break: it keeps silent. */
@@ -549,9 +587,12 @@ function onunpipe(source) {
   if (wire._source === source) wire._source = null
 }
 
-/** The writable side has finished: so does the readable one, never half open. */
 function onfinish() {
-  const wire = wireOf(this)
+  inContext(wireOf(this), finish)
+}
+
+/** The writable side has finished: so does the readable one, never half open. */
+function finish(wire) {
   wire._isFinished = true
   clearInterval(wire._keepAlive)
   wire._keepAlive = null
@@ -561,6 +602,8 @@ function onfinish() {
   takeBack(wire)
   native.close(wire._slot)
   attempt(endOutput, wire)
+  attempt(empty, wire)
+  discard(wire)
   poll(wire)
   letGo(wire)
   // 'error' comes before 'close', once the output is read.

@@ -1,0 +1,110 @@
+// Timers that tests put in the place of Node's own: objects with fewer methods, or mere numbers, as of
+// jest's legacy timers, old sinon and hand-made ones.
+import test from 'ava'
+
+import { frame } from './helpers/messages.mjs'
+import { HANDSHAKE, pwp, unchoked } from './helpers/wires.mjs'
+
+const NAMES = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval']
+
+// The meters of speed of all wires share one timer, which starts with the first.
+pwp().downloadSpeed()
+
+/** What setTimeout() may give for the timer of a number. */
+const KINDS = {
+  numbers: (id) => id,
+  'numbers from 0': (id) => id - 1,
+  'objects without methods': (id) => ({ id }),
+  'objects whose unref() gives nothing': (id) => ({ id, ref() {}, unref() {} }),
+  'objects without refresh()': (id) => ({
+    id,
+    unref() {
+      return this
+    }
+  }),
+  'of another type': BigInt
+}
+
+/** Runs a function with timers that pass when it says so, and pass no arguments on. */
+const withTimers = (make, run) => {
+  const saved = NAMES.map((name) => globalThis[name])
+  const timers = new Map()
+  let now = 0
+  let id = 0
+  const add = (repeats) => (callback, ms) => {
+    const timer = make(++id)
+    timers.set(timer, { callback, ms, due: now + ms, repeats })
+    return timer
+  }
+  const next = (end) =>
+    [...timers].filter(([, { due }]) => due <= end).toSorted(([, a], [, b]) => a.due - b.due)[0]
+  const advance = (ms) => {
+    const end = now + ms
+    for (let due = next(end); due; due = next(end)) {
+      const [timer, entry] = due
+      now = entry.due
+      if (entry.repeats) entry.due += entry.ms
+      else timers.delete(timer)
+      entry.callback()
+    }
+    now = end
+  }
+  globalThis.setTimeout = add(false)
+  globalThis.setInterval = add(true)
+  globalThis.clearTimeout = (timer) => timers.delete(timer)
+  globalThis.clearInterval = globalThis.clearTimeout
+  try {
+    run(advance, timers)
+  } finally {
+    NAMES.forEach((name, at) => (globalThis[name] = saved[at]))
+  }
+}
+
+for (const [name, make] of Object.entries(KINDS)) {
+  test(`puts inactivity off with timers that are ${name}`, (t) => {
+    withTimers(make, (advance, timers) => {
+      const wire = pwp({ handshakeTimeout: 50, inactivityTimeout: 100 })
+      advance(40)
+      for (const chunk of [HANDSHAKE, frame(4, 1), Buffer.alloc(4)]) {
+        wire.write(chunk)
+        advance(90)
+      }
+      t.false(wire.destroyed)
+      advance(20)
+      t.is(wire.error.code, 'ERR_PWP_INACTIVITY_TIMEOUT')
+      t.is(timers.size, 0)
+    })
+  })
+
+  test(`ends without a handshake with timers that are ${name}`, (t) => {
+    withTimers(make, (advance, timers) => {
+      const wire = pwp({ handshakeTimeout: 50, inactivityTimeout: 100 })
+      advance(49)
+      t.false(wire.destroyed)
+      advance(1)
+      t.is(wire.error.code, 'ERR_PWP_HANDSHAKE_TIMEOUT')
+      t.is(timers.size, 0)
+    })
+  })
+
+  test(`times requests and keep-alives with timers that are ${name}`, (t) => {
+    withTimers(make, (advance, timers) => {
+      const wire = unchoked()
+      const told = []
+      wire.setTimeout(1000)
+      for (const piece of [1, 2, 3]) wire.request(piece, 0, 1, (error) => told.push(error.message))
+      advance(1000)
+      wire.cancel(2, 0, 1)
+      advance(999)
+      t.deepEqual(told, ['request has timed out', 'request was cancelled'])
+      advance(1)
+      t.is(told.length, 3)
+      wire.read(wire.readableLength)
+      wire.setKeepAlive()
+      advance(120_000)
+      t.deepEqual(wire.read(wire.readableLength), Buffer.alloc(8))
+      wire.setKeepAlive(false)
+      t.is(timers.size, 0)
+    })
+  })
+}
