@@ -11,7 +11,7 @@ const { copyOf, finishJoin, keepPart } = require('./join.js')
 const { flush, gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { tellBits, tellPiece } = require('./pieces.js')
-const { trace } = require('./trace.js')
+const { trace, traceFromHere } = require('./trace.js')
 
 const { EventKind, EVENT_LENGTH, HELD, JOINED, LAST, MORE } = addon
 
@@ -180,6 +180,7 @@ function tellBatch(wire, chunk, count) {
     } catch (error) {
       process.nextTick(rethrow, error)
     }
+    if (wire._ahead > 0) traceFromHere(wire)
   }
   wire._batch = record
   telling = null

@@ -4,7 +4,8 @@
 // its listeners have run, or before what they send.
 'use strict'
 
-const { debuglog, types } = require('node:util')
+const { debuglog } = require('node:util')
+const { takeBack } = require('./ahead.js')
 const channels = require('./channels.js')
 const { native, PANICKED } = require('./native.js')
 const { TRACED_LENGTH, describeFrame, readFrame } = require('./frames.js')
@@ -61,9 +62,20 @@ function trace(wire) {
   const isTraced = wire._transcript !== null || isWatched()
   if (isTraced !== wire._isTraced) {
     wire._isTraced = isTraced
+    // What listeners have not been told yet comes one by one, and is traced, from now on.
+    takeBack(wire)
     native.setTrace(wire._slot, isTraced ? CAPACITY : 0)
   }
   if (isTraced) tellFrames(wire)
+}
+
+/**
+ * A listener has run, and may have subscribed: what follows is told as subscribers expect.
+ *
+ * @param {import('./wire.js')} wire
+ */
+function traceFromHere(wire) {
+  if (!wire._isTraced && isWatched()) trace(wire)
 }
 
 /**
@@ -126,4 +138,4 @@ function traceClose(wire, error) {
   if (isLogging) log('wire %d closes: %s', numberOf(wire), textOf(error))
 }
 
-module.exports = { Transcript, trace, traceClose }
+module.exports = { Transcript, trace, traceClose, traceFromHere }

@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{BlockRequest, Event, Limits, Wire};
+use peer_wire::protocol::{BlockRequest, Event, Limits, MessageKind, Wire};
 
 use support::drive::{self, events, feed, unchoked, unchoked_with, with_bytes};
 use support::frames::{self, block};
@@ -78,6 +78,26 @@ fn request_taken_back_and_polled_again_has_the_same_id() {
     let batch = poll_batch(&mut wire, &chunk);
     wire.take_back(1);
     assert_eq!(wire.poll_event().as_ref(), batch.last());
+}
+
+#[test]
+fn trace_that_is_turned_on_has_what_is_taken_back_and_nothing_before() {
+    for told in 1..=3 {
+        let mut wire = unchoked();
+        let chunk = [1, 2, 3, 4].map(frames::have).concat();
+        assert_eq!(poll_batch(&mut wire, &chunk).len(), 4);
+        wire.take_back(4 - told);
+        wire.set_trace(10);
+        while wire.poll_event().is_some() {
+            assert_eq!(wire.poll_ahead(), None);
+        }
+        let traced: Vec<u32> = std::iter::from_fn(|| wire.poll_trace())
+            .map(|frame| frame.numbers[0])
+            .collect();
+        let pieces: Vec<u32> = (1..=4).skip(told).collect();
+        assert_eq!(traced, pieces);
+        assert_eq!(wire.stats().received.messages(MessageKind::Have), 4);
+    }
 }
 
 #[test]

@@ -356,8 +356,9 @@ impl Wire {
     }
 
     /// Keeps the newest `capacity` frames of both directions for [`Wire::poll_trace`], or with 0
-    /// none. A wire that does polls no event ahead.
+    /// none. A wire that does polls no event ahead. What came before is not in it.
     pub fn set_trace(&mut self, capacity: usize) {
+        self.settle_ahead();
         self.trace = (capacity > 0).then(|| Box::new(Trace::new(capacity)));
     }
 

@@ -22,8 +22,8 @@ impl Wire {
     /// A caller across a costly border polls one event with [`Wire::poll_event`] and more with
     /// this. As long as it has not acted on some of these, it calls [`Wire::take_back`] before
     /// [`Wire::choke`], [`Wire::assume`], [`Wire::take_request`], [`Wire::expire_request`],
-    /// [`Wire::stop_reading`] or [`Wire::close`], and before it looks at [`Wire::peer_pieces`]. No
-    /// other command touches them: requests that are polled ahead count as told before what is
+    /// [`Wire::stop_reading`], [`Wire::close`] or [`Wire::set_trace`], and before it looks at
+    /// [`Wire::peer_pieces`]. No other command touches them: requests that are polled ahead count as told before what is
     /// sent between them, even if that is as much as may wait.
     #[inline]
     pub fn poll_ahead(&mut self) -> Option<Event> {
