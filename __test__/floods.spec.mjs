@@ -5,7 +5,7 @@ import { chunksOf, shuffled } from '../benches/frames.mjs'
 import { cases } from '../scripts/hostile/cases.mjs'
 import { measure } from '../scripts/hostile/measure.mjs'
 import { bytesOf, frame } from './helpers/messages.mjs'
-import { CHOKE, UNCHOKE, greeted, record, settled } from './helpers/wires.mjs'
+import { CHOKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from './helpers/wires.mjs'
 
 const KIB = 1024
 const MIB = KIB * KIB
@@ -103,6 +103,49 @@ test('fails each request once in a flood of chokes', (t) => {
   )
   t.deepEqual(failed, Array(COUNT / 2).fill('peer is choking'))
   t.is(wire.requests.length, 0)
+})
+
+/** What makes a wire fail requests on behalf of its peer, and the text that they get. */
+const DROPS = {
+  'a choke': [(wire) => wire.write(CHOKE), 'peer is choking'],
+  'an end': [(wire) => wire.end(), 'wire is closed'],
+  'destroy()': [(wire) => wire.destroy(), 'wire is closed']
+}
+
+for (const [what, [drop, text]] of Object.entries(DROPS)) {
+  test.serial(`collects no stack for the requests that ${what} fails`, async (t) => {
+    const before = Error.stackTraceLimit
+    t.teardown(() => {
+      Error.stackTraceLimit = before
+    })
+    for (const limit of [1, 10, 50, undefined]) {
+      Error.stackTraceLimit = limit
+      const wire = unchoked()
+      wire.resume()
+      const errors = []
+      for (let n = 0; n < 3; n++) wire.request(n, 0, 1, (error) => errors.push(error))
+      drop(wire)
+      // oxlint-disable-next-line no-await-in-loop
+      await settled()
+      t.is(errors.length, 3)
+      for (const error of errors) {
+        t.true(error instanceof Error)
+        t.is(error.message, text)
+        t.false(String(error.stack).includes('\n'), error.stack)
+      }
+      t.is(Error.stackTraceLimit, limit)
+    }
+  })
+}
+
+test('tells where a request was made that fails at once', async (t) => {
+  const wires = [greeted(), unchoked(), pwp()]
+  wires[1].end()
+  await settled()
+  for (const wire of wires) {
+    wire.request(0, 0, 1, (error) => t.regex(error.stack, /floods\.spec/))
+  }
+  t.plan(3)
 })
 
 test('joins a long message from single bytes', (t) => {

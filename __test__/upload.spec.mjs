@@ -74,8 +74,8 @@ for (const [where, attach] of Object.entries(SINKS)) {
         const wire = greeted({ uploadBacklog })
         attach(wire)
         wire.unchoke()
-        wire.on('request', (piece, offset, asked, respond) => {
-          later(() => respond(null, Buffer.alloc(asked)))
+        wire.on('request', (piece, offset, size, respond) => {
+          later(() => respond(null, Buffer.alloc(size)))
         })
         for (let turn = 0; turn < 40; turn++) {
           for (let n = 0; n < 200; n++) wire.write(frame(6, n, 0, length))

@@ -6,7 +6,7 @@ const channels = require('./channels.js')
 const { inContext } = require('./context.js')
 const { addon, native, record, PANICKED } = require('./native.js')
 const { endHandshakeDeadline } = require('./deadlines.js')
-const { ProtocolError, choking, closed, memoryChanged } = require('./errors.js')
+const { ProtocolError, choking, closed, memoryChanged, withoutFrames } = require('./errors.js')
 const { copyOf, finishJoin, keepPart } = require('./join.js')
 const { flush, gather, scatter } = require('./output.js')
 const { Request, settle, takeAt } = require('./requests.js')
@@ -298,7 +298,7 @@ function emitDownload(wire, length) {
 }
 
 function onRequestDropped(wire, isChoked) {
-  const error = wire._failure ?? (isChoked === 1 ? choking() : closed())
+  const error = wire._failure ?? withoutFrames(isChoked === 1 ? choking : closed)
   settle(wire, wire.requests.shift(), error, null)
 }
 

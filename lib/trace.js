@@ -4,7 +4,7 @@
 // its listeners have run, or before what they send.
 'use strict'
 
-const { debuglog } = require('node:util')
+const { debuglog, types } = require('node:util')
 const { takeBack } = require('./ahead.js')
 const channels = require('./channels.js')
 const { native, PANICKED } = require('./native.js')

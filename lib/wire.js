@@ -13,7 +13,7 @@ const args = require('./arguments.js')
 const bencode = require('./bencode.js')
 const { inContext, takeContext } = require('./context.js')
 const { startDeadlines, stopDeadlines } = require('./deadlines.js')
-const { cancelled, choking, closed, truncated } = require('./errors.js')
+const { cancelled, choking, closed, truncated, withoutFrames } = require('./errors.js')
 const { attempt, feed, poll } = require('./dispatch.js')
 const { Handle, wireOf } = require('./handle.js')
 const { defineIterators } = require('./iterate.js')
@@ -613,7 +613,7 @@ function finish(wire) {
 function letGo(wire) {
   // The core has told of each open request, unless a panic has broken it.
   while (wire.requests.length > 0) {
-    attempt(settle, wire, wire.requests.shift(), wire._failure ?? closed(), null)
+    attempt(settle, wire, wire.requests.shift(), wire._failure ?? withoutFrames(closed), null)
   }
   wire._source = null
   keepPieces(wire)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { closeWires, counter, feed, inTurn, openWire, openWires } from '../drive.mjs'
 import { settle, stopwatch } from '../drive.mjs'
-import { bitfield, BLOCK_LEN, chunksOf, have, request, shuffled } from '../frames.mjs'
+import { bitfield, BLOCK_LEN, chunksOf, have, message, request, shuffled } from '../frames.mjs'
 
 const FLOOD_PIECES = 32_768
 const metrics = [{ key: 'time', unit: 'ns/message', better: 'lower' }]
@@ -67,7 +67,45 @@ const havesOnly = {
   check: checkSingly
 }
 
-export const rows = [haveFlood, alternating, havesOnly]
+const chokes = {
+  name: 'chokes in 64 KiB chunks, a request at each',
+  note: 'what a hostile peer makes of a chunk: each choke fails the request that followed the unchoke',
+  metrics: [{ key: 'time', unit: 'ms/chunk', better: 'lower' }],
+  prepare({ quick }) {
+    const chunks = quick ? 8 : 40
+    const pairs = Math.floor((64 * 1024) / (2 * message(0).length))
+    const chunk = Buffer.concat(Array(pairs).fill(Buffer.concat([message(1), message(0)])))
+    return { chunks: Array(chunks).fill(chunk), requests: chunks * pairs }
+  },
+  async run({ library }, { chunks, requests }) {
+    const wire = await openWire(library)
+    wire.resume()
+    const failed = counter(requests)
+    const texts = new Set()
+    const fail = (error) => {
+      texts.add(error.message)
+      failed.hit()
+    }
+    wire.on('unchoke', () => wire.request(0, 0, BLOCK_LEN, fail))
+    const elapsed = stopwatch()
+    await feed(wire, chunks)
+    await failed.done
+    const seconds = elapsed()
+    await settle()
+    await closeWires([wire])
+    return {
+      values: { time: (seconds * 1e3) / chunks.length },
+      count: failed.count,
+      texts: [...texts].join()
+    }
+  },
+  check({ count, texts }, { requests }) {
+    assert.equal(count, requests, 'requests that failed')
+    assert.equal(texts, 'peer is choking')
+  }
+}
+
+export const rows = [haveFlood, alternating, havesOnly, chokes]
 
 async function feedSingly({ library }, { chunks, pieces }) {
   const wire = await openWire(library)

@@ -102,7 +102,7 @@ export const cases = [
 /** A peer that asks for 8 GiB, or 300,000 times for less than a block, and takes none of it. */
 function neverReading(length, when, later, cut) {
   const isTiny = length < KIB
-  const size = isTiny ? `${length} bytes` : `${length / KIB} KiB`
+  const size = isTiny ? `${length} byte${length === 1 ? '' : 's'}` : `${length / KIB} KiB`
   return {
     name: `requests for ${size}, answered ${when}, never read`,
     most: isTiny ? 3 : 4,
