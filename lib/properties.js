@@ -3,7 +3,7 @@
 
 const { takeBack } = require('./ahead.js')
 const { native } = require('./native.js')
-const { hold, takeUp } = require('./pieces.js')
+const { putInPlace, takeUp } = require('./pieces.js')
 const { unsent } = require('./output.js')
 
 /**
@@ -31,7 +31,7 @@ function defineProperties(prototype) {
       return takeUp(this)
     },
     set(pieces) {
-      hold(this, pieces)
+      putInPlace(this, pieces)
     }
   })
   define(prototype, 'bufferedAmount', {

@@ -59,7 +59,7 @@ function Wire(options) {
   this._amChoking = true
   this._amInterested = false
   this._peerChoking = true
-  this._holdsPieces = false
+  this._pieces = null
   this._lastBits = null
   this._batch = null
   this._ahead = 0
