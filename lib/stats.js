@@ -4,6 +4,7 @@
 const { takeBack } = require('./ahead.js')
 const { native, PANICKED } = require('./native.js')
 const { KINDS } = require('./frames.js')
+const { unsent } = require('./output.js')
 
 /** Numbers of 64 bits, see src/binding/diagnostics.rs. */
 const COUNTERS_LENGTH = (2 * (KINDS.length + 2) + 4) * 8
@@ -52,7 +53,7 @@ function toStats(wire, counters) {
     heldRequests: next(),
     requests: wire.requests.length,
     peerRequests: wire.peerRequests.length,
-    bufferedAmount: wire.bufferedAmount,
+    bufferedAmount: unsent(wire),
     requestLatency: wire._latency === null ? null : { ...wire._latency }
   }
 }

@@ -18,7 +18,7 @@ const { flush, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
 const { keepPieces } = require('./pieces.js')
 const { attach, detach } = require('./pipe.js')
-const { defineProperties } = require('./properties.js')
+const { WIRE, defineProperties } = require('./properties.js')
 const { Request, restartTimer, settle, startTimer, takeAt } = require('./requests.js')
 const { readCounters, startTiming, toStats } = require('./stats.js')
 const { Transcript, trace, traceClose } = require('./trace.js')
@@ -55,6 +55,7 @@ function Wire(options) {
   this.peerRequests = []
   this.error = null
 
+  this[WIRE] = this
   this._slot = acquire(this, settings)
   this._amChoking = true
   this._amInterested = false
@@ -95,6 +96,7 @@ function Wire(options) {
   this._queued = null
   this._isDispatching = false
   this._isClosed = false
+  this._isDestroyed = false
   this._isFinished = false
   this._failure = null
   this._source = null
@@ -462,6 +464,7 @@ function checkAnswer(request, block) {
 
 function close(wire, error) {
   wire._isClosed = true
+  wire._isDestroyed = true
   wire.error = error
   stopDeadlines(wire)
   traceClose(wire, error)
