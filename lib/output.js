@@ -2,6 +2,7 @@
 'use strict'
 
 const { native, cuts, PANICKED } = require('./native.js')
+const { copyOf } = require('./own-memory.js')
 const { push } = require('./pipe.js')
 const { Slab } = require('./slab.js')
 const { trace } = require('./trace.js')
@@ -120,7 +121,20 @@ function readOutput(wire) {
     slab.renew()
     length = tryRead(wire, 0, slab.buffer)
   }
-  return slab.cut(length)
+  return isTakenNow(wire) ? slab.cut(length) : copyOf(slab.buffer, slab.start, slab.start + length)
+}
+
+/**
+ * Whether someone takes the output at once. What waits would keep the slab, in which frames of other
+ * wires lie: one peer that does not read would hold the memory of what all others have read.
+ */
+function isTakenNow(wire) {
+  const sink = wire._sink
+  if (!wire.readableFlowing || wire.readableLength > 0) return false
+  if (sink === null) return true
+  // What is corked leaves with the end of the dispatch, if nothing was there before.
+  const isBusy = sink.writableCorked === 0 ? sink.writableLength > 0 : wire._isSinkBusy
+  return wire._hasFlowed && !isBusy
 }
 
 /** Gives the length of the output. A wire that a panic has broken has none, and tells of that. */
@@ -155,8 +169,11 @@ function tellUnsent(wire) {
  * @returns {import('node:stream').Writable | null} what is corked now, for `scatter`
  */
 function gather(wire) {
-  if (wire._sink !== null) wire._sink.cork()
-  return wire._sink
+  const sink = wire._sink
+  if (sink === null) return null
+  wire._isSinkBusy = sink.writableLength > 0
+  sink.cork()
+  return sink
 }
 
 /**

@@ -4,6 +4,7 @@
 
 const { takeBack } = require('./ahead.js')
 const { native } = require('./native.js')
+const { allocate } = require('./own-memory.js')
 const { PieceArray } = require('./piece-array.js')
 
 /** What is known of a peer that has told nothing. */
@@ -76,7 +77,7 @@ function snapshot(slot) {
   const length = native.pieceBytes(slot)
   const told = native.piecesTold(slot)
   if (length === 0) return NO_PIECES
-  const bits = Buffer.allocUnsafe(length)
+  const bits = allocate(length)
   native.readPieces(slot, bits)
   return { bits, told }
 }

@@ -76,6 +76,7 @@ function Wire(options) {
   this._pipeCount = 0
   this._pipeListener = null
   this._hasFlowed = false
+  this._isSinkBusy = false
   this._isHeldBack = false
   this._isHolding = false
   this._unsent = 0
