@@ -47,7 +47,7 @@ declare namespace Wire {
     handshakeTimeout?: number | undefined
     /** Ms that the peer may send nothing. Default 0: no limit. */
     inactivityTimeout?: number | undefined
-    /** Copies payloads into memory of their own, for blocks that are kept for long. */
+    /** Copies what would be a view of its chunk, for blocks that are kept for long. */
     copyBlocks?: boolean | undefined
     /** Frames that are kept for the error that closes the wire. Default 0. */
     transcript?: number | undefined

@@ -218,7 +218,8 @@ for (const [how, size] of [
       return held
     })
     t.deepEqual(lengths[0], [16 * 1024, 4999])
-    t.true(lengths[1][0] > 16 * 1024)
+    // Not asked, what came in one chunk is a view of it.
+    t.is(lengths[1][0] > 16 * 1024, how === 'in one chunk')
   })
 }
 

@@ -7,8 +7,9 @@ const { inContext } = require('./context.js')
 const { addon, native, record, PANICKED } = require('./native.js')
 const { endHandshakeDeadline } = require('./deadlines.js')
 const { ProtocolError, choking, closed, memoryChanged, withoutFrames } = require('./errors.js')
-const { copyOf, finishJoin, keepPart } = require('./join.js')
+const { finishJoin, keepPart } = require('./join.js')
 const { flush, gather, scatter } = require('./output.js')
+const { allocate, copyOf } = require('./own-memory.js')
 const { Request, settle, takeAt } = require('./requests.js')
 const { tellBits, tellPiece } = require('./pieces.js')
 const { trace, traceFromHere } = require('./trace.js')
@@ -24,6 +25,9 @@ const AskedFor = EventKind.Request
 const COUNT = LAST - 1
 
 const NO_CHUNK = Buffer.alloc(0)
+
+/** Reserved bytes, info hash and peer id of a handshake that is told of. */
+const handshakeFields = allocate(48)
 
 /** The wire whose events lie in the record. */
 let telling = null
@@ -221,11 +225,7 @@ function dispatch(wire, chunk, events, at) {
     case Bitfield:
       return onBitfield(wire, readPayload(wire, events[at + 1]))
     case Handshake:
-      return onHandshake(
-        wire,
-        { dht: events[at + 1] === 1, extended: events[at + 2] === 1 },
-        readPayload(wire, 48)
-      )
+      return onHandshake(wire, { dht: events[at + 1] === 1, extended: events[at + 2] === 1 })
     case Port:
       return wire.emit('port', events[at + 1])
     case Extended:
@@ -243,13 +243,13 @@ function dispatch(wire, chunk, events, at) {
   }
 }
 
-function onHandshake(wire, extensions, fields) {
+function onHandshake(wire, extensions) {
   endHandshakeDeadline(wire)
-  const reserved = fields.subarray(0, 8)
-  wire.peerReserved = reserved
+  readInto(wire, handshakeFields)
+  wire.peerReserved = copyOf(handshakeFields, 0, 8)
   wire.peerExtensions = extensions
-  const infoHash = fields.subarray(8, 28)
-  const peerId = fields.subarray(28, 48)
+  const infoHash = copyOf(handshakeFields, 8, 28)
+  const peerId = copyOf(handshakeFields, 28, 48)
   if (channels.handshake.hasSubscribers) {
     channels.handshake.publish({ wire, infoHash, peerId, extensions })
   }
@@ -314,9 +314,13 @@ function payload(wire, chunk, start, length) {
 }
 
 function readPayload(wire, length) {
-  const bytes = Buffer.allocUnsafe(length)
-  if (native.readPayload(wire._slot, bytes) === PANICKED) bytes.fill(0)
+  const bytes = allocate(length)
+  readInto(wire, bytes)
   return bytes
+}
+
+function readInto(wire, bytes) {
+  if (native.readPayload(wire._slot, bytes) === PANICKED) bytes.fill(0)
 }
 
 function readFailure(wire) {

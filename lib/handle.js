@@ -49,11 +49,11 @@ function wireOf(receiver) {
 }
 
 /**
- * @param {object} receiver - of an accessor, which may be a prototype
+ * @param {unknown} receiver - of an accessor, which may be a prototype
  * @returns {import('./wire.js') | null} the wire that it stands for
  */
 function findWire(receiver) {
-  const handle = receiver._handle
+  const handle = receiver?._handle
   return handle instanceof Handle ? handle.wire : null
 }
 

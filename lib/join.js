@@ -1,12 +1,7 @@
 // Payloads that are cut between chunks: joined once, in memory of JavaScript.
 'use strict'
 
-const { Slab } = require('./slab.js')
-
-/** In bytes: one allocation for four blocks. */
-const SLAB_LENGTH = 64 * 1024
-
-const slab = new Slab(SLAB_LENGTH)
+const { allocate } = require('./own-memory.js')
 
 /**
  * Keeps a part of a payload. The core has told how much room to have for all parts so far.
@@ -20,7 +15,7 @@ const slab = new Slab(SLAB_LENGTH)
 function keepPart(wire, chunk, start, length, room) {
   const joined = wire._joined
   if (joined === null || joined.length < room) {
-    wire._joined = wire._copiesBlocks ? Buffer.allocUnsafeSlow(room) : allocate(room)
+    wire._joined = allocate(room)
     if (joined !== null) joined.copy(wire._joined, 0, 0, wire._joinedLength)
   }
   chunk.copy(wire._joined, wire._joinedLength, start, start + length)
@@ -59,18 +54,4 @@ function finishJoin(wire) {
   return joined
 }
 
-/**
- * @param {Buffer} view - of a chunk
- * @returns {Buffer} the same bytes in memory of their own
- */
-function copyOf(view) {
-  const copy = Buffer.allocUnsafeSlow(view.length)
-  copy.set(view)
-  return copy
-}
-
-function allocate(length) {
-  return length > SLAB_LENGTH / 4 ? Buffer.allocUnsafeSlow(length) : slab.take(length)
-}
-
-module.exports = { copyOf, finishJoin, keepPart, keepWhole }
+module.exports = { finishJoin, keepPart, keepWhole }

@@ -4,6 +4,7 @@
 const { takeBack } = require('./ahead.js')
 const { memoryChanged } = require('./errors.js')
 const { native, cuts, PANICKED } = require('./native.js')
+const { copyOf } = require('./own-memory.js')
 const { push } = require('./pipe.js')
 const { lengthOf } = require('./sink.js')
 const { Slab } = require('./slab.js')
@@ -178,7 +179,20 @@ function readOutput(wire) {
     slab.renew()
     length = tryRead(wire, 0, slab.buffer)
   }
-  return slab.cut(length)
+  return isTakenNow(wire) ? slab.cut(length) : copyOf(slab.buffer, slab.start, slab.start + length)
+}
+
+/**
+ * Whether someone takes the output at once. What waits would keep the slab, in which frames of other
+ * wires lie: one peer that does not read would hold the memory of what all others have read.
+ */
+function isTakenNow(wire) {
+  const sink = wire._sink
+  if (!wire.readableFlowing || wire.readableLength > 0) return false
+  if (sink === null) return true
+  // What is corked leaves with the end of the dispatch, if nothing was there before.
+  const isBusy = sink.writableCorked === 0 ? lengthOf(sink) > 0 : wire._isSinkBusy
+  return wire._hasFlowed && !isBusy
 }
 
 /** Gives the length of the output. A wire that a panic has broken has none, and tells of that. */
@@ -215,8 +229,11 @@ function tellUnsent(wire) {
  * @param {import('./wire.js')} wire
  */
 function gather(wire) {
-  wire._gathering = wire._sink
-  if (wire._gathering !== null) wire._gathering.cork()
+  const sink = wire._sink
+  wire._gathering = sink
+  if (sink === null) return
+  wire._isSinkBusy = lengthOf(sink) > 0
+  sink.cork()
 }
 
 /**

@@ -4,6 +4,8 @@
 
 const { takeBack } = require('./ahead.js')
 const { native } = require('./native.js')
+const { allocate } = require('./own-memory.js')
+const { PieceArray } = require('./piece-array.js')
 
 /** What is known of a peer that has told nothing. */
 const NO_PIECES = { bits: Buffer.alloc(0), told: 0 }
@@ -17,21 +19,27 @@ const NO_PIECES = { bits: Buffer.alloc(0), told: 0 }
  */
 function takeUp(wire) {
   takeBack(wire)
-  return hold(wire, toArray(wire._lastBits ?? snapshot(wire._slot)))
+  const { bits, told } = wire._lastBits ?? snapshot(wire._slot)
+  const pieces = new PieceArray()
+  return hold(wire, pieces, pieces.fill(bits, told))
 }
 
 /**
- * Gives a wire its property `peerPieces`: a value, so that reading it costs no call.
+ * The user puts an array in place.
  *
- * @param {import('./wire.js')} wire
+ * @param {import('./wire.js')} wire - likewise
  * @param {boolean[]} array
- * @returns {boolean[]} the array
  */
-function hold(wire, array) {
+function putInPlace(wire, array) {
+  hold(wire, new PieceArray(), array)
+}
+
+/** Gives a wire its property `peerPieces`: a value, so that reading it costs no call. */
+function hold(wire, pieces, array) {
   const property = { value: array, writable: true, enumerable: true, configurable: true }
   Object.defineProperty(wire, 'peerPieces', property)
   wire._lastBits = null
-  wire._holdsPieces = true
+  wire._pieces = pieces
   return array
 }
 
@@ -42,7 +50,7 @@ function hold(wire, array) {
  * @param {number} piece
  */
 function tellPiece(wire, piece) {
-  if (wire._holdsPieces) wire.peerPieces[piece] = true
+  if (wire._pieces !== null) wire._pieces.tellPiece(wire.peerPieces, piece)
 }
 
 /**
@@ -52,7 +60,7 @@ function tellPiece(wire, piece) {
  * @param {Buffer} bits
  */
 function tellBits(wire, bits) {
-  if (wire._holdsPieces) setBits(wire.peerPieces, bits)
+  if (wire._pieces !== null) wire._pieces.tellBits(wire.peerPieces, bits)
 }
 
 /**
@@ -61,7 +69,7 @@ function tellBits(wire, bits) {
  * @param {import('./wire.js')} wire
  */
 function keepPieces(wire) {
-  if (!wire._holdsPieces) wire._lastBits = snapshot(wire._slot)
+  if (wire._pieces === null) wire._lastBits = snapshot(wire._slot)
 }
 
 /** What the core knows; `told`: bits that a bitfield message has told. */
@@ -69,34 +77,9 @@ function snapshot(slot) {
   const length = native.pieceBytes(slot)
   const told = native.piecesTold(slot)
   if (length === 0) return NO_PIECES
-  const bits = Buffer.allocUnsafe(length)
+  const bits = allocate(length)
   native.readPieces(slot, bits)
   return { bits, told }
 }
 
-function toArray({ bits, told }) {
-  const array = []
-  array.length = told
-  setBits(array, bits.subarray(0, told >> 3))
-  for (let i = told; i < bits.length * 8; i++) {
-    if ((bits[i >> 3] & (0x80 >> (i & 7))) !== 0) array[i] = true
-  }
-  return array
-}
-
-/** Applies the bits of a bitfield message to an array: eight pieces a step, as there may be many. */
-function setBits(array, bits) {
-  for (let i = 0, piece = 0; i < bits.length; i++, piece += 8) {
-    const byte = bits[i]
-    array[piece] = (byte & 0x80) !== 0
-    array[piece + 1] = (byte & 0x40) !== 0
-    array[piece + 2] = (byte & 0x20) !== 0
-    array[piece + 3] = (byte & 0x10) !== 0
-    array[piece + 4] = (byte & 0x08) !== 0
-    array[piece + 5] = (byte & 0x04) !== 0
-    array[piece + 6] = (byte & 0x02) !== 0
-    array[piece + 7] = (byte & 0x01) !== 0
-  }
-}
-
-module.exports = { hold, keepPieces, takeUp, tellBits, tellPiece }
+module.exports = { keepPieces, putInPlace, takeUp, tellBits, tellPiece }

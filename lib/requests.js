@@ -47,7 +47,7 @@ function settle(wire, request, error, block) {
   if (request === undefined) return
   if (request === wire._timed) endTiming(wire, error === null)
   if (request.timeout !== null) clearTimeout(request.timeout)
-  if (!wire.peerChoking && !wire._isFinished) startTimer(wire)
+  if (!wire._peerChoking && !wire._isFinished) startTimer(wire)
   request.callback(error, block)
 }
 

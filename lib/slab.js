@@ -12,15 +12,6 @@ class Slab {
     this.start = 0
   }
 
-  /**
-   * @param {number} length - bytes, at most those of a slab
-   * @returns {Buffer} uninitialized
-   */
-  take(length) {
-    if (this.start + length > this.buffer.length) this.renew()
-    return this.cut(length)
-  }
-
   /** The first bytes of the free part, which must have so many. */
   cut(length) {
     this.start += length

@@ -4,43 +4,47 @@
 const { takeBack } = require('./ahead.js')
 const { native, PANICKED } = require('./native.js')
 const { KINDS } = require('./frames.js')
+const { unsent } = require('./output.js')
 
 /** Numbers of 64 bits, see src/binding/diagnostics.rs. */
 const COUNTERS_LENGTH = (2 * (KINDS.length + 2) + 5) * 8
+
+const scratch = Buffer.alloc(COUNTERS_LENGTH)
 
 /** How much the newest sample counts in the average latency. */
 const NEWEST_SHARE = 1 / 8
 
 /**
- * The counters of the core, in its own form.
+ * The counters of the core, in its own form. A wire keeps them after its end, and of all things that
+ * hold bytes a string costs least to make.
  *
  * @param {import('./wire.js')} wire
- * @returns {Buffer}
+ * @returns {string} a character for each byte
  */
 function readCounters(wire) {
-  const counters = Buffer.allocUnsafe(COUNTERS_LENGTH)
   takeBack(wire)
-  if (native.readStats(wire._slot, counters) === PANICKED) counters.fill(0)
-  return counters
+  if (native.readStats(wire._slot, scratch) === PANICKED) scratch.fill(0)
+  return scratch.toString('latin1')
 }
 
 /**
  * @param {import('./wire.js')} wire
- * @param {Buffer} counters - of `readCounters`
+ * @param {string} counters - of `readCounters`
  * @returns {object} see docs/diagnostics.md
  */
 function toStats(wire, counters) {
+  const bytes = Buffer.from(counters, 'latin1')
   let at = 0
   const next = () => {
     at += 8
-    return Number(counters.readBigUInt64BE(at - 8))
+    return Number(bytes.readBigUInt64BE(at - 8))
   }
   const traffic = (keptBytes) => {
     const messages = {}
     for (const kind of KINDS) messages[kind] = next()
-    const bytes = next() + keptBytes
+    const total = next() + keptBytes
     const blockBytes = next()
-    return { messages, bytes, blockBytes, protocolBytes: bytes - blockBytes }
+    return { messages, bytes: total, blockBytes, protocolBytes: total - blockBytes }
   }
   return {
     // What is joined on this side is told to the core with the next chunk.
@@ -54,7 +58,7 @@ function toStats(wire, counters) {
     droppedAnswers: wire._droppedAnswers,
     requests: wire.requests.length,
     peerRequests: wire.peerRequests.length,
-    bufferedAmount: wire.bufferedAmount,
+    bufferedAmount: unsent(wire),
     requestLatency: wire._latency === null ? null : { ...wire._latency }
   }
 }

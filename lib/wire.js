@@ -63,7 +63,7 @@ function Wire(options) {
   this._amChoking = true
   this._amInterested = false
   this._peerChoking = true
-  this._holdsPieces = false
+  this._pieces = null
   this._lastBits = null
   this._batch = null
   this._ahead = 0
@@ -83,6 +83,7 @@ function Wire(options) {
   this._pipeCount = 0
   this._pipeListener = null
   this._hasFlowed = false
+  this._isSinkBusy = false
   this._isHeldBack = false
   this._isHolding = false
   this._isWaiting = false
@@ -105,6 +106,7 @@ function Wire(options) {
   this._queued = null
   this._isDispatching = false
   this._isClosed = false
+  this._isDestroyed = false
   this._isFinished = false
   this._failure = null
   this._source = null
@@ -541,6 +543,7 @@ function upload(wire, piece, offset, block) {
 
 function close(wire, error) {
   wire._isClosed = true
+  wire._isDestroyed = true
   wire.error = error
   stopDeadlines(wire)
   takeBack(wire)

@@ -1,6 +1,7 @@
 // All rows of the report, in its order.
 import { rows as answers } from './answers.mjs'
 import { rows as download } from './download.mjs'
+import { rows as haves } from './haves.mjs'
 import { rows as largeMessages } from './large-messages.mjs'
 import { rows as lifecycle } from './lifecycle.mjs'
 import { rows as memory } from './memory.mjs'
@@ -42,6 +43,7 @@ export const rows = [
   ...answers,
   ...download,
   ...pieces,
+  ...haves,
   ...lifecycle,
   ...tcp,
   ...memory,
