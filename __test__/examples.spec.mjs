@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import ava from 'ava'
 import bencode from 'bencode'
 import pwp from '../index.js'
@@ -218,9 +219,7 @@ for (const [name, send] of Object.entries({
   'a message of 4 GB': (socket, greet) => greet(Buffer.from('ffffffff07', 'hex')),
   'a short message': (socket, greet) => greet(Buffer.from('0000000206ff', 'hex')),
   'a block outside of the piece': (socket, greet) => greet(request(0, 0x7fffffff, 16384)),
-  'a block of a piece that does not exist': (socket, greet) => greet(request(0xffffffff, 0, 16384)),
-  'a block that is too long': (socket, greet) => greet(request(0, 0, 128 * 1024 + 1)),
-  'an empty block': (socket, greet) => greet(request(0, 0, 0))
+  'a block that is too long': (socket, greet) => greet(request(0, 0, 128 * 1024 + 1))
 })) {
   test(`seed.js drops a peer that sends or asks ${name}, and serves the next`, async (t) => {
     const { torrentPath, folder, source, infoHash } = await makeSource(t)
@@ -237,6 +236,26 @@ for (const [name, send] of Object.entries({
     t.deepEqual(await hashFiles(path.join(out, 'source')), await hashFiles(source))
   })
 }
+
+test('seed.js answers nothing to what no block can answer, and serves the same peer', async (t) => {
+  const { torrentPath, folder, infoHash } = await makeSource(t)
+  const { address } = await startSeed(t, [torrentPath, '--data', folder])
+  const { wire } = connect(t, address)
+  wire.handshake(infoHash, randomBytes(20))
+  wire.interested()
+  await once(wire, 'unchoke')
+  const blocks = []
+  wire.on('piece', (piece, offset, block) => blocks.push([piece, offset, block.length]))
+  for (const [piece, offset, length] of [
+    [0, 0, 0],
+    [1, 5, 0],
+    [0xffffffff, 0, 16384]
+  ]) {
+    wire.request(piece, offset, length)
+  }
+  t.is((await promisify(wire.request).call(wire, 0, 0, 100)).length, 100)
+  t.deepEqual(blocks, [[0, 0, 100]])
+})
 
 test('seed.js serves several peers at a time', async (t) => {
   const { torrentPath, folder, source } = await makeSource(t)
