@@ -1,51 +1,24 @@
-// Memory that is detached or resized while a wire uses it: each request is settled once, what is
+// Memory of chunks that is detached or resized while a wire reads it: each request is settled once, what is
 // delivered is what was sent, and if something is lost the wire says so.
 import test from 'ava'
+import { LOSSES, blockOf, blocks } from './helpers/losses.mjs'
 import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, UNCHOKE, pwp, settled } from './helpers/wires.mjs'
+import { HANDSHAKE, UNCHOKE, pwp, record, settled } from './helpers/wires.mjs'
 
 const HEAD = Buffer.concat([HANDSHAKE, UNCHOKE])
-
-/** Memory of its own for a chunk, and how to take that away. */
-const LOSSES = {
-  transferred: {
-    lend: (bytes) => Buffer.from(new Uint8Array(bytes).buffer),
-    lose: (view) => structuredClone(view, { transfer: [view.buffer] })
-  },
-  shrunk: {
-    lend: (bytes) => fill(new ArrayBuffer(bytes.length, { maxByteLength: bytes.length }), bytes),
-    lose: (view) => view.buffer.resize(Math.floor(view.buffer.byteLength / 3))
-  },
-  'shrunk to nothing': {
-    lend: (bytes) =>
-      fill(new ArrayBuffer(bytes.length, { maxByteLength: bytes.length * 2 }), bytes),
-    lose: (view) => view.buffer.resize(0)
-  }
-}
-
-const fill = (memory, bytes) => {
-  const chunk = Buffer.from(memory)
-  chunk.set(bytes)
-  return chunk
-}
-
-const blockOf = (piece, length) => Buffer.alloc(length, piece + 1)
-
-const blocks = (count, length) =>
-  Array.from({ length: count }, (_, piece) => frame(7, piece, 0, blockOf(piece, length)))
 
 /** A wire with open requests, and how each was settled. */
 const requesting = (count, length, onBlock) => {
   const wire = pwp()
   wire.write(HEAD)
-  const settled = Array.from({ length: count }, () => [])
+  const outcomes = Array.from({ length: count }, () => [])
   for (let piece = 0; piece < count; piece++) {
     wire.request(piece, 0, length, (error, block) => {
-      settled[piece].push(error ? error.code : block.equals(blockOf(piece, length)))
+      outcomes[piece].push(error ? error.code : block.equals(blockOf(piece, length)))
       if (block) onBlock?.(piece, block)
     })
   }
-  return { wire, settled }
+  return { wire, outcomes }
 }
 
 for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
@@ -55,7 +28,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     [40, 1000, 38]
   ]) {
     test(`a chunk of ${count} blocks is ${how} with block ${at}`, async (t) => {
-      const { wire, settled: outcomes } = requesting(count, length, (piece, block) => {
+      const { wire, outcomes } = requesting(count, length, (piece, block) => {
         if (piece === at) lose(block)
       })
       wire.write(lend(Buffer.concat(blocks(count, length))))
@@ -94,7 +67,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
       [300, 299],
       [70_000, 1]
     ]) {
-      const { wire, settled: outcomes } = requesting(2, length, (piece, block) => {
+      const { wire, outcomes } = requesting(2, length, (piece, block) => {
         if (piece === 0) lose(block)
       })
       const [first, second] = blocks(2, length)
@@ -122,26 +95,75 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     t.deepEqual(pieces, [1, 2])
     t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
   })
+}
 
-  test(`a block that is to be sent is ${how}`, async (t) => {
-    for (const lost of [0, 1, 2]) {
+/** Ways in which a chunk comes to wait in the stream, behind one that is given first. */
+const WAITS = {
+  'while the wire is corked': (wire, first, chunk) => {
+    wire.cork()
+    wire.write(first)
+    wire.write(chunk)
+    return () => wire.uncork()
+  },
+  'behind another one of a listener': (wire, first, chunk) => {
+    wire.once('interested', () => {
+      wire.write(first)
+      wire.write(chunk)
+    })
+    return () => wire.write(frame(2))
+  },
+  'as the last one of a listener': (wire, first, chunk) => {
+    wire.once('interested', () => {
+      wire.write(first)
+      wire.end(chunk)
+    })
+    return () => wire.write(frame(2))
+  },
+  'as the last one of a corked wire': (wire, first, chunk) => {
+    wire.cork()
+    wire.write(first)
+    return () => wire.end(chunk)
+  }
+}
+
+for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
+  for (const [where, wait] of Object.entries(WAITS)) {
+    test(`a chunk that waits ${where} is ${how}`, async (t) => {
       const wire = pwp()
       wire.write(HEAD)
-      wire.unchoke()
-      const output = []
-      wire.on('data', (bytes) => output.push(Buffer.from(bytes)))
-      wire.on('request', (piece, offset, length, respond) => {
-        const block = lend(blockOf(piece, length))
-        respond(null, block)
-        if (piece === lost) lose(block)
+      const pieces = []
+      const chunk = lend(Buffer.concat([frame(4, 8), frame(4, 9)]))
+      const seen = record(wire, ['finish', 'end', 'close'])
+      wire.on('have', (piece) => {
+        pieces.push(piece)
+        if (piece === 1) lose(chunk)
       })
-      wire.write(Buffer.concat([0, 1, 2].map((piece) => frame(6, piece, 0, 9000))))
-      // oxlint-disable-next-line no-await-in-loop
+      wire.resume()
+      wait(wire, frame(4, 1), chunk)()
       await settled()
-      const whole = blocks(3, 9000).slice(0, lost)
-      t.deepEqual(Buffer.concat(output), Buffer.concat([frame(1), ...whole]))
-      t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
-    }
+      wire.end()
+      await settled()
+      t.deepEqual(pieces, [1, 8, 9])
+      t.is(wire.error, null)
+      t.is(wire.writableLength, 0)
+      t.deepEqual(seen.toSorted(), ['close', 'end', 'finish'])
+    })
+  }
+}
+
+for (const length of [1, 700, 9000]) {
+  test(`finishes where the last chunk is transferred with a message of ${length} bytes in it`, async (t) => {
+    const wire = pwp()
+    wire.write(HEAD)
+    const seen = record(wire, ['extended', 'have', 'finish', 'end', 'close'])
+    wire.on('extended', (id, message) => LOSSES.transferred.lose(message))
+    wire.resume()
+    wire.cork()
+    wire.write(Buffer.concat([frame(20, Buffer.alloc(1 + length)), frame(4, 1)]))
+    wire.end()
+    await settled()
+    t.deepEqual(seen.toSorted(), ['close', 'end', 'extended', 'finish'])
+    t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
   })
 }
 

@@ -21,6 +21,7 @@ const { keepWhole } = require('./join.js')
 const { discard, onUnpiped } = require('./leftovers.js')
 const { flush, hurry, insert, send, sendBlock, tellUnsent } = require('./output.js')
 const { toSettings } = require('./options.js')
+const { copyOf } = require('./own-memory.js')
 const { keepPieces } = require('./pieces.js')
 const { attach, detach, empty } = require('./pipe.js')
 const { defineProperties } = require('./properties.js')
@@ -390,7 +391,7 @@ Wire.prototype.write = function (chunk, encoding, callback) {
   const bytes = toInput(chunk)
   const isPlain = chunk instanceof Buffer && encoding === undefined && callback === undefined
   if (!isPlain || !isAtRest(wire))
-    return Duplex.prototype.write.call(this, bytes, encoding, callback)
+    return Duplex.prototype.write.call(this, keepable(wire, bytes), encoding, callback)
   take(wire, bytes, noop)
   return true
 }
@@ -402,14 +403,25 @@ function toInput(chunk) {
 
 Wire.prototype._write = function (chunk, encoding, callback) {
   const wire = wireOf(this)
+  // A listener may take its memory away.
+  const { length } = chunk
   // Node forgets to finish a stream that ends within the write of the last chunk that was corked, if
   // this write is done at once.
   const done = () => {
-    if (wire.writableEnded && wire.writableLength === chunk.length) process.nextTick(callback)
+    if (wire.writableEnded && wire.writableLength === length) process.nextTick(callback)
     else callback()
   }
   if (wire._isClosed) done()
   else take(wire, chunk, done)
+}
+
+/**
+ * A chunk that Node keeps until the wire is at it. Were its memory transferred or resized meanwhile, Node
+ * would count it as waiting for ever, and the wire would never finish: so it is copied.
+ */
+function keepable(wire, chunk) {
+  const isKept = wire.writableLength > 0 || wire.writableCorked > 0
+  return isKept && isUint8Array(chunk) ? copyOf(chunk) : chunk
 }
 
 /** Whether a chunk need not wait, neither for another one nor for a listener. */
@@ -436,7 +448,7 @@ Wire.prototype.end = function (chunk, encoding, callback) {
     const goesOn = source !== null && source.readableEnded === false && !source.destroyed
     wire._isEndOurs = wire._isDispatching || goesOn
   }
-  return Duplex.prototype.end.call(this, toInput(chunk), encoding, callback)
+  return Duplex.prototype.end.call(this, keepable(wire, toInput(chunk)), encoding, callback)
 }
 
 Wire.prototype._read = noop
