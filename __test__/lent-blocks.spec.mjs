@@ -3,9 +3,19 @@
 import test from 'ava'
 import { LOSSES, blockOf, blocks } from './helpers/losses.mjs'
 import { frame } from './helpers/messages.mjs'
+import { readAll } from './helpers/read-all.mjs'
 import { HANDSHAKE, UNCHOKE, pwp, settled } from './helpers/wires.mjs'
 
 const HEAD = Buffer.concat([HANDSHAKE, UNCHOKE])
+
+/** As postMessage() does; marked memory is refused, or passed over by older runtimes. */
+const tryTransfer = (bytes) => {
+  try {
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+  } catch (error) {
+    if (error.name !== 'DataCloneError') throw error
+  }
+}
 
 for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
   test(`a block that is to be sent is ${how}`, async (t) => {
@@ -27,5 +37,118 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
       t.deepEqual(Buffer.concat(output), Buffer.concat([frame(1), ...whole]))
       t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
     }
+  })
+
+  test(`a block is ${how} by a listener of 'upload', before it is sent`, async (t) => {
+    for (const [length, isDispatching] of [
+      [1, true],
+      [2048, false],
+      [2049, true],
+      [40_000, false]
+    ]) {
+      const wire = pwp()
+      wire.write(HEAD)
+      const output = []
+      wire.on('data', (bytes) => output.push(Buffer.from(bytes)))
+      const block = lend(blockOf(5, length))
+      const send = () => {
+        wire.have(1)
+        wire.piece(5, 0, block)
+        wire.have(2)
+      }
+      wire.on('upload', () => lose(block))
+      wire.on('interested', send)
+      if (isDispatching) wire.write(frame(2))
+      else send()
+      // oxlint-disable-next-line no-await-in-loop
+      await settled()
+      t.deepEqual(Buffer.concat(output), frame(4, 1))
+      t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
+    }
+  })
+
+  test(`what was sent before a block that is ${how} leaves`, async (t) => {
+    for (const [count, length, isRead] of [
+      [1, 2049, true],
+      [3, 9000, false],
+      [2000, 40_000, true]
+    ]) {
+      const wire = pwp()
+      wire.write(HEAD)
+      const haves = Array.from({ length: count }, (_, piece) => frame(4, piece))
+      const output = []
+      if (isRead) wire.on('data', (bytes) => output.push(Buffer.from(bytes)))
+      wire.on('interested', () => {
+        for (let piece = 0; piece < count; piece++) wire.have(piece)
+        const block = lend(blockOf(7, length))
+        wire.piece(7, 0, block)
+        wire.have(1)
+        lose(block)
+      })
+      wire.write(frame(2))
+      if (!isRead) output.push(readAll(wire))
+      // oxlint-disable-next-line no-await-in-loop
+      await settled()
+      t.true(Buffer.concat(output).equals(Buffer.concat(haves)))
+      t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
+    }
+  })
+
+  test(`a block is ${how} by the reader of its head`, async (t) => {
+    for (const [count, length, lost] of [
+      [1, 2049, 0],
+      [3, 5000, 1],
+      [5, 40_000, 4]
+    ]) {
+      const wire = pwp()
+      wire.write(HEAD)
+      const given = Array.from({ length: count }, (_, piece) => lend(blockOf(piece, length)))
+      const output = []
+      wire.on('data', (bytes) => {
+        output.push(Buffer.from(bytes))
+        if (output.length === 2 * lost + 1) lose(given[lost])
+      })
+      wire.on('interested', () => {
+        given.forEach((block, piece) => wire.piece(piece, 0, block))
+        wire.have(1)
+      })
+      // oxlint-disable-next-line no-await-in-loop
+      await settled()
+      wire.write(frame(2))
+      // oxlint-disable-next-line no-await-in-loop
+      await settled()
+      const whole = blocks(lost, length)
+      const head = frame(7, lost, 0, blockOf(lost, length)).subarray(0, 13)
+      t.deepEqual(Buffer.concat(output), Buffer.concat([...whole, head]))
+      t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
+      t.true(wire.readableEnded)
+    }
+  })
+}
+
+for (const [count, length] of [
+  [2000, 5000],
+  [4000, 2049],
+  [9000, 20_000]
+]) {
+  test(`a reader takes the memory of ${count} frames that it has read, of more to come`, async (t) => {
+    const wire = pwp()
+    wire.write(HEAD)
+    const output = []
+    wire.on('data', (bytes) => {
+      output.push(Buffer.from(bytes))
+      tryTransfer(bytes)
+    })
+    wire.on('interested', () => {
+      for (let piece = 0; piece < count; piece++) wire.have(piece)
+      for (const piece of [7, 8]) wire.piece(piece, 0, blockOf(piece, length))
+      wire.have(9)
+    })
+    wire.write(frame(2))
+    await settled()
+    const haves = Array.from({ length: count }, (_, piece) => frame(4, piece))
+    const frames = [7, 8].map((piece) => frame(7, piece, 0, blockOf(piece, length)))
+    t.true(Buffer.concat(output).equals(Buffer.concat([...haves, ...frames, frame(4, 9)])))
+    t.is(wire.error, null)
   })
 }

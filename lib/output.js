@@ -1,6 +1,8 @@
 // The way out: what is sent in one dispatch leaves together at its end, blocks without a copy.
 'use strict'
 
+const { markAsUntransferable } = require('node:worker_threads')
+
 const { takeBack } = require('./ahead.js')
 const { memoryChanged } = require('./errors.js')
 const { native, cuts, PANICKED } = require('./native.js')
@@ -15,6 +17,9 @@ const SLAB_LENGTH = 16 * 1024
 
 /** Blocks up to this many bytes are copied next to other frames; above, a copy costs more. */
 const MAX_COPIED_BLOCK = 2 * 1024
+
+/** Bytes of the message of a block before the block. */
+const HEAD_LENGTH = 13
 
 /** Places for blocks in one output: those that come while it is read are copied. */
 const MAX_CUTS = cuts.length - 1
@@ -44,15 +49,17 @@ function send(wire) {
  * @param {number} piece - piece index
  * @param {number} offset - bytes
  * @param {Uint8Array} block
+ * @param {number} length - of the block when it was lent to us: a listener of `'upload'` may change it
  */
-function sendBlock(wire, piece, offset, block) {
-  if (block.length <= MAX_COPIED_BLOCK || wire._blocks.length === MAX_CUTS) {
+function sendBlock(wire, piece, offset, block, length) {
+  if (block.length !== length) return failForMemory(wire)
+  if (length <= MAX_COPIED_BLOCK || wire._blocks.length === MAX_CUTS) {
     native.piece(wire._slot, piece, offset, block)
   } else {
-    native.pieceHead(wire._slot, piece, offset, block.length)
-    wire._blocks.push({ block, length: block.length })
+    native.pieceHead(wire._slot, piece, offset, length)
+    wire._blocks.push({ block, length })
   }
-  wire._blockBytes += block.length
+  wire._blockBytes += length
   send(wire)
   if (wire._blocks.length >= MAX_BLOCKS || wire._blockBytes >= MAX_BLOCK_BYTES) flush(wire)
 }
@@ -107,6 +114,8 @@ function takeOutput(wire) {
   const bytes = readOutput(wire)
   if (blocks.length === 0) return [{ bytes, block: null, length: 0 }]
   wire._blocks = []
+  // Whoever reads the first part must not take the others with it. Slabs are marked.
+  if (bytes.buffer !== slab.buffer.buffer) markAsUntransferable?.(bytes.buffer)
   const parts = []
   let start = 0
   for (let i = 0; i < cuts[0]; i++) {
@@ -119,9 +128,10 @@ function takeOutput(wire) {
 
 /** Nothing follows a block that was lost. */
 function pushPart(wire, { bytes, block, length }) {
-  if (wire._hasLostOutput || !hasBlock(wire, block, length)) return
+  if (wire._hasLostOutput) return
+  const frames = hasBlock(wire, block, length) ? bytes : bytes.subarray(0, -HEAD_LENGTH)
   try {
-    if (bytes.length > 0) push(wire, bytes)
+    if (frames.length > 0) push(wire, frames)
   } finally {
     // Whoever reads the frames may take the block away.
     if (block !== null && hasBlock(wire, block, length)) push(wire, block)
@@ -131,12 +141,17 @@ function pushPart(wire, { bytes, block, length }) {
 /** A block may be transferred or resized before it leaves; its head must not leave alone. */
 function hasBlock(wire, block, length) {
   if (block === null || block.length === length) return true
+  if (wire._hasLostOutput) return false
   wire._hasLostOutput = true
+  failForMemory(wire)
+  return false
+}
+
+function failForMemory(wire) {
   takeBack(wire)
   wire._failure ??= memoryChanged()
   native.close(wire._slot)
   wire._pollSoon()
-  return false
 }
 
 /**

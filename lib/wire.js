@@ -543,11 +543,12 @@ Wire.prototype._respond = function (request, id, error, block) {
 
 /** A request has gone with it: those held back go on, even if a listener throws. */
 function upload(wire, piece, offset, block) {
-  wire.uploaded += block.length
-  wire.uploadSpeed(block.length)
+  const { length } = block
+  wire.uploaded += length
+  wire.uploadSpeed(length)
   try {
-    wire.emit('upload', block.length)
-    if (!wire._isFinished) sendBlock(wire, piece, offset, block)
+    wire.emit('upload', length)
+    if (!wire._isFinished) sendBlock(wire, piece, offset, block, length)
   } finally {
     if (wire._isHolding) wire._release()
   }
