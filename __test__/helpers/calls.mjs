@@ -164,7 +164,7 @@ const ARGUMENTS = {
   assign: ({ random }) => random.pick(ASSIGNMENTS),
   respond: ({ random }) => ({
     pick: random.below(8),
-    how: random.pick(['data', 'data', 'twice', 'error'])
+    how: random.pick(['data', 'data', 'twice', 'error', 'wrong'])
   }),
   burst: drawBurst,
   keepAlive: ({ random }) => ({ on: random.pick([true, true, undefined, false]) }),

@@ -27,7 +27,7 @@ const REQUIRED = [
   ['callback request was cancelled', 200],
   ['callback request has timed out', 300],
   ['callback wire is closed', 1000],
-  ...withPrefix('respond', ['data', 'error', 'twice', 'too late'], 1000),
+  ...withPrefix('respond', ['data', 'error', 'twice', 'too late', 'wrong'], 1000),
   ...withPrefix('path', ['end', 'destroy'], 300),
   ...withPrefix('path', ['end in a handler', 'destroy in a handler', 'destroy again'], 15),
   ...withPrefix(

@@ -104,8 +104,20 @@ const answer = (run, accepted, how) => {
   if (isOfOther(run.wire, accepted)) return
   const isOpen = run.wire.peerRequests.some((open) => open.callback === callback)
   count(run, `respond ${isOpen ? how : 'too late'}`)
-  if (how === 'error') callback(new Error('no such block'))
+  if (how === 'wrong') answerWrongly(run, accepted, isOpen)
+  else if (how === 'error') callback(new Error('no such block'))
   else callback(null, bytesOf({ size: length, fill: piece + offset }))
+}
+
+/** What does not fit: see the rule `response-length`, by which the original is refused a block. */
+const answerWrongly = (run, [piece, offset, length, callback], isOpen) => {
+  if (run.refusesWrongAnswers) return callback(new Error('no such block'))
+  if (isOpen) count(run, 'rule response-length')
+  const sized = [length - 1, length + 1, length + 5000].map((size) =>
+    bytesOf({ size, fill: offset })
+  )
+  const answers = [...sized, undefined, null, 'text']
+  callback(null, answers[(piece + offset + run.accepted.length) % answers.length])
 }
 
 /** Whether the original would take it for the answer of another: rule `respond-by-identity`. */

@@ -43,12 +43,13 @@ export const loadImplementation = (load) => {
  *
  * @param {(options?: object) => import('node:stream').Duplex} createWire
  * @param {import('./sessions.mjs').Session} session
+ * @param {{refusesWrongAnswers?: boolean}} [how] with a refusal in place of an answer that does not fit
  * @returns {Promise<Result>}
  */
-export const runSession = async (createWire, session) => {
+export const runSession = async (createWire, session, how = {}) => {
   clock.install()
   try {
-    const run = startRun(createWire, session)
+    const run = startRun(createWire, session, how)
     await inTurn(session.steps, (step) => STEPS[step.step](run, step))
     return await finishRun(run)
   } finally {
@@ -64,11 +65,12 @@ const OTHER_EVENTS = ['upload', 'timeout', 'finish', 'end', 'close', 'error']
 /** Names of all events that are written down. */
 export const EVENTS = [...INPUT_EVENTS, ...OTHER_EVENTS]
 
-const startRun = (createWire, session) => {
+const startRun = (createWire, session, { refusesWrongAnswers = false }) => {
   const wire = createWire()
   const run = {
     createWire,
     wire,
+    refusesWrongAnswers,
     second: null,
     session,
     entries: [],

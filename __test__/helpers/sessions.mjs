@@ -104,7 +104,7 @@ export const makeSession = (seed, flavour) => {
     forgets: draw.forgets,
     feedsSecondWire: random.chance(0.04),
     unheard: random.chance(0.2) ? random.times(4, () => random.pick(REACTIVE_EVENTS)) : [],
-    answers: random.times(5, () => random.pick(['data', 'hold', 'hold', 'error', 'twice'])),
+    answers: random.times(5, () => random.pick(ANSWERS)),
     steps: [...drawOpening(draw), ...drawSteps(draw), ...drawEnding(draw)],
     reactions: random.times(random.between(...profile.reactions), () => drawReaction(draw))
   }
@@ -129,6 +129,8 @@ const startDraw = (seed, flavour) => {
   draw.drawMessages = (count) => drawMessages(draw, count)
   return draw
 }
+
+const ANSWERS = ['data', 'data', 'hold', 'hold', 'hold', 'error', 'twice', 'wrong']
 
 /** The handshakes and first messages, in the orders real peers use, so that requests soon flow. */
 const drawOpening = (draw) => {
