@@ -1,17 +1,31 @@
-// Says what a wire with the default limits must make of a peer's bytes: a second, simple reading of
-// the protocol, to hold the real one against.
+// Says what a wire must make of a peer's bytes: a second, simple reading of the protocol, to hold the
+// real one against.
+
+/** The options of a wire that its reading depends on, with their defaults. */
+const DEFAULT_LIMITS = {
+  maxMessageLength: 1024 * 1024,
+  maxRequestLength: 128 * 1024,
+  maxPeerRequests: 2000,
+  pieces: 0,
+  policy: 'lenient'
+}
 
 /**
  * Reads all bytes at once.
  *
+ * A strict wire closes at a block that it did not ask for. Whether it asked is not in the bytes, so all
+ * blocks are events here.
+ *
  * @param {import('./hostile-inputs.mjs').HostileInput} input
+ * @param {object} [options] of the wire
  * @returns {{events: string[], code: string | null, peerChoking: boolean, downloaded: number,
  *   peerInterested: boolean, pieces: boolean[] | null, isTruncated: boolean}} the events up to the
  *   first violation, its code, whether the bytes end inside a message, and the state by then; no pieces where they would be too many to compare
  */
-export const expectEvents = ({ bytes, unchokes, answers }) => {
+export const expectEvents = ({ bytes, unchokes, answers }, options = {}) => {
   const reading = {
     bytes,
+    limits: { ...DEFAULT_LIMITS, ...options },
     at: 0,
     unchokes,
     answers,
@@ -21,6 +35,7 @@ export const expectEvents = ({ bytes, unchokes, answers }) => {
     peerChoking: true,
     peerInterested: false,
     pieces: [],
+    basicMessages: 0,
     downloaded: 0
   }
   if (readHandshake(reading)) while (readMessage(reading));
@@ -42,9 +57,7 @@ export const describeEvent = (name, ...values) =>
 
 const GREETING = Buffer.from('\x13BitTorrent protocol')
 const HANDSHAKE_LENGTH = 68
-const MAX_MESSAGE_LENGTH = 1024 * 1024
-const MAX_REQUEST_LENGTH = 128 * 1024
-const MAX_PEER_REQUESTS = 2000
+const MAX_INT32 = 2 ** 31 - 1
 const MANY_PIECES = 4000
 const MAX_PIECES = 4 * 1024 * 1024
 
@@ -52,6 +65,9 @@ const fail = (reading, code) => {
   reading.code = code
   return false
 }
+
+/** A violation that does no harm: a lenient wire goes on. */
+const tolerate = ({ limits }, isViolation) => !isViolation || limits.policy === 'lenient'
 
 const tell = (reading, ...event) => {
   reading.events.push(describeEvent(...event))
@@ -73,9 +89,13 @@ const readMessage = (reading) => {
   const rest = reading.bytes.subarray(reading.at)
   if (rest.length < 4) return false
   const length = rest.readUInt32BE(0)
-  if (length > MAX_MESSAGE_LENGTH) return fail(reading, 'ERR_PWP_MESSAGE_TOO_LONG')
+  if (length > (reading.limits.maxMessageLength || MAX_INT32))
+    return fail(reading, 'ERR_PWP_MESSAGE_TOO_LONG')
   const leastLength = LEAST_LENGTHS[rest[4]] ?? 0
   if (length && rest.length > 4 && length < leastLength)
+    return fail(reading, 'ERR_PWP_MESSAGE_LENGTH')
+  const hasExcess = length > leastLength && FIXED_LENGTH_IDS.has(rest[4])
+  if (rest.length >= 4 + leastLength && !tolerate(reading, hasExcess))
     return fail(reading, 'ERR_PWP_MESSAGE_LENGTH')
   if (rest.length < 4 + length) return false
   reading.at += 4 + length
@@ -84,10 +104,15 @@ const readMessage = (reading) => {
 
 const readBody = (reading, body) => {
   const read = BODIES[body[0]]
+  if (body[0] <= LAST_BASIC_ID) reading.basicMessages++
   return read ? read(reading, body) : tell(reading, 'unknownmessage', body)
 }
 
 const LEAST_LENGTHS = { 0: 1, 1: 1, 2: 1, 3: 1, 4: 5, 5: 1, 6: 13, 7: 9, 8: 13, 9: 3, 20: 2 }
+const FIXED_LENGTH_IDS = new Set([0, 1, 2, 3, 4, 6, 8, 9])
+
+/** Those of BEP 3 have the ids from 0 on. */
+const LAST_BASIC_ID = 8
 
 const setter = (field, value, event) => (reading) => {
   reading[field] = value
@@ -96,18 +121,31 @@ const setter = (field, value, event) => (reading) => {
 
 const readHave = (reading, body) => {
   const piece = body.readUInt32BE(1)
-  if (piece >= MAX_PIECES) return fail(reading, 'ERR_PWP_PIECE_INDEX')
+  if (piece >= (reading.limits.pieces || MAX_PIECES)) return fail(reading, 'ERR_PWP_PIECE_INDEX')
   if (piece < MANY_PIECES && reading.pieces) reading.pieces[piece] = true
   else reading.pieces = null
   return tell(reading, 'have', piece)
 }
 
 const readBitfield = (reading, body) => {
-  const bits = body.subarray(1)
-  if (bits.length > MAX_PIECES / 8) return fail(reading, 'ERR_PWP_BITFIELD_LENGTH')
+  const { pieces } = reading.limits
+  const bits = Buffer.from(body.subarray(1))
+  const isFitting = pieces ? bits.length === Math.ceil(pieces / 8) : bits.length <= MAX_PIECES / 8
+  if (!isFitting) return fail(reading, 'ERR_PWP_BITFIELD_LENGTH')
+  if (!tolerate(reading, reading.basicMessages > 1)) return fail(reading, 'ERR_PWP_BITFIELD_LATE')
+  if (!tolerate(reading, clearSpareBits(bits, pieces)))
+    return fail(reading, 'ERR_PWP_BITFIELD_SPARE_BITS')
   if (bits.length < MANY_PIECES / 8) setPieces(reading.pieces, bits)
   else reading.pieces = null
   return tell(reading, 'bitfield', bits)
+}
+
+/** Says whether there were any. */
+const clearSpareBits = (bits, pieces) => {
+  const mask = pieces % 8 ? 0xff >> (pieces % 8) : 0
+  const spare = bits.at(-1) & mask
+  bits[bits.length - 1] &= ~mask
+  return spare !== 0
 }
 
 const setPieces = (pieces, bits) => {
@@ -121,9 +159,12 @@ const blockOf = (body) => [body.readUInt32BE(1), body.readUInt32BE(5), body.read
 
 const readRequest = (reading, body) => {
   const block = blockOf(body)
-  if (block[2] > MAX_REQUEST_LENGTH) return fail(reading, 'ERR_PWP_REQUEST_LENGTH')
-  if (block[2] === 0) return true
-  if (!reading.unchokes || reading.waiting.length >= MAX_PEER_REQUESTS) return true
+  const { maxRequestLength, maxPeerRequests, pieces } = reading.limits
+  if (block[2] > maxRequestLength) return fail(reading, 'ERR_PWP_REQUEST_LENGTH')
+  if (block[2] === 0) return tolerate(reading, true) || fail(reading, 'ERR_PWP_REQUEST_LENGTH')
+  if (pieces && block[0] >= pieces)
+    return tolerate(reading, true) || fail(reading, 'ERR_PWP_PIECE_INDEX')
+  if (!reading.unchokes || reading.waiting.length >= maxPeerRequests) return true
   if (!reading.answers) reading.waiting.push(String(block))
   return tell(reading, 'request', ...block)
 }
