@@ -126,6 +126,40 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
   })
 }
 
+/** Ways to read what waits. */
+const READERS = {
+  'is read at last': (wire, output) => output.push(readAll(wire)),
+  'flows at last': (wire, output) => wire.on('data', (bytes) => output.push(bytes)),
+  'is iterated over': async (wire, output) => {
+    for await (const bytes of wire) output.push(bytes)
+  }
+}
+
+for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
+  for (const [when, read] of Object.entries(READERS)) {
+    test(`a block is ${how} while it waits, before the wire ${when}`, async (t) => {
+      for (const length of [2049, 16_384, 100_000]) {
+        const wire = pwp()
+        wire.write(HEAD)
+        const output = []
+        const given = [0, 1, 2].map((piece) => lend(blockOf(piece, length)))
+        wire.have(1)
+        given.forEach((block, piece) => wire.piece(piece, 0, block))
+        given.forEach(lose)
+        read(wire, output)
+        // oxlint-disable-next-line no-await-in-loop
+        await settled()
+        wire.end()
+        // oxlint-disable-next-line no-await-in-loop
+        await settled()
+        t.true(Buffer.concat(output).equals(Buffer.concat([frame(4, 1), ...blocks(3, length)])))
+        t.is(wire.error, null)
+        t.is(wire.bufferedAmount, 0)
+      }
+    })
+  }
+}
+
 for (const [count, length] of [
   [2000, 5000],
   [4000, 2049],

@@ -134,8 +134,16 @@ function pushPart(wire, { bytes, block, length }) {
     if (frames.length > 0) push(wire, frames)
   } finally {
     // Whoever reads the frames may take the block away.
-    if (block !== null && hasBlock(wire, block, length)) push(wire, block)
+    if (block !== null && hasBlock(wire, block, length)) push(wire, keepable(wire, block))
   }
+}
+
+/**
+ * A block that Node keeps until somebody reads. Were its memory transferred or resized meanwhile, the wire
+ * would wait for its bytes for ever. Behind a pipe that is held back a copy would cost too much.
+ */
+function keepable(wire, block) {
+  return wire._sink === null && !isTakenNow(wire) ? copyOf(block) : block
 }
 
 /** A block may be transferred or resized before it leaves; its head must not leave alone. */
