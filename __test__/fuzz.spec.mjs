@@ -8,7 +8,7 @@ import { SEED } from './helpers/settings.mjs'
 const CASES = { stream: 300, socket: 20 }
 
 /** Cases of which one at least must show a fault. */
-const MANY = 50
+const MANY = 300
 
 for (const [mode, count] of Object.entries(CASES)) {
   test.serial(`random cases of mode ${mode} show no fault`, async (t) => {

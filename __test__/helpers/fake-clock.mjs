@@ -20,6 +20,11 @@ export class FakeClock {
     return [...this.#timers].filter((timer) => timer.hasRef()).length
   }
 
+  /** Time that has passed, in ms. */
+  get now() {
+    return this.#now
+  }
+
   /** Puts the fake timers in place. */
   install() {
     this.#saved = NAMES.map((name) => globalThis[name])

@@ -1,6 +1,8 @@
 // What a user may do with a wire at any moment, at random.
 import { drawBlock, drawPayload } from '../../__test__/helpers/peer-messages.mjs'
 import { bytesOf } from '../../__test__/helpers/messages.mjs'
+import { drawForeignCall } from './foreign.mjs'
+import { drawWrongOption } from './options.mjs'
 
 const WEIGHTS = {
   handshake: 2,
@@ -18,12 +20,18 @@ const WEIGHTS = {
   extended: 4,
   answer: 10,
   'answer all': 4,
+  'answer wrongly': 8,
   refuse: 4,
   misuse: 4,
+  'wrong option': 1,
+  'foreign receiver': 3,
+  'lose input': 5,
+  'lose output': 2,
   look: 4,
   'time out': 4,
   'keep alive': 2,
   receive: 8,
+  'receive elsewhere': 6,
   'receive text': 1,
   'receive view': 1,
   cork: 1,
@@ -74,34 +82,52 @@ const valued = (draw, call) => (subject, random) => {
 }
 
 function cancel(subject, random) {
-  const isKnown = subject.asked.length > 0 && random.chance(0.8)
-  subject.cancel(isKnown ? random.pick(subject.asked) : drawBlock(random))
+  const isKnown = subject.observer.requests.asked.length > 0 && random.chance(0.8)
+  subject.cancel(isKnown ? random.pick(subject.observer.requests.asked) : drawBlock(random))
 }
 
 /** Small blocks are copied, larger ones are not. */
 function piece(subject, random) {
   const { piece: index, offset, length } = drawBlock(random)
-  const block = { size: random.pick([0, length, length, 2048, 2049, 40_000]), fill: offset & 0xff }
-  subject.piece(index, offset, block, bytesOf(block))
+  const size = random.pick([0, length, length, 2048, 2049, 40_000])
+  subject.piece(index, offset, { size, fill: offset & 0xff })
 }
 
 /** Again and again the same ones, also when they are answered. */
 function answer(subject, random) {
-  if (subject.accepted.length === 0) return
-  const request = random.pick(subject.accepted.slice(-20))
-  const block = { size: request.length, fill: request.piece & 0xff }
-  subject.answer(request, block, bytesOf(block))
+  if (subject.observer.requests.accepted.length === 0) return
+  const request = random.pick(subject.observer.requests.accepted.slice(-20))
+  subject.answer(request, { size: request.length, fill: request.piece & 0xff })
 }
 
 function answerAll(subject) {
-  for (const request of subject.accepted.slice(-40)) {
-    const block = { size: request.length, fill: request.offset & 0xff }
-    subject.answer(request, block, bytesOf(block))
+  for (const request of subject.observer.requests.accepted.slice(-40)) {
+    subject.answer(request, { size: request.length, fill: request.offset & 0xff })
   }
 }
 
+/** What stores give for a block that they do not have whole. */
+const NO_BLOCKS = [undefined, null, false, 7, 'text', {}, { length: 16 }, [0], new Uint16Array(16)]
+
+function drawWrongAnswer({ length }, random) {
+  const sizes = [0, length - 1, length + 1, 32 * 1024].filter(
+    (size) => size >= 0 && size !== length
+  )
+  return random.chance(0.5) ? random.pick(NO_BLOCKS) : Buffer.alloc(random.pick(sizes))
+}
+
+function answerWrongly(subject, random) {
+  if (subject.observer.requests.accepted.length === 0 || random.chance(0.1)) {
+    return subject.pieceOfNothing(drawBlock(random), random.pick(NO_BLOCKS))
+  }
+  const request = random.pick(subject.observer.requests.accepted.slice(-20))
+  if (random.chance(0.3)) return subject.pieceOfNothing(request, random.pick(NO_BLOCKS))
+  return subject.answerWrongly(request, drawWrongAnswer(request, random))
+}
+
 function refuse(subject, random) {
-  if (subject.accepted.length > 0) subject.refuse(random.pick(subject.accepted))
+  if (subject.observer.requests.accepted.length > 0)
+    subject.refuse(random.pick(subject.observer.requests.accepted))
 }
 
 const BYTES = Buffer.alloc(3)
@@ -116,7 +142,6 @@ const MISTAKES = [
   ({ wire }) => wire.have(NaN),
   ({ wire }) => wire.have(),
   ({ wire }) => wire.bitfield('bits'),
-  ({ wire }) => wire.piece(0, 0, 7),
   ({ wire }) => wire.piece(0, -1, BYTES),
   ({ wire }) => wire.port(65_536),
   ({ wire }) => wire.extended(256, BYTES),
@@ -126,17 +151,34 @@ const MISTAKES = [
   ({ wire }) => wire.setTimeout(2 ** 31)
 ]
 
-function look({ wire }) {
+function wrongOption(subject, random) {
+  const [name, value] = drawWrongOption(random)
+  subject.misuse(() => subject.createWire({ [name]: value }), { names: name })
+}
+
+function foreignReceiver(subject, random) {
+  subject.misuse(drawForeignCall(subject.raw, random), { kinds: [TypeError] })
+}
+
+function look(subject) {
+  const { wire } = subject
+  subject.observer.checkDropped()
   wire.uploadSpeed()
   wire.downloadSpeed()
   return [wire.peerPieces.length, wire.bufferedAmount, wire.peerAddress, wire.errored]
 }
 
+/** A listener of one wire feeds another. */
+function receiveElsewhere(subject) {
+  const { neighbour } = subject
+  neighbour.receive((chunk) => neighbour.wire.write(chunk))
+}
+
 /** Data of the peer in the other forms that a stream takes. */
 const receiveText = (subject) =>
   subject.receive((chunk) => subject.wire.write(chunk.toString('latin1'), 'latin1', () => {}))
-const receiveView = (subject) =>
-  subject.receive((chunk) => subject.wire.write(Uint8Array.from(chunk)))
+const viewOf = ({ buffer, byteOffset, length }) => new Uint8Array(buffer, byteOffset, length)
+const receiveView = (subject) => subject.receive((chunk) => subject.wire.write(viewOf(chunk)))
 
 const ACTIONS = {
   handshake: valued(
@@ -175,16 +217,22 @@ const ACTIONS = {
   ),
   answer,
   'answer all': answerAll,
+  'answer wrongly': answerWrongly,
   refuse,
   misuse: (subject, random) => subject.misuse(() => random.pick(MISTAKES)(subject)),
+  'wrong option': wrongOption,
+  'foreign receiver': foreignReceiver,
+  'lose input': (subject) => subject.loseInput(),
+  'lose output': (subject) => subject.loseOutput(),
   look,
   'time out': ({ wire }, random) => wire.setTimeout(random.pick([0, 5, 20])),
   'keep alive': ({ wire }, random) => wire.setKeepAlive(random.chance(0.7)),
   receive: (subject) => subject.receive((chunk) => subject.wire.write(chunk)),
+  'receive elsewhere': receiveElsewhere,
   'receive text': receiveText,
   'receive view': receiveView,
   cork: ({ wire }) => wire.writableEnded || wire.cork(),
-  uncork: ({ wire }) => wire.uncork(),
+  uncork: (subject) => subject.uncork(),
   pause: ({ reader }) => reader.pause(),
   resume: ({ reader }) => reader.resume(),
   pipe: ({ reader }) => reader.pipe(),

@@ -3,7 +3,8 @@
 /**
  * @typedef {object} Fault
  * @property {RegExp} shows - what a finding says of this fault, and of no other
- * @property {(wire: object) => void} plant
+ * @property {(wire: object, createWire: Function) => void} [plant]
+ * @property {(createWire: Function, options: object) => object} [make] - a wire that has it
  */
 
 /** @type {Record<string, Fault>} */
@@ -28,13 +29,16 @@ export const faults = {
   'loses what is sent in a listener': {
     shows: /output of \d+ bytes, .* instead of \d+ bytes/,
     plant(wire) {
-      const { have } = wire
+      const { have, stats } = wire
       let isInListener = false
       wire.prependListener('unchoke', () => {
         isInListener = true
         setImmediate(() => (isInListener = false))
       })
-      wire.have = (piece) => (isInListener ? undefined : have.call(wire, piece))
+      wire.have = function (piece) {
+        if (isInListener && piece >= 0) stats.call(this)
+        else have.call(this, piece)
+      }
     }
   },
   'swallows an event': {
@@ -58,6 +62,151 @@ export const faults = {
       wire.on('handshake', () => {
         throw new Error('into the void')
       })
+  },
+  'throws at an answer that does not fit': {
+    shows: /RangeError: block.length must be \d+/,
+    plant: (wire) =>
+      answerWith(wire, (respond, length) => (error, block) => {
+        if (!error && block?.length !== length)
+          throw new RangeError(`block.length must be ${length}`)
+        respond(error, block)
+      })
+  },
+  'sends an answer that does not fit': {
+    shows: /'upload' of \d+ bytes/,
+    plant: (wire) =>
+      answerWith(wire, (respond, length) => (error, block) => {
+        const isWrong = Buffer.isBuffer(block) && block.length !== length
+        respond(error, isWrong ? Buffer.alloc(length) : block)
+      })
+  },
+  'counts no dropped answer': {
+    shows: /droppedAnswers: 0 instead of \d+/,
+    plant(wire) {
+      const { stats } = wire
+      wire.stats = function () {
+        return { ...stats.call(this), droppedAnswers: 0 }
+      }
+    }
+  },
+  'gives blocks of memory that is lost': {
+    shows: /event \d+: piece 7 7 (?:0{10}|\?) instead of /,
+    plant: (wire) =>
+      wire.prependListener('close', () => {
+        if (wire.error?.code === LOST) wire.emit('piece', 7, 7, Buffer.alloc(5))
+      })
+  },
+  'tells nobody of memory that is lost': {
+    shows: /number of events: \d+ instead of \d+/,
+    plant: (wire) =>
+      wire.prependListener('close', () => {
+        if (wire.error?.code === LOST) wire.error = null
+      })
+  },
+  'fails for memory that it has read': {
+    shows: /code: ERR_PWP_MEMORY_CHANGED instead of /,
+    plant(wire) {
+      const { write } = wire
+      const lent = []
+      wire.write = function (chunk, ...values) {
+        const error = Object.assign(new Error('memory has changed'), { code: LOST })
+        if (lent.some(({ memory, length }) => memory.byteLength !== length)) {
+          process.nextTick(() => wire.destroy(error))
+        }
+        if (chunk.buffer) lent.push({ memory: chunk.buffer, length: chunk.buffer.byteLength })
+        return write.call(this, chunk, ...values)
+      }
+    }
+  },
+  'takes a wrong option': {
+    shows: /a wrong call was taken/,
+    make(createWire, options) {
+      try {
+        return createWire(options)
+      } catch {
+        return createWire()
+      }
+    }
+  },
+  'does not name a wrong option': {
+    shows: /no word of \w+ in an option is wrong/,
+    make(createWire, options) {
+      try {
+        return createWire(options)
+      } catch {
+        throw new TypeError('an option is wrong')
+      }
+    }
+  },
+  'is never strict': {
+    shows: /code: .* instead of ERR_PWP_|a strict wire told/,
+    make: makeWith({ policy: 'lenient' })
+  },
+  'has no deadline': {
+    shows: /no ERR_PWP_(?:HANDSHAKE|INACTIVITY)_TIMEOUT at \d+ ms/,
+    make: makeWith({ handshakeTimeout: 0, inactivityTimeout: 0 })
+  },
+  'copies no block': {
+    shows: /a copied block shares its memory/,
+    make: makeWith({ copyBlocks: false })
+  },
+  'reads what is for another copy': {
+    shows: /event \d+: (?:have|piece) 1\d\d.* instead of (?:have|piece) /,
+    plant(wire, createWire) {
+      const { emit, write } = wire
+      wire.write = function (...values) {
+        lastFed = createWire
+        return write.apply(this, values)
+      }
+      wire.emit = (name, ...values) => {
+        if ((name === 'have' || name === 'piece') && lastFed !== createWire) values[0] += 100
+        return emit.call(wire, name, ...values)
+      }
+    }
+  },
+  'does not know itself behind a proxy': {
+    shows: /output of \d+ bytes, .* instead of \d+ bytes/,
+    plant(wire) {
+      const { have, stats } = wire
+      wire.have = function (piece) {
+        if (this !== wire && piece >= 0) stats.call(this)
+        else have.call(this, piece)
+      }
+    }
+  },
+  'acts for a foreign object': {
+    shows: /a wrong call was taken/,
+    plant(wire) {
+      for (const name of ['cancel', 'extended', 'have', 'interested', 'port', 'stats', 'unchoke']) {
+        const method = wire[name]
+        wire[name] = (...values) => method.apply(wire, values)
+      }
+    }
+  }
+}
+
+const LOST = 'ERR_PWP_MEMORY_CHANGED'
+
+/** Makes wires that have these options, whatever is asked for. */
+function makeWith(fixed) {
+  return (createWire, options) => {
+    createWire(options).destroy()
+    return createWire({ ...options, ...fixed })
+  }
+}
+
+/** The copy of the package that has got input last. */
+let lastFed = null
+
+/** Gives listeners, and whoever looks at the requests, another `respond`. */
+function answerWith(wire, wrap) {
+  const { emit } = wire
+  wire.emit = (name, ...values) => {
+    if (name === 'request') {
+      values[3] = wrap(values[3], values[2])
+      wire.peerRequests.at(-1).callback = values[3]
+    }
+    return emit.call(wire, name, ...values)
   }
 }
 
@@ -67,7 +216,8 @@ export const faults = {
  * @returns {Function} one that makes wires with the fault
  */
 export const withFault = (createWire, name) => (options) => {
-  const wire = createWire(options)
-  faults[name].plant(wire)
+  const { make, plant } = faults[name]
+  const wire = make ? make(createWire, options) : createWire(options)
+  plant?.(wire, createWire)
   return wire
 }

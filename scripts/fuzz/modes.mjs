@@ -1,6 +1,7 @@
 // What the fuzzer can do: each mode makes and runs the random case of a seed. Besides those for users
 // there is one for each fault that it must find.
 import { createRequire } from 'node:module'
+import { loadCopy } from '../../__test__/helpers/copies.mjs'
 import { compareSession, explainDifference } from '../../__test__/helpers/comparison.mjs'
 import { randomFrom } from '../../__test__/helpers/random.mjs'
 import { loadImplementation } from '../../__test__/helpers/session-runner.mjs'
@@ -14,6 +15,7 @@ const implementations = {
   original: loadImplementation(() => require('peer-wire-protocol')),
   ours: loadImplementation(() => require('../../index.js'))
 }
+const copies = [implementations.ours, loadImplementation(loadCopy)]
 
 /** Of the cases in memory: those that compare with the original. */
 const COMPARED = 0.2
@@ -21,14 +23,13 @@ const COMPARED = 0.2
 /** @type {Record<string, (seed: number) => Promise<{problems: string[], trace: string[]}>>} */
 export const modes = {
   stream: (seed) =>
-    randomFrom(seed, 'mode').chance(COMPARED)
-      ? compareCase(seed)
-      : runStreamCase(seed, implementations.ours),
+    randomFrom(seed, 'mode').chance(COMPARED) ? compareCase(seed) : runStreamCase(seed, copies),
   socket: (seed) => runSocketCase(seed, implementations.ours)
 }
 
 for (const fault of Object.keys(faults)) {
-  modes[fault] = (seed) => runStreamCase(seed, withFault(implementations.ours, fault))
+  const faulty = copies.map((createWire) => withFault(createWire, fault))
+  modes[fault] = (seed) => runStreamCase(seed, faulty)
 }
 
 async function compareCase(seed) {

@@ -4,8 +4,12 @@ import { Writable } from 'node:stream'
 /** Marks of the streams that a wire is piped into, in bytes. */
 const MARKS = [1, 200, 16 * 1024]
 
+const PLAIN_KINDS = ['flow', 'paused']
+const PIPE_KINDS = ['prompt pipe', 'slow pipe', 'stuck pipe']
+
 export class Reader {
   mark = 0 // bytes that may wait behind the wire
+  length = 0 // bytes that were taken
   isTaking = false
   #subject
   #chunks = []
@@ -17,15 +21,20 @@ export class Reader {
   /**
    * @param {import('./subject.mjs').Subject} subject
    * @param {object} random
+   * @param {boolean} mayPipe
    */
-  constructor(subject, random) {
+  constructor(subject, random, mayPipe) {
     this.#subject = subject
-    this.#kind = random.pick(['flow', 'paused', 'prompt pipe', 'slow pipe', 'stuck pipe'])
+    this.#kind = random.pick(mayPipe ? [...PLAIN_KINDS, ...PIPE_KINDS] : PLAIN_KINDS)
     if (this.#kind === 'flow') subject.wire.on('data', (chunk) => this.#take(chunk))
     if (!this.#kind.endsWith('pipe')) return
     this.mark = random.pick(MARKS)
     this.#sink = this.#makeSink(random)
     this.pipe()
+  }
+
+  get isPipe() {
+    return this.#sink !== null
   }
 
   /** All that was read. */
@@ -39,10 +48,13 @@ export class Reader {
   }
 
   #take(chunk) {
-    this.#chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : chunk)
+    // Its memory may be taken away.
+    const bytes = Buffer.from(chunk, 'latin1')
+    this.#chunks.push(bytes)
+    this.length += bytes.length
     this.isTaking = true
     try {
-      this.#subject.onOutput(this.#sink !== null)
+      this.#subject.onOutput(chunk, this.isPipe)
     } finally {
       this.isTaking = false
     }

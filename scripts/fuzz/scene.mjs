@@ -1,5 +1,6 @@
 // What the wires of one random case share: the dice, how deep handlers are nested, what they throw.
 import { drawAction } from './actions.mjs'
+import { lose } from './memory.mjs'
 
 /** Calls within calls within handlers. */
 const MAX_DEPTH = 4
@@ -17,6 +18,7 @@ export class Scene {
   #random
   #liveliness
   #wildness
+  #lossiness
   #depth = 0
   #actions = 0
   #thrown = 0
@@ -27,6 +29,7 @@ export class Scene {
     this.#random = random
     this.#liveliness = random.pick([0, 0.1, 0.3, 0.6])
     this.#wildness = random.pick([0, 0, 0, 0.02, 0.2])
+    this.#lossiness = random.pick([0, 0.02, 0.1])
   }
 
   /** Something that must not be. */
@@ -65,6 +68,28 @@ export class Scene {
     } finally {
       this.#depth--
     }
+  }
+
+  /**
+   * Takes the memory of some bytes away, from all that have bytes in it.
+   *
+   * @param {Buffer} [bytes]
+   */
+  lose(bytes) {
+    if (this.#lossiness === 0 || bytes === undefined || !lose(bytes.buffer, this.#random)) return
+    const { buffer } = bytes
+    this.note(`memory has ${buffer.byteLength} bytes left`)
+    for (const subject of this.subjects) subject.noteLoss(buffer)
+  }
+
+  /** Now and then, as that is the end of most sessions. */
+  mayLose(bytes) {
+    if (this.#random.chance(this.#lossiness)) this.lose(bytes)
+  }
+
+  /** What a wrong call must not change. */
+  describe() {
+    return this.subjects.map((subject) => subject.describe()).join()
   }
 
   /** Mostly the wire that speaks; listeners of one may as well use another. */

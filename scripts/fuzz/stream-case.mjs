@@ -1,9 +1,13 @@
 // One random case in memory: wires that get the bytes of random peers, with users who do anything.
+import { inspect } from 'node:util'
+import { collectGarbage } from '../../__test__/helpers/garbage.mjs'
 import { makeHostileInput } from '../../__test__/helpers/hostile-inputs.mjs'
 import { inTurn } from '../../__test__/helpers/in-turn.mjs'
+import { PROXIES } from '../../__test__/helpers/proxies.mjs'
 import { randomFrom } from '../../__test__/helpers/random.mjs'
 import { clock } from '../../__test__/helpers/session-runner.mjs'
 import { settled } from '../../__test__/helpers/wires.mjs'
+import { drawOptions } from './options.mjs'
 import { Scene } from './scene.mjs'
 import { Subject } from './subject.mjs'
 
@@ -14,11 +18,23 @@ const MESSAGE_COUNTS = [8, 8, 40, 200]
 const MAX_TURNS = 500
 
 /**
+ * How a wire is made and used.
+ *
+ * @typedef {object} Setup
+ * @property {string} name
+ * @property {Function} createWire
+ * @property {(wire: object) => object} front what the user works on: it stands before the wire
+ * @property {boolean} mayPipe
+ * @property {import('../../__test__/helpers/hostile-inputs.mjs').HostileInput} input
+ * @property {object} options
+ */
+
+/**
  * @param {number} seed
- * @param {Function} createWire
+ * @param {Function[]} copies of the package, each of which makes wires
  * @returns {Promise<{problems: string[], trace: string[]}>}
  */
-export async function runStreamCase(seed, createWire) {
+export async function runStreamCase(seed, copies) {
   const random = randomFrom(seed, 'stream')
   const scene = new Scene(random)
   const surface = (error) => scene.surface(error)
@@ -26,7 +42,7 @@ export async function runStreamCase(seed, createWire) {
   clock.install()
   try {
     for (const name of ['a', 'b', 'c'].slice(0, random.pick([1, 1, 2, 3]))) {
-      scene.subjects.push(makeSubject(scene, createWire, random, name))
+      scene.subjects.push(new Subject(scene, drawSetup(scene, copies, random, name), random))
     }
     await play(scene, random)
     await end(scene, random)
@@ -34,19 +50,32 @@ export async function runStreamCase(seed, createWire) {
     clock.restore()
     process.removeListener('uncaughtException', surface)
   }
+  // What the wires leave behind must not touch those of the cases that follow.
+  if (random.chance(0.02)) collectGarbage()
   return scene
 }
 
-function makeSubject(scene, createWire, random, name) {
+function drawSetup(scene, copies, random, name) {
   const input = makeHostileInput(random.below(2 ** 32), random.pick(MESSAGE_COUNTS))
+  const createWire = random.pick(copies)
+  const kind = random.chance(0.3) ? random.pick(Object.keys(PROXIES)) : 'the wire itself'
+  const options = drawOptions(random)
   scene.note(`${name} gets ${input.kind}, ${input.bytes.length} bytes cut at ${input.sizes}`)
-  const uploadBacklog = random.pick([0, 1000, 30_000, 2 ** 20])
-  return new Subject(scene, createWire, input, { name, random, uploadBacklog })
+  scene.note(`${name} is ${kind}, of copy ${copies.indexOf(createWire)}, ${inspect(options)}`)
+  const front = PROXIES[kind] ?? ((wire) => wire)
+  // Also a plain stream of Node finds no pipe again behind such a proxy.
+  const mayPipe = kind !== 'a reactive proxy'
+  return { name, createWire, front, mayPipe, input, options }
 }
 
 const STEPS = {
-  receive: (scene, subject) => subject.receive((chunk) => subject.wire.write(chunk)),
+  receive(scene, subject) {
+    scene.note(`${subject.name} receives`)
+    subject.receive((chunk) => subject.wire.write(chunk))
+  },
   act: (scene, subject) => scene.act(subject),
+  // What has been read must not be missed.
+  lose: (scene, subject) => subject.loseInput(),
   turn: () => settled(),
   advance: (scene, subject, random) => advance(scene, random.pick([1, 5, 10, 30]))
 }
@@ -54,13 +83,14 @@ const STEPS = {
 async function play(scene, random) {
   const count = random.between(3, 60)
   await inTurn(Array(count).keys(), async () => {
-    const step = random.weighted({ receive: 6, act: 6, turn: 2, advance: 1 })
+    const step = random.weighted({ receive: 6, act: 6, lose: 2, turn: 2, advance: 2 })
     await STEPS[step](scene, random.pick(scene.subjects), random)
   })
 }
 
 /** As in a process, all that is due at once comes before a timer. What a callback throws comes out. */
 async function advance(scene, ms) {
+  scene.note(`${ms} ms pass`)
   await settled()
   try {
     await clock.advance(ms, settled)
@@ -73,23 +103,28 @@ async function end(scene, random) {
   const { subjects } = scene
   for (const subject of subjects) {
     if (random.chance(0.8)) attempt(scene, () => subject.receiveAll())
-    while (subject.wire.writableCorked > 0) attempt(scene, () => subject.wire.uncork())
   }
   await inTurn(Array(MAX_TURNS).keys(), async () => {
-    for (const { reader } of subjects) attempt(scene, () => reader.drain())
+    for (const subject of subjects) drain(scene, subject)
     await settled()
     return subjects.every((subject) => subject.isAtRest)
   })
   for (const subject of subjects) subject.checkReaction()
   for (const subject of subjects) attempt(scene, () => subject.destroy())
   await inTurn(Array(MAX_TURNS).keys(), async () => {
-    for (const { reader } of subjects) attempt(scene, () => reader.drain())
+    for (const subject of subjects) drain(scene, subject)
     await settled()
     return subjects.every((subject) => subject.isAtRest && subject.wire.readableEnded)
   })
   for (const subject of subjects) subject.checkEnd()
   if (clock.pending > 0) scene.problem(`${clock.pending} timers are left`)
   scene.checkThrown()
+}
+
+/** Who reads may have corked the wire again. */
+function drain(scene, subject) {
+  while (subject.wire.writableCorked > 0) attempt(scene, () => subject.uncork())
+  attempt(scene, () => subject.reader.drain())
 }
 
 function attempt(scene, act) {

@@ -1,0 +1,50 @@
+// The options of random wires, and values that no option may have.
+
+const MAX_INT32 = 2 ** 31 - 1
+const NO_NUMBERS = ['1', true, [], {}, 1n, Symbol('1')]
+const NO_DURATIONS = [-1, NaN, Infinity, 2 ** 31, ...NO_NUMBERS]
+const NO_COUNTS = [0.5, ...NO_DURATIONS]
+
+/** By docs/api.md. */
+const OPTIONS = {
+  speed: { right: [0, 1, 2.6, 16_383], wrong: [-1, 0.3, 16_383.5, NaN, Infinity, ...NO_NUMBERS] },
+  maxMessageLength: { right: [0, 13, 1000, 2 ** 20, MAX_INT32], wrong: NO_COUNTS },
+  maxRequestLength: { right: [0, 16, 16_384, MAX_INT32], wrong: NO_COUNTS },
+  maxPeerRequests: { right: [0, 1, 5, 2000, MAX_INT32], wrong: NO_COUNTS },
+  pieces: { right: [0, 1, 64, 80, 1001, 2 ** 23], wrong: NO_COUNTS },
+  uploadBacklog: { right: [0, 1000, 30_000, 2 ** 20], wrong: NO_COUNTS },
+  policy: { right: ['lenient', 'strict', 'strict'], wrong: ['', 'Strict', 1, {}, true] },
+  handshakeTimeout: { right: [0, 0.5, 20, 1000, MAX_INT32], wrong: NO_DURATIONS },
+  inactivityTimeout: { right: [0, 0.5, 20, 1000, MAX_INT32], wrong: NO_DURATIONS },
+  copyBlocks: { right: [false, true], wrong: [0, 1, 'true', {}] },
+  transcript: { right: [0, 1, 7, 100_000], wrong: [100_001, ...NO_COUNTS] }
+}
+
+/** Of the options that are set: wires mostly have few. */
+const SHARES = [0, 0, 0.1, 0.1, 0.3, 1]
+
+/**
+ * @param {object} random
+ * @returns {object} any of the options, with values that are allowed
+ */
+export function drawOptions(random) {
+  const share = random.pick(SHARES)
+  const options = { uploadBacklog: random.pick(OPTIONS.uploadBacklog.right) }
+  for (const [name, { right }] of Object.entries(OPTIONS)) {
+    if (random.chance(share)) options[name] = random.pick([undefined, null, ...right, ...right])
+  }
+  return options
+}
+
+/** `undefined` and `null` stand for a default. */
+export const withoutMissing = (options) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value != null))
+
+/**
+ * @param {object} random
+ * @returns {[string, unknown]} name of an option, and a value that it may not have
+ */
+export function drawWrongOption(random) {
+  const name = random.pick(Object.keys(OPTIONS))
+  return [name, random.pick(OPTIONS[name].wrong)]
+}

@@ -1,0 +1,91 @@
+// What the output of a wire must be: frames in the order of the calls that send them, and among them
+// blocks whose memory their user may take away before they have left.
+
+/** Bytes of a piece message before its block. */
+const HEAD_LENGTH = 13
+
+/**
+ * @typedef {object} Frame
+ * @property {Buffer} bytes
+ * @property {Buffer | null} block in it, as it was given to the wire
+ */
+
+export class Output {
+  unpaced = 0 // bytes that no limit holds back
+  length = 0
+  #frames = []
+  #promises = [] // of blocks that `'upload'` has not told of yet, the innermost last
+
+  /** @param {Buffer} bytes of a frame */
+  expect(bytes, unpaced = bytes.length) {
+    this.#add({ bytes, block: null }, unpaced)
+  }
+
+  /**
+   * A block is about to be sent: what listeners of `'upload'` send goes before it.
+   *
+   * @param {Buffer} bytes of its frame
+   * @param {Buffer} block as it is given to the wire
+   */
+  promise(bytes, block) {
+    this.#promises.push({ bytes, block })
+  }
+
+  /**
+   * `'upload'` tells of a block. Where one of its listeners throws, it is not sent.
+   *
+   * @param {number} length of the block
+   * @returns {Frame | null} what was promised last, if it is that
+   */
+  takePromise(length) {
+    const frame = this.#promises.pop() ?? null
+    return frame?.bytes.length === length + HEAD_LENGTH ? frame : null
+  }
+
+  /** @param {Frame} frame of a block that is sent now */
+  keepPromise(frame) {
+    this.#add(frame, HEAD_LENGTH)
+  }
+
+  #add({ bytes, block }, unpaced) {
+    this.unpaced += unpaced
+    this.length += bytes.length
+    const isLost = block !== null && block.length !== bytes.length - HEAD_LENGTH
+    this.#frames.push({ bytes, memory: block?.buffer, end: this.length, isLost })
+  }
+
+  /** Memory has changed, when so many bytes were read. */
+  noteLoss(memory, read) {
+    for (const frame of this.#frames) {
+      if (frame.memory === memory && frame.end > read) frame.isLost = true
+    }
+  }
+
+  /** Whether a block is lost that may not have left. */
+  get hasLost() {
+    return this.#frames.some(({ isLost }) => isLost)
+  }
+
+  /**
+   * Whether these are all bytes, or, where the wire has failed, those before a lost block, of which a
+   * reader may have got the head.
+   *
+   * @param {Buffer} read
+   * @param {boolean} mayBeCut
+   */
+  equals(read, mayBeCut) {
+    const all = this.bytes
+    const ends = [all.length]
+    if (mayBeCut) {
+      for (const { bytes, end, isLost } of this.#frames) {
+        const start = end - bytes.length
+        if (isLost) ends.push(start, start + HEAD_LENGTH)
+      }
+    }
+    return ends.some((end) => all.subarray(0, end).equals(read))
+  }
+
+  get bytes() {
+    return Buffer.concat(this.#frames.map(({ bytes }) => bytes))
+  }
+}
