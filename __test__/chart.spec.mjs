@@ -1,8 +1,7 @@
 // The chart of the benchmarks: a file that stands alone, with each side and figure in words.
 import test from 'ava'
 import { chart } from '../benches/chart.mjs'
-
-const COSTS = { ours: 50, original: 200, 'bittorrent-protocol': 400, limit: 25 }
+import { benchEntry as entry, benchResult as result, benchSide } from './helpers/bench-result.mjs'
 
 test('the chart names machine, workloads, sides, medians and ratios', async (t) => {
   const texts = textsOf(await chart(result([entry('blocks & <pieces>')])))
@@ -37,32 +36,22 @@ test('the chart is the same for the same result', async (t) => {
 })
 
 test('the chart leaves out what cannot be compared with the original', async (t) => {
-  const alone = { ...entry('alone'), sides: { ours: side(1) } }
-  const rate = { ...entry('rate'), better: 'higher' }
-  const texts = textsOf(await chart(result([alone, rate, entry('blocks')])))
+  const alone = { ...entry('alone'), sides: { ours: benchSide(1) } }
+  const texts = textsOf(await chart(result([alone, entry('blocks')])))
   t.true(texts.includes('blocks'))
   t.false(texts.includes('alone'))
-  t.false(texts.includes('rate'))
   await t.throwsAsync(chart(result([alone])), { message: /no workload/ })
 })
 
-function result(entries) {
-  return {
-    machine: { cpu: 'Chip', cores: 2, memoryGiB: 4, node: 'v20.0.0', platform: 'linux x64' },
-    versions: { ours: '0.1.0', original: '0.7.1', 'bittorrent-protocol': '5.0.9' },
-    options: {},
-    entries
-  }
-}
-
-function entry(row) {
-  const sides = Object.entries(COSTS).map(([name, cost]) => [name, side(cost)])
-  return { row, unit: 'us/block', better: 'lower', sides: Object.fromEntries(sides) }
-}
-
-function side(median) {
-  return { median, samples: [median, median] }
-}
+test('the chart shows the first metric of a row, and the first release of Node', async (t) => {
+  const content = result([entry('wire'), { ...entry('wire'), unit: 'KiB' }])
+  content.runs.push({ node: 'v18.0.0', entries: [entry('old')] })
+  const texts = textsOf(await chart(content))
+  t.is(texts.filter((text) => text === 'wire').length, 1)
+  t.true(texts.includes('50.0 µs/block'))
+  t.false(texts.includes('50.0 KiB'))
+  t.false(texts.includes('old'))
+})
 
 function textsOf(svg) {
   return [...svg.matchAll(/>([^<]+)<\/text>/g)].map(([, text]) => text)

@@ -15,16 +15,16 @@ const SPAN = [0.3, 3]
 /** Ratios that get a line, as far as the axis goes. */
 const TICKS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000]
 
-/** Seen well on light and on dark. The limit is hollow. */
+/** Seen well on light and on dark. The bare socket is hollow. */
 const COLORS = {
   ours: '#2f81f7',
   original: '#848d97',
   'bittorrent-protocol': '#d29922',
-  limit: 'transparent'
+  'bare socket': 'transparent'
 }
 const IS_OURS = "datum.side === 'ours'"
 const IS_ORIGINAL = "datum.side === 'original'"
-const IS_LIMIT = "datum.side === 'limit'"
+const IS_BARE = "datum.side === 'bare socket'"
 
 /**
  * @typedef {object} Bar
@@ -172,7 +172,7 @@ function paint() {
   return {
     fill: { scale: 'color', field: 'side' },
     stroke: [
-      { test: IS_LIMIT, value: COLORS.original },
+      { test: IS_BARE, value: COLORS.original },
       { scale: 'color', field: 'side' }
     ],
     strokeWidth: [{ test: IS_ORIGINAL, value: 4 }, { value: 1 }]

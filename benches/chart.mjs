@@ -16,7 +16,7 @@ const TITLES = {
   ours: 'peer-wire-native',
   original: 'peer-wire-protocol',
   'bittorrent-protocol': 'bittorrent-protocol',
-  limit: 'bare socket, no protocol'
+  'bare socket': 'bare socket, no protocol'
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2))
@@ -32,40 +32,41 @@ async function main([source, target]) {
 }
 
 /**
- * Draws a bar for each side of each workload: how many times better it is than the original.
+ * Draws a bar for each side of each row, as measured on the first release of Node: how many times
+ * better it is than the original.
  * @param {object} result what `--json` writes
  * @returns {Promise<string>} the SVG, the same for the same result
  * @throws when no workload has figures of the original to compare with
  */
-export async function chart({ machine, versions, options, entries }) {
+export async function chart({ machine, versions, options, runs: [{ node, entries }] }) {
   const groups = groupsOf(entries)
   if (groups.length === 0) throw new Error('no workload has figures of the original to draw')
   const shown = new Set(groups.flatMap(({ bars }) => bars.map(({ side }) => side)))
   const legend = Object.keys(TITLES)
     .filter((side) => shown.has(side))
     .map((side) => ({ side, title: [TITLES[side], versions[side]].filter(Boolean).join(' ') }))
-  const about = [machine.cpu, `${machine.cores} cores`, machine.platform, `Node ${machine.node}`]
+  const about = [machine.cpu, `${machine.cores} cores`, machine.platform, `Node ${node}`]
   if (options.quick) about.push('quick run')
   const spec = chartSpec({ groups, legend, about: about.join(', ') })
   const svg = await new View(parse(spec), { renderer: 'none', logLevel: None }).toSVG()
   return `${svg.replace('>', `>${STYLE}`)}\n`
 }
 
-/** One group to a row: its first metric of which less is better, if the original has it too. */
+/** One group to a row: its first metric, if the original has it too. */
 function groupsOf(entries) {
-  const costs = entries.filter(({ better, sides }) => better === 'lower' && sides.original)
-  const first = new Map(costs.toReversed().map((entry) => [entry.row, entry]))
-  return costs
+  const compared = entries.filter(({ sides }) => sides.original)
+  const first = new Map(compared.toReversed().map((entry) => [entry.row, entry]))
+  return compared
     .filter((entry) => first.get(entry.row) === entry)
     .map((entry) => ({ name: entry.row, bars: barsOf(entry) }))
 }
 
-function barsOf({ sides, unit, better }) {
+function barsOf({ sides, unit }) {
   return Object.keys(TITLES)
     .filter((side) => sides[side])
     .map((side) => ({
       side,
-      ratio: advantage(sides[side].samples, sides.original.samples, better),
+      ratio: advantage(sides[side].samples, sides.original.samples).median,
       value: `${figures(sides[side].median)} ${unit.replace(/^us\b/, 'µs')}`
     }))
 }

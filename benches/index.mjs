@@ -1,22 +1,22 @@
-// Measures this library, the original and bittorrent-protocol side by side, and prints a table.
+// Measures this library, the original, bittorrent-protocol and a bare socket side by side, on two
+// releases of Node, and prints a table for each.
 //
-//   node benches/index.mjs [--quick] [--only REGEX] [--json FILE] [--svg FILE] [--rounds N]
-//                          [--libraries LIST] [--clock wall|cpu] [--runtime-args=ARG ...]
+//   node benches/index.mjs [--quick] [--only REGEX] [--rounds N] [--json FILE] [--svg FILE]
+//                          [--node LIST] [--libraries LIST] [--clock cpu|wall]
+//                          [--runtime-args=ARG ...]
 //
-// Each library has processes of its own. In every round all sides take one sample of the row, in
-// an order that rotates, so that what disturbs the machine disturbs all of them alike. Being slow
-// is no failure; a wrong result is, and so is a library that is missing. On a busy machine
-// `--clock cpu` makes the rows in memory steadier: CPU time of all threads of the process.
+// Being slow is no failure; a wrong result is, and so is a library that is missing. `--quick` takes
+// small inputs, and the first release alone. `--clock wall` is for a machine that does nothing else.
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { inTurn } from './drive.mjs'
-import { libraryNames } from './libraries.mjs'
-import { measurers, startMeasurer } from './processes.mjs'
-import { entriesOf, header, machine, notes, table } from './report.mjs'
+import { BARE, libraryNames } from './libraries.mjs'
+import { measure } from './measure.mjs'
+import { programsOf, RELEASES } from './nodes.mjs'
+import { canPlace } from './place.mjs'
+import { startMeasurer } from './processes.mjs'
+import { header, machine, table } from './report.mjs'
 import { rows } from './workloads/index.mjs'
-
-const NORMAL = { rounds: 9, warmups: 2 }
-const QUICK = { rounds: 3, warmups: 2 }
 
 const { values: options } = parseArgs({
   options: {
@@ -25,110 +25,97 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
     svg: { type: 'string' },
     rounds: { type: 'string' },
-    clock: { type: 'string', default: 'wall' },
+    node: { type: 'string' },
+    clock: { type: 'string', default: 'cpu' },
     libraries: { type: 'string', default: libraryNames.join() },
     'runtime-args': { type: 'string', multiple: true, default: [] }
   }
 })
 
-const settings = { clock: options.clock, runtimeArgs: options['runtime-args'] }
 process.exitCode = await main()
 
 async function main() {
-  const sides = [...options.libraries.split(','), 'limit']
-  const only = new RegExp(options.only, 'i')
-  const chosen = rows.filter(({ name }) => only.test(name))
-  const versions = await versionsOf(sides).catch((error) => console.error(error.message))
-  if (chosen.length === 0) console.error(`no row matches ${only}`)
-  const outputs = await openOutputs(sides).catch((error) => console.error(error.message))
-  if (!versions || chosen.length === 0 || !outputs) return 2
-  const processes = measurers(settings)
-  const entries = []
+  const sides = [...options.libraries.split(','), BARE]
+  let plan
   try {
-    await inTurn(chosen, async (row) => entries.push(...(await measure(row, sides, processes))))
-  } finally {
-    processes.stop()
+    plan = await prepare(sides)
+  } catch (error) {
+    console.error(error.message)
+    return 2
   }
-  return report(entries, versions, outputs)
+  const about = machine()
+  console.log(header(about, plan.versions, options.clock))
+  if (!canPlace) console.log('Processes share processors: rows with connections vary (no taskset)')
+  const runs = await inTurn(plan.releases, (release) => run(release, plan.chosen, sides))
+  const result = { machine: about, versions: plan.versions, options, runs }
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
+  if (options.svg) writeFileSync(options.svg, await plan.chart(result))
+  return tellFailures(runs)
 }
 
 /** Finds out before the measuring what would fail after it. */
-async function openOutputs(sides) {
+async function prepare(sides) {
+  const only = new RegExp(options.only, 'i')
+  const chosen = rows.filter(({ name }) => only.test(name))
+  if (chosen.length === 0) {
+    const names = rows.map(({ name }) => `  ${name}`).join('\n')
+    throw new Error(`no row matches ${only}; there are:\n${names}`)
+  }
   if (options.svg && !sides.includes('original')) {
     throw new Error('--svg compares with the original: it must be among --libraries')
   }
-  for (const file of [options.json, options.svg]) if (file) closeSync(openSync(file, 'a'))
   const { chart } = options.svg ? await import('./chart.mjs') : {}
-  return { chart }
+  const names = options.node?.split(',') ?? (options.quick ? RELEASES.slice(0, 1) : RELEASES)
+  const programs = await programsOf(names)
+  const releases = await inTurn(programs, (program) => tryRelease(program, sides))
+  for (const file of [options.json, options.svg]) if (file) closeSync(openSync(file, 'a'))
+  return { chosen, chart, releases, versions: releases[0].versions }
 }
 
-async function versionsOf(sides) {
-  const libraries = sides.filter((side) => side !== 'limit')
-  const versions = await inTurn(libraries, async (side) => {
+/** Loads every library once. */
+async function tryRelease(program, sides) {
+  const settings = settingsOf(program)
+  const measurers = await inTurn(sides, async (side) => {
     const measurer = await startMeasurer(side, settings)
     measurer.stop()
-    return [side, measurer.version]
+    return measurer
   })
-  return Object.fromEntries(versions)
-}
-
-/** All rounds of one row. A side that gives a wrong result takes no further part in it. */
-async function measure(row, sides, processes) {
-  const { rounds, warmups } = roundsOf(row)
-  const taking = sides.filter((side) => (row.sides ?? libraryNames).includes(side))
-  const samples = Object.fromEntries(taking.map((side) => [side, []]))
-  const failures = {}
-  progress(row.name)
-  await inTurn(Array(warmups + rounds).keys(), (round) =>
-    inTurn(rotated(taking, round), async (side) => {
-      if (failures[side]) return
-      const warmup = round < warmups
-      const task = { rowName: row.name, quick: options.quick, warmup }
-      try {
-        const values = await processes.sample(row, side, task)
-        if (!warmup) samples[side].push(values)
-      } catch (error) {
-        failures[side] = error.message
-        delete samples[side]
-      }
-    })
-  )
-  processes.endRow(Object.keys(failures).length > 0)
-  return entriesOf(row, samples, failures)
-}
-
-function roundsOf(row) {
-  const usual = options.quick ? QUICK : NORMAL
-  // A process for each sample takes its time, and memory hardly differs from one to the next.
-  const most = options.quick && row.process === 'fresh' ? 1 : usual.rounds
-  const rounds = Math.min(row.rounds ?? most, most)
-  const warmups = Math.min(row.warmups ?? usual.warmups, usual.warmups)
-  return { rounds: options.rounds ? Number(options.rounds) : rounds, warmups }
-}
-
-function rotated(items, by) {
-  const from = by % items.length
-  return [...items.slice(from), ...items.slice(0, from)]
-}
-
-async function report(entries, versions, { chart }) {
-  progress('')
-  const about = machine()
-  console.log(
-    [header(about, versions, options.clock), table(entries), notes(entries)].join('\n\n').trimEnd()
-  )
-  const result = { machine: about, versions, options, entries }
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
-  if (options.svg) writeFileSync(options.svg, await chart(result))
-  const wrong = new Map(entries.map(({ row, failures }) => [row, failures]))
-  let exitCode = 0
-  for (const [row, failures] of wrong) {
-    for (const [side, reason] of Object.entries(failures)) {
-      console.error(`\nwrong result of ${side} in "${row}": ${reason}`)
-      exitCode = 1
-    }
+  const versions = sides.map((side, index) => [side, measurers[index].version])
+  return {
+    node: measurers[0].node,
+    settings,
+    versions: Object.fromEntries(versions.filter(([side]) => side !== BARE))
   }
-  return exitCode
+}
+
+function settingsOf(program) {
+  const { clock, quick } = options
+  const rounds = options.rounds && Number(options.rounds)
+  return { program, clock, quick, rounds, runtimeArgs: options['runtime-args'] }
+}
+
+/** All rows on one release of Node. */
+async function run({ node, settings }, chosen, sides) {
+  const entries = await inTurn(chosen, (row) => {
+    progress(`Node ${node}: ${row.name}`)
+    return measure(row, sides, settings)
+  })
+  progress('')
+  console.log(`\nNode ${node}\n\n${table(entries.flat())}`)
+  return { node, entries: entries.flat() }
+}
+
+/** @returns {number} the exit code */
+function tellFailures(runs) {
+  const failed = runs.flatMap(({ node, entries }) =>
+    entries.flatMap(({ row, failures }) =>
+      Object.entries(failures).map(([side, reason]) => ({ node, row, side, reason }))
+    )
+  )
+  for (const { node, row, side, reason } of failed) {
+    console.error(`\nwrong result of ${side} in "${row}" on Node ${node}: ${reason}`)
+  }
+  return failed.length > 0 ? 1 : 0
 }
 
 /** Shows on a terminal what is being measured. */

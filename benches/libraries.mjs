@@ -6,15 +6,21 @@ import { fileURLToPath } from 'node:url'
 
 const require = createRequire(import.meta.url)
 
+/** The side that has no library: a bare socket moves the same bytes and understands none of them. */
+export const BARE = 'bare socket'
+
+/** What a wire says of itself in its extended handshake, as a dictionary. */
+export const EXTENDED_HANDSHAKE = { m: { ut_metadata: 1, ut_pex: 2 }, v: 'bench' }
+
 /**
- * What a workload sees of a library. `create` is null on the side 'limit', where a bare socket
- * stands in for the wire.
+ * What a workload sees of a library. All but name and version are null on the side BARE.
  *
  * @typedef {object} Library
  * @property {string} name
  * @property {string} version
  * @property {((options?: object) => import('node:stream').Duplex) | null} create
  * @property {(wire: object, piece: number) => boolean} peerHas
+ * @property {(wire: object) => void} greet sends EXTENDED_HANDSHAKE; for handlers of 'handshake'
  */
 
 const loaders = {
@@ -27,17 +33,29 @@ const loaders = {
       name: 'bittorrent-protocol',
       version: versionBeside(fileURLToPath(import.meta.resolve('bittorrent-protocol'))),
       create: () => new Wire(),
-      peerHas: (wire, piece) => wire.peerPieces.get(piece)
+      peerHas: (wire, piece) => wire.peerPieces.get(piece),
+      // It sends the extended handshake itself, behind the handlers of 'handshake'.
+      greet(wire) {
+        const { m, ...rest } = EXTENDED_HANDSHAKE
+        wire.extendedMapping = Object.fromEntries(Object.entries(m).map(([name, id]) => [id, name]))
+        wire.extendedHandshake = rest
+      }
     }
   },
-  limit: async () => ({ name: 'limit', version: process.version, create: null, peerHas: null })
+  [BARE]: async () => ({
+    name: BARE,
+    version: process.version,
+    create: null,
+    peerHas: null,
+    greet: null
+  })
 }
 
 /** The sides that are libraries, in the order of the report. */
 export const libraryNames = ['ours', 'original', 'bittorrent-protocol']
 
 /**
- * @param {string} name one of `libraryNames`, or 'limit'
+ * @param {string} name one of `libraryNames`, or BARE
  * @returns {Promise<Library>}
  * @throws when it is not installed, or not built
  */
@@ -56,7 +74,8 @@ function nodeDuplex(name, pwp, entry) {
     name,
     version: versionBeside(entry),
     create: (options) => pwp(options),
-    peerHas: (wire, piece) => wire.peerPieces[piece]
+    peerHas: (wire, piece) => wire.peerPieces[piece],
+    greet: (wire) => wire.extended(0, EXTENDED_HANDSHAKE)
   }
 }
 

@@ -2,17 +2,25 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { placed } from './place.mjs'
 
 const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
 
 /**
  * @typedef {object} Settings
- * @property {'wall' | 'cpu'} clock of the rows in memory
+ * @property {string} program path of the Node that measures
+ * @property {'wall' | 'cpu'} clock
  * @property {string[]} runtimeArgs for node, besides its own
+ *
+ * @typedef {object} Task
+ * @property {string} rowName always the same in a process
+ * @property {boolean} quick
+ * @property {boolean} warmup
  *
  * @typedef {object} Measurer
  * @property {string} version of the library
- * @property {(task: object) => Promise<Record<string, number>>} sample rejects on a wrong result
+ * @property {string} node version of Node
+ * @property {(task: Task) => Promise<Record<string, number>>} sample rejects on a wrong result
  * @property {() => void} stop
  */
 
@@ -23,13 +31,14 @@ const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
  * @returns {Promise<Measurer>}
  * @throws when the library cannot be loaded
  */
-export async function startMeasurer(side, settings) {
-  const { clock, runtimeArgs } = settings
-  const child = fork(CHILD, [side, clock], { execArgv: ['--expose-gc', ...runtimeArgs] })
+export async function startMeasurer(side, { program, clock, runtimeArgs }) {
+  const { execPath, execArgv } = placed(program, 'measured')
+  const args = [...execArgv, '--expose-gc', ...runtimeArgs]
+  const child = fork(CHILD, [side, clock], { execPath, execArgv: args })
   const stop = () => child.kill()
   try {
-    const { version } = await reply(child)
-    return { version, stop, sample }
+    const { version, node } = await reply(child)
+    return { version, node, stop, sample }
   } catch (error) {
     stop()
     throw error
@@ -58,43 +67,27 @@ async function reply(child) {
 }
 
 /**
- * Keeps the processes of a run: the shared one of each side stays, others live for a row.
+ * Keeps the processes of a row: one for each side, or one for each sample.
+ * @param {boolean} fresh one for each sample
  * @param {Settings} settings
  */
-export function measurers(settings) {
-  const shared = new Map()
-  const own = new Map()
-  const take = async (pool, side) => {
-    if (!pool.has(side)) pool.set(side, await startMeasurer(side, settings))
-    return pool.get(side)
-  }
+export function measurers(fresh, settings) {
+  const kept = new Map()
   return {
-    /** Takes one sample in the kind of process that the row asks for. */
-    async sample(row, side, task) {
-      if (row.process !== 'fresh') {
-        const measurer = await take(row.process === 'own' ? own : shared, side)
-        return measurer.sample(task)
-      }
-      const measurer = await startMeasurer(side, settings)
+    /** @type {(side: string, task: Task) => Promise<Record<string, number>>} */
+    async sample(side, task) {
+      if (!kept.has(side)) kept.set(side, await startMeasurer(side, settings))
       try {
-        return await measurer.sample(task)
+        return await kept.get(side).sample(task)
       } finally {
-        measurer.stop()
+        if (fresh) stop(side)
       }
     },
-    /** Ends the processes of a row; after a failure also the shared ones, which may be stuck. */
-    endRow(failed) {
-      drop(own)
-      if (failed) drop(shared)
-    },
-    stop() {
-      drop(own)
-      drop(shared)
-    }
+    stop: () => [...kept.keys()].forEach(stop)
   }
-}
 
-function drop(pool) {
-  for (const measurer of pool.values()) measurer.stop()
-  pool.clear()
+  function stop(side) {
+    kept.get(side).stop()
+    kept.delete(side)
+  }
 }

@@ -1,19 +1,19 @@
-// Lays the results out: an aligned table for the terminal, and an object for --json.
+// Lays the results of a run out: as objects for --json, and as a table for the terminal.
 import { cpus, totalmem } from 'node:os'
-import { libraryNames } from './libraries.mjs'
+import { BARE, libraryNames } from './libraries.mjs'
 import { advantage, summary } from './statistics.mjs'
 
-const COLUMNS = [...libraryNames, 'limit']
+export const SIDES = [...libraryNames, BARE]
 const PEERS = libraryNames.filter((name) => name !== 'ours')
+const RATIOS = [...PEERS, 'best', BARE]
 
-/** @returns {{ cpu: string, cores: number, memoryGiB: number, node: string, platform: string }} */
+/** @returns {{ cpu: string, cores: number, memoryGiB: number, platform: string }} */
 export function machine() {
   const processors = cpus()
   return {
     cpu: processors[0].model.trim(),
     cores: processors.length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.version,
     platform: `${process.platform} ${process.arch}`
   }
 }
@@ -25,7 +25,7 @@ export function machine() {
  * @returns {object[]} an entry for each metric: what --json holds and the table shows
  */
 export function entriesOf(row, samples, failures) {
-  return row.metrics.map(({ key, unit, better, relative = false }) => {
+  return row.metrics.map(({ key, part, unit, relative = false }) => {
     const series = Object.entries(samples).map(([side, rounds]) => [
       side,
       rounds.map((values) => values[key])
@@ -33,60 +33,59 @@ export function entriesOf(row, samples, failures) {
     const sides = Object.fromEntries(
       series.map(([side, values]) => [side, { ...summary(values), samples: values }])
     )
-    const ratios = relative ? {} : ratiosOf(sides, better)
-    return { row: row.name, metric: key, unit, better, note: row.note, sides, ratios, failures }
+    const name = [row.name, part].filter(Boolean).join(', ')
+    return { row: name, unit, sides, ratios: relative ? {} : ratiosOf(sides), failures }
   })
 }
 
-function ratiosOf(sides, better) {
+/** Against the peers how many times better, and against the bare socket how many times its cost. */
+function ratiosOf(sides) {
   if (!sides.ours) return {}
-  const peers = PEERS.filter((name) => sides[name])
-  const ratios = Object.fromEntries(
-    peers.map((name) => [name, advantage(sides.ours.samples, sides[name].samples, better)])
-  )
-  if (peers.length > 0) ratios.best = Math.min(...peers.map((name) => ratios[name]))
-  return ratios
+  const ratios = PEERS.filter((name) => sides[name]).map((name) => [
+    name,
+    advantage(sides.ours.samples, sides[name].samples)
+  ])
+  const [best] = ratios.map(([, ratio]) => ratio).toSorted((a, b) => a.median - b.median)
+  if (best) ratios.push(['best', best])
+  if (sides[BARE]) ratios.push([BARE, advantage(sides[BARE].samples, sides.ours.samples)])
+  return Object.fromEntries(ratios)
 }
 
-/** The lines above the table. */
-export function header({ cpu, cores, memoryGiB, node, platform }, versions, clock) {
+/** The lines above the tables. */
+export function header({ cpu, cores, memoryGiB, platform }, versions, clock) {
   const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return [
-    `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}, node ${node}`,
-    `${libraries.join(', ')}; times in memory: ${clock} clock`,
-    'Cells: median ± half of the interquartile range. "vs": how many times better ours is, the median',
-    'over the rounds of the ratio within a round; "best": against the better of the two peers.'
+    `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}`,
+    `${libraries.join(', ')}; times: ${clock} clock of the measured process`,
+    'Medians over the rounds ± half of the interquartile range. "vs": how many times less ours costs, by',
+    'the ratio within a round; "best": than the better of the two peers; "of bare": ours to the bare socket.'
   ].join('\n')
 }
 
 /** @param {object[]} entries from `entriesOf` */
 export function table(entries) {
-  const titles = ['row', 'unit', ...COLUMNS, ...PEERS.map((name) => `vs ${name}`), 'vs best']
+  const titles = ['row', 'unit', ...SIDES, ...PEERS.map((name) => `vs ${name}`)]
   const lines = entries.map((entry) => [
     entry.row,
     entry.unit,
-    ...COLUMNS.map((side) => cell(entry, side)),
-    ...[...PEERS, 'best'].map((name) => times(entry.ratios[name]))
+    ...SIDES.map((side) => cell(entry, side)),
+    ...RATIOS.map((name) => times(entry.ratios[name]))
   ])
-  return align([titles, ...lines])
-}
-
-/** The notes of the rows, one line each. */
-export function notes(entries) {
-  const noted = new Map(entries.filter(({ note }) => note).map(({ row, note }) => [row, note]))
-  return [...noted].map(([row, note]) => `${row}: ${note}`).join('\n')
+  return align([[...titles, 'vs best', 'of bare'], ...lines])
 }
 
 function cell({ sides, failures }, side) {
   if (failures[side]) return 'WRONG'
-  const result = sides[side]
-  if (!result) return '-'
-  const spread = (100 * (result.q3 - result.q1)) / 2 / result.median
-  return `${figures(result.median)} ±${Math.round(Math.abs(spread))}%`
+  return sides[side] ? `${figures(sides[side].median)} ${spread(sides[side])}` : '-'
 }
 
 function times(ratio) {
-  return ratio === undefined ? '-' : `${ratio.toFixed(2)}x`
+  return ratio ? `${ratio.median.toFixed(2)}x ${spread(ratio)}` : '-'
+}
+
+/** Half of the interquartile range, in percent of the median. */
+export function spread({ median, q1, q3 }) {
+  return `±${Math.round(Math.abs((100 * (q3 - q1)) / 2 / median))}%`
 }
 
 /** Three digits that count, thousands apart. */

@@ -1,8 +1,10 @@
 // Turns samples into medians, spreads and ratios.
 
 /**
+ * @typedef {{ median: number, min: number, max: number, q1: number, q3: number }} Summary
+ *
  * @param {number[]} samples
- * @returns {{ median: number, min: number, max: number, q1: number, q3: number }}
+ * @returns {Summary}
  */
 export function summary(samples) {
   const sorted = samples.toSorted((a, b) => a - b)
@@ -16,17 +18,14 @@ export function summary(samples) {
 }
 
 /**
- * How many times better `ours` is than `theirs`: the median over the rounds of the ratio within a
- * round, because the two samples of a round saw the same disturbances.
+ * How many times more `theirs` costs than `ours`: of the rounds, the ratio within each, because the
+ * two samples of a round saw the same disturbances.
  * @param {number[]} ours
  * @param {number[]} theirs in the same rounds
- * @param {'lower' | 'higher'} better
+ * @returns {Summary}
  */
-export function advantage(ours, theirs, better) {
-  const ratios = ours.map((value, round) =>
-    better === 'lower' ? theirs[round] / value : value / theirs[round]
-  )
-  return summary(ratios).median
+export function advantage(ours, theirs) {
+  return summary(ours.map((value, round) => theirs[round] / value))
 }
 
 function quantile(sorted, part) {

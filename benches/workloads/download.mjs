@@ -7,13 +7,13 @@ import { blockOf, BLOCK_LEN, chunksOf, numberIn, pieceOf, placeOf, random } from
 const COUNT = 2_048
 
 export const rows = [
-  downloadRow('64 KiB chunks, 64 outstanding', { chunkSize: 64 * 1024, outstanding: 64 }),
-  downloadRow('1,448-byte chunks, 64 outstanding', { chunkSize: 1_448, outstanding: 64 }),
-  downloadRow('64 KiB chunks, 500 outstanding, in order', {
+  downloadRow('64 KiB chunks', { chunkSize: 64 * 1024, outstanding: 64 }),
+  downloadRow('1,448-byte chunks', { chunkSize: 1_448, outstanding: 64 }),
+  downloadRow('500 open', {
     chunkSize: 64 * 1024,
     outstanding: 500
   }),
-  downloadRow('64 KiB chunks, 500 outstanding, shuffled', {
+  downloadRow('500 open, shuffled', {
     chunkSize: 64 * 1024,
     outstanding: 500,
     disorder: true
@@ -23,7 +23,7 @@ export const rows = [
 function downloadRow(title, { chunkSize, outstanding, disorder = false }) {
   return {
     name: `16 KiB block download, ${title}`,
-    metrics: [{ key: 'time', unit: 'ns/block', better: 'lower' }],
+    metrics: [{ key: 'time', unit: 'ns/block' }],
     prepare({ quick }) {
       const order = disorder ? answerOrder(outstanding) : Array.from({ length: COUNT }, (_, n) => n)
       const tape = Buffer.concat(order.map(pieceOf))

@@ -1,5 +1,6 @@
 // All rows of the report, in its order.
 import { rows as answers } from './answers.mjs'
+import { rows as connections } from './connections.mjs'
 import { rows as download } from './download.mjs'
 import { rows as haves } from './haves.mjs'
 import { rows as largeMessages } from './large-messages.mjs'
@@ -20,16 +21,12 @@ import { rows as tcp } from './tcp.mjs'
  * @property {(context: Context) => object | Promise<object>} prepare
  * @property {(context: Context, state: object) => Promise<{ values: Record<string, number> }>} run
  * @property {(outcome: object, state: object) => void} check
- * @property {(state: object) => void} [release]
  * @property {string[]} [sides] default: the libraries
- * @property {'shared' | 'own' | 'fresh'} [process] where each side runs: with its other rows (the
- *   default), in a process for this row, or in one for each sample
+ * @property {boolean} [fresh] each sample in a process of its own, instead of each side
  * @property {number} [rounds] instead of the default
  * @property {number} [warmups] instead of the default
- * @property {string} [note]
  *
- * @typedef {{ key: string, unit: string, better: 'lower' | 'higher', relative?: boolean }} Metric
- *   `relative`: already a comparison of a side with itself, so sides are not compared
+ * @typedef {{ key: string, unit: string, part?: string }} Metric less is better; `part` of the row
  *
  * @typedef {object} Context
  * @property {import('../libraries.mjs').Library} library
@@ -39,13 +36,14 @@ import { rows as tcp } from './tcp.mjs'
 
 /** @type {Row[]} */
 export const rows = [
+  ...tcp,
+  ...connections,
   ...smallMessages,
   ...answers,
   ...download,
   ...pieces,
   ...haves,
   ...lifecycle,
-  ...tcp,
   ...memory,
   ...largeMessages
 ]

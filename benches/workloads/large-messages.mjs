@@ -1,14 +1,14 @@
-// Rows about one large message cut into many chunks: is the cost per byte that of the size alone?
+// Rows about one large message cut into many chunks.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { closeWires, feed, inTurn, openWire, stopwatch } from '../drive.mjs'
-import { extended, random } from '../frames.mjs'
+import { closeWires, feed, openWire, stopwatch } from '../drive.mjs'
+import { chunksOf, extended, random } from '../frames.mjs'
 
 const MIB = 1024 * 1024
 const EXTENSION = 9
 
 export const rows = [
-  largeRow('one 1 MiB message in 1-byte chunks', {
+  largeRow('1 MiB message in 1-byte chunks', {
     chunkSize: 1,
     length: MIB,
     // Its cost per chunk grows with what it already holds: 1 MiB would take minutes.
@@ -24,67 +24,32 @@ export const rows = [
 function largeRow(name, { chunkSize, length, lengthOf }) {
   return {
     name,
-    note: Object.entries(lengthOf)
-      .map(([side, bytes]) => `${side} gets ${bytes / 1024} KiB only, as its cost is quadratic`)
-      .join('; '),
-    metrics: [
-      { key: 'time', unit: 'ns/byte', better: 'lower' },
-      { key: 'oneChunk', unit: 'x one chunk', better: 'lower', relative: true },
-      { key: 'growth', unit: 'x 1/8 size', better: 'lower', relative: true }
-    ],
-    prepare({ library, quick }) {
-      const full = (lengthOf[library.name] ?? length) / (quick ? 4 : 1)
-      const small = casesOf(full / 8, chunkSize)
-      return { small, large: casesOf(full, chunkSize) }
-    },
+    metrics: [{ key: 'time', unit: 'ns/byte' }],
+    prepare: ({ library, quick }) =>
+      prepare((lengthOf[library.name] ?? length) / (quick ? 4 : 1), chunkSize),
     run,
-    check({ lengths, wrong }, { small, large }) {
-      assert.deepEqual(
-        lengths,
-        [small, large, large].map((size) => size.payload.length)
-      )
-      assert.equal(wrong, 0, 'messages with wrong content')
+    check({ id, body }, { payload }) {
+      assert.equal(id, EXTENSION)
+      assert.ok(payload.equals(body), 'content of the message')
     }
   }
 }
 
-function casesOf(length, chunkSize) {
+function prepare(length, chunkSize) {
   const payload = Buffer.alloc(length)
   const below = random(11)
   for (let at = 0; at < length; at += 61) payload[at] = below(256)
-  const whole = extended(EXTENSION, payload)
-  return { payload, whole: [whole], cut: cut(whole, chunkSize) }
+  return { payload, chunks: cut(extended(EXTENSION, payload), chunkSize) }
 }
 
 /** Chunks of one byte are shared by value: a million views would measure the collector. */
 function cut(bytes, chunkSize) {
-  if (chunkSize > 1) {
-    const count = Math.ceil(bytes.length / chunkSize)
-    return Array.from({ length: count }, (_, n) =>
-      bytes.subarray(n * chunkSize, (n + 1) * chunkSize)
-    )
-  }
+  if (chunkSize > 1) return chunksOf(bytes, chunkSize)
   const single = Array.from({ length: 256 }, (_, value) => Buffer.from([value]))
   return Array.from(bytes, (value) => single[value])
 }
 
-/** Times three messages, each on a new wire: an eighth and the whole in chunks, then in one. */
-async function run({ library }, { small, large }) {
-  const parts = [
-    [small, small.cut],
-    [large, large.cut],
-    [large, large.whole]
-  ]
-  const results = await inTurn(parts, ([size, chunks]) => receive(library, size, chunks))
-  const [eighth, whole, oneChunk] = results.map((result) => result.cost)
-  return {
-    values: { time: whole, oneChunk: whole / oneChunk, growth: whole / eighth },
-    lengths: results.map((result) => result.length),
-    wrong: results.filter((result) => !result.same).length
-  }
-}
-
-async function receive(library, { payload }, chunks) {
+async function run({ library }, { payload, chunks }) {
   const wire = await openWire(library, { options: { maxMessageLength: 65 * MIB } })
   const received = once(wire, 'extended')
   const elapsed = stopwatch()
@@ -92,9 +57,5 @@ async function receive(library, { payload }, chunks) {
   const [id, body] = await received
   const seconds = elapsed()
   await closeWires([wire])
-  return {
-    cost: (seconds * 1e9) / payload.length,
-    length: body.length,
-    same: id === EXTENSION && payload.compare(body) === 0
-  }
+  return { values: { time: (seconds * 1e9) / payload.length }, id, body }
 }

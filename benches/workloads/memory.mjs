@@ -1,28 +1,39 @@
-// Rows about what a wire holds in memory: idle after the handshake, and with a large bitfield.
+// Rows about what a wire holds in memory: idle after the handshake, with a large bitfield, and
+// between the pipes of a socket.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
-import { bitfield, BLOCK_LEN, handshake, INFO_HASH, PEER_ID, pieceOf } from '../frames.mjs'
-import { random, unchoke } from '../frames.mjs'
+import { bitfield, BLOCK_LEN, handshake, INFO_HASH, PEER_ID } from '../frames.mjs'
+import { pieceOf, random, unchoke } from '../frames.mjs'
+import { BARE, libraryNames } from '../libraries.mjs'
+import { startPeer } from '../peers/serve.mjs'
+import { connect, join } from './blocks.mjs'
 
 const BITFIELD_PIECES = 100_000
-const metrics = [
-  { key: 'rss', unit: 'KiB/wire, RSS', better: 'lower' },
-  { key: 'heap', unit: 'KiB/wire, heap + external', better: 'lower' }
-]
+const PIPED_PIECES = 1_024
 
 export const rows = [
-  memoryRow('memory per idle wire after the handshake', { normal: 20_000, quick: 4_000 }),
-  memoryRow('memory per idle wire after a handshake and one block', {
+  memoryRow('idle wire', { normal: 20_000, quick: 4_000 }),
+  memoryRow('idle wire after a handshake and one block', {
     normal: 20_000,
     quick: 4_000,
     hasBlock: true
   }),
-  memoryRow('memory per wire with a bitfield of 100,000 pieces, peerPieces not read', {
+  {
+    ...memoryRow('connection with both pipes and a bitfield of 1,024 pieces', {
+      normal: 2_000,
+      quick: 200,
+      pieces: PIPED_PIECES,
+      piped: true
+    }),
+    sides: [...libraryNames, BARE]
+  },
+  memoryRow('wire with a bitfield of 100,000 pieces, not read', {
     normal: 500,
     quick: 200,
     pieces: BITFIELD_PIECES
   }),
-  memoryRow('memory per wire with a bitfield of 100,000 pieces, peerPieces read', {
+  memoryRow('wire with a bitfield of 100,000 pieces, read', {
     normal: 500,
     quick: 200,
     pieces: BITFIELD_PIECES,
@@ -30,26 +41,37 @@ export const rows = [
   })
 ]
 
-function memoryRow(name, { normal, quick, pieces = 0, read = false, hasBlock = false }) {
+function memoryRow(
+  name,
+  { normal, quick, pieces = 0, read = false, piped = false, hasBlock = false }
+) {
   return {
     name,
-    metrics,
-    process: 'fresh',
+    metrics: [
+      { key: 'rss', unit: 'KiB, RSS' },
+      { key: 'heap', unit: 'KiB, heap + external' }
+    ],
+    fresh: true,
     rounds: 3,
     warmups: 0,
-    prepare: (context) => ({ count: context.quick ? quick : normal, pieces, read, hasBlock }),
+    async prepare(context) {
+      const count = context.quick ? quick : normal
+      const bits = hasBlock ? oneBlock() : bitfieldOf(pieces)
+      const peer = piped ? await startPeer('greeter') : null
+      return { count, pieces, bits, read, peer }
+    },
     run,
     check
   }
 }
 
-async function run({ library }, { count, pieces, read, hasBlock }) {
-  const outcome = { handshakes: 0, bitfields: 0, blocks: 0, found: 0 }
-  const messages = hasBlock ? blockMessages() : bitfieldOf(pieces)
-  await hold(library, { count: 20, messages, outcome: { ...outcome } })
+async function run({ library }, { count, pieces, bits, read, peer }) {
+  const outcome = { handshakes: 0, bitfields: 0, found: 0 }
+  const open = peer ? await opener(peer, bits) : openIdle
+  await hold(open, { library, count: 20, bits, outcome: { ...outcome } })
   await collect()
   const before = usage()
-  const wires = await hold(library, { count, messages, outcome })
+  const wires = await hold(open, { library, count, bits, outcome })
   await collect()
   if (read) for (const wire of wires) outcome.found += countPieces(library, wire, pieces)
   const after = usage()
@@ -57,33 +79,32 @@ async function run({ library }, { count, pieces, read, hasBlock }) {
   return { ...outcome, values: { rss: perWire('rss'), heap: perWire('heap') } }
 }
 
-function check({ handshakes, bitfields, blocks, found }, { count, pieces, read, hasBlock }) {
+function check({ handshakes, bitfields, found }, { count, pieces, read }) {
   assert.equal(handshakes, count, 'handshakes')
-  assert.equal(blocks, hasBlock ? count : 0, 'blocks')
   assert.equal(bitfields, pieces ? count : 0, 'bitfields')
   assert.equal(found, read ? count * (pieces / 2) : 0, 'pieces of the peers')
 }
 
 /** Collects now and then, so that dead chunks between the living do not count as held. */
-async function hold(library, { count, messages, outcome }) {
+async function hold(open, { library, count, bits, outcome }) {
   const wires = []
   while (wires.length < count) {
-    wires.push(openIdle(library, messages, outcome))
-    if (messages.length > 0 && wires.length % Math.ceil(count / 40) === 0) global.gc()
+    // oxlint-disable-next-line no-await-in-loop -- one after the other is the purpose
+    wires.push(await open(library, outcome, bits))
+    if (bits && wires.length % 20 === 0) global.gc()
   }
   await turn()
   return wires
 }
 
-function openIdle(library, messages, outcome) {
+function openIdle(library, outcome, bits) {
   const wire = library.create()
-  wire.on('handshake', () => outcome.handshakes++)
-  wire.on('bitfield', () => outcome.bitfields++)
+  countEvents(wire, outcome)
   wire.on('data', ignore)
-  wire.on('unchoke', () => wire.request(0, 0, BLOCK_LEN, () => outcome.blocks++))
   wire.handshake(INFO_HASH, PEER_ID)
   wire.write(ownChunk(handshake()))
-  for (const message of messages) wire.write(ownChunk(message))
+  wire.on('unchoke', () => wire.request(0, 0, BLOCK_LEN))
+  if (bits) wire.write(ownChunk(bits))
   usePool()
   return wire
 }
@@ -91,6 +112,45 @@ function openIdle(library, messages, outcome) {
 /** As programs do between two connections: so what a wire keeps of the pool keeps a whole one. */
 function usePool() {
   for (let used = 0; used < Buffer.poolSize; used += 1024) Buffer.allocUnsafe(1024)
+}
+
+function oneBlock() {
+  return Buffer.concat([unchoke(), pieceOf(0)])
+}
+
+function countEvents(wire, outcome) {
+  wire.on('handshake', () => outcome.handshakes++)
+  wire.on('bitfield', () => outcome.bitfields++)
+}
+
+/** Gives what opens a connection whose other end greets and sends the bitfield. */
+async function opener(peer, bits) {
+  const answer = Buffer.concat([handshake(), bits])
+  await peer.begin({ answer: answer.toString('base64') })
+  return async (library, outcome) => {
+    const socket = connect(peer.port)
+    if (!library.create) return openBare(socket, { outcome, length: answer.length })
+    const wire = library.create()
+    join(socket, wire)
+    countEvents(wire, outcome)
+    wire.handshake(INFO_HASH, PEER_ID)
+    await once(wire, 'bitfield')
+    return wire
+  }
+}
+
+async function openBare(socket, { outcome, length }) {
+  let bytes = 0
+  await new Promise((resolve) => {
+    socket.on('data', (chunk) => {
+      bytes += chunk.length
+      if (bytes === length) resolve()
+    })
+    socket.write(handshake())
+  })
+  outcome.handshakes++
+  outcome.bitfields++
+  return socket
 }
 
 /** A chunk with a memory of its own, as sockets deliver them: a wire may keep a view of it. */
@@ -102,17 +162,11 @@ function ownChunk(bytes) {
 
 /** Half of the pieces, in a disorder without long runs. */
 function bitfieldOf(pieces) {
-  if (!pieces) return []
+  if (!pieces) return null
   const below = random(13)
   const bits = Buffer.alloc(pieces / 8)
   for (let at = 0; at < bits.length; at++) bits[at] = below(2) ? 0b01101001 : 0b11000110
-  return [bitfield(bits)]
-}
-
-/** An unchoke, for which the wire asks for a block, and the block, cut as sockets cut it. */
-function blockMessages() {
-  const frame = pieceOf(0)
-  return [unchoke(), frame.subarray(0, 10_000), frame.subarray(10_000)]
+  return bitfield(bits)
 }
 
 function countPieces(library, wire, pieces) {

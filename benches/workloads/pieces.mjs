@@ -8,8 +8,8 @@ const PIECES = 262_144
 const LOOP_PIECES = 10_000
 
 const largeBitfield = {
-  name: 'bitfield of 262,144 pieces, then each peerPieces[i] read',
-  metrics: [{ key: 'time', unit: 'ns/piece', better: 'lower' }],
+  name: 'bitfield of 262,144 pieces, then each read',
+  metrics: [{ key: 'time', unit: 'ns/piece' }],
   prepare({ quick }) {
     const below = random(3)
     const bits = Buffer.alloc(PIECES / 8)
@@ -39,10 +39,10 @@ const largeBitfield = {
   }
 }
 
+/** bittorrent-protocol has no peerPieces[i]. */
 const selectionLoop = {
-  name: 'torrent-stream selection loop over peerPieces',
-  note: 'bittorrent-protocol has no peerPieces[i]',
-  metrics: [{ key: 'time', unit: 'ns/piece', better: 'lower' }],
+  name: 'selection loop over peerPieces',
+  metrics: [{ key: 'time', unit: 'ns/piece' }],
   sides: ['ours', 'original'],
   prepare({ quick }) {
     const below = random(5)

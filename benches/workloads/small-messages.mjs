@@ -5,11 +5,11 @@ import { settle, stopwatch } from '../drive.mjs'
 import { bitfield, BLOCK_LEN, chunksOf, have, message, request, shuffled } from '../frames.mjs'
 
 const FLOOD_PIECES = 32_768
-const metrics = [{ key: 'time', unit: 'ns/message', better: 'lower' }]
+const metrics = [{ key: 'time', unit: 'ns/message' }]
 const refusal = new Error('not now')
 
 const haveFlood = {
-  name: 'have flood, 64 KiB chunks',
+  name: 'have flood',
   metrics,
   prepare({ quick }) {
     const frames = Buffer.concat(shuffled(FLOOD_PIECES).map(have))
@@ -39,9 +39,9 @@ const haveFlood = {
   }
 }
 
+/** Each request is declined at once, so that none piles up. */
 const alternating = {
-  name: 'one message per chunk',
-  note: 'requests and haves in turn; each request is declined at once, so that none piles up',
+  name: 'request and have in turn, each in its own chunk',
   metrics,
   prepare({ quick }) {
     const pieces = quick ? 16_384 : 98_304
@@ -56,7 +56,7 @@ const alternating = {
 }
 
 const havesOnly = {
-  name: 'one message per chunk, haves only',
+  name: 'have in its own chunk',
   metrics,
   prepare({ quick }) {
     const pieces = quick ? 32_768 : 196_608
@@ -69,8 +69,7 @@ const havesOnly = {
 
 const chokes = {
   name: 'chokes in 64 KiB chunks, a request at each',
-  note: 'what a hostile peer makes of a chunk: each choke fails the request that followed the unchoke',
-  metrics: [{ key: 'time', unit: 'ms/chunk', better: 'lower' }],
+  metrics: [{ key: 'time', unit: 'ms/chunk' }],
   prepare({ quick }) {
     const chunks = quick ? 8 : 40
     const pairs = Math.floor((64 * 1024) / (2 * message(0).length))

@@ -1,124 +1,98 @@
-// Rows about loopback TCP: `socket.pipe(wire).pipe(socket)` beside a bare socket, with CPU time.
+// Rows about one long loopback connection: `socket.pipe(wire).pipe(socket)` beside a bare socket, in
+// a process that has done nothing before.
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { createConnection } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { blockOf, BLOCK_LEN, INFO_HASH, numberAt, numberIn, PEER_ID, placeOf } from '../frames.mjs'
-import { answerFrames, countBytes } from './tcp-limit.mjs'
-import { OUTSTANDING, TAPE_BLOCKS } from './tcp-peer.mjs'
+import { stopwatch } from '../drive.mjs'
+import { BLOCK_LEN, INFO_HASH, PEER_ID } from '../frames.mjs'
+import { BARE, libraryNames } from '../libraries.mjs'
+import { startPeer } from '../peers/serve.mjs'
+import { connect, giveBlocks, join, OUTSTANDING, takeBlocks, tapesOf } from './blocks.mjs'
+import { answerFrames, askFrames } from './tcp-bare.mjs'
 
-const PEER_FILE = fileURLToPath(new URL('tcp-peer.mjs', import.meta.url))
 const GIB = 1024 ** 3
+/** Cold is the first eighth, 256 MiB; warm is the second half. */
+const [COLD, WARM] = [1 / 8, 1 / 2]
 
 export const rows = [
-  tcpRow('TCP download over loopback', { role: 'feeder', viaWire: download, bare: countBytes }),
-  tcpRow('TCP upload over loopback', {
-    role: 'asker',
-    viaWire: upload,
-    bare: answerFrames,
-    note: '; the peer asks for 16 or more at a time, the limit sets TCP_NODELAY and is a reference rather than a bound (a slower side gets larger batches)'
-  })
+  tcpRow('TCP download over loopback', { role: 'feeder', viaWire: download, bare: askFrames }),
+  tcpRow('TCP upload over loopback', { role: 'asker', viaWire: upload, bare: answerFrames })
 ]
 
-function tcpRow(name, { role, viaWire, bare, note = '' }) {
+function tcpRow(name, { role, viaWire, bare }) {
   return {
     name,
-    note: `16 KiB blocks, ${OUTSTANDING} outstanding, sockets as net.connect() makes them; CPU is that of the measured process alone${note}`,
     metrics: [
-      { key: 'rate', unit: 'MB/s', better: 'higher' },
-      { key: 'cpu', unit: 'CPU ms/GB', better: 'lower' }
+      { key: 'cold', part: 'cold', unit: 'ms/GB' },
+      { key: 'warm', part: 'warm', unit: 'ms/GB' }
     ],
-    sides: ['ours', 'original', 'bittorrent-protocol', 'limit'],
-    process: 'own',
-    rounds: 5,
+    sides: [...libraryNames, BARE],
+    fresh: true,
+    rounds: 7,
     warmups: 1,
-    prepare: startPeer,
+    async prepare({ library, quick }) {
+      const count = (quick ? GIB / 16 : 2 * GIB) / BLOCK_LEN
+      return { peer: await startPeer('stream'), tapes: tapesOf(library), count }
+    },
     run: (context, state) => transfer(context, state, { role, viaWire, bare }),
     check({ outcome, report, count }) {
       assert.equal(report.wrong, 0, 'frames the peer found wrong')
       assert.equal(report.bytes, report.expected, 'bytes the peer got')
       assert.deepEqual(outcome, { count, wrong: 0 }, 'blocks')
-    },
-    release: ({ peer }) => peer.kill()
+    }
   }
 }
 
-async function startPeer({ quick }) {
-  const peer = fork(PEER_FILE)
-  const [{ port }] = await once(peer, 'message')
-  const blocks = Array.from({ length: TAPE_BLOCKS }, (_, n) => blockOf(n))
-  return { peer, port, blocks, bytes: quick ? GIB / 16 : GIB }
-}
-
-/** One connection. The clocks run from before it is made until the last block has arrived. */
+/** One connection. The clock runs from before it is made until the last block has arrived. */
 async function transfer({ library, warmup }, state, { role, viaWire, bare }) {
-  const count = (warmup ? state.bytes / 8 : state.bytes) / BLOCK_LEN
-  state.peer.send({ role, count, compare: warmup, unasked: !library.create })
-  await once(state.peer, 'message')
-  const finished = once(state.peer, 'message')
-  const cpu = process.cpuUsage()
-  const start = performance.now()
-  const socket = createConnection({ port: state.port, host: '127.0.0.1' })
+  const count = warmup ? state.count / 8 : state.count
+  const { report } = await state.peer.begin({ role, count, compare: warmup })
+  const laps = lapsOf(count)
+  const socket = connect(state.peer.port)
   const act = library.create ? viaWire : bare
-  const outcome = await act({ socket, library, count, warmup, blocks: state.blocks, finished })
-  const seconds = (performance.now() - start) / 1000
-  const { user, system } = process.cpuUsage(cpu)
+  const task = { count, outstanding: OUTSTANDING, ...state.tapes, compare: warmup }
+  const outcome = await act(socket, { ...task, library, onCount: laps.onCount, finished: report })
+  const values = laps.end()
   socket.destroy()
-  const [report] = await finished
-  const gigabytes = (count * BLOCK_LEN) / 1e9
-  const values = { rate: (gigabytes * 1000) / seconds, cpu: (user + system) / 1000 / gigabytes }
-  return { values, outcome, report, count }
+  return { values, outcome, report: await report, count }
 }
 
-/** Requests block after block, each callback the next one; settles at the last. */
-function download({ socket, library, count, warmup, blocks }) {
+/** Measures the parts of a transfer, in ms for each GB. */
+function lapsOf(count) {
+  const ends = [count * COLD, count * WARM]
+  const seconds = []
+  const elapsed = stopwatch()
+  return {
+    /** Told how many blocks have passed, perhaps not of each. */
+    onCount(blocks) {
+      if (blocks >= ends[seconds.length]) seconds.push(elapsed())
+    },
+    end() {
+      const [cold, half] = seconds
+      return { cold: perGB(cold, ends[0]), warm: perGB(elapsed() - half, count - ends[1]) }
+    }
+  }
+}
+
+function perGB(seconds, blocks) {
+  return (seconds * 1000) / ((blocks * BLOCK_LEN) / 1e9)
+}
+
+function download(socket, { library, ...task }) {
   const wire = library.create()
-  const outcome = { count: 0, wrong: 0 }
-  let issued = 0
   join(socket, wire)
   wire.handshake(INFO_HASH, PEER_ID)
   wire.interested()
-  return new Promise((resolve, reject) => {
-    wire.once('unchoke', () => {
-      while (issued < OUTSTANDING) requestNext()
-    })
-
-    function requestNext() {
-      const { piece, offset } = placeOf(issued++ % TAPE_BLOCKS)
-      wire.request(piece, offset, BLOCK_LEN, onBlock)
-    }
-
-    function onBlock(error, block) {
-      if (error) return reject(error)
-      const expected = outcome.count++ % TAPE_BLOCKS
-      if (numberIn(block) !== expected) outcome.wrong++
-      if (warmup && blocks[expected].compare(block) !== 0) outcome.wrong++
-      if (issued < count) requestNext()
-      if (outcome.count === count) resolve(outcome)
-    }
-  })
+  return takeBlocks(wire, task)
 }
 
-/** Answers each request at once; settles when the peer has read the last block. */
-async function upload({ socket, library, blocks, finished }) {
+/** Settles when the peer has read the last block. */
+async function upload(socket, { library, finished, ...task }) {
   const wire = library.create()
-  const outcome = { count: 0, wrong: 0 }
   wire.on('handshake', () => {
     wire.handshake(INFO_HASH, PEER_ID)
     wire.unchoke()
   })
-  wire.on('request', (piece, offset, length, respond) => {
-    outcome.count++
-    if (length !== BLOCK_LEN) outcome.wrong++
-    respond(null, blocks[numberAt(piece, offset)])
-  })
+  const outcome = giveBlocks(wire, task)
   join(socket, wire)
   await finished
   return outcome
-}
-
-function join(socket, wire) {
-  socket.pipe(wire).pipe(socket)
-  socket.once('close', () => wire.destroy())
 }
