@@ -19,24 +19,84 @@ export interface Area {
 
 /** What a command is, and its numbers. */
 export declare const enum CommandKind {
-  /** A request of the peer is answered or declined. Number: its id. */
+  /** r" A request of the peer is answered or declined. Number: its id. */
   Answer = 0,
-  /** The oldest such request of the peer is answered. Numbers: piece, begin, length. */
-  AnswerEqual = 1,
+  /** r" Numbers: piece, begin, length. */
+  Cancel = 1,
+  /** r" No numbers. */
+  Choke = 2,
+  /** r" `next` then names each open request. */
+  Close = 3,
+  /** r" Gives up the oldest request. */
+  ExpireRequest = 4,
+  /** r" Number: piece. */
+  Have = 5,
+  /** r" No numbers. */
+  Interested = 6,
+  /** r" No numbers. */
+  KeepAlive = 7,
+  /** r" No numbers. */
+  NotInterested = 8,
   /**
-   * A user has written these properties. Numbers: 1 if we choke, if we are interested, if the
-   * peer chokes.
+   * r" A user has written these properties. Numbers: 1 if we choke, if we are interested, if the
+   * r" peer chokes.
    */
-  Assume = 2,
-  /** Numbers: piece, begin, length. */
-  Cancel = 3,
+  OverwriteState = 9,
+  /**
+   * r" All of a piece message but its block, which JavaScript itself sends after it: `readOutput`
+   * r" says when. Numbers: piece, begin, length of the block.
+   */
+  PieceHead = 10,
+  /** r" Number: UDP port. */
+  Port = 11,
+  /** r" `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name. */
+  Request = 12,
+  /** r" Number: how many frames the trace keeps, 0 for no trace. */
+  SetTrace = 13,
+  /**
+   * r" Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
+   * r" does not say when they leave.
+   */
+  SetUnsent = 14,
+  /** r" Number: bytes of a cut payload that `lib/` has joined without handing them in. */
+  SkipPart = 15,
+  /** r" No further event of the input. */
+  StopReading = 16,
+  /** r" No numbers. */
+  Unchoke = 17,
+}
+
+/** Gives the layout of the Buffers that the entries of this file fill. */
+export declare function diagnosticsLayout(): DiagnosticsLayout
+
+/** Bytes of what the entries of this file write. */
+export interface DiagnosticsLayout {
+  /** All counters of `readStats`. */
+  countersLength: number
+  /** A frame of `readTrace`. */
+  tracedLength: number
+}
+
+/** What an event is, and which numbers stand in the record. */
+export declare const enum EventKind {
+  /** There is none. */
+  None = 0,
+  /** Record: length. The bits are in `readPayload`. */
+  Bitfield = 1,
+  /** Record: piece, begin, length, 1 if a delivered request was removed, its id. */
+  Cancel = 2,
   /** No numbers. */
-  Choke = 4,
-  /** `next` then tells of each open request. */
-  Close = 5,
-  /** Gives up the oldest request. */
-  ExpireRequest = 6,
-  /** Number: piece. */
+  Choke = 3,
+  /** Record: id, payload. */
+  Extended = 4,
+  /** No numbers; `readFailure` says more. */
+  Failed = 5,
+  /**
+   * Record: 1 if the peer supports the DHT, 1 if it supports the extension protocol.
+   * `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
+   */
+  Handshake = 6,
+  /** Record: piece. */
   Have = 7,
   /** No numbers. */
   Interested = 8,
@@ -45,84 +105,40 @@ export declare const enum CommandKind {
   /** No numbers. */
   NotInterested = 10,
   /**
-   * All of a piece message but its block, which JavaScript itself sends behind: `readOutput`
-   * tells where. Numbers: piece, begin, length of the block.
-   */
-  PieceHead = 11,
-  /** Number: UDP port. */
-  Port = 12,
-  /** `lib/` has checked that the peer does not choke. Numbers: piece, begin, length. */
-  Request = 13,
-  /** Number: how many frames the trace keeps, 0 for no trace. */
-  SetTrace = 14,
-  /**
-   * Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
-   * does not tell when they leave.
-   */
-  SetUnsent = 15,
-  /** No further event of the input. */
-  StopReading = 16,
-  /** Number: how many events of the last batch are polled again. */
-  TakeBack = 17,
-  /** No numbers. */
-  Unchoke = 18,
-}
-
-/** Numbers of an event in the record. */
-export declare const EVENT_LENGTH: number
-
-/** What an event is, and which numbers stand in the record. */
-export declare const enum EventKind {
-  /** Record: piece, begin, length, position + 1. */
-  Cancel = 0,
-  /** No numbers. */
-  Choke = 1,
-  /** Record: id, payload. */
-  Extended = 2,
-  /** No numbers; `readFailure` tells more. */
-  Failed = 3,
-  /**
-   * Record: 1 if the peer supports the DHT, 1 if it supports the extension protocol.
-   * `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
-   */
-  Handshake = 4,
-  /** Record: piece. */
-  Have = 5,
-  /** No numbers. */
-  Interested = 6,
-  /** No numbers. */
-  KeepAlive = 7,
-  /** No numbers. */
-  NotInterested = 8,
-  /**
    * Record: start and length in the chunk, room for all parts so far, bytes missing. The next
    * message with a payload has the last part: it begins at the start given there, and the
    * length is that of the whole payload.
    */
-  Part = 9,
-  /** Record: piece, begin, payload, position + 1. */
-  Piece = 10,
+  Part = 11,
+  /** Record: piece, begin, payload, id of the request or 0 for an unsolicited block. */
+  Piece = 12,
   /** Record: UDP port. */
-  Port = 11,
-  /** Record: length. The bits are in `readPayload`. */
-  Bitfield = 12,
+  Port = 13,
   /** Record: piece, begin, length, id. */
-  Request = 13,
-  /** Record: 1 because of a choke, 0 because of an end. */
-  RequestDropped = 14,
+  Request = 14,
+  /** Record: id, 1 because of a choke or 0 because of an end. */
+  RequestDropped = 15,
   /** No numbers. */
-  Unchoke = 15,
+  Unchoke = 16,
   /** Record: payload. */
-  Unknown = 16,
+  Unknown = 17,
 }
 
-/** Added to the count when requests of the peer are held back. */
+/** Added to the kind when requests of the peer are held back. */
 export declare const HELD: number
 
 /** Start of a payload that is not a part of the chunk. */
 export declare const JOINED: number
 
-/** Added to the count when nothing is left after these events. */
+/** A kind of messages, for people. */
+export interface KindDescription {
+  /** In the style of JavaScript. */
+  name: string
+  /** Its fields, in the order of the wire. */
+  fields: Array<string>
+}
+
+/** Added to the kind when nothing is left after this event. */
 export declare const LAST: number
 
 /** Gives the layout of the `ArrayBuffer` that each entry takes as its first argument. */
@@ -134,16 +150,15 @@ export interface MemoryLayout {
   numbers: Area
   /** Commands that wait. */
   commands: Area
-  /** Events. */
+  /** An event. */
   record: Area
-  /** Places of blocks in an output. */
-  cuts: Area
+  /** Numbers of a command. */
+  commandLength: number
+  /** Bytes of the message of a block before the block. */
+  pieceHeadLength: number
   /** Bytes of all. */
   byteLength: number
 }
 
-/** Names of the kinds of messages, in the order of their numbers. */
-export declare function messageKinds(): Array<string>
-
-/** Added to the count when `feedRest` has to follow these events. */
-export declare const MORE: number
+/** The kinds of messages, in the order of their numbers. */
+export declare function messageKinds(): Array<KindDescription>

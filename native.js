@@ -836,11 +836,10 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.CommandKind = nativeBinding.CommandKind
-module.exports.EVENT_LENGTH = nativeBinding.EVENT_LENGTH
+module.exports.diagnosticsLayout = nativeBinding.diagnosticsLayout
 module.exports.EventKind = nativeBinding.EventKind
 module.exports.HELD = nativeBinding.HELD
 module.exports.JOINED = nativeBinding.JOINED
 module.exports.LAST = nativeBinding.LAST
 module.exports.memoryLayout = nativeBinding.memoryLayout
 module.exports.messageKinds = nativeBinding.messageKinds
-module.exports.MORE = nativeBinding.MORE

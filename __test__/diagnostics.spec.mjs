@@ -194,7 +194,7 @@ test('writes a log for NODE_DEBUG', async (t) => {
 
 test('documents its channels', (t) => {
   const docs = readFileSync(`${ROOT}docs/diagnostics.md`, 'utf8')
-  const code = readFileSync(`${ROOT}lib/channels.js`, 'utf8')
+  const code = readFileSync(`${ROOT}lib/diagnostics/channels.js`, 'utf8')
   for (const [name] of code.matchAll(/peer-wire-native:[a-z:]+/g))
     t.true(docs.includes(`\`${name}\``))
 })

@@ -103,10 +103,9 @@ for (const [title, make] of Object.entries(PROXIES)) {
 }
 
 const FOREIGN = {
-  'an object that has the slot of a wire': (wire) => ({ _slot: wire._slot }),
-  'an object that has a handle of its own making': (wire) => ({
-    _slot: wire._slot,
-    _handle: { wire, slot: wire._slot }
+  'an object that has the core of a wire': (wire) => ({ core: wire._getSession().core }),
+  'an object that has a session of its own making': (wire) => ({
+    _getSession: () => ({ ...wire._getSession(), wire })
   }),
   'a prototype': () => pwp.prototype,
   nothing: () => undefined,

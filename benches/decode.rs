@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use peer_wire::protocol::{
-    BlockRequest, Handshake, InfoHash, Limits, Message, PeerId, Reserved, Wire,
+    BlockRequest, Decoder, Handshake, InfoHash, Limits, Message, PeerId, Reserved, Wire,
 };
 
 fn benches(criterion: &mut Criterion) {
@@ -23,8 +23,8 @@ fn benches(criterion: &mut Criterion) {
         length: 16 * 1024,
     };
     let both = [
-        encoded(&Message::Request(asked)),
-        encoded(&Message::Cancel(asked)),
+        encoded(&Message::Request { request: asked }),
+        encoded(&Message::Cancel { request: asked }),
     ]
     .concat();
     let bits = encoded(&Message::Bitfield { bits: &block });
@@ -51,16 +51,16 @@ fn benches(criterion: &mut Criterion) {
     ] {
         let len = u64::try_from(stream.len()).unwrap_or(u64::MAX);
         group.throughput(Throughput::Bytes(len));
-        let mut wire = opened();
+        let (mut wire, mut decoder) = opened();
         group.bench_function(title, |bencher| {
-            bencher.iter(|| feed(&mut wire, black_box(stream), chunk_len));
+            bencher.iter(|| feed(&mut wire, &mut decoder, black_box(stream), chunk_len));
         });
     }
     group.finish();
 }
 
 /// A wire that has read a handshake and chokes nobody.
-fn opened() -> Wire {
+fn opened() -> (Wire, Decoder) {
     let mut handshake = Vec::new();
     Handshake {
         reserved: Reserved::NONE,
@@ -68,22 +68,19 @@ fn opened() -> Wire {
         peer_id: PeerId::new([2; 20]),
     }
     .encode(&mut handshake);
-    let mut wire = Wire::new(Limits::default());
+    let limits = Limits::default();
+    let (mut wire, mut decoder) = (Wire::new(limits), Decoder::new(&limits));
     wire.unchoke();
-    feed(&mut wire, &handshake, usize::MAX);
-    wire
+    feed(&mut wire, &mut decoder, &handshake, usize::MAX);
+    (wire, decoder)
 }
 
 /// Hands in the stream and takes each event.
-fn feed(wire: &mut Wire, stream: &[u8], chunk_len: usize) {
+fn feed(wire: &mut Wire, decoder: &mut Decoder, stream: &[u8], chunk_len: usize) {
     for chunk in stream.chunks(chunk_len) {
-        let mut rest = chunk;
-        while !rest.is_empty() {
-            let taken = wire.handle_bytes(rest);
-            while let Some(event) = wire.poll_event() {
-                black_box(event);
-            }
-            rest = rest.get(taken..).unwrap_or_default();
+        let mut at = 0;
+        while let Some(event) = wire.poll(&mut decoder.read(chunk, &mut at)) {
+            black_box(event);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use peer_wire::protocol::{BlockRequest, Wire};
+use peer_wire::protocol::{BlockRequest, RequestId, Wire};
 
 type Command = fn(&mut Wire, u32, &Bytes);
 
@@ -25,7 +25,7 @@ fn benches(criterion: &mut Criterion) {
     for (title, command, len) in commands {
         group.throughput(Throughput::Bytes(len.saturating_mul(1_000)));
         let mut wire = Wire::default();
-        wire.assume(false, true, false);
+        wire.overwrite_state(false, true, false);
         group.bench_function(title, |bencher| {
             bencher.iter(|| {
                 for piece in 0..1_000 {
@@ -42,7 +42,7 @@ fn benches(criterion: &mut Criterion) {
 
 /// Gives the request up again, so that the queue of open ones stays short.
 fn request(wire: &mut Wire, piece: u32, _: &Bytes) {
-    let sent = wire.request(asked(piece));
+    let sent = wire.request(RequestId::new(piece), asked(piece));
     assert!(sent.is_ok() && wire.expire_request().is_some());
 }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use peer_wire::net::Connection;
-use peer_wire::protocol::{BlockRequest, Event, InfoHash, Limits, PeerId, Reserved};
+use peer_wire::protocol::{BlockRequest, Event, InfoHash, Limits, PeerId, RequestId, Reserved};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,11 +25,12 @@ async fn download(stream: TcpStream) -> Result<(), Box<dyn Error>> {
         connection.next().await?.ok_or("the peer left")?;
         let wire = connection.wire_mut();
         while piece < BLOCKS && !wire.peer_choking() && wire.request_count() < 64 {
-            wire.request(BlockRequest {
+            let request = BlockRequest {
                 piece,
                 begin: 0,
                 length: 16 * 1024,
-            })?;
+            };
+            wire.request(RequestId::new(piece), request)?;
             piece = piece.saturating_add(1);
         }
     }

@@ -9,26 +9,33 @@ const { markAsUntransferable } = require('node:worker_threads')
 const { load } = require('./load.js')
 
 const addon = load()
-const { CommandKind } = addon
 const layout = addon.memoryLayout()
 const memory = new ArrayBuffer(layout.byteLength)
 markAsUntransferable?.(memory)
-const { numbers, commands, record, cuts } = readLayout()
+const numbers = arrayOf(layout.numbers)
+const commands = arrayOf(layout.commands)
+
+/** What an entry writes besides what it returns: see src/binding/record.rs and entries.rs. */
+const record = arrayOf(layout.record)
+
+/** Bytes of an info hash, and of a peer id, whatever a Buffer says of its length. */
+const ID_LENGTH = 20
+
+/** Both fields of a handshake that is sent: V8 allocates memory to lend out a Buffer of few bytes. */
+const handshakeFields = Buffer.allocUnsafeSlow(2 * ID_LENGTH)
+
+/** Numbers of a command in the queue. */
+const COMMAND_LENGTH = layout.commandLength
 
 /** A slot number that is never in use: every call with it does nothing. */
 const NO_SLOT = 0xffffffff
 
 /** What an entry gives after a panic in the addon: the wire it was called for is broken, and its
- * next event tells of it. Without a wire the entry throws. */
+ * next event says so. Without a wire the entry throws. */
 const PANICKED = 0xffffffff
 
-function readLayout() {
-  const areas = {}
-  for (const name of ['numbers', 'commands', 'record', 'cuts']) {
-    const { start, length } = layout[name]
-    areas[name] = new Uint32Array(memory, start, length)
-  }
-  return areas
+function arrayOf({ start, length }) {
+  return new Uint32Array(memory, start, length)
 }
 
 /** Calls an entry that is not called often; gives 0 after a panic. */
@@ -47,29 +54,28 @@ function pass(entry, slot, buffer) {
   return entry(memory, buffer)
 }
 
-/** Numbers of a command in the queue. */
-const COMMAND_LENGTH = 5
-
 /**
  * Queues a command that needs no answer. It runs before whatever the addon is called for next.
  *
  * @param {number} kind - of CommandKind
  * @param {number} slot
  */
-function enqueue(kind, slot, a = 0, b = 0, c = 0) {
+function enqueue(kind, slot, a = 0, b = 0, c = 0, d = 0) {
   let at = 1 + commands[0]++ * COMMAND_LENGTH
   commands[at++] = slot
   commands[at++] = kind
   commands[at++] = a
   commands[at++] = b
   commands[at++] = c
+  commands[at++] = d
   if (at === commands.length) call(addon.runQueue, NO_SLOT)
 }
 
 // Names of their own, so that enqueue() gets constants.
-const { Answer, AnswerEqual, Assume, Cancel, Choke, Close, ExpireRequest, Have } = CommandKind
-const { Interested, KeepAlive, NotInterested, PieceHead, Port, Request, SetTrace, SetUnsent } = CommandKind
-const { StopReading, TakeBack, Unchoke } = CommandKind
+const { CommandKind } = addon
+const { Answer, Cancel, Choke, Close, ExpireRequest, Have, Interested } = CommandKind
+const { KeepAlive, NotInterested, OverwriteState, PieceHead, Port, Request } = CommandKind
+const { SetTrace, SetUnsent, SkipPart, StopReading, Unchoke } = CommandKind
 
 // What each entry does stands in src/binding/entries.rs, under the same names, and each command in
 // src/binding/commands.rs. The entries of the stream path call the addon themselves, so that the
@@ -83,14 +89,10 @@ const native = {
     return call(addon.create, NO_SLOT, maxMessageLength, maxRequestLength, maxPeerRequests)
   },
   release: (slot) => call(addon.release, slot),
-  feed(slot, chunk, kept) {
+  poll(slot, at, chunk) {
     numbers[0] = slot
-    numbers[1] = kept
-    return addon.feed(memory, chunk)
-  },
-  feedRest(slot, chunk) {
-    numbers[0] = slot
-    return addon.feedRest(memory, chunk)
+    numbers[1] = at
+    return addon.poll(memory, chunk)
   },
   next(slot) {
     numbers[0] = slot
@@ -112,9 +114,10 @@ const native = {
     return addon.piece(memory, block)
   },
   handshake(slot, infoHash, peerId, dht) {
-    numbers[0] = slot
+    handshakeFields.set(infoHash, 0)
+    handshakeFields.set(peerId, ID_LENGTH)
     numbers[1] = dht
-    return addon.handshake(memory, infoHash, peerId)
+    return pass(addon.handshake, slot, handshakeFields)
   },
   extended(slot, id, payload) {
     numbers[0] = slot
@@ -134,10 +137,6 @@ const native = {
     call(addon.takeRequest, slot, piece, offset, length),
 
   answer: (slot, id) => enqueue(Answer, slot, id),
-  answerEqual: (slot, piece, offset, length) =>
-    enqueue(AnswerEqual, slot, piece, offset, length),
-  assume: (slot, amChoking, amInterested, peerChoking) =>
-    enqueue(Assume, slot, amChoking, amInterested, peerChoking),
   cancel: (slot, piece, offset, length) => enqueue(Cancel, slot, piece, offset, length),
   choke: (slot) => enqueue(Choke, slot),
   close: (slot) => enqueue(Close, slot),
@@ -146,15 +145,17 @@ const native = {
   interested: (slot) => enqueue(Interested, slot),
   keepAlive: (slot) => enqueue(KeepAlive, slot),
   notInterested: (slot) => enqueue(NotInterested, slot),
+  overwriteState: (slot, amChoking, amInterested, peerChoking) =>
+    enqueue(OverwriteState, slot, amChoking, amInterested, peerChoking),
   pieceHead: (slot, piece, offset, blockLength) =>
     enqueue(PieceHead, slot, piece, offset, blockLength),
   port: (slot, port) => enqueue(Port, slot, port),
-  request: (slot, piece, offset, length) => enqueue(Request, slot, piece, offset, length),
+  request: (slot, id, piece, offset, length) => enqueue(Request, slot, piece, offset, length, id),
   setTrace: (slot, capacity) => enqueue(SetTrace, slot, capacity),
   setUnsent: (slot, waiting, ahead) => enqueue(SetUnsent, slot, waiting, ahead),
+  skipPart: (slot, length) => enqueue(SkipPart, slot, length),
   stopReading: (slot) => enqueue(StopReading, slot),
-  takeBack: (slot, count) => enqueue(TakeBack, slot, count),
   unchoke: (slot) => enqueue(Unchoke, slot)
 }
 
-module.exports = { addon, native, record, cuts, NO_SLOT, PANICKED }
+module.exports = { addon, native, record, NO_SLOT, PANICKED }

@@ -6,14 +6,16 @@
 
 const { isProxy } = require('node:util').types
 
-const { takeBack } = require('./ahead.js')
-const { findWire } = require('./handle.js')
-const { native } = require('./native.js')
-const { putInPlace, takeUp } = require('./pieces.js')
-const { unsent } = require('./output.js')
+const { findSession } = require('./session-of.js')
 
 /** State that users may also write: the core must know. */
 const STATE = ['amChoking', 'amInterested', 'peerChoking']
+
+/** The arrays of requests, by the name of the property. */
+const REQUESTS = {
+  peerRequests: (session) => session.uploads.requests,
+  requests: (session) => session.downloads.requests
+}
 
 /**
  * Defines them on the prototype of wires: accessors that give `undefined` where there is no wire, and
@@ -23,24 +25,32 @@ const STATE = ['amChoking', 'amInterested', 'peerChoking']
  */
 function defineProperties(prototype) {
   for (const name of STATE) {
-    const field = `_${name}`
     define(prototype, name, {
-      // Loops over wires read these: V8 compiles so short a one into the loop.
-      get() {
-        return this?.[field]
-      },
-      set: setter(name, (wire, value) => {
-        wire[field] = value
-        takeBack(wire)
-        native.assume(wire._slot, +!!wire._amChoking, +!!wire._amInterested, +!!wire._peerChoking)
+      get: getter((session) => session[name]),
+      set: setter(name, (session, value) => {
+        session[name] = value
+        session.overwriteState()
       })
     })
   }
-  define(prototype, 'peerPieces', { get: getter(takeUp), set: setter('peerPieces', putInPlace) })
+  for (const [name, requestsOf] of Object.entries(REQUESTS)) {
+    define(prototype, name, {
+      get: getter((session) => requestsOf(session).toArray()),
+      set: setter(name, (session, value) => requestsOf(session).adopt(value))
+    })
+  }
+  // A plain property from its first read on: loops over pieces read it.
+  define(prototype, 'peerPieces', {
+    get: getter(({ pieces, wire }) => shadow(wire, pieces.toArray(), 'peerPieces')),
+    set: setter('peerPieces', ({ pieces, wire }, value) => {
+      pieces.adopt()
+      shadow(wire, value, 'peerPieces')
+    })
+  })
   // A name that users may have for something of their own.
   define(prototype, 'bufferedAmount', {
-    get: getter(unsent),
-    set: setter('bufferedAmount', shadow)
+    get: getter((session) => session.unsent),
+    set: setter('bufferedAmount', (session, value, name) => shadow(session.wire, value, name))
   })
   defineEnds(prototype)
 }
@@ -52,18 +62,18 @@ function defineProperties(prototype) {
  */
 function defineEnds(prototype) {
   define(prototype, 'destroyed', {
-    get: getter((wire) => wire._isDestroyed),
-    set: setter('destroyed', (wire, value) => {
+    get: getter(({ isClosed, wire }) => wire._isDestroyed ?? isClosed),
+    set: setter('destroyed', ({ wire }, value) => {
       wire._isDestroyed = value
     })
   })
   define(prototype, 'closed', {
-    get: getter((wire) => wire._isClosed),
-    set: setter('closed', ignore)
+    get: getter((session) => session.isClosed),
+    set: setter('closed', () => {})
   })
   for (const name of ['errored', 'readableErrored', 'writableErrored']) {
-    const write = name === 'errored' ? ignore : shadow
-    define(prototype, name, { get: getter((wire) => wire.error), set: setter(name, write) })
+    const write = name === 'errored' ? () => {} : ({ wire }, value) => shadow(wire, value, name)
+    define(prototype, name, { get: getter(({ wire }) => wire.error), set: setter(name, write) })
   }
 }
 
@@ -73,27 +83,26 @@ function define(prototype, name, accessors) {
 
 function getter(read) {
   return function () {
-    const wire = findWire(this)
-    return wire === null ? undefined : read(wire)
+    const session = findSession(this)
+    return session === null ? undefined : read(session)
   }
 }
 
 function setter(name, write) {
   return function (value) {
-    const wire = findWire(this)
+    const session = findSession(this)
     // A prototype, or a subclass before its call of our constructor, which sets all of them anyway.
-    if (wire === null) return
-    if (wire === this || isProxy(this)) write(wire, value, name)
+    if (session === null) return
+    if (session.wire === this || isProxy(this)) write(session, value, name)
     else shadow(this, value, name)
   }
 }
-
-function ignore() {}
 
 /** What the assignment of a value does where there is no accessor. */
 function shadow(object, value, name) {
   const property = { value, writable: true, enumerable: true, configurable: true }
   Reflect.defineProperty(object, name, property)
+  return value
 }
 
 module.exports = { defineProperties }

@@ -10,6 +10,7 @@ import path from 'node:path'
 import { rows } from '../benches/workloads/tcp.mjs'
 import { inOrder, ROOT, run, start } from './lib/command.mjs'
 import { withFolder } from './lib/folder.mjs'
+import { markdownTable } from './lib/markdown.mjs'
 
 const [FEW, MANY] = [8_192, 40_960] // blocks
 const COLUMNS = {
@@ -52,12 +53,11 @@ async function count(row, side, blocks, folder) {
 /** As Markdown. Calls at the start and the end differ by a few, so nothing may be below zero. */
 function table(results) {
   const titles = ['row', 'side', ...Object.keys(COLUMNS)]
-  const rule = titles.map((_, column) => (column < 2 ? '---' : '--:'))
   const lines = results.map(({ row, side, calls }) => {
     const numbers = calls.map((perBlock) => Math.max(0, perBlock).toFixed(2))
     return [row.name, side, ...numbers]
   })
-  return [titles, rule, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  return markdownTable(titles, lines, 2)
 }
 
 async function main() {

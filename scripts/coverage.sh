@@ -32,9 +32,9 @@ profiles=$(mktemp -d)
 trap 'rm -rf "$profiles"' EXIT
 export RUSTFLAGS='-Cinstrument-coverage' LLVM_PROFILE_FILE="$profiles/%p-%m.profraw"
 
-programs=$(cargo test --target-dir "$target" --no-default-features --no-run "$@" 2>&1 |
+programs=$(cargo test --target-dir "$target" --features net --no-run "$@" 2>&1 |
   sed -n 's/.*Executable .*(\(.*\))/--object \1/p')
-cargo test --quiet --target-dir "$target" --no-default-features "$@" >/dev/null
+cargo test --quiet --target-dir "$target" --features net "$@" >/dev/null
 "$profdata" merge --sparse -o "$profiles/all.profdata" "$profiles"/*.profraw
 
 # shellcheck disable=SC2086 # One word for each option and each path.

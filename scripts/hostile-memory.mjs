@@ -5,6 +5,7 @@
 import { cases } from './hostile/cases.mjs'
 import { measure } from './hostile/measure.mjs'
 import { inOrder, start } from './lib/command.mjs'
+import { markdownTable } from './lib/markdown.mjs'
 
 const SIDES = ['ours', 'original']
 
@@ -29,10 +30,10 @@ async function lineOf(name, side) {
 
 await start(async () => {
   const only = new RegExp(process.argv[2] ?? '')
-  const lines = [TITLES, TITLES.map((_, column) => (column < 2 ? '---' : '--:'))]
+  const lines = []
   await inOrder(
     cases.filter(({ name }) => only.test(name)),
     ({ name }) => inOrder(SIDES, async (side) => lines.push(await lineOf(name, side)))
   )
-  console.log(lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'))
+  console.log(markdownTable(TITLES, lines, 2))
 })

@@ -65,7 +65,7 @@ function build(addon) {
 
 /** Compiles the crate; cargo tells where the library lies, whatever its settings are. */
 function compile(addon, target) {
-  const args = ['build', '--release', '--lib', '--locked']
+  const args = ['build', '--release', '--lib', '--locked', '--features', 'binding']
   args.push('--message-format=json-render-diagnostics')
   if (target !== null) args.push('--target-dir', target)
   const { status, stdout } = spawnSync('cargo', args, {

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 baseline=benches/instructions.txt
 margin=5
-program=${CARGO_TARGET_DIR:-target}/release/examples/instructions
+program=${CARGO_TARGET_DIR:-benches/target}/release/instructions
 
 case "${1:-}" in
 '' | --update) ;;
@@ -21,7 +21,7 @@ case "${1:-}" in
   ;;
 esac
 
-cargo build --quiet --release --no-default-features --example instructions
+cargo build --quiet --release --manifest-path benches/Cargo.toml --bin instructions
 
 # Instructions of a run, by callgrind.
 count() {

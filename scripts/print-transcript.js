@@ -3,7 +3,7 @@
 'use strict'
 
 const { readFileSync } = require('node:fs')
-const { describeFrame } = require('../lib/frames.js')
+const { describeFrame } = require('../lib/diagnostics/describe.js')
 
 try {
   const frames = JSON.parse(readFileSync(process.argv[2] ?? 0, 'utf8'))

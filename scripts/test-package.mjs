@@ -9,10 +9,8 @@ import { packAll, readManifest } from './lib/packages.mjs'
 /** What may be in the main package, and what must be. */
 const ALLOWED = [
   /^(?:index|native)\.(?:js|d\.ts)$/,
-  /^lib\/[\w-]+\.js$/,
+  /^lib\/(?:\w+\/)?[\w-]+\.js$/,
   /^src\/[\w/]+\.rs$/,
-  // Targets that the manifest names: cargo reads no manifest whose targets are missing.
-  /^(?:benches|examples|tests)\/\w+\.rs$/,
   /^(?:scripts\/(?:install|print-transcript)\.js|build\.rs|Cargo\.(?:toml|lock)|package\.json)$/,
   /^(?:(?:README|CHANGELOG)\.md|LICENSE)$/
 ]

@@ -5,27 +5,27 @@
 //! - [`protocol`]: bytes and commands in, events and bytes out. It owns every rule of the
 //!   protocol and knows neither sockets nor clocks nor Node.js. Start at [`protocol::Wire`].
 //! - `net` (feature `net`): drives the core over tokio sockets.
-//! - `binding` (feature `binding`, on by default): the Node.js addon behind the npm package
-//!   `peer-wire-native`. It converts and never decides.
+//! - `binding` (feature `binding`): the Node.js addon behind the npm package `peer-wire-native`. It
+//!   converts and never decides.
 //!
 //! # The drive loop
 //!
 //! ```
-//! use peer_wire::protocol::{Event, InfoHash, PeerId, Reserved, Wire};
+//! use peer_wire::protocol::{
+//!     Decoder, Event, InfoHash, Limits, PeerId, Reserved, Transmit, Wire,
+//! };
 //!
 //! let mut seed = Wire::default();
 //! seed.handshake(InfoHash::new([1; 20]), PeerId::new([2; 20]), Reserved::EXTENDED);
 //! seed.unchoke();
 //!
-//! let mut peer = Wire::default();
+//! let limits = Limits::default();
+//! let (mut peer, mut decoder) = (Wire::new(limits), Decoder::new(&limits));
 //! let mut events = Vec::new();
-//! while let Some(bytes) = seed.poll_transmit() {
-//!     let mut rest = &bytes[..];
-//!     while !rest.is_empty() {
-//!         rest = &rest[peer.handle_bytes(rest)..];
-//!         while let Some(event) = peer.poll_event() {
-//!             events.push(event);
-//!         }
+//! while let Some(Transmit::Bytes(chunk)) = seed.poll_transmit() {
+//!     let mut at = 0;
+//!     while let Some(event) = peer.poll(&mut decoder.read(&chunk, &mut at)) {
+//!         events.push(event);
 //!     }
 //! }
 //! assert!(matches!(events[..], [Event::Handshake(_), Event::Unchoke]));

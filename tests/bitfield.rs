@@ -5,9 +5,9 @@
 mod support;
 
 use bytes::Bytes;
-use peer_wire::protocol::{Event, Limits, Wire};
+use peer_wire::protocol::{Event, Limits};
 
-use support::drive::{feed, opened, sent};
+use support::drive::{Endpoint, Told, feed, opened, sent};
 use support::frames;
 use support::link::{Cut, Pair};
 use support::vectors::vector;
@@ -38,8 +38,7 @@ fn have_of_a_known_piece_is_told_as_known() {
 #[test]
 fn have_takes_effect_with_its_poll() {
     let mut wire = opened(Limits::default());
-    wire.handle_bytes(&[frames::have(1), frames::have(2)].concat());
-    wire.poll_event();
+    wire.poll(&[frames::have(1), frames::have(2)].concat(), &mut 0);
     assert!(wire.peer_pieces().contains(1) && !wire.peer_pieces().contains(2));
 }
 
@@ -115,7 +114,7 @@ fn bitfield_of_the_peer_that_is_cut_is_told_whole() {
 
 #[test]
 fn have_and_bitfield_send_their_exact_bytes() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.have(1313);
     assert_eq!(sent(&mut wire), vector("bitfield", "have-1313"));
     wire.bitfield(&[0xff, 0xc0]).unwrap();
@@ -124,11 +123,11 @@ fn have_and_bitfield_send_their_exact_bytes() {
     assert_eq!(sent(&mut wire), vector("bitfield", "bitfield-empty"));
 }
 
-fn have(piece: u32, is_new: bool) -> Event {
+fn have(piece: u32, is_new: bool) -> Told {
     Event::Have { piece, is_new }
 }
 
-fn bitfield(bits: &[u8]) -> Event {
+fn bitfield(bits: &[u8]) -> Told {
     Event::Bitfield {
         bits: Bytes::copy_from_slice(bits),
     }

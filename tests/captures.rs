@@ -5,9 +5,9 @@
 mod support;
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Event, Handshake, Limits, MessageId, RequestId, Wire};
+use peer_wire::protocol::{BlockRequest, Event, Handshake, Limits, MessageId, RequestId};
 
-use support::drive::{events, failure, feed_cut, sent};
+use support::drive::{Endpoint, Told, events, failure, feed_cut, sent};
 use support::frames::block;
 use support::link::Cut;
 use support::model::Model;
@@ -52,7 +52,7 @@ fn session_replayed_is_read_as_the_model_reads_it() {
     for session in &sessions() {
         for side in [Side::A, Side::B] {
             let received = Replay::run(session, side, Cut::Whole).received;
-            let mut wire = Wire::default();
+            let mut wire = Endpoint::default();
             wire.unchoke();
             let told = feed_cut(&mut wire, &received, Cut::Random(3));
             let mut model = Model::new(Limits::default());
@@ -84,20 +84,20 @@ fn session_replayed_transfers_the_whole_content() {
 }
 
 /// Places and lengths of the blocks, all asked for and all with the right bytes.
-fn blocks_in(events: &[Event]) -> Vec<(usize, usize)> {
+fn blocks_in(events: &[Told]) -> Vec<(usize, usize)> {
     let mut blocks = Vec::new();
     for event in events {
         if let Event::Piece {
             piece,
             begin,
             block,
-            position,
+            id,
         } = event
         {
             let offset = piece.checked_mul(PIECE_LEN).unwrap().checked_add(*begin);
             let offset = usize::try_from(offset.unwrap()).unwrap();
-            assert_eq!(block.bytes(&[]), content(offset, block.len()));
-            assert!(position.is_some(), "a block at {offset} was not asked for");
+            assert_eq!(*block, content(offset, block.len()));
+            assert!(id.is_some(), "a block at {offset} was not asked for");
             blocks.push((offset, block.len()));
         }
     }
@@ -106,8 +106,8 @@ fn blocks_in(events: &[Event]) -> Vec<(usize, usize)> {
 
 /// A wire that does what one side of a session did.
 struct Replay {
-    wire: Wire,
-    events: Vec<Event>,
+    wire: Endpoint,
+    events: Vec<Told>,
     /// Bytes of the other side.
     received: Vec<u8>,
     sent_by_wire: Vec<u8>,
@@ -124,7 +124,7 @@ struct Replay {
 impl Replay {
     fn run(session: &Session, side: Side, cut: Cut) -> Self {
         let mut replay = Self {
-            wire: Wire::default(),
+            wire: Endpoint::default(),
             events: Vec::new(),
             received: Vec::new(),
             sent_by_wire: Vec::new(),
@@ -140,7 +140,7 @@ impl Replay {
                 replay.receive(chunk, cut);
             }
         }
-        replay.wire.handle_end();
+        replay.wire.end();
         replay.events.extend(events(&mut replay.wire));
         replay
     }
@@ -203,17 +203,18 @@ impl Replay {
     /// Asks also while choked, as BEP 6 allows after `allowed fast`.
     fn request(&mut self, request: BlockRequest) {
         let wire = &mut self.wire;
+        let (am_choking, am_interested) = (wire.am_choking(), wire.am_interested());
         let is_choked = wire.peer_choking();
-        wire.assume(wire.am_choking(), wire.am_interested(), false);
+        wire.overwrite_state(am_choking, am_interested, false);
         wire.request(request).unwrap();
-        wire.assume(wire.am_choking(), wire.am_interested(), is_choked);
+        wire.overwrite_state(am_choking, am_interested, is_choked);
     }
 
     fn answer(&mut self, piece: u32, begin: u32, bytes: &[u8]) {
         let asked = block(piece, begin, u32::try_from(bytes.len()).unwrap());
         if let Some(place) = self.open.iter().position(|(_, open)| *open == asked) {
             let (id, request) = self.open.remove(place);
-            assert_eq!(self.wire.take_peer_request(id), Some((place, request)));
+            assert_eq!(self.wire.take_peer_request(id), Some(request));
         } else {
             self.fast_answers = self.fast_answers.saturating_add(1);
         }

@@ -4,9 +4,9 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{BlockRequest, CommandError, DropReason, Event, Limits, RequestId, Wire};
+use peer_wire::protocol::{BlockRequest, DropReason, Event, Limits, RequestError, RequestId};
 
-use support::drive::{events, feed, feed_with, opened, requested, sent, unchoked};
+use support::drive::{Endpoint, Told, feed, feed_with, opened, requested, sent, unchoked};
 use support::frames::{self, block};
 use support::link::{Cut, Pair};
 
@@ -16,14 +16,14 @@ const THIRD: BlockRequest = block(1, 0, 16);
 
 #[test]
 fn wire_at_the_beginning_chokes_and_is_not_interested() {
-    let wire = Wire::default();
+    let wire = Endpoint::default();
     assert!(wire.am_choking() && wire.peer_choking());
     assert!(!wire.am_interested() && !wire.peer_interested());
 }
 
 #[test]
 fn choke_and_interest_are_sent_only_on_a_change() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     assert!(!wire.choke() && !wire.not_interested());
     assert_eq!(sent(&mut wire), []);
     assert!(wire.unchoke() && wire.interested());
@@ -68,11 +68,11 @@ fn unchoke_that_comes_twice_is_told_twice() {
 #[test]
 fn state_changes_with_the_poll_and_not_with_the_chunk() {
     let mut wire = opened(Limits::default());
-    wire.handle_bytes(&[frames::unchoke(), frames::interested()].concat());
+    let (chunk, mut at) = ([frames::unchoke(), frames::interested()].concat(), 0);
     assert!(wire.peer_choking() && !wire.peer_interested());
-    wire.poll_event();
+    wire.poll(&chunk, &mut at);
     assert!(!wire.peer_choking() && !wire.peer_interested());
-    wire.poll_event();
+    wire.poll(&chunk, &mut at);
     assert!(!wire.peer_choking() && wire.peer_interested());
 }
 
@@ -129,20 +129,20 @@ fn choke_forgets_the_requests_of_the_peer() {
     assert_eq!(wire.peer_request_count(), 2);
     assert!(wire.choke());
     assert_eq!(wire.peer_request_count(), 0);
-    assert_eq!(wire.take_peer_request(RequestId::from_number(0)), None);
+    assert_eq!(wire.take_peer_request(RequestId::new(0)), None);
     wire.unchoke();
-    assert_eq!(wire.take_peer_request(RequestId::from_number(1)), None);
+    assert_eq!(wire.take_peer_request(RequestId::new(1)), None);
 }
 
 #[test]
 fn request_while_choked_fails_and_sends_nothing() {
     let mut wire = opened(Limits::default());
-    assert_eq!(wire.request(FIRST), Err(CommandError::Choked));
+    assert_eq!(wire.request(FIRST), Err(RequestError::Choked));
     assert_eq!((wire.request_count(), wire.transmit_len()), (0, 0));
     feed(&mut wire, &frames::unchoke());
-    assert_eq!(wire.request(FIRST), Ok(()));
+    assert!(wire.request(FIRST).is_ok());
     feed(&mut wire, &frames::choke());
-    assert_eq!(wire.request(FIRST), Err(CommandError::Choked));
+    assert_eq!(wire.request(FIRST), Err(RequestError::Choked));
     assert_eq!(sent(&mut wire), frames::request(FIRST));
 }
 
@@ -157,9 +157,9 @@ fn choke_drops_the_open_requests_oldest_first() {
         feed(&mut wire, &chunk),
         [
             Event::Choke,
-            dropped(SECOND),
-            dropped(FIRST),
-            dropped(FIRST),
+            dropped(0, SECOND),
+            dropped(1, FIRST),
+            dropped(2, FIRST),
             Event::Unchoke
         ]
     );
@@ -197,8 +197,8 @@ fn request_while_a_choke_drops_requests_fails() {
     feed_with(&mut wire, &chunk, |wire, _| {
         outcomes.push(wire.request(THIRD));
     });
-    let choked = Err(CommandError::Choked);
-    assert_eq!(outcomes, [choked, choked, choked, Ok(())]);
+    let choked = Err(RequestError::Choked);
+    assert_eq!(outcomes, [choked, choked, choked, Ok(RequestId::new(2))]);
     assert_eq!(sent(&mut wire), frames::request(THIRD));
 }
 
@@ -209,11 +209,14 @@ fn take_request_while_a_choke_drops_requests_spares_it() {
         wire.request(request).unwrap();
     }
     let events = feed_with(&mut wire, &frames::choke(), |wire, event| {
-        if *event == dropped(FIRST) {
-            assert_eq!(wire.take_request(THIRD), Some(1));
+        if *event == dropped(0, FIRST) {
+            assert_eq!(wire.take_request(THIRD), Some(RequestId::new(2)));
         }
     });
-    assert_eq!(events, [Event::Choke, dropped(FIRST), dropped(SECOND)]);
+    assert_eq!(
+        events,
+        [Event::Choke, dropped(0, FIRST), dropped(1, SECOND)]
+    );
 }
 
 #[test]
@@ -223,25 +226,26 @@ fn close_while_a_choke_drops_requests_changes_the_reason_of_the_rest() {
     wire.request(SECOND).unwrap();
     let chunk = [frames::choke(), frames::unchoke()].concat();
     let events = feed_with(&mut wire, &chunk, |wire, event| {
-        if *event == dropped(FIRST) {
+        if *event == dropped(0, FIRST) {
             wire.close();
         }
     });
     let closed = Event::RequestDropped {
+        id: RequestId::new(1),
         request: SECOND,
         reason: DropReason::Closed,
     };
-    assert_eq!(events, [Event::Choke, dropped(FIRST), closed]);
+    assert_eq!(events, [Event::Choke, dropped(0, FIRST), closed]);
 }
 
 #[test]
 fn assumed_state_is_kept_and_not_sent() {
     let mut wire = opened(Limits::default());
-    wire.assume(false, true, false);
+    wire.overwrite_state(false, true, false);
     assert!(!wire.am_choking() && wire.am_interested() && !wire.peer_choking());
     assert_eq!(sent(&mut wire), []);
     assert!(!wire.unchoke() && !wire.interested());
-    assert_eq!(wire.request(FIRST), Ok(()));
+    assert!(wire.request(FIRST).is_ok());
     assert_eq!(
         requested(&feed(&mut wire, &frames::request(SECOND))),
         [SECOND]
@@ -249,47 +253,47 @@ fn assumed_state_is_kept_and_not_sent() {
 }
 
 #[test]
-fn nothing_is_polled_ahead_of_the_dropped_requests() {
+fn messages_behind_a_choke_come_behind_the_dropped_requests() {
     let mut wire = unchoked();
     wire.request(FIRST).unwrap();
+    wire.request(SECOND).unwrap();
     let beyond = frames::have(Limits::MAX_PIECES);
-    let chunk = [frames::choke(), frames::have(1), frames::have(2), beyond].concat();
-    wire.handle_bytes(&chunk);
-    assert_eq!(wire.poll_event(), Some(Event::Choke));
-    assert_eq!(wire.poll_ahead(), None);
-    assert_eq!(wire.poll_event(), Some(dropped(FIRST)));
-    let have = |piece| {
-        Some(Event::Have {
-            piece,
-            is_new: true,
-        })
+    let chunk = [frames::choke(), frames::have(1), beyond].concat();
+    let told = feed_with(&mut wire, &chunk, |wire, event| {
+        let is_before_the_have = matches!(event, Event::Choke | Event::RequestDropped { .. });
+        assert_eq!(wire.peer_pieces().contains(1), !is_before_the_have);
+    });
+    let have = Event::Have {
+        piece: 1,
+        is_new: true,
     };
-    assert_eq!(wire.poll_event(), have(1));
-    assert_eq!(wire.poll_ahead(), have(2));
-    assert_eq!(wire.poll_ahead(), None, "it closes the wire");
-    wire.take_back(1);
-    assert_eq!(wire.poll_event(), have(2));
-    assert!(matches!(wire.poll_event(), Some(Event::Failed(_))));
+    assert_eq!(
+        told[..4],
+        [Event::Choke, dropped(0, FIRST), dropped(1, SECOND), have]
+    );
+    assert!(matches!(told[4..], [Event::Failed(_)]));
 }
 
 #[test]
-fn have_behind_a_choke_comes_behind_the_dropped_requests() {
+fn dropped_requests_need_no_input_and_the_rest_does() {
     let mut wire = unchoked();
+    feed(&mut wire, &frames::choke());
+    assert!(!wire.has_consequence(), "none was open");
+    feed(&mut wire, &frames::unchoke());
     wire.request(FIRST).unwrap();
-    wire.handle_bytes(&[frames::choke(), frames::have(1)].concat());
-    assert_eq!(wire.poll_event(), Some(Event::Choke));
-    assert_eq!(wire.poll_event(), Some(dropped(FIRST)));
-    assert_eq!(
-        events(&mut wire),
-        [Event::Have {
-            piece: 1,
-            is_new: true
-        }]
-    );
+    let chunk = [frames::choke(), frames::unchoke()].concat();
+    let mut at = 0;
+    assert_eq!(wire.poll(&chunk, &mut at), Some(Event::Choke));
+    assert!(wire.has_consequence());
+    assert_eq!(wire.poll_event(), Some(dropped(0, FIRST)));
+    assert!(!wire.has_consequence());
+    assert_eq!((wire.poll_event(), at), (None, 5));
+    assert_eq!(wire.poll(&chunk, &mut at), Some(Event::Unchoke));
 }
 
-fn dropped(request: BlockRequest) -> Event {
+fn dropped(id: u32, request: BlockRequest) -> Told {
     Event::RequestDropped {
+        id: RequestId::new(id),
         request,
         reason: DropReason::Choked,
     }

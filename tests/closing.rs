@@ -6,10 +6,12 @@ mod support;
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    BlockRequest, CommandError, DropReason, Event, ProtocolError, RequestId, Wire,
+    BlockRequest, DropReason, Event, ProtocolError, RequestError, RequestId,
 };
 
-use support::drive::{events, feed, feed_cut, feed_with, greet, requested, sent, unchoked};
+use support::drive::{
+    Endpoint, Told, events, feed, feed_cut, feed_with, greet, requested, sent, unchoked,
+};
 use support::frames::{self, block};
 use support::link::Cut;
 
@@ -23,7 +25,7 @@ fn close_drops_the_open_requests_oldest_first() {
     let closed = DropReason::Closed;
     assert_eq!(
         events(&mut wire),
-        [dropped(FIRST, closed), dropped(SECOND, closed)]
+        [dropped(0, FIRST, closed), dropped(1, SECOND, closed)]
     );
     assert_eq!(wire.request_count(), 0);
 }
@@ -34,7 +36,7 @@ fn close_sends_what_was_queued_and_nothing_after() {
     wire.have(1);
     wire.close();
     every_command(&mut wire);
-    assert_eq!(wire.request(FIRST), Err(CommandError::Closed));
+    assert_eq!(wire.request(FIRST), Err(RequestError::Closed));
     assert_eq!(sent(&mut wire), frames::have(1));
 }
 
@@ -47,7 +49,7 @@ fn close_forgets_the_requests_of_the_peer() {
     );
     wire.close();
     assert_eq!(wire.peer_request_count(), 0);
-    assert_eq!(wire.take_peer_request(RequestId::from_number(0)), None);
+    assert_eq!(wire.take_peer_request(RequestId::new(0)), None);
 }
 
 #[test]
@@ -74,8 +76,8 @@ fn close_before_a_violation_is_polled_forgets_it() {
         told,
         [
             Event::Unchoke,
-            dropped(FIRST, closed),
-            dropped(SECOND, closed)
+            dropped(0, FIRST, closed),
+            dropped(1, SECOND, closed)
         ]
     );
 }
@@ -86,8 +88,8 @@ fn close_twice_is_close_once() {
     wire.close();
     let first = wire.poll_event();
     wire.close();
-    assert_eq!(first, Some(dropped(FIRST, DropReason::Closed)));
-    assert_eq!(events(&mut wire), [dropped(SECOND, DropReason::Closed)]);
+    assert_eq!(first, Some(dropped(0, FIRST, DropReason::Closed)));
+    assert_eq!(events(&mut wire), [dropped(1, SECOND, DropReason::Closed)]);
     wire.close();
     assert_eq!(events(&mut wire), []);
 }
@@ -97,7 +99,10 @@ fn close_behind_a_failure_leaves_its_reason() {
     let mut wire = with_two_requests();
     let told = feed_with(&mut wire, &frames::prefix(u32::MAX), |wire, _| wire.close());
     let failed = DropReason::Failed;
-    assert_eq!(told[1..], [dropped(FIRST, failed), dropped(SECOND, failed)]);
+    assert_eq!(
+        told[1..],
+        [dropped(0, FIRST, failed), dropped(1, SECOND, failed)]
+    );
 }
 
 #[test]
@@ -107,16 +112,18 @@ fn stop_reading_forgets_what_was_not_polled() {
     let told = feed_with(&mut wire, &chunk, |wire, _| wire.stop_reading());
     assert_eq!(told, [Event::Interested]);
     assert_eq!(feed(&mut wire, &frames::have(2)), []);
-    wire.handle_end();
+    wire.end();
     assert_eq!(events(&mut wire), []);
 }
 
 #[test]
-fn stop_reading_takes_every_byte_and_still_sends() {
+fn stop_reading_takes_no_byte_and_still_sends() {
     let mut wire = unchoked();
     wire.stop_reading();
-    let chunk = frames::have(1).repeat(1_000);
-    assert_eq!(wire.handle_bytes(&chunk), chunk.len());
+    assert!(!wire.is_reading());
+    let mut at = 0;
+    assert_eq!(wire.poll(&frames::have(1), &mut at), None);
+    assert_eq!(at, 0);
     wire.have(3);
     wire.request(FIRST).unwrap();
     assert_eq!(
@@ -145,8 +152,8 @@ fn stop_reading_while_a_choke_drops_requests_lets_it_finish() {
         told,
         [
             Event::Choke,
-            dropped(FIRST, choked),
-            dropped(SECOND, choked)
+            dropped(0, FIRST, choked),
+            dropped(1, SECOND, choked)
         ]
     );
 }
@@ -166,12 +173,12 @@ fn failure_drops_the_open_requests_and_closes() {
             told[1..],
             [
                 Event::Failed(too_long),
-                dropped(FIRST, failed),
-                dropped(SECOND, failed)
+                dropped(0, FIRST, failed),
+                dropped(1, SECOND, failed)
             ],
             "{cut:?}"
         );
-        assert_eq!(wire.request(FIRST), Err(CommandError::Closed));
+        assert_eq!(wire.request(FIRST), Err(RequestError::Closed));
         every_command(&mut wire);
         assert_eq!(wire.transmit_len(), 0);
     }
@@ -182,10 +189,9 @@ fn failure_is_told_once_and_nothing_behind_it() {
     let mut wire = unchoked();
     assert_eq!(feed(&mut wire, &frames::prefix(u32::MAX)).len(), 1);
     for chunk in [frames::have(1), frames::prefix(u32::MAX), vec![0; 5_000]] {
-        assert_eq!(wire.handle_bytes(&chunk), chunk.len());
-        assert_eq!(wire.poll_event(), None);
+        assert_eq!(feed(&mut wire, &chunk), []);
     }
-    wire.handle_end();
+    wire.end();
     assert_eq!(wire.poll_event(), None);
 }
 
@@ -211,15 +217,15 @@ fn failure_of_a_meaning_forgets_the_messages_behind_it() {
 fn truncated_end_drops_the_open_requests() {
     let mut wire = with_two_requests();
     assert_eq!(feed(&mut wire, &frames::have(1)[..3]), []);
-    wire.handle_end();
-    wire.handle_end();
+    wire.end();
+    wire.end();
     let failed = DropReason::Failed;
     assert_eq!(
         events(&mut wire),
         [
             Event::Failed(ProtocolError::Truncated),
-            dropped(FIRST, failed),
-            dropped(SECOND, failed)
+            dropped(0, FIRST, failed),
+            dropped(1, SECOND, failed)
         ]
     );
 }
@@ -227,12 +233,12 @@ fn truncated_end_drops_the_open_requests() {
 #[test]
 fn clean_end_leaves_requests_until_the_close() {
     let mut wire = with_two_requests();
-    wire.handle_end();
+    wire.end();
     assert_eq!(events(&mut wire), []);
     assert_eq!(wire.request_count(), 2);
 }
 
-fn with_two_requests() -> Wire {
+fn with_two_requests() -> Endpoint {
     let mut wire = unchoked();
     wire.request(FIRST).unwrap();
     wire.request(SECOND).unwrap();
@@ -241,7 +247,7 @@ fn with_two_requests() -> Wire {
 }
 
 /// All commands that send, apart from `request`.
-fn every_command(wire: &mut Wire) {
+fn every_command(wire: &mut Endpoint) {
     greet(wire);
     for _ in 0..2 {
         wire.choke();
@@ -260,6 +266,10 @@ fn every_command(wire: &mut Wire) {
     wire.piece_head(0, 0, 4).unwrap();
 }
 
-fn dropped(request: BlockRequest, reason: DropReason) -> Event {
-    Event::RequestDropped { request, reason }
+fn dropped(id: u32, request: BlockRequest, reason: DropReason) -> Told {
+    Event::RequestDropped {
+        id: RequestId::new(id),
+        request,
+        reason,
+    }
 }

@@ -4,9 +4,9 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{Event, Limits, Wire};
+use peer_wire::protocol::{Event, Limits};
 
-use support::drive::{feed, joined, opened, sent};
+use support::drive::{Endpoint, Told, feed, joined, opened, sent};
 use support::frames;
 use support::link::{Cut, Pair};
 use support::vectors::{vector, vectors};
@@ -59,7 +59,7 @@ fn unknown_messages_are_told_whole() {
 
 #[test]
 fn port_extended_and_keep_alive_send_their_exact_bytes() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.port(6881);
     assert_eq!(sent(&mut wire), vector("extended", "port"));
     wire.extended(0, b"d1:md6:ut_pexi1eee").unwrap();
@@ -90,7 +90,7 @@ fn carried_messages_travel_over_every_link() {
     }
 }
 
-fn extended(id: u8, payload: &[u8]) -> Event {
+fn extended(id: u8, payload: &[u8]) -> Told {
     Event::Extended {
         id,
         payload: joined(payload),

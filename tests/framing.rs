@@ -6,10 +6,11 @@ mod support;
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    Decoder, Event, Frame, Handshake, Limits, Message, MessageId, Payload, ProtocolError, Wire,
+    Decoder, Event, Frame, Handshake, Limits, Message, MessageId, Payload, Place, ProtocolError,
 };
 
-use support::drive::{self, Joiner, events, failure, feed, feed_cut, joined, opened, unchoked};
+use support::drive::{self, Endpoint, Joiner, Told, events, failure, feed, feed_cut};
+use support::drive::{joined, opened, unchoked};
 use support::frames;
 use support::link::Cut;
 use support::vectors::{vector, vectors};
@@ -51,7 +52,7 @@ fn message_without_its_last_byte_at_the_end_is_truncated() {
         for len in 1..bytes.len() {
             let mut wire = unchoked();
             assert_eq!(feed(&mut wire, &bytes[..len]), [], "{name}");
-            wire.handle_end();
+            wire.end();
             assert_eq!(
                 events(&mut wire),
                 [Event::Failed(ProtocolError::Truncated)],
@@ -66,21 +67,9 @@ fn end_behind_a_message_is_clean() {
     for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
         let mut wire = unchoked();
         assert_eq!(feed(&mut wire, &bytes).len(), 1, "{name}");
-        wire.handle_end();
+        wire.end();
         assert_eq!(events(&mut wire), [], "{name}");
     }
-}
-
-#[test]
-fn end_before_the_events_are_polled_comes_behind_them() {
-    let mut wire = opened(Limits::default());
-    let bytes = [frames::unchoke(), frames::prefix(5)].concat();
-    assert_eq!(wire.handle_bytes(&bytes), bytes.len());
-    wire.handle_end();
-    assert_eq!(
-        events(&mut wire),
-        [Event::Unchoke, Event::Failed(ProtocolError::Truncated)]
-    );
 }
 
 #[test]
@@ -167,12 +156,11 @@ fn excess_up_to_the_message_limit_is_skipped() {
 
 #[test]
 fn empty_chunk_changes_nothing() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     assert_eq!(feed(&mut wire, &[]), []);
     let bytes = [frames::handshake(), frames::have(1)].concat();
     let (front, back) = bytes.split_at(70);
     feed(&mut wire, front);
-    assert_eq!(wire.handle_bytes(&[]), 0);
     assert_eq!(wire.poll_event(), None);
     assert_eq!(feed(&mut wire, back).len(), 1);
 }
@@ -181,15 +169,15 @@ fn empty_chunk_changes_nothing() {
 fn payload_inside_a_chunk_is_told_by_its_place() {
     let mut wire = opened(Limits::default());
     let chunk = [frames::unchoke(), frames::piece(1, 2, b"bits")].concat();
-    wire.handle_bytes(&chunk);
-    assert_eq!(wire.poll_event(), Some(Event::Unchoke));
+    let mut at = 0;
+    assert_eq!(wire.poll(&chunk, &mut at), Some(Event::Unchoke));
     assert_eq!(
-        wire.poll_event(),
+        wire.poll(&chunk, &mut at),
         Some(Event::Piece {
             piece: 1,
             begin: 2,
             block: Payload::InChunk(18..22),
-            position: None,
+            id: None,
         })
     );
 }
@@ -199,10 +187,14 @@ fn payload_in_two_chunks_is_joined() {
     let bytes = frames::piece(1, 2, b"bits");
     for cut in 14..17 {
         let mut wire = opened(Limits::default());
-        assert_eq!(wire.handle_bytes(&bytes[..cut]), cut);
-        assert_eq!(wire.poll_event(), None);
-        wire.handle_bytes(&bytes[cut..]);
-        assert_eq!(wire.poll_event(), Some(drive::piece(1, 2, b"bits", None)));
+        assert_eq!(feed(&mut wire, &bytes[..cut]), []);
+        let event = wire.poll(&bytes[cut..], &mut 0).unwrap();
+        let Event::Piece { block, .. } = &event else {
+            panic!("{event:?}");
+        };
+        assert!(matches!(block, Payload::Joined(_)));
+        let told = drive::with_bytes(event, &[]);
+        assert_eq!(told, drive::piece(1, 2, b"bits", None));
     }
 }
 
@@ -212,11 +204,10 @@ fn payload_whose_head_was_cut_is_told_by_its_place() {
     for cut in 1..6_u8 {
         let (front, back) = bytes.split_at(usize::from(cut));
         let mut wire = opened(Limits::default());
-        wire.handle_bytes(front);
-        wire.handle_bytes(back);
+        assert_eq!(feed(&mut wire, front), []);
         let cut = u32::from(cut);
         assert_eq!(
-            wire.poll_event(),
+            wire.poll(back, &mut 0),
             Some(Event::Extended {
                 id: 3,
                 payload: Payload::InChunk(6 - cut..10 - cut),
@@ -227,37 +218,36 @@ fn payload_whose_head_was_cut_is_told_by_its_place() {
 
 #[test]
 fn part_that_the_caller_skips_counts_as_come() {
-    let mut wire = Wire::in_parts(Limits::default());
+    let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
     let bytes = frames::piece(1, 2, &vec![7; 20_000]);
-    wire.handle_bytes(&bytes[..1_000]);
     assert!(matches!(
-        wire.poll_event(),
+        wire.poll(&bytes[..1_000], &mut 0),
         Some(Event::Part {
             missing: 19_013,
             ..
         })
     ));
-    wire.skip_part(5_000);
+    wire.decoder.skip_part(5_000);
     // No more than all but the last byte, whatever the caller says.
-    wire.skip_part(usize::MAX);
+    wire.decoder.skip_part(usize::MAX);
     assert_eq!(wire.poll_event(), None);
-    assert_eq!(wire.handle_bytes(&bytes[20_012..]), 1);
+    let event = wire.poll(&bytes[20_012..], &mut 0);
     let block = Payload::LastPart {
         part: 0..1,
         payload_len: 20_000,
     };
-    assert!(matches!(wire.poll_event(), Some(Event::Piece { block: last, .. }) if last == block));
+    assert!(matches!(event, Some(Event::Piece { block: last, .. }) if last == block));
 }
 
 #[test]
 fn payload_in_parts_is_told_part_by_part() {
-    let mut wire = Wire::in_parts(Limits::default());
+    let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
     let bytes = frames::piece(1, 2, &vec![7; 20_000]);
     let part = |part, room, missing| {
         Some(Event::Part {
-            part,
+            part: Payload::InChunk(part),
             room,
             missing,
         })
@@ -270,25 +260,27 @@ fn payload_in_parts_is_told_part_by_part() {
         (&bytes[100..10_000], part(0..9_900, 20_000, 10_013)),
         (&bytes[10_000..17_000], part(0..7_000, 20_000, 3_013)),
     ] {
-        assert_eq!(wire.handle_bytes(chunk), chunk.len());
-        assert_eq!(wire.poll_event(), event);
-        assert_eq!(wire.poll_event(), None);
+        let mut at = 0;
+        assert_eq!(wire.poll(chunk, &mut at), event);
+        assert_eq!(at, chunk.len());
+        assert_eq!(wire.poll(chunk, &mut at), None);
     }
     let chunk = [&bytes[17_000..], &frames::unchoke()].concat();
-    wire.handle_bytes(&chunk);
     let block = Payload::LastPart {
         part: 0..3_013,
         payload_len: 20_000,
     };
     assert_eq!((block.len(), block.bytes(&chunk).len()), (20_000, 3_013));
+    let mut at = 0;
+    let told: Vec<_> = std::iter::from_fn(|| wire.poll(&chunk, &mut at)).collect();
     assert_eq!(
-        events(&mut wire),
+        told,
         [
             Event::Piece {
                 piece: 1,
                 begin: 2,
                 block,
-                position: None
+                id: None
             },
             Event::Unchoke
         ]
@@ -297,11 +289,10 @@ fn payload_in_parts_is_told_part_by_part() {
 
 #[test]
 fn payload_in_parts_that_lies_in_one_chunk_is_told_by_its_place() {
-    let mut wire = Wire::in_parts(Limits::default());
+    let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
-    wire.handle_bytes(&frames::extended(3, b"bits"));
     assert_eq!(
-        wire.poll_event(),
+        wire.poll(&frames::extended(3, b"bits"), &mut 0),
         Some(Event::Extended {
             id: 3,
             payload: Payload::InChunk(6..10)
@@ -323,82 +314,51 @@ fn bitfield_in_parts_is_joined_all_the_same() {
 
 #[test]
 fn close_between_two_parts_ends_the_events() {
-    let mut wire = Wire::in_parts(Limits::default());
+    let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
     let bytes = frames::piece(1, 2, &[7; 100]);
-    wire.handle_bytes(&bytes[..50]);
-    assert!(matches!(wire.poll_event(), Some(Event::Part { .. })));
+    let event = wire.poll(&bytes[..50], &mut 0);
+    assert!(matches!(event, Some(Event::Part { .. })));
     wire.close();
     assert_eq!(feed(&mut wire, &bytes[50..]), []);
 }
 
 #[test]
 fn end_between_two_parts_is_truncated() {
-    let mut wire = Wire::in_parts(Limits::default());
+    let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
-    wire.handle_bytes(&frames::piece(1, 2, &[7; 100])[..50]);
-    wire.handle_end();
-    assert!(matches!(wire.poll_event(), Some(Event::Part { .. })));
+    let event = wire.poll(&frames::piece(1, 2, &[7; 100])[..50], &mut 0);
+    assert!(matches!(event, Some(Event::Part { .. })));
+    wire.end();
     assert_eq!(failure(&events(&mut wire)), Some(ProtocolError::Truncated));
 }
 
 #[test]
 fn payload_of_no_bytes_is_empty() {
     let payload = Payload::InChunk(0..0);
-    assert!(payload.is_empty() && joined(&[]).is_empty());
-    assert!(!joined(b"x").is_empty());
+    assert!(payload.is_empty() && Payload::Joined(Box::default()).is_empty());
+    assert!(!Payload::Joined(Box::new(joined(b"x"))).is_empty());
     let outside = Payload::InChunk(3..9);
     assert_eq!(outside.bytes(b"short"), b"");
 }
 
 #[test]
-fn chunk_of_64_messages_is_taken_whole() {
+fn each_poll_reads_one_message_of_the_chunk() {
     let mut wire = opened(Limits::default());
-    for count in [63, 64] {
-        let chunk = frames::unchoke().repeat(count);
-        assert_eq!(wire.handle_bytes(&chunk), chunk.len());
-        assert_eq!(events(&mut wire).len(), count);
+    let chunk = [frames::unchoke().repeat(65), frames::have(1)[..6].to_vec()].concat();
+    let mut at = 0;
+    for count in 1..=65 {
+        assert_eq!(wire.poll(&chunk, &mut at), Some(Event::Unchoke));
+        assert_eq!(at, count * 5);
     }
-}
-
-#[test]
-fn chunk_of_65_messages_is_taken_in_two_parts() {
-    let mut wire = opened(Limits::default());
-    let chunk = frames::unchoke().repeat(65);
-    assert_eq!(wire.handle_bytes(&chunk), 64 * 5);
-    // Nothing more is taken before the events are polled.
-    assert_eq!(wire.handle_bytes(&chunk[64 * 5..]), 0);
-    assert_eq!(events(&mut wire).len(), 64);
-    assert_eq!(wire.handle_bytes(&chunk[64 * 5..]), 5);
-    assert_eq!(events(&mut wire), [Event::Unchoke]);
-}
-
-#[test]
-fn payload_in_the_second_part_of_a_chunk_is_relative_to_that_part() {
-    let mut wire = opened(Limits::default());
-    let chunk = [
-        frames::unchoke().repeat(64),
-        frames::piece(0, 0, b"bits"),
-        frames::have(1)[..6].to_vec(),
-    ]
-    .concat();
-    let taken = wire.handle_bytes(&chunk);
-    assert_eq!(events(&mut wire).len(), 64);
-    let rest = &chunk[taken..];
-    assert_eq!(wire.handle_bytes(rest), rest.len());
-    let Some(Event::Piece { block, .. }) = wire.poll_event() else {
-        panic!("no piece");
-    };
-    assert_eq!(block, Payload::InChunk(13..17));
-    assert_eq!(block.bytes(rest), b"bits");
-    assert_eq!(wire.poll_event(), None);
+    assert_eq!((wire.poll(&chunk, &mut at), at), (None, chunk.len()));
     assert_eq!(feed(&mut wire, &frames::have(1)[6..]).len(), 1);
 }
 
 #[test]
 fn chunk_of_many_messages_gives_all_events_in_order() {
     let stream: Vec<u8> = (0..2_000).flat_map(frames::have).collect();
-    let expected: Vec<Event> = (0..2_000)
+    let expected: Vec<Told> = (0..2_000)
         .map(|piece| Event::Have {
             piece,
             is_new: true,
@@ -452,7 +412,7 @@ fn more_bytes_and_bad_bytes_and_an_early_end_are_three_outcomes() {
     let failed = failure(&feed(&mut bad, &[0, 0, 0, 4, 4, 0]));
     assert_eq!(failed.unwrap().code(), "ERR_PWP_MESSAGE_LENGTH");
 
-    more.handle_end();
+    more.end();
     let failed = failure(&events(&mut more));
     assert_eq!(failed.unwrap().code(), "ERR_PWP_TRUNCATED");
 }

@@ -4,18 +4,16 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{
-    Event, Handshake, InfoHash, Limits, PeerId, ProtocolError, Reserved, Wire,
-};
+use peer_wire::protocol::{Event, Handshake, InfoHash, Limits, PeerId, ProtocolError, Reserved};
 
-use support::drive::{events, failure, feed, feed_cut, opened, sent};
+use support::drive::{Endpoint, events, failure, feed, feed_cut, opened, sent};
 use support::frames;
 use support::link::{Cut, Pair};
 use support::vectors::{vector, vectors};
 
 #[test]
 fn handshake_in_one_chunk_gives_its_fields() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     let fields = Handshake {
         reserved: Reserved::EXTENDED.union(Reserved::DHT),
         info_hash: InfoHash::new([
@@ -69,7 +67,7 @@ fn handshake_of_real_clients_tells_their_flags_and_names() {
 fn handshake_cut_at_every_offset_gives_one_event() {
     let bytes = frames::handshake();
     for cut in Cut::everywhere(&bytes).chain(Cut::kinds()) {
-        let mut wire = Wire::default();
+        let mut wire = Endpoint::default();
         assert_eq!(
             feed_cut(&mut wire, &bytes, cut),
             [Event::Handshake(frames::HANDSHAKE)],
@@ -84,7 +82,7 @@ fn handshake_without_its_last_byte_needs_more() {
     for len in 0..Handshake::LEN {
         assert_eq!(Handshake::decode(&bytes[..len]), Ok(None));
     }
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     assert_eq!(feed(&mut wire, &bytes[..67]), []);
     assert_eq!(
         feed(&mut wire, &bytes[67..]),
@@ -97,7 +95,7 @@ fn handshake_with_a_wrong_byte_of_the_protocol_fails_at_that_byte() {
     for wrong in 0..20 {
         let mut bytes = frames::handshake();
         bytes[wrong] ^= 0x20;
-        let mut wire = Wire::default();
+        let mut wire = Endpoint::default();
         assert_eq!(feed(&mut wire, &bytes[..wrong]), []);
         assert_eq!(
             feed(&mut wire, &bytes[wrong..=wrong]),
@@ -113,7 +111,7 @@ fn handshake_behind_the_protocol_takes_any_byte() {
     for byte in &mut bytes[20..] {
         *byte = 0xff;
     }
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     let events = feed(&mut wire, &bytes);
     let [Event::Handshake(handshake)] = events[..] else {
         panic!("{events:?}");
@@ -126,7 +124,7 @@ fn handshake_behind_the_protocol_takes_any_byte() {
 fn handshake_with_a_message_behind_it_gives_both() {
     let bytes = [frames::handshake(), frames::unchoke()].concat();
     for cut in Cut::everywhere(&bytes) {
-        let mut wire = Wire::default();
+        let mut wire = Endpoint::default();
         assert_eq!(
             feed_cut(&mut wire, &bytes, cut),
             [Event::Handshake(frames::HANDSHAKE), Event::Unchoke],
@@ -149,17 +147,17 @@ fn second_handshake_is_read_as_a_message_that_is_too_long() {
 
 #[test]
 fn end_before_the_first_byte_is_clean() {
-    let mut wire = Wire::default();
-    wire.handle_end();
+    let mut wire = Endpoint::default();
+    wire.end();
     assert_eq!(events(&mut wire), []);
 }
 
 #[test]
 fn end_inside_the_handshake_is_truncated() {
     for len in 1..Handshake::LEN {
-        let mut wire = Wire::default();
+        let mut wire = Endpoint::default();
         assert_eq!(feed(&mut wire, &frames::handshake()[..len]), []);
-        wire.handle_end();
+        wire.end();
         assert_eq!(failure(&events(&mut wire)), Some(ProtocolError::Truncated));
     }
 }
@@ -167,7 +165,7 @@ fn end_inside_the_handshake_is_truncated() {
 #[test]
 fn end_behind_the_handshake_is_clean() {
     let mut wire = opened(Limits::default());
-    wire.handle_end();
+    wire.end();
     assert_eq!(events(&mut wire), []);
 }
 
@@ -187,7 +185,7 @@ fn handshake_command_sends_the_exact_bytes() {
 
 #[test]
 fn command_before_the_handshake_is_sent_before_it() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.interested();
     wire.handshake(
         frames::HANDSHAKE.info_hash,

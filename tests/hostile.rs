@@ -4,9 +4,9 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{Event, Limits, ProtocolError, Wire};
+use peer_wire::protocol::{Event, Limits, ProtocolError};
 
-use support::drive::{failure, feed, feed_cut, opened, unchoked};
+use support::drive::{Endpoint, failure, feed, feed_cut, opened, unchoked};
 use support::frames::{self, block};
 use support::link::Cut;
 use support::random::Random;
@@ -36,7 +36,7 @@ fn hostile_bytes_end_what_follows() {
         for follower in [frames::handshake(), frames::have(1), bytes] {
             assert_eq!(feed(&mut wire, &follower), [], "{name}");
         }
-        wire.handle_end();
+        wire.end();
         assert_eq!(wire.poll_event(), None, "{name}");
         assert_eq!(wire.peer_request_count(), 0, "{name}");
     }
@@ -125,16 +125,16 @@ fn noise_in_place_of_a_handshake_fails_at_its_first_byte() {
         let mut noise = Random::new(seed).bytes(100);
         noise[0] = noise[0].max(0x14);
         assert_eq!(
-            feed_cut(&mut Wire::default(), &noise, Cut::Random(seed)),
+            feed_cut(&mut Endpoint::default(), &noise, Cut::Random(seed)),
             [Event::Failed(ProtocolError::Handshake)]
         );
     }
 }
 
 /// The wire that a hostile vector is for.
-fn before(name: &str) -> Wire {
+fn before(name: &str) -> Endpoint {
     if name.starts_with("handshake/") {
-        Wire::default()
+        Endpoint::default()
     } else {
         opened(Limits::default())
     }

@@ -5,10 +5,12 @@
 mod support;
 
 use bytes::Bytes;
-use peer_wire::protocol::{Event, InfoHash, Limits, PeerId, ProtocolError, Reserved, Wire};
+use peer_wire::protocol::{
+    Decoder, Event, InfoHash, Limits, PeerId, ProtocolError, Reserved, Wire,
+};
 
 use support::counting::{CountingAllocator, count};
-use support::drive::{opened, unchoked};
+use support::drive::{Endpoint, opened, unchoked};
 use support::frames::{self, block};
 
 #[global_allocator]
@@ -53,15 +55,12 @@ fn room_for_a_cut_payload_follows_what_came_without_a_length_limit() {
         max_message_len: u32::MAX,
         ..Limits::default()
     };
-    for make in [Wire::new, Wire::in_parts] {
-        let mut wire = make(limits);
+    for make in [Decoder::new, Decoder::in_parts] {
+        let mut wire = Endpoint::reading_with(make, limits);
         feed(&mut wire, &frames::handshake());
         feed(&mut wire, &frames::prefix(u32::MAX));
         let chunk = vec![20; 1024 * 1024];
-        let (event, counted) = count(|| {
-            wire.handle_bytes(&chunk);
-            wire.poll_event()
-        });
+        let (event, counted) = count(|| wire.poll(&chunk, &mut 0));
         assert!(counted.held < 17 * 1024 * 1024, "{counted:?}");
         match event {
             None => assert!(counted.held >= 1024 * 1024, "{counted:?}"),
@@ -86,7 +85,7 @@ fn message_in_single_bytes_is_joined_in_linear_work() {
 
 #[test]
 fn handshake_in_single_bytes_allocates_almost_nothing() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     let handshake = frames::handshake();
     let (last, front) = handshake.split_last().unwrap();
     let ((), counted) = count(|| {
@@ -95,8 +94,8 @@ fn handshake_in_single_bytes_allocates_almost_nothing() {
         }
     });
     assert!(counted.allocated < 1024, "{counted:?}");
-    wire.handle_bytes(&[*last]);
-    assert_eq!(wire.poll_event(), Some(Event::Handshake(frames::HANDSHAKE)));
+    let event = wire.poll(&[*last], &mut 0);
+    assert_eq!(event, Some(Event::Handshake(frames::HANDSHAKE)));
 }
 
 #[test]
@@ -123,12 +122,8 @@ fn block_cut_in_two_is_copied_once() {
 fn chunk_of_many_messages_is_not_multiplied() {
     let mut wire = opened(Limits::default());
     let chunk = frames::keep_alive().repeat(256 * 1024);
-    let (taken, counted) = count(|| wire.handle_bytes(&chunk));
-    assert_eq!(taken, 64 * 4);
-    assert!(counted.held < 64 * 1024, "{counted:?}");
-    let ((), counted) = count(|| feed(&mut wire, &chunk[taken..]));
-    assert!(counted.held <= 0, "{counted:?}");
-    assert!(counted.peak < 64 * 1024, "{counted:?}");
+    let ((), counted) = count(|| feed(&mut wire, &chunk));
+    assert_eq!(counted.calls, 0, "{counted:?}");
 }
 
 #[test]
@@ -148,14 +143,15 @@ fn idle_wire_keeps_little() {
 fn wire_behind_the_handshake_and_one_have_holds_almost_nothing() {
     let mut out = [0; 100];
     let (mut wire, made) = count(|| {
-        let mut wire = Wire::in_parts(Limits::default());
+        let mut wire = Endpoint::in_parts(Limits::default());
         wire.handshake(InfoHash::new([1; 20]), PeerId::new([2; 20]), Reserved::NONE);
         assert_eq!(wire.read_transmit(&mut out), 68);
         feed(&mut wire, &frames::handshake());
         wire
     });
     let ((), told) = count(|| feed(&mut wire, &frames::have(1)));
-    assert!(size_of::<Wire>() <= 656, "{}", size_of::<Wire>());
+    let sizes = (size_of::<Wire>(), size_of::<Decoder>());
+    assert!(sizes.0 <= 464 && sizes.1 <= 48, "{sizes:?}");
     assert!(made.held + told.held <= 256, "{made:?} {told:?}");
 }
 
@@ -206,15 +202,12 @@ fn pieces_of_the_peer_hold_no_more_than_their_limit() {
 }
 
 #[test]
-fn wire_that_stops_reading_gives_back_what_it_joined() {
-    for end in [Wire::stop_reading, Wire::close, Wire::handle_end] {
+fn decoder_that_reads_no_more_gives_back_what_it_joined() {
+    for end in [Decoder::forget, Decoder::end] {
         let mut wire = opened(Limits::default());
         let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);
         let ((), fed) = count(|| feed(&mut wire, &message[..500_000]));
-        let ((), ended) = count(|| {
-            end(&mut wire);
-            failure(&mut wire, &[]);
-        });
+        let ((), ended) = count(|| end(&mut wire.decoder));
         assert!(fed.held >= 500_000, "{fed:?}");
         assert!(fed.held + ended.held < 1024, "{fed:?} {ended:?}");
     }
@@ -222,7 +215,7 @@ fn wire_that_stops_reading_gives_back_what_it_joined() {
 
 #[test]
 fn payload_in_parts_allocates_nothing() {
-    let mut wire = Wire::in_parts(Limits::default());
+    let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
     let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);
     let ((), counted) = count(|| {
@@ -250,24 +243,18 @@ const BLOCK_ROOM: usize = 16 * 1024;
 
 /// Drives the wire as a caller who drops each event. None may be a failure: a wire that has failed
 /// holds next to nothing, so it would pass.
-fn feed(wire: &mut Wire, chunk: &[u8]) {
+fn feed(wire: &mut Endpoint, chunk: &[u8]) {
     assert_eq!(failure(wire, chunk), None);
 }
 
 /// Drives the wire as a caller who drops each event but a failure.
-fn failure(wire: &mut Wire, chunk: &[u8]) -> Option<ProtocolError> {
+fn failure(wire: &mut Endpoint, chunk: &[u8]) -> Option<ProtocolError> {
     let mut failure = None;
-    let mut rest = chunk;
-    loop {
-        let taken = wire.handle_bytes(rest);
-        while let Some(event) = wire.poll_event() {
-            if let Event::Failed(error) = event {
-                failure = Some(error);
-            }
-        }
-        rest = &rest[taken..];
-        if rest.is_empty() {
-            return failure;
+    let mut at = 0;
+    while let Some(event) = wire.poll(chunk, &mut at) {
+        if let Event::Failed(error) = event {
+            failure = Some(error);
         }
     }
+    failure
 }

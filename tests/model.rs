@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{Limits, Message, Policy, Wire};
+use peer_wire::protocol::{Decoder, Limits, Message, Policy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -28,13 +28,14 @@ proptest! {
     #[test]
     fn wire_does_what_the_model_does(
         turns in vec(turn(), 1..6),
-        batches in vec(1_usize..6, 1..20),
         last in message(),
         last_len in 0_usize..30,
         is_strict in any::<bool>(),
+        joins in any::<bool>(),
     ) {
         let policy = if is_strict { Policy::Strict } else { Policy::Lenient };
-        let mut both = Both::new(Wire::new, limits(policy), batches);
+        let make = if joins { Decoder::new } else { Decoder::in_parts };
+        let mut both = Both::new(make, limits(policy));
         both.receive(&frames::handshake(), &mut std::iter::empty());
         for turn in turns {
             let bytes: Vec<u8> = turn.messages.iter().flat_map(bytes_of).collect();
@@ -76,7 +77,9 @@ fn turn() -> impl Strategy<Value = Turn> {
 fn bad_message() -> impl Strategy<Value = Message<Vec<u8>>> {
     prop_oneof![
         Just(Message::Have { piece: u32::MAX }),
-        Just(Message::Request(frames::block(0, 0, u32::MAX))),
+        Just(Message::Request {
+            request: frames::block(0, 0, u32::MAX)
+        }),
         Just(Message::Bitfield { bits: vec![0; 100] }),
     ]
 }
@@ -91,11 +94,12 @@ fn command() -> impl Strategy<Value = Command> {
         4 => any::<bool>().prop_map(Command::SetChoking),
         3 => (0_usize..30, 0_usize..30).prop_map(|(a, b)| Command::SetUnsent(a, b)),
         1 => any::<bool>().prop_map(Command::SetInterested),
-        1 => any::<(bool, bool, bool)>().prop_map(|(a, b, c)| Command::Assume(a, b, c)),
+        1 => any::<(bool, bool, bool)>().prop_map(|(a, b, c)| Command::OverwriteState(a, b, c)),
         2 => block_request().prop_map(Command::Cancel),
         3 => sent_block(),
         2 => sent_only(),
         1 => Just(Command::PollTransmit),
+        1 => Just(Command::TakeForeign),
         1 => (0_usize..100).prop_map(Command::ReadTransmit),
         1 => prop_oneof![
             6 => Just(Command::KeepAlive),

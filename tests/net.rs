@@ -17,14 +17,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peer_wire::net::{Connection, Error};
-use peer_wire::protocol::{BlockRequest, DropReason, Event, Limits, Payload, ProtocolError};
+use peer_wire::protocol::{BlockRequest, DropReason, Event, Limits, ProtocolError, RequestId};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, DuplexStream, ReadBuf, duplex,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
-use support::drive;
+use support::drive::{self, Told};
 use support::frames::{self, HANDSHAKE, block, content};
 use support::random::Random;
 use support::vectors::vectors;
@@ -171,10 +171,11 @@ async fn end_drops_the_open_requests_before_it_is_told() {
         let (mut peer, mut connection) = opened().await;
         peer.write_all(&frames::unchoke()).await.unwrap();
         assert_eq!(connection.next().await.unwrap(), Some(Event::Unchoke));
-        connection.wire_mut().request(BLOCK).unwrap();
+        connection.wire_mut().request(NAME, BLOCK).unwrap();
         peer.write_all(&last).await.unwrap();
         drop(peer);
         let dropped = Event::RequestDropped {
+            id: NAME,
             request: BLOCK,
             reason,
         };
@@ -434,11 +435,12 @@ async fn shutdown_sends_what_waits_and_ends_both_sides() {
     let mut a = Connection::new(a, Limits::default());
     let mut b = Connection::new(b, Limits::default());
     greet(&mut a);
-    a.wire_mut().assume(true, false, false);
-    a.wire_mut().request(BLOCK).unwrap();
+    a.wire_mut().overwrite_state(true, false, false);
+    a.wire_mut().request(NAME, BLOCK).unwrap();
     a.shutdown().await.unwrap();
     a.wire_mut().have(1);
     let dropped = Event::RequestDropped {
+        id: NAME,
         request: BLOCK,
         reason: DropReason::Closed,
     };
@@ -627,6 +629,31 @@ async fn noise_from_a_socket_ends_in_an_error() {
     }
 }
 
+/// It would be missing in the middle of the output.
+#[tokio::test]
+async fn block_that_stays_with_the_caller_ends_the_connection() {
+    for len in [1, 4, 16 * 1024] {
+        let (_peer, mut connection) = opened().await;
+        connection.wire_mut().piece_head(0, 0, len).unwrap();
+        connection.wire_mut().have(1);
+        let told = poll_once(connection.next()).await;
+        assert!(matches!(told, Some(Err(Error::Io(_)))), "{told:?}");
+        assert!(matches!(connection.flush().await, Err(Error::Io(_))));
+    }
+}
+
+#[tokio::test]
+async fn bytes_of_both_directions_are_counted() {
+    let (mut peer, mut connection) = opened().await;
+    let excess = frames::frame(2, b"x");
+    peer.write_all(&excess).await.unwrap();
+    assert_eq!(connection.next().await.unwrap(), Some(Event::Interested));
+    connection.wire_mut().have(1);
+    let stats = connection.stats();
+    assert_eq!((stats.received.bytes, stats.sent.bytes), (68 + 6, 9));
+    assert_eq!(stats.violations, 1);
+}
+
 #[test]
 fn each_error_has_its_text_and_source() {
     use std::error::Error as _;
@@ -652,14 +679,20 @@ async fn leech(stream: impl AsyncRead + AsyncWrite + Unpin, count: u32) -> u32 {
         match connection.next().await.unwrap().unwrap() {
             Event::Unchoke => {
                 for request in asks.by_ref().take(WINDOW) {
-                    connection.wire_mut().request(request).unwrap();
+                    connection
+                        .wire_mut()
+                        .request(name_of(request), request)
+                        .unwrap();
                 }
             }
             event @ Event::Piece { .. } => {
                 check(&event);
                 received += 1;
                 if let Some(request) = asks.next() {
-                    connection.wire_mut().request(request).unwrap();
+                    connection
+                        .wire_mut()
+                        .request(name_of(request), request)
+                        .unwrap();
                 }
             }
             event => assert_eq!(event, Event::Handshake(HANDSHAKE)),
@@ -707,7 +740,10 @@ async fn exchange(stream: DuplexStream) -> u32 {
         match &event {
             Event::Unchoke => {
                 for request in asks(BLOCKS_EACH) {
-                    connection.wire_mut().request(request).unwrap();
+                    connection
+                        .wire_mut()
+                        .request(name_of(request), request)
+                        .unwrap();
                 }
             }
             Event::Piece { .. } => {
@@ -726,7 +762,7 @@ fn greet<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>) {
 }
 
 /// Gives 1 if the event was a request.
-fn answer<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>, event: &Event) -> u32 {
+fn answer<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>, event: &Told) -> u32 {
     let Event::Request { id, request } = event else {
         return 0;
     };
@@ -737,20 +773,20 @@ fn answer<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>, eve
     1
 }
 
-fn check(event: &Event) {
+fn check(event: &Told) {
     let Event::Piece {
         piece,
         begin,
         block: payload,
-        position,
+        id,
     } = event
     else {
         panic!("{event:?}");
     };
     let length = u32::try_from(payload.len()).unwrap();
-    let expected = content(block(*piece, *begin, length));
-    let expected = drive::piece(*piece, *begin, &expected, *position);
-    assert!(*event == expected && position.is_some());
+    let asked = block(*piece, *begin, length);
+    assert!(*payload == content(asked));
+    assert_eq!(*id, Some(name_of(asked)));
 }
 
 /// Different lengths, so that heads and blocks lie at all places of a buffer.
@@ -794,16 +830,13 @@ async fn poll_patiently<F: Future>(future: F) -> Option<F::Output> {
     timeout(Duration::from_secs(1), future).await.ok()
 }
 
-fn joined(event: Option<Event>) -> Bytes {
+fn joined(event: Option<Told>) -> Bytes {
     match event {
         Some(
             Event::Piece { block: payload, .. }
             | Event::Extended { payload, .. }
             | Event::Unknown { payload },
-        ) => match payload {
-            Payload::Joined(bytes) => *bytes,
-            payload => panic!("{payload:?}"),
-        },
+        ) => payload,
         event => panic!("{event:?}"),
     }
 }
@@ -879,6 +912,13 @@ impl AsyncWrite for Scripted {
         }
     }
 }
+
+/// A leech asks once for each piece.
+fn name_of(request: BlockRequest) -> RequestId {
+    RequestId::new(request.piece)
+}
+
+const NAME: RequestId = RequestId::new(77);
 
 const BLOCK: BlockRequest = block(0, 0, 16 * 1024);
 

@@ -7,13 +7,13 @@
 mod support;
 
 use peer_wire::protocol::{
-    Decoder, Event, Frame, Handshake, InfoHash, Limits, Message, Payload, PeerId, Reserved, Wire,
+    Decoder, Frame, Handshake, InfoHash, Limits, Message, Payload, PeerId, Reserved,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::damage::{damaged, noise};
-use support::drive::{Joiner, failure, feed, feed_cut};
+use support::drive::{Endpoint, Joiner, Told, failure, feed, feed_cut};
 use support::frames::{self, bytes_of};
 use support::link::Cut;
 use support::model::Model;
@@ -63,18 +63,18 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let stream = stream_of(&messages);
-        let mut wire = Wire::default();
+        let mut wire = Endpoint::default();
         wire.unchoke();
         let whole = feed(&mut wire, &stream);
         // One for the handshake; requests for no bytes make none.
         let told = messages.iter().filter(|message| !asks_for_nothing(message));
         prop_assert_eq!(whole.len(), told.count().saturating_add(1));
         for cut in [Cut::Bytes, Cut::Random(seed)] {
-            let mut wire = Wire::default();
+            let mut wire = Endpoint::default();
             wire.unchoke();
             prop_assert_eq!(&feed_cut(&mut wire, &stream, cut), &whole);
             let mut joiner = Joiner::new(Limits::default());
-            joiner.wire.unchoke();
+            joiner.endpoint.unchoke();
             prop_assert_eq!(&joiner.feed_cut(&stream, cut), &whole);
         }
     }
@@ -116,7 +116,7 @@ proptest! {
 const STREAMS_PER_CASE: usize = 13;
 
 /// Reads `bytes` whole, cut and by the model; gives the events, which are the same.
-fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Event> {
+fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Told> {
     let (events, mut wire) = read(bytes, Cut::Whole, seed);
     let (cut_events, _) = read(bytes, Cut::Random(seed), seed);
     assert_eq!(cut_events, events);
@@ -126,7 +126,7 @@ fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Event> {
     model.set_choking(is_choking(seed));
     model.handle_bytes(bytes);
     model.handle_end();
-    let model_events: Vec<Event> = std::iter::from_fn(|| model.poll()).collect();
+    let model_events: Vec<Told> = std::iter::from_fn(|| model.poll()).collect();
     assert_eq!(events, model_events);
     assert_eq!(wire.peer_request_count(), model.peer_requests.len());
 
@@ -138,30 +138,30 @@ fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Event> {
 }
 
 /// Reads `bytes` and the end behind them.
-fn read(bytes: &[u8], cut: Cut, seed: u64) -> (Vec<Event>, Wire) {
+fn read(bytes: &[u8], cut: Cut, seed: u64) -> (Vec<Told>, Endpoint) {
     let mut wire = fresh(seed);
     let mut events = feed_cut(&mut wire, bytes, cut);
-    wire.handle_end();
+    wire.end();
     events.extend(wire.poll_event());
     assert_eq!(wire.poll_event(), None);
     (events, wire)
 }
 
 /// As [`read`], and joins cut payloads itself.
-fn read_in_parts(bytes: &[u8], cut: Cut, seed: u64) -> Vec<Event> {
+fn read_in_parts(bytes: &[u8], cut: Cut, seed: u64) -> Vec<Told> {
     let mut joiner = Joiner::new(Limits::default());
     if !is_choking(seed) {
-        joiner.wire.unchoke();
+        joiner.endpoint.unchoke();
     }
     let mut events = joiner.feed_cut(bytes, cut);
-    joiner.wire.handle_end();
-    events.extend(joiner.wire.poll_event());
+    joiner.endpoint.end();
+    events.extend(joiner.endpoint.poll_event());
     events
 }
 
 /// A wire that admits requests or does not.
-fn fresh(seed: u64) -> Wire {
-    let mut wire = Wire::default();
+fn fresh(seed: u64) -> Endpoint {
+    let mut wire = Endpoint::default();
     if !is_choking(seed) {
         wire.unchoke();
     }
@@ -189,7 +189,7 @@ fn error_repeats(bytes: &[u8]) {
 }
 
 fn asks_for_nothing(message: &Message<Vec<u8>>) -> bool {
-    matches!(message, Message::Request(request) if request.length == 0)
+    matches!(message, Message::Request { request } if request.length == 0)
 }
 
 fn stream_of(messages: &[Message<Vec<u8>>]) -> Vec<u8> {

@@ -5,9 +5,10 @@
 mod support;
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, CommandError, Event, Limits, Message, RequestId, Wire};
+use peer_wire::protocol::{BlockRequest, Event, Limits, Message, RequestId, TooLong, Transmit};
 
-use support::drive::{self, feed, feed_with, opened, requested, sent, unchoked, unchoked_with};
+use support::drive::{self, Endpoint, Told, feed, feed_with, opened, requested, sent};
+use support::drive::{sent_with, unchoked, unchoked_with};
 use support::frames::{self, block, content};
 use support::link::{Cut, Pair};
 use support::vectors::vector;
@@ -81,7 +82,7 @@ fn block_answers_only_the_oldest_of_equal_requests() {
     let bytes = frames::piece(0, 0, b"bits");
     assert_eq!(
         feed(&mut wire, &bytes.repeat(3)),
-        [Some(0), Some(1), None].map(|position| drive::piece(0, 0, b"bits", position))
+        [Some(0), Some(2), None].map(|id| drive::piece(0, 0, b"bits", id))
     );
     assert_eq!(wire.request_count(), 1);
 }
@@ -92,8 +93,8 @@ fn take_request_gives_up_the_oldest_equal_one() {
     for request in [SECOND, FIRST, FIRST] {
         wire.request(request).unwrap();
     }
-    assert_eq!(wire.take_request(FIRST), Some(1));
-    assert_eq!(wire.take_request(FIRST), Some(1));
+    assert_eq!(wire.take_request(FIRST), Some(RequestId::new(1)));
+    assert_eq!(wire.take_request(FIRST), Some(RequestId::new(2)));
     assert_eq!(wire.take_request(FIRST), None);
     assert_eq!(wire.request_count(), 1);
 }
@@ -103,8 +104,8 @@ fn expire_request_gives_up_the_oldest() {
     let mut wire = unchoked();
     wire.request(SECOND).unwrap();
     wire.request(FIRST).unwrap();
-    assert_eq!(wire.expire_request(), Some(SECOND));
-    assert_eq!(wire.expire_request(), Some(FIRST));
+    assert_eq!(wire.expire_request(), Some((RequestId::new(0), SECOND)));
+    assert_eq!(wire.expire_request(), Some((RequestId::new(1), FIRST)));
     assert_eq!(wire.expire_request(), None);
 }
 
@@ -154,11 +155,11 @@ fn requests_of_the_peer_are_named_one_by_one() {
 fn equal_requests_of_the_peer_are_answered_in_any_order_once() {
     let mut wire = unchoked();
     feed(&mut wire, &frames::request(FIRST).repeat(3));
-    let mut take = |id| wire.take_peer_request(RequestId::from_number(id));
-    assert_eq!(take(1), Some((1, FIRST)));
+    let mut take = |id| wire.take_peer_request(RequestId::new(id));
+    assert_eq!(take(1), Some(FIRST));
     assert_eq!(take(1), None);
-    assert_eq!(take(2), Some((1, FIRST)));
-    assert_eq!(take(0), Some((0, FIRST)));
+    assert_eq!(take(2), Some(FIRST));
+    assert_eq!(take(0), Some(FIRST));
     assert_eq!(take(3), None);
 }
 
@@ -177,16 +178,13 @@ fn cancel_of_the_peer_removes_its_oldest_equal_request() {
     let events = feed(&mut wire, &chunk);
     assert_eq!(
         events[3..],
-        [Some(1), Some(1), None].map(|position| Event::Cancel {
+        [Some(1), Some(2), None].map(|id| Event::Cancel {
             request: FIRST,
-            position,
+            id: id.map(RequestId::new),
         })
     );
-    assert_eq!(wire.take_peer_request(RequestId::from_number(1)), None);
-    assert_eq!(
-        wire.take_peer_request(RequestId::from_number(0)),
-        Some((0, SECOND))
-    );
+    assert_eq!(wire.take_peer_request(RequestId::new(1)), None);
+    assert_eq!(wire.take_peer_request(RequestId::new(0)), Some(SECOND));
 }
 
 #[test]
@@ -199,29 +197,26 @@ fn answer_to_a_cancelled_request_leaves_its_successor() {
     ]
     .concat();
     feed(&mut wire, &chunk);
-    assert_eq!(wire.take_peer_request(RequestId::from_number(0)), None);
-    assert_eq!(
-        wire.take_peer_request(RequestId::from_number(1)),
-        Some((0, FIRST))
-    );
+    assert_eq!(wire.take_peer_request(RequestId::new(0)), None);
+    assert_eq!(wire.take_peer_request(RequestId::new(1)), Some(FIRST));
 }
 
 #[test]
 fn piece_in_each_form_sends_the_same_bytes() {
     let expected = vector("requests", "piece");
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.piece(1, 16 * 1024, Bytes::from_static(b"bits"))
         .unwrap();
     assert_eq!(sent(&mut wire), expected);
     wire.piece_copied(1, 16 * 1024, b"bits").unwrap();
     assert_eq!(sent(&mut wire), expected);
     wire.piece_head(1, 16 * 1024, 4).unwrap();
-    assert_eq!([sent(&mut wire), b"bits".to_vec()].concat(), expected);
+    assert_eq!(sent_with(&mut wire, |_| b"bits".to_vec()), expected);
 }
 
 #[test]
 fn piece_of_no_bytes_sends_no_empty_stretch() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.piece(1, 16 * 1024, Bytes::new()).unwrap();
     assert_eq!(sent(&mut wire), vector("requests", "piece-empty"));
     assert_eq!(wire.poll_transmit(), None);
@@ -229,17 +224,17 @@ fn piece_of_no_bytes_sends_no_empty_stretch() {
 
 #[test]
 fn piece_head_of_the_largest_block_fits_and_one_byte_more_does_not() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     let largest = u32::MAX - 9;
-    assert_eq!(
-        wire.piece_head(0, 0, largest + 1),
-        Err(CommandError::TooLong)
-    );
+    assert_eq!(wire.piece_head(0, 0, largest + 1), Err(TooLong));
     assert_eq!(sent(&mut wire), []);
-    wire.piece_head(0, 0, largest).unwrap();
-    assert_eq!(sent(&mut wire), [&[0xff; 4], &[7][..], &[0; 8]].concat());
-    wire.piece_head(0, 0, largest - 1).unwrap();
-    assert_eq!(sent(&mut wire)[..5], [0xff, 0xff, 0xff, 0xfe, 7]);
+    for (len, last) in [(largest, 0xff), (largest - 1, 0xfe)] {
+        wire.piece_head(0, 0, len).unwrap();
+        let head = Bytes::from([&[0xff, 0xff, 0xff, last, 7][..], &[0; 8]].concat());
+        assert_eq!(wire.poll_transmit(), Some(Transmit::Bytes(head)));
+        let len = usize::try_from(len).unwrap();
+        assert_eq!(wire.poll_transmit(), Some(Transmit::Foreign(len)));
+    }
 }
 
 #[test]
@@ -249,7 +244,7 @@ fn message_that_is_too_long_appends_nothing() {
         id: 1,
         payload: u32::MAX - 1,
     };
-    assert_eq!(message.encode_head(&mut out), Err(CommandError::TooLong));
+    assert_eq!(message.encode_head(&mut out), Err(TooLong));
     assert_eq!(out, [1]);
     let message = Message::Unknown { payload: u32::MAX };
     assert_eq!(message.encode_head(&mut out), Ok(()));
@@ -283,16 +278,19 @@ fn blocks_and_small_frames_leave_in_their_order() {
 #[test]
 fn block_is_sent_without_a_copy() {
     let block = Bytes::from(vec![7; 20_000]);
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.piece(0, 0, block.clone()).unwrap();
     assert_eq!(wire.poll_transmit().unwrap().len(), 13);
-    assert_eq!(wire.poll_transmit().unwrap().as_ptr(), block.as_ptr());
+    let Some(Transmit::Bytes(sent)) = wire.poll_transmit() else {
+        panic!("no block");
+    };
+    assert_eq!(sent.as_ptr(), block.as_ptr());
 }
 
 #[test]
 fn output_read_in_any_portions_is_the_same() {
     for portion in [1, 2, 7, 13, 14, 64, 1_000] {
-        let mut wire = Wire::default();
+        let mut wire = Endpoint::default();
         wire.have(1);
         wire.piece(0, 0, Bytes::from(vec![7; 100])).unwrap();
         let mut bytes = Vec::new();
@@ -320,7 +318,7 @@ fn output_read_in_any_portions_is_the_same() {
 
 #[test]
 fn output_read_into_no_room_stays() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.have(1);
     assert_eq!(wire.read_transmit(&mut []), 0);
     assert_eq!(sent(&mut wire), frames::have(1));
@@ -345,16 +343,10 @@ fn blocks_asked_for_travel_over_every_link() {
         for event in told {
             answer(&mut pair.b, &event);
         }
-        assert_eq!(
-            pair.deliver_to_a(),
-            asked.map(|request| drive::piece(
-                request.piece,
-                request.begin,
-                &content(request),
-                Some(0)
-            )),
-            "{cut:?}"
-        );
+        let blocks = (0..).zip(asked).map(|(id, request)| {
+            drive::piece(request.piece, request.begin, &content(request), Some(id))
+        });
+        assert_eq!(pair.deliver_to_a(), blocks.collect::<Vec<_>>(), "{cut:?}");
         assert_eq!(
             (pair.a.request_count(), pair.b.peer_request_count()),
             (0, 0)
@@ -375,7 +367,7 @@ fn requests_behind_the_queue_limit_are_refused_and_counted() {
         (wire.peer_request_count(), wire.stats().refused_requests),
         (2, 1)
     );
-    wire.take_peer_request(RequestId::from_number(0)).unwrap();
+    wire.take_peer_request(RequestId::new(0)).unwrap();
     assert_eq!(requested(&feed(&mut wire, &three)), [FIRST]);
     assert_eq!(
         (wire.peer_request_count(), wire.stats().refused_requests),
@@ -396,8 +388,8 @@ fn requests_held_back_are_told_oldest_first_ahead_of_later_messages() {
     let events = feed(&mut wire, &frames::not_interested());
     assert_eq!(requested(&events), [FIRST, SECOND]);
     assert_eq!(events[2], Event::NotInterested);
-    let id = RequestId::from_number(1);
-    assert_eq!(wire.take_peer_request(id), Some((1, SECOND)));
+    let id = RequestId::new(1);
+    assert_eq!(wire.take_peer_request(id), Some(SECOND));
 }
 
 #[test]
@@ -405,11 +397,11 @@ fn request_held_back_is_answered_only_once_it_is_told() {
     let mut wire = unchoked();
     wire.set_unsent(CONGESTED, 0);
     feed(&mut wire, &frames::request(FIRST));
-    let id = RequestId::from_number(0);
+    let id = RequestId::new(0);
     assert_eq!(wire.take_peer_request(id), None);
     wire.set_unsent(0, 0);
     assert_eq!(requested(&drive::events(&mut wire)), [FIRST]);
-    assert_eq!(wire.take_peer_request(id), Some((0, FIRST)));
+    assert_eq!(wire.take_peer_request(id), Some(FIRST));
 }
 
 #[test]
@@ -456,7 +448,7 @@ fn cancel_of_a_request_held_back_removes_it_unseen() {
         feed(&mut wire, &chunk),
         [Event::Cancel {
             request: FIRST,
-            position: None
+            id: None
         }]
     );
     wire.set_unsent(0, 0);
@@ -465,8 +457,9 @@ fn cancel_of_a_request_held_back_removes_it_unseen() {
 
 #[test]
 fn choke_and_stop_reading_and_close_forget_requests_held_back() {
-    let choke = |wire: &mut Wire| assert!(wire.choke());
-    for end in [choke, Wire::stop_reading, Wire::close] {
+    let choke = |wire: &mut Endpoint| assert!(wire.choke());
+    let stop_reading = |wire: &mut Endpoint| wire.stop_reading();
+    for end in [choke, stop_reading, |wire: &mut Endpoint| wire.close()] {
         let mut wire = unchoked();
         wire.set_unsent(CONGESTED, 0);
         feed(&mut wire, &frames::request(FIRST));
@@ -497,7 +490,7 @@ fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
     // It has left.
     wire.set_unsent(0, 0);
     assert_eq!(drive::events(&mut wire).len(), 1);
-    // The block behind a head waits with the caller until he takes the head.
+    // A foreign block waits until the caller takes it.
     let Event::Request { id, .. } = told[1] else {
         panic!("{told:?}");
     };
@@ -505,7 +498,7 @@ fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
     wire.piece_head(0, 0, 4).unwrap();
     wire.set_unsent(0, 0);
     assert_eq!(drive::events(&mut wire), []);
-    sent(&mut wire);
+    sent_with(&mut wire, |len| vec![0; len]);
     assert_eq!(drive::events(&mut wire).len(), 1);
     // The peer cancels one that was told.
     assert_eq!(feed(&mut wire, &frames::cancel(FIRST)).len(), 2);
@@ -585,35 +578,92 @@ fn request_above_the_backlog_is_told_when_nothing_waits() {
 }
 
 #[test]
-fn wire_is_drained_when_nothing_is_left_to_poll() {
+fn request_held_back_needs_no_input_once_there_is_room() {
     let mut wire = unchoked();
-    assert!(wire.is_drained());
+    assert!(!wire.has_consequence());
     wire.set_unsent(CONGESTED, 0);
-    let chunk = [
-        frames::request(FIRST),
+    feed(&mut wire, &frames::request(FIRST));
+    assert!(!wire.has_consequence(), "there is no room");
+    wire.set_unsent(0, 0);
+    assert!(wire.has_consequence());
+    let (chunk, mut at) = (frames::have(1), 0);
+    let first = wire.poll(&chunk, &mut at);
+    assert!(matches!(first, Some(Event::Request { .. })));
+    assert_eq!((at, wire.has_consequence()), (0, false));
+}
+
+#[test]
+fn requests_under_any_names_are_told_by_them() {
+    let mut wire = unchoked();
+    for number in [u32::MAX, 0, 7] {
+        wire.wire.request(RequestId::new(number), FIRST).unwrap();
+    }
+    let block = frames::piece(0, 0, b"bits");
+    let told = drive::piece(0, 0, b"bits", Some(u32::MAX));
+    assert_eq!(feed(&mut wire, &block), [told]);
+    assert_eq!(wire.expire_request(), Some((RequestId::new(0), FIRST)));
+    assert_eq!(wire.take_request(FIRST), Some(RequestId::new(7)));
+}
+
+#[test]
+fn foreign_blocks_leave_in_their_order_with_all_other_output() {
+    let own = Bytes::from(vec![7; 3_000]);
+    let mut wire = unchoked();
+    wire.piece_head(0, 0, 5).unwrap();
+    wire.have(1);
+    wire.piece(0, 1, own.clone()).unwrap();
+    wire.piece_head(0, 2, 0).unwrap();
+    wire.piece_head(0, 3, 70_000).unwrap();
+    wire.piece_head(0, 4, 1).unwrap();
+    wire.keep_alive();
+    let expected = [
+        frames::piece(0, 0, &[5; 5]),
         frames::have(1),
-        frames::prefix(u32::MAX),
+        frames::piece(0, 1, &own),
+        frames::piece(0, 2, &[]),
+        frames::piece(0, 3, &vec![5; 70_000]),
+        frames::piece(0, 4, &[5]),
+        frames::keep_alive(),
     ]
     .concat();
-    wire.handle_bytes(&chunk);
-    assert!(!wire.is_drained());
-    wire.poll_event();
-    assert!(!wire.is_drained(), "a failure is left");
-    wire.set_unsent(0, 0);
-    assert!(!wire.is_drained(), "a request is left");
-    assert_eq!(drive::events(&mut wire).len(), 2);
-    assert!(wire.is_drained());
+    assert_eq!(wire.transmit_len(), expected.len());
+    assert_eq!(wire.readable_len(), 13);
+    let mut lens = Vec::new();
+    let sent = sent_with(&mut wire, |len| {
+        lens.push(len);
+        vec![5; len]
+    });
+    assert!(sent == expected);
+    assert_eq!(lens, [5, 70_000, 1]);
+    assert_eq!((wire.transmit_len(), wire.readable_len()), (0, 0));
+}
+
+#[test]
+fn output_is_read_up_to_a_foreign_block_and_no_further() {
+    let mut wire = Endpoint::default();
+    wire.have(1);
+    wire.piece_head(0, 0, 4).unwrap();
+    wire.have(2);
+    let mut out = [0; 100];
+    assert_eq!((wire.readable_len(), wire.take_foreign()), (22, None));
+    assert_eq!(wire.read_transmit(&mut out[..10]), 10);
+    assert_eq!((wire.readable_len(), wire.take_foreign()), (12, None));
+    assert_eq!(wire.read_transmit(&mut out), 12);
+    assert_eq!((wire.readable_len(), wire.read_transmit(&mut out)), (0, 0));
+    assert_eq!(wire.transmit_len(), 4 + 9);
+    assert_eq!((wire.take_foreign(), wire.take_foreign()), (Some(4), None));
+    assert_eq!(wire.read_transmit(&mut out), 9);
+    assert_eq!(out[..9], frames::have(2));
 }
 
 /// More than may wait.
 const CONGESTED: usize = 2 * 1024 * 1024;
 
-fn answer(wire: &mut Wire, event: &Event) {
+fn answer(wire: &mut Endpoint, event: &Told) {
     let Event::Request { id, .. } = event else {
         panic!("{event:?}");
     };
-    let (place, request) = wire.take_peer_request(*id).unwrap();
-    assert_eq!(place, 0);
+    let request = wire.take_peer_request(*id).unwrap();
     wire.piece(request.piece, request.begin, Bytes::from(content(request)))
         .unwrap();
 }

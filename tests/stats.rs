@@ -9,12 +9,12 @@
 mod support;
 
 use peer_wire::protocol::{
-    InfoHash, Limits, Message, MessageKind, PeerId, Reserved, TracedFrame, Traffic, Wire,
+    InfoHash, Limits, Message, MessageKind, PeerId, Reserved, TracedFrame, Traffic,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use support::drive::{self, feed, feed_cut, opened, sent, unchoked};
+use support::drive::{Endpoint, feed, feed_cut, opened, sent, unchoked};
 use support::frames::{self, block, bytes_of};
 use support::link::Cut;
 use support::strategies::message;
@@ -62,7 +62,7 @@ proptest! {
 
 #[test]
 fn sent_messages_and_bytes_are_counted() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.handshake(InfoHash::new([1; 20]), PeerId::new([2; 20]), Reserved::NONE);
     wire.unchoke();
     wire.unchoke();
@@ -94,34 +94,51 @@ fn sent_messages_and_bytes_are_counted() {
 }
 
 #[test]
-fn event_polled_ahead_counts_once_even_if_it_is_taken_back() {
+fn message_counts_when_its_event_is_polled() {
     let mut wire = unchoked();
-    let have = |wire: &Wire| wire.stats().received.messages(MessageKind::Have);
-    wire.handle_bytes(&[frames::have(1), frames::have(2)].concat());
-    wire.poll_event();
-    wire.poll_ahead();
-    assert_eq!(have(&wire), 2);
-    wire.take_back(1);
-    assert_eq!(have(&wire), 1);
-    wire.poll_event();
-    assert_eq!(have(&wire), 2);
-    wire.handle_bytes(&frames::have(3).repeat(2));
-    wire.poll_event();
-    wire.poll_ahead();
+    let have = |wire: &Endpoint| wire.stats().received.messages(MessageKind::Have);
+    let chunk = frames::have(1).repeat(3);
+    let mut at = 0;
+    for count in 1..=3 {
+        wire.poll(&chunk, &mut at);
+        assert_eq!(have(&wire), count);
+    }
     wire.stop_reading();
-    assert_eq!(have(&wire), 4);
+    feed(&mut wire, &chunk);
+    assert_eq!(have(&wire), 3);
 }
 
 #[test]
-fn bytes_that_are_not_read_are_not_counted() {
-    let mut wire = Wire::in_parts(Limits::default());
+fn bytes_count_as_they_are_read() {
+    let mut wire = Endpoint::in_parts(Limits::default());
     let start = [frames::handshake(), frames::piece(1, 2, &[0; 50])].concat();
-    feed(&mut wire, &start[..90]);
-    wire.skip_part(10);
-    wire.stop_reading();
-    wire.skip_part(10);
-    wire.handle_bytes(&[0; 10]);
+    let mut at = 0;
+    wire.poll(&start, &mut at);
+    assert_eq!(wire.stats().received.bytes, 68);
+    feed_parts(&mut wire, &start[68..90]);
+    wire.decoder.skip_part(10);
     assert_eq!(wire.stats().received.bytes, 100);
+    wire.stop_reading();
+    feed(&mut wire, &[0; 10]);
+    wire.decoder.forget();
+    wire.decoder.skip_part(10);
+    assert_eq!(wire.stats().received.bytes, 100);
+}
+
+#[test]
+fn excess_counts_once_its_message_is_read() {
+    let mut wire = unchoked();
+    let chunk = [
+        frames::have(1),
+        [frames::choke(), frames::frame(1, b"x")].concat(),
+    ]
+    .concat();
+    feed(&mut wire, &chunk);
+    assert_eq!(
+        (wire.decoder.excesses(), wire.wire.stats().violations),
+        (1, 0)
+    );
+    assert_eq!(wire.stats().violations, 1);
 }
 
 #[test]
@@ -141,18 +158,16 @@ fn requests_without_a_chance_are_counted() {
 
 #[test]
 fn trace_has_the_newest_frames_of_both_directions_in_their_order() {
-    let mut wire = Wire::default();
+    let mut wire = Endpoint::default();
     wire.set_trace(3);
     assert_eq!(wire.poll_trace(), None);
     feed(&mut wire, &frames::handshake());
     wire.unchoke();
-    wire.handle_bytes(&[frames::request(block(7, 8, 9)), frames::have(1)].concat());
-    wire.poll_event();
-    assert_eq!(
-        wire.poll_ahead(),
-        None,
-        "what is traced is polled one by one"
+    let (chunk, mut at) = (
+        [frames::request(block(7, 8, 9)), frames::have(1)].concat(),
+        0,
     );
+    wire.poll(&chunk, &mut at);
     wire.piece_copied(7, 8, &[0; 9]).unwrap();
     let frame = |is_sent, kind, len, numbers| TracedFrame {
         is_sent,
@@ -168,7 +183,7 @@ fn trace_has_the_newest_frames_of_both_directions_in_their_order() {
             frame(true, MessageKind::Piece, 22, [7, 8, 0]),
         ]
     );
-    drive::events(&mut wire);
+    wire.poll(&chunk, &mut at);
     assert_eq!(
         wire.poll_trace(),
         Some(frame(false, MessageKind::Have, 9, [1, 0, 0]))
@@ -193,15 +208,20 @@ fn trace_has_the_newest_frames_of_both_directions_in_their_order() {
 
 #[test]
 fn trace_tells_of_a_frame_in_parts_and_of_a_handshake_once() {
-    let mut wire = Wire::in_parts(Limits::default());
+    let mut wire = Endpoint::in_parts(Limits::default());
     wire.set_trace(10);
     let bytes = [frames::handshake(), frames::piece(1, 2, &[0; 50])].concat();
     for chunk in Cut::Bytes.chunks(&bytes) {
-        wire.handle_bytes(chunk);
-        while wire.poll_event().is_some() {}
+        feed_parts(&mut wire, chunk);
     }
     let kinds: Vec<MessageKind> = std::iter::from_fn(|| wire.poll_trace())
         .map(|frame| frame.kind)
         .collect();
     assert_eq!(kinds, [MessageKind::Handshake, MessageKind::Piece]);
+}
+
+/// Drives a wire whose payloads are in parts, and drops these.
+fn feed_parts(wire: &mut Endpoint, chunk: &[u8]) {
+    let mut at = 0;
+    while wire.poll(chunk, &mut at).is_some() {}
 }

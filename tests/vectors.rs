@@ -61,12 +61,14 @@ fn request_vectors_are_their_messages() {
     check(
         "requests",
         &[
-            ("request", Message::Request(asked)),
+            ("request", Message::Request { request: asked }),
             (
                 "request-largest-numbers",
-                Message::Request(block(u32::MAX, u32::MAX, 128 * 1024)),
+                Message::Request {
+                    request: block(u32::MAX, u32::MAX, 128 * 1024),
+                },
             ),
-            ("cancel", Message::Cancel(asked)),
+            ("cancel", Message::Cancel { request: asked }),
             ("piece", piece(b"bits")),
             ("piece-empty", piece(b"")),
         ],
@@ -128,7 +130,12 @@ fn framing_vectors_are_their_messages() {
         ),
         ("choke-with-excess", Message::Choke),
         ("have-with-excess", Message::Have { piece: 7 }),
-        ("request-with-excess", Message::Request(block(1, 2, 3))),
+        (
+            "request-with-excess",
+            Message::Request {
+                request: block(1, 2, 3),
+            },
+        ),
         ("port-with-excess", Message::Port { port: 6881 }),
     ];
     assert_eq!(all.len(), expected.len());

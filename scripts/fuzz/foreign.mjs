@@ -34,10 +34,9 @@ const RECEIVERS = {
   'a function': () => () => {},
   'a stream': () => new PassThrough(),
   'its prototype': (wire) => Object.getPrototypeOf(wire),
-  'an object with the number of its slot': (wire) => ({ _slot: wire._slot }),
-  'an object with a handle of its own making': ({ _slot, _handle }) => ({
-    _slot,
-    _handle: { ..._handle }
+  'an object with the core of its session': (wire) => ({ core: wire._getSession().core }),
+  'an object with a session of its own making': (wire) => ({
+    _getSession: () => ({ ...wire._getSession() })
   })
 }
 

@@ -57,7 +57,7 @@ export class Hearing {
 
   /** While a wire fails, its output may come to somebody who goes on. */
   #noteInput() {
-    if (this.#wire._failure === null) this.#heard = clock.now
+    if (this.#wire._getSession().failure === null) this.#heard = clock.now
   }
 
   /** Memory was taken away: harmless where all of it was read. */

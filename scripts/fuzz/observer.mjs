@@ -152,7 +152,7 @@ export class Observer {
   /** Nothing is sent behind the end, nor to a peer that has broken the protocol. */
   get isSending() {
     // Listeners hear of a failure only when what was sent before has left.
-    return !this.#wire.writableFinished && this.#wire._failure === null
+    return !this.#wire.writableFinished && this.#wire._getSession().failure === null
   }
 
   expect(frame) {

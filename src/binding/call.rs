@@ -31,14 +31,14 @@ pub(super) struct State<'call> {
 }
 
 /// One call from JavaScript: numbers, which it writes into [`Memory`] because that costs less than
-/// to pass them, and up to [`MAX_BUFFERS`] Buffers as arguments.
+/// to pass them, and at most one Buffer as an argument.
 #[derive(Debug)]
 pub(super) struct Call {
     env: sys::napi_env,
     numbers: Numbers,
     /// Addresses of the memory of this call.
     memory: Range<usize>,
-    buffers: [sys::napi_value; MAX_BUFFERS],
+    buffer: sys::napi_value,
 }
 
 impl Call {
@@ -54,9 +54,9 @@ impl Call {
         numbers
     }
 
-    /// The bytes of a Buffer or other view.
-    pub(super) fn bytes(&self, index: usize) -> Result<&[u8]> {
-        let (data, len) = self.view(index)?;
+    /// The bytes of the Buffer or other view.
+    pub(super) fn bytes(&self) -> Result<&[u8]> {
+        let (data, len) = self.view()?;
         if len == 0 {
             return Ok(&[]);
         }
@@ -65,9 +65,9 @@ impl Call {
         Ok(unsafe { std::slice::from_raw_parts(data, len) })
     }
 
-    /// The bytes of a Buffer to fill. A call fills at most one and reads no other.
-    pub(super) fn bytes_mut(&mut self, index: usize) -> Result<&mut [u8]> {
-        let (data, len) = self.view(index)?;
+    /// The bytes of the Buffer, to fill.
+    pub(super) fn bytes_mut(&mut self) -> Result<&mut [u8]> {
+        let (data, len) = self.view()?;
         if len == 0 {
             return Ok(&mut []);
         }
@@ -75,12 +75,12 @@ impl Call {
         Ok(unsafe { std::slice::from_raw_parts_mut(data, len) })
     }
 
-    fn view(&self, index: usize) -> Result<(*mut u8, usize)> {
+    fn view(&self) -> Result<(*mut u8, usize)> {
         let mut data = ptr::null_mut();
         let mut len = 0;
         // SAFETY: `env` and the value are those of the running callback.
         let status = unsafe {
-            sys::napi_get_buffer_info(self.env, self.buffer(index), &raw mut data, &raw mut len)
+            sys::napi_get_buffer_info(self.env, self.buffer, &raw mut data, &raw mut len)
         };
         check(status)?;
         let start = data.addr();
@@ -89,10 +89,6 @@ impl Call {
             return Err(napi::Error::from_reason("a buffer of the border itself"));
         }
         Ok((data.cast(), len))
-    }
-
-    fn buffer(&self, index: usize) -> sys::napi_value {
-        self.buffers.get(index).copied().unwrap_or(ptr::null_mut())
     }
 }
 
@@ -109,7 +105,7 @@ pub(super) unsafe fn run(
     info: sys::napi_callback_info,
     body: Body,
 ) -> sys::napi_value {
-    let mut arguments = [ptr::null_mut(); 1 + MAX_BUFFERS];
+    let mut arguments = [ptr::null_mut(); 2];
     let mut count = arguments.len();
     let mut data = ptr::null_mut();
     // SAFETY: the arguments are valid by the contract of this function, and the array has room
@@ -135,7 +131,7 @@ pub(super) unsafe fn run(
 /// Runs `body` such that a panic ends the one wire that it was called for, and nothing else.
 fn guard(
     env: sys::napi_env,
-    [memory, buffers @ ..]: [sys::napi_value; 1 + MAX_BUFFERS],
+    [memory, buffer]: [sys::napi_value; 2],
     table: Option<&RefCell<Table>>,
     body: Body,
 ) -> Result<u32> {
@@ -149,7 +145,7 @@ fn guard(
         env,
         numbers: *memory.numbers(),
         memory: memory.addresses(),
-        buffers,
+        buffer,
     };
     run_commands(&mut table, memory.commands());
     let slot = call.slot();
@@ -245,9 +241,6 @@ pub(super) fn check(status: sys::napi_status) -> Result<()> {
         status => Err(napi::Error::new(Status::from(status), "invalid argument")),
     }
 }
-
-/// Most Buffers that an entry takes.
-const MAX_BUFFERS: usize = 2;
 
 /// What an entry gives after a panic, and `readOutput` ever after; the wire's next event is `Failed`.
 pub(super) const PANICKED: u32 = u32::MAX;

@@ -5,7 +5,7 @@ use napi_derive::napi;
 
 use super::call::{Call, State};
 use crate::protocol::numbers::to_u32;
-use crate::protocol::{MessageKind, Traffic};
+use crate::protocol::{MessageId, MessageKind, Traffic};
 
 /// `readStats(slot, buffer) -> count`: the counters as big-endian 64-bit numbers. Those of what was
 /// received, then of what was sent: each kind of message, all bytes, bytes of blocks. Then requests
@@ -14,7 +14,9 @@ pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> 
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
-    let counted = entry.wire.stats();
+    let mut counted = entry.wire.stats();
+    counted.received.bytes = entry.decoder.received();
+    counted.violations = counted.violations.saturating_add(entry.decoder.excesses());
     let held = u64::from(to_u32(entry.wire.held_request_count()));
     let others = [
         counted.ignored_requests,
@@ -25,7 +27,7 @@ pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> 
     ];
     let directions = [&counted.received, &counted.sent];
     let counters = directions.into_iter().flat_map(traffic).chain(others);
-    let (places, _) = call.bytes_mut(0)?.as_chunks_mut();
+    let (places, _) = call.bytes_mut()?.as_chunks_mut();
     for (place, counter) in places.iter_mut().zip(counters) {
         *place = counter.to_be_bytes();
     }
@@ -45,7 +47,7 @@ pub(super) fn read_trace(call: &mut Call, state: &mut State<'_>) -> Result<u32> 
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
-    let (places, _) = call.bytes_mut(0)?.as_chunks_mut::<TRACED_LEN>();
+    let (places, _) = call.bytes_mut()?.as_chunks_mut::<TRACED_LEN>();
     let mut len: usize = 0;
     for place in places {
         let Some(frame) = entry.wire.poll_trace() else {
@@ -66,12 +68,60 @@ pub(super) fn read_trace(call: &mut Call, state: &mut State<'_>) -> Result<u32> 
     Ok(to_u32(len))
 }
 
-/// Names of the kinds of messages, in the order of their numbers.
-#[napi]
-pub fn message_kinds() -> Vec<String> {
-    let names = MessageKind::ALL.into_iter().map(|kind| format!("{kind:?}"));
-    names.collect()
+/// A kind of messages, for people.
+#[napi(object)]
+#[derive(Debug)]
+pub struct KindDescription {
+    /// In the style of JavaScript.
+    pub name: String,
+    /// Its fields, in the order of the wire.
+    pub fields: Vec<String>,
 }
 
+/// The kinds of messages, in the order of their numbers.
+#[napi]
+pub fn message_kinds() -> Vec<KindDescription> {
+    MessageKind::ALL.into_iter().map(describe).collect()
+}
+
+fn describe(kind: MessageKind) -> KindDescription {
+    let mut name = format!("{kind:?}");
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    let fields = kind.id().map_or_else(Vec::new, MessageId::field_names);
+    let fields = fields.into_iter().map(|field| match field {
+        // What BEP 3 calls begin, JavaScript has always called offset.
+        "begin" => "offset".to_owned(),
+        field => field.to_owned(),
+    });
+    KindDescription {
+        name,
+        fields: fields.collect(),
+    }
+}
+
+/// Bytes of what the entries of this file write.
+#[napi(object)]
+#[derive(Debug)]
+pub struct DiagnosticsLayout {
+    /// All counters of `readStats`.
+    pub counters_length: u32,
+    /// A frame of `readTrace`.
+    pub traced_length: u32,
+}
+
+/// Gives the layout of the Buffers that the entries of this file fill.
+#[napi]
+pub fn diagnostics_layout() -> DiagnosticsLayout {
+    DiagnosticsLayout {
+        counters_length: to_u32(size_of::<[u64; COUNTERS]>()),
+        traced_length: to_u32(TRACED_LEN),
+    }
+}
+
+/// Two directions, and the others.
+const COUNTERS: usize = 2 * (MessageKind::ALL.len() + 2) + 5;
+
 /// Bytes of a traced frame: six numbers.
-const TRACED_LEN: usize = 24;
+const TRACED_LEN: usize = size_of::<[u32; 6]>();

@@ -14,8 +14,7 @@ use napi_derive::napi;
 
 use super::call::{Call, PANICKED, State, export, run};
 use super::diagnostics::{read_stats, read_trace};
-use super::record::{HELD, LAST, MORE, Record, failure_text, one_based, poll, write_failed};
-use super::table::Entry;
+use super::record::{BROKEN, LAST, failure_text, number_of, poll};
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Policy, Reserved, Wire};
 
@@ -49,8 +48,6 @@ macro_rules! entries {
 entries! {
     create c"create"
     extended c"extended"
-    feed c"feed"
-    feed_rest c"feedRest"
     handshake c"handshake"
     is_truncated c"isTruncated"
     next c"next"
@@ -58,6 +55,7 @@ entries! {
     piece c"piece"
     piece_bytes c"pieceBytes"
     pieces_told c"piecesTold"
+    poll_chunk c"poll"
     read_failure c"readFailure"
     read_output c"readOutput"
     read_payload c"readPayload"
@@ -107,67 +105,34 @@ fn release(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
 
 // Input
 
-/// `feed(slot, chunk, kept) -> batch`: hands in a chunk, and polls. `kept`: bytes of a cut payload
-/// that `lib/` has joined by itself before this chunk.
-fn feed(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
-    let Some(entry) = state.table.get(call.slot()) else {
-        return Ok(LAST);
-    };
-    let [kept, ..] = call.numbers();
-    if kept > 0 {
-        entry.wire.skip_part(to_usize(kept));
-    }
-    feed_from(entry, call.bytes(0)?, 0);
-    Ok(next_batch(entry, &mut state.memory.record))
+/// `poll(slot, at, chunk) -> event`: the next event, from `at` on in the chunk.
+fn poll_chunk(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+    let [at, ..] = call.numbers();
+    poll_from(call.bytes()?, to_usize(at), call, state)
 }
 
-/// `feedRest(slot, chunk) -> batch`: hands in the rest of the chunk, and polls.
-fn feed_rest(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
-    let Some(entry) = state.table.get(call.slot()) else {
-        return Ok(LAST);
-    };
-    feed_from(entry, call.bytes(0)?, entry.taken);
-    Ok(next_batch(entry, &mut state.memory.record))
-}
-
-fn feed_from(entry: &mut Entry, chunk: &[u8], start: usize) {
-    if entry.is_broken() {
-        return;
-    }
-    let taken = entry
-        .wire
-        .handle_bytes(chunk.get(start..).unwrap_or_default());
-    entry.has_taken_back = false;
-    entry.base = start;
-    entry.taken = start.saturating_add(taken);
-    entry.chunk_len = chunk.len();
-}
-
-/// `next(slot) -> batch`: polls.
+/// `next(slot) -> event`: the next event that needs no input.
 fn next(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
-    let entry = state.table.get(call.slot());
-    Ok(entry.map_or(LAST, |entry| next_batch(entry, &mut state.memory.record)))
+    poll_from(&[], 0, call, state)
 }
 
-fn next_batch(entry: &mut Entry, record: &mut Record) -> u32 {
+#[inline]
+fn poll_from(chunk: &[u8], at: usize, call: &Call, state: &mut State<'_>) -> Result<u32> {
+    let Some(entry) = state.table.get(call.slot()) else {
+        return Ok(LAST);
+    };
     if entry.is_broken() {
-        return write_failed(record);
+        return Ok(BROKEN);
     }
-    let mut count = poll(entry, record);
-    if entry.wire.held_request_count() > 0 {
-        count |= HELD;
-    }
-    match (entry.wire.is_drained(), entry.taken >= entry.chunk_len) {
-        (true, true) => count | LAST,
-        (true, false) => count | MORE,
-        _ => count,
-    }
+    Ok(poll(entry, chunk, at, &mut state.memory.record))
 }
 
 /// `isTruncated(slot)`: 1 if the input so far ends inside a message.
 fn is_truncated(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
-    Ok(entry.map_or(0, |entry| u32::from(entry.wire.is_truncated())))
+    Ok(entry.map_or(0, |entry| {
+        u32::from(entry.wire.is_reading() && !entry.decoder.is_between_messages())
+    }))
 }
 
 /// `readPayload(slot, buffer) -> length`: the payload of the last event, if it was joined.
@@ -176,7 +141,7 @@ fn read_payload(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
         return Ok(0);
     };
     let payload = std::mem::take(&mut entry.payload);
-    Ok(copy(&payload, call.bytes_mut(0)?))
+    Ok(copy(&payload, call.bytes_mut()?))
 }
 
 /// `readFailure(slot, buffer) -> length`: lines that tell of the failure, in UTF-8.
@@ -185,7 +150,7 @@ fn read_failure(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
         return Ok(0);
     };
     let text = entry.failure.map(failure_text).unwrap_or_default();
-    Ok(copy(text.as_bytes(), call.bytes_mut(0)?))
+    Ok(copy(text.as_bytes(), call.bytes_mut()?))
 }
 
 /// `pieceBytes(slot) -> length`: bytes of the peer's bitfield.
@@ -205,10 +170,7 @@ fn read_pieces(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
-    Ok(copy(
-        entry.wire.peer_pieces().as_bytes(),
-        call.bytes_mut(0)?,
-    ))
+    Ok(copy(entry.wire.peer_pieces().as_bytes(), call.bytes_mut()?))
 }
 
 // Output
@@ -219,34 +181,28 @@ fn output_len(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.transmit_len())))
 }
 
-/// `readOutput(slot, start, buffer) -> length`: the bytes that wait to be sent go into the buffer
-/// from `start` on. If they do not fit, none does. Cuts: how many blocks JavaScript has to put in,
-/// and behind which of the bytes each.
+/// `readOutput(slot, start, buffer) -> length`: the bytes that wait to be sent, up to a block of
+/// JavaScript's own, go into the buffer from `start` on. If they do not fit, none does. Record: 1 if
+/// that block follows, and 1 if there is nothing besides.
 fn read_output(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
-    let cuts = &mut state.memory.cuts;
+    let [follows, is_all, ..] = &mut state.memory.record;
+    *follows = 0;
+    *is_all = 0;
     let Some(entry) = state.table.get(call.slot()) else {
-        write_cuts(Vec::new(), cuts);
         return Ok(0);
     };
     if entry.is_broken() {
         return Ok(PANICKED);
     }
     let [start, ..] = call.numbers();
-    let len = entry.wire.transmit_len();
-    let room = call.bytes_mut(0)?.get_mut(to_usize(start)..);
+    let len = entry.wire.readable_len();
+    let room = call.bytes_mut()?.get_mut(to_usize(start)..);
     if let Some(out) = room.and_then(|room| room.get_mut(..len)) {
         entry.wire.read_transmit(out);
-        write_cuts(std::mem::take(&mut entry.cuts), cuts);
+        *follows = u32::from(entry.wire.take_foreign().is_some());
+        *is_all = u32::from(entry.wire.transmit_len() == 0);
     }
     Ok(to_u32(len))
-}
-
-fn write_cuts(from: Vec<u32>, to: &mut Cuts) {
-    let [count, ends @ ..] = to;
-    *count = to_u32(from.len().min(ends.len()));
-    for (to, from) in ends.iter_mut().zip(from) {
-        *to = from;
-    }
 }
 
 /// `runQueue()`: nothing besides the commands that wait, which every entry runs first.
@@ -254,11 +210,13 @@ fn run_queue(_: &mut Call, _: &mut State<'_>) -> Result<u32> {
     Ok(0)
 }
 
-/// `handshake(slot, infoHash, peerId, dht)`: Buffers of 20 bytes, and 1 to announce the DHT.
+/// `handshake(slot, fields, dht)`: info hash and peer id, of 20 bytes each, and 1 to announce the DHT.
 fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, [dht, ..]| {
-        let info_hash = InfoHash::new(exact(call.bytes(0)?)?);
-        let peer_id = PeerId::new(exact(call.bytes(1)?)?);
+        let fields: [u8; 40] = exact(call.bytes()?)?;
+        let (info_hash, peer_id) = fields.split_at(20);
+        let info_hash = InfoHash::new(exact(info_hash)?);
+        let peer_id = PeerId::new(exact(peer_id)?);
         let dht = if dht == 1 {
             Reserved::DHT
         } else {
@@ -272,24 +230,28 @@ fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
 /// `sendBitfield(slot, bits)`
 fn send_bitfield(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, _| {
-        wire.bitfield(call.bytes(0)?).map_err(fault)
+        wire.bitfield(call.bytes()?).map_err(fault)
     })
 }
 
-/// `takeRequest(slot, piece, begin, length) -> position + 1`
+/// `takeRequest(slot, piece, begin, length) -> name`, 0 for none.
 fn take_request(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
     };
-    Ok(one_based(
-        entry.wire.take_request(block_request(call.numbers())),
-    ))
+    let [piece, begin, length, ..] = call.numbers();
+    let request = BlockRequest {
+        piece,
+        begin,
+        length,
+    };
+    Ok(number_of(entry.wire.take_request(request)))
 }
 
 /// `piece(slot, piece, begin, block)`: with a copy of the block.
 fn piece(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, [piece, begin, ..]| {
-        wire.piece_copied(piece, begin, call.bytes(0)?)
+        wire.piece_copied(piece, begin, call.bytes()?)
             .map_err(fault)
     })
 }
@@ -297,7 +259,7 @@ fn piece(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
 /// `extended(slot, id, payload)`
 fn extended(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, [id, ..]| {
-        wire.extended(u8::try_from(id).map_err(fault)?, call.bytes(0)?)
+        wire.extended(u8::try_from(id).map_err(fault)?, call.bytes()?)
             .map_err(fault)
     })
 }
@@ -318,14 +280,6 @@ fn command(
     Ok(0)
 }
 
-fn block_request([piece, begin, length, ..]: [u32; 6]) -> BlockRequest {
-    BlockRequest {
-        piece,
-        begin,
-        length,
-    }
-}
-
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     <[u8; N]>::try_from(bytes).map_err(fault)
 }
@@ -343,9 +297,3 @@ fn copy(from: &[u8], to: &mut [u8]) -> u32 {
     }
     to_u32(len)
 }
-
-/// Where JavaScript puts blocks into an output: a count and so many lengths of what is before them.
-pub(super) type Cuts = [u32; CUTS_LEN];
-
-/// As many blocks as commands fit the queue.
-const CUTS_LEN: usize = 65;

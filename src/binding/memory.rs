@@ -13,9 +13,9 @@ use napi::{Result, sys};
 use napi_derive::napi;
 
 use super::call::check;
-use super::commands::CommandQueue;
-use super::entries::Cuts;
+use super::commands::{COMMAND_LEN, CommandQueue};
 use super::record::Record;
+use crate::protocol::MessageId;
 use crate::protocol::numbers::to_u32;
 
 /// What JavaScript knows as `Uint32Array`s, under the names of the fields.
@@ -25,7 +25,6 @@ pub(super) struct Memory {
     numbers: Numbers,
     commands: CommandQueue,
     pub(super) record: Record,
-    pub(super) cuts: Cuts,
 }
 
 impl Memory {
@@ -87,10 +86,12 @@ pub struct MemoryLayout {
     pub numbers: Area,
     /// Commands that wait.
     pub commands: Area,
-    /// Events.
+    /// An event.
     pub record: Area,
-    /// Places of blocks in an output.
-    pub cuts: Area,
+    /// Numbers of a command.
+    pub command_length: u32,
+    /// Bytes of the message of a block before the block.
+    pub piece_head_length: u32,
     /// Bytes of all.
     pub byte_length: u32,
 }
@@ -102,7 +103,8 @@ pub fn memory_layout() -> MemoryLayout {
         numbers: area::<Numbers>(offset_of!(Memory, numbers)),
         commands: area::<CommandQueue>(offset_of!(Memory, commands)),
         record: area::<Record>(offset_of!(Memory, record)),
-        cuts: area::<Cuts>(offset_of!(Memory, cuts)),
+        command_length: to_u32(COMMAND_LEN),
+        piece_head_length: MessageId::Piece.head_len(),
         byte_length: to_u32(size_of::<Memory>()),
     }
 }

@@ -17,9 +17,9 @@ mod record;
 mod table;
 
 pub use commands::CommandKind;
-pub use diagnostics::message_kinds;
+pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
 pub use entries::export_entries;
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
 pub use memory::{Area, MemoryLayout, memory_layout};
-pub use record::{EVENT_LENGTH, EventKind, HELD, JOINED, LAST, MORE};
+pub use record::{EventKind, HELD, JOINED, LAST};

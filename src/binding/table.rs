@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::protocol::numbers::{to_u32, to_usize};
-use crate::protocol::{Limits, ProtocolError, Wire};
+use crate::protocol::{Decoder, Limits, ProtocolError, Wire};
 
 /// All wires of an environment.
 ///
@@ -29,18 +29,9 @@ struct Slot {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) wire: Wire,
-    /// Where in JavaScript's chunk the bytes begin that the core saw last.
-    pub(super) base: usize,
-    /// Up to where the core has taken that chunk.
-    pub(super) taken: usize,
-    pub(super) chunk_len: usize,
+    pub(super) decoder: Decoder,
     /// Payload of the last event, if it is not a part of the chunk.
     pub(super) payload: Bytes,
-    /// Whether a listener has changed events of this chunk that were told ahead: it may do so
-    /// again, so that the others are told one by one.
-    pub(super) has_taken_back: bool,
-    /// Behind which bytes of the output JavaScript puts a block of its own.
-    pub(super) cuts: Vec<u32>,
     pub(super) failure: Option<Cause>,
 }
 
@@ -63,13 +54,9 @@ impl Entry {
 impl Table {
     pub(super) fn insert(&mut self, limits: Limits) -> Option<u32> {
         let entry = Box::new(Entry {
-            wire: Wire::in_parts(limits),
-            base: 0,
-            taken: 0,
-            chunk_len: 0,
+            wire: Wire::new(limits),
+            decoder: Decoder::in_parts(&limits),
             payload: Bytes::new(),
-            has_taken_back: false,
-            cuts: Vec::new(),
             failure: None,
         });
         if let Some(number) = self.free.pop_front() {

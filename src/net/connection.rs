@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use super::deadline::Deadline;
 use super::error::Error;
 use super::output::Output;
-use crate::protocol::{Event, Limits, Payload, ProtocolError, Wire};
+use crate::protocol::{Decoder, Event, Limits, Payload, ProtocolError, Stats, Wire};
 
 /// One wire and the stream that it speaks over.
 ///
@@ -41,12 +41,12 @@ use crate::protocol::{Event, Limits, Payload, ProtocolError, Wire};
 pub struct Connection<S> {
     stream: S,
     wire: Wire,
+    decoder: Decoder,
     /// Room to read into; empty between two reads.
     room: BytesMut,
-    /// Read, and not handed to the wire yet.
-    unread: Bytes,
-    /// What the wire took last; its payloads are parts of this.
+    /// What was read last, of which the wire has taken the bytes before `at`.
     chunk: Bytes,
+    at: usize,
     output: Output,
     deadline: Option<Deadline>,
     /// How it ended; told once nothing else is left to tell.
@@ -61,9 +61,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Self {
             stream,
             wire: Wire::new(limits),
+            decoder: Decoder::new(&limits),
             room: BytesMut::new(),
-            unread: Bytes::new(),
             chunk: Bytes::new(),
+            at: 0,
             output: Output::default(),
             deadline: None,
             end: None,
@@ -89,8 +90,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         &self.wire
     }
 
+    /// What both halves of the connection have counted.
+    pub fn stats(&self) -> Stats {
+        self.wire.stats().decoded_by(&self.decoder)
+    }
+
     /// The wire, to give commands. Its inputs and outputs belong to the connection, and to close
-    /// it is for [`Connection::shutdown`].
+    /// it is for [`Connection::shutdown`]. Blocks are for [`Wire::piece`] and
+    /// [`Wire::piece_copied`]: the connection cannot get one that stays with the caller.
     pub fn wire_mut(&mut self) -> &mut Wire {
         &mut self.wire
     }
@@ -107,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Waits for the next event, and writes meanwhile; `None` after a clean end.
     ///
-    /// Payloads come as [`Payload::Joined`]. They keep the buffer alive that they were read into.
+    /// Payloads keep the buffer alive that they were read into.
     /// [`Event::Failed`] never comes: it is [`Error::Protocol`] here. Cancel-safe.
     ///
     /// A peer may end its output and still read, so an end of the stream is told once what waits is
@@ -118,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// Each is final, and is told again by every later call. [`Error::Protocol`] with
     /// [`Truncated`](crate::protocol::ProtocolError::Truncated) when the stream ends inside a message.
-    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+    pub async fn next(&mut self) -> Result<Option<Event<Bytes>>, Error> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
@@ -149,12 +156,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         poll_fn(|cx| self.poll_shutdown(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event<Bytes>>, Error>> {
         loop {
-            match self.wire.poll_event() {
+            match self.poll_wire() {
                 Some(Event::Failed(error)) => self.end = Some(Err(Error::Protocol(error))),
-                Some(event) => return Poll::Ready(Ok(Some(with_bytes(event, &self.chunk)))),
-                None if !self.unread.is_empty() => self.feed(),
+                Some(event) => return Poll::Ready(Ok(Some(event))),
                 None if self.end.is_none() => ready!(self.poll_io(cx)),
                 None if ready!(self.poll_rest(cx)) => return Poll::Ready(self.last_event()),
                 None => {}
@@ -162,15 +168,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn feed(&mut self) {
-        let taken = self.wire.handle_bytes(&self.unread);
-        self.chunk = self.unread.split_to(taken);
+    /// The next event of what was read, with payloads in place of their places.
+    fn poll_wire(&mut self) -> Option<Event<Bytes>> {
+        let input = &mut self.decoder.read(&self.chunk, &mut self.at);
+        let event = self.wire.poll(input)?;
+        Some(event.map_payload(|payload| match payload {
+            Payload::Joined(bytes) => *bytes,
+            part => self.chunk.slice_ref(part.bytes(&self.chunk)),
+        }))
     }
 
-    /// Tells of the requests that an end leaves open, and then of the end.
-    fn last_event(&mut self) -> Result<Option<Event>, Error> {
+    /// Names the requests that an end leaves open, and then the end.
+    fn last_event(&mut self) -> Result<Option<Event<Bytes>>, Error> {
         self.wire.close();
-        match self.wire.poll_event() {
+        match self.poll_wire() {
             Some(event) => Ok(Some(event)),
             None => self.end.clone().unwrap_or(Ok(())).map(|()| None),
         }
@@ -187,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             // The peer has gone, which is a clean end all the same.
             Err(_) => false,
         };
-        if !self.wire.is_drained() {
+        if self.wire.has_consequence() {
             return Poll::Ready(false);
         }
         if waits_for_the_peer {
@@ -208,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Waits until the stream has changed what [`Connection::poll_next`] can tell.
     fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let outcome = match self.write(cx) {
-            Ok(()) if !self.wire.is_drained() => return Poll::Ready(()),
+            Ok(()) if self.wire.has_consequence() => return Poll::Ready(()),
             Ok(()) => self.poll_read(cx),
             // What came before the stream failed, an end too, goes before the failure.
             Err(error) => match self.poll_read(cx) {
@@ -220,7 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Poll::Ready(Ok(len)) => {
                 self.restart_deadline();
                 if len == 0 {
-                    self.wire.handle_end();
+                    self.decoder.end();
                     self.end = Some(Ok(()));
                 }
             }
@@ -233,11 +244,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         // Without it, and without views that the caller keeps, the room can be used again.
         self.chunk = Bytes::new();
+        self.at = 0;
         if self.room.capacity() < MIN_READ_LEN {
             self.room.reserve(READ_LEN);
         }
         let len = ready!(pin!(self.stream.read_buf(&mut self.room)).poll(cx))?;
-        self.unread = self.room.split().freeze();
+        self.chunk = self.room.split().freeze();
         Poll::Ready(Ok(len))
     }
 
@@ -284,15 +296,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             None => Poll::Pending,
         }
     }
-}
-
-/// The same event with a view of `chunk` in place of a range.
-fn with_bytes(event: Event, chunk: &Bytes) -> Event {
-    let view = |payload: Payload| match payload {
-        Payload::Joined(bytes) => Payload::Joined(bytes),
-        part => Payload::Joined(Box::new(chunk.slice_ref(part.bytes(chunk)))),
-    };
-    event.map_payload(view)
 }
 
 /// Bytes of a read buffer: four blocks of 16 KiB.

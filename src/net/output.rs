@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
-use crate::protocol::Wire;
+use crate::protocol::{Transmit, Wire};
 
 /// What was taken from the wire and is not written yet.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Output {
         stream: &mut (impl AsyncWrite + Unpin),
         cx: &mut Context<'_>,
     ) -> io::Result<()> {
-        while self.refill(wire) {
+        while self.refill(wire)? {
             match self.poll_write(stream, cx)? {
                 Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(len) => self.forget(len),
@@ -53,13 +53,17 @@ impl Output {
     }
 
     /// Takes what fits from the wire; gives whether anything waits.
-    fn refill(&mut self, wire: &mut Wire) -> bool {
+    fn refill(&mut self, wire: &mut Wire) -> io::Result<bool> {
         while self.queue.len() < MAX_SLICES
-            && let Some(bytes) = wire.poll_transmit()
+            && let Some(next) = wire.poll_transmit()
         {
-            self.queue.push_back(bytes);
+            match next {
+                Transmit::Bytes(bytes) => self.queue.push_back(bytes),
+                // Without it all that follows would be read as a part of it.
+                Transmit::Foreign(_) => return Err(io::Error::other("nobody has the block")),
+            }
         }
-        !self.queue.is_empty()
+        Ok(!self.queue.is_empty())
     }
 
     fn poll_write(

@@ -2,7 +2,7 @@
 //!
 //! A message that lies inside one chunk is described by its place there, without a copy. Of a
 //! message that is cut, the head (at most 68 bytes) is staged in place and the payload is joined
-//! in memory that grows with the bytes that really came, never on the word of a length prefix.
+//! in memory that grows with the bytes received, never with an announced length.
 //! The decoder knows lengths and ids; what a message means is for [`Wire`](super::Wire).
 
 use std::ops::Range;
@@ -10,11 +10,10 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::error::ProtocolError;
-use super::event::Payload;
 use super::handshake::Handshake;
-use super::head::Head;
+use super::input::{Frame, Input, Payload};
 use super::limits::{Limits, Policy};
-use super::message::Message;
+use super::message::{Head, Message};
 use super::numbers::{to_u32, to_usize};
 
 /// Turns the bytes of one direction of a connection into frames.
@@ -22,29 +21,30 @@ use super::numbers::{to_u32, to_usize};
 pub struct Decoder {
     max_message_len: u32,
     policy: Policy,
-    /// Messages of fixed size that were longer, and tolerated.
-    excesses: u64,
     /// Whether cut payloads are joined here.
     joins: bool,
+    /// Messages of fixed size that were longer, and tolerated.
+    excesses: u64,
+    /// Bytes read so far.
+    received: u64,
     state: State,
 }
 
-/// What a [`Decoder`] reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// The handshake: always the first frame, and only the first.
-    Handshake(Box<Handshake>),
-    /// Any frame behind it.
-    Message(Message<Payload>),
-    /// A part of the next message's payload, but not the last one.
-    Part {
-        /// Its place in the chunk.
-        part: Range<u32>,
-        /// Bytes that the caller should have room for now, to join all parts so far.
-        room: u32,
-        /// Bytes that are still to come.
-        missing: u32,
-    },
+/// A chunk that a decoder reads, from a place on: the input of [`Wire::poll`](super::Wire::poll).
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    decoder: &'a mut Decoder,
+    bytes: &'a [u8],
+    at: &'a mut usize,
+}
+
+impl Input for Chunk<'_> {
+    type Payload = Payload;
+
+    #[inline]
+    fn next_frame(&mut self) -> Result<Option<Frame<Payload>>, ProtocolError> {
+        self.decoder.decode(self.bytes, self.at)
+    }
 }
 
 impl Decoder {
@@ -53,8 +53,9 @@ impl Decoder {
         Self {
             max_message_len: limits.max_message_len,
             policy: limits.policy,
-            excesses: 0,
             joins: true,
+            excesses: 0,
+            received: 0,
             state: State::Handshake(None),
         }
     }
@@ -69,33 +70,50 @@ impl Decoder {
         }
     }
 
-    /// Reads one frame from `chunk` at `at` and moves `at` behind what it read.
+    /// The frames of `chunk` from `at` on, as the input of a wire. `at` moves past what was read.
+    pub fn read<'a>(&'a mut self, chunk: &'a [u8], at: &'a mut usize) -> Chunk<'a> {
+        Chunk {
+            decoder: self,
+            bytes: chunk,
+            at,
+        }
+    }
+
+    /// Reads one frame from `chunk` at `at` and moves `at` past what it read.
     ///
-    /// `Ok(None)` means that the chunk is used up; the rest of the frame comes with the next one.
-    /// Of a chunk no more than the first 4 GiB are read: places are told in 32 bits.
+    /// `Ok(None)` means that the chunk is used up; the rest of the frame is in the next one.
+    /// Of a chunk no more than the first 4 GiB are read: places have 32 bits.
     ///
     /// # Errors
     ///
     /// [`ProtocolError::Handshake`], [`ProtocolError::MessageTooLong`] or
     /// [`ProtocolError::MessageLength`]; the same error again ever after.
     #[inline]
-    pub fn decode(&mut self, chunk: &[u8], at: &mut usize) -> Result<Option<Frame>, ProtocolError> {
-        let chunk = Self::readable(chunk);
-        match self.decode_whole(chunk, at) {
+    pub fn decode(
+        &mut self,
+        chunk: &[u8],
+        at: &mut usize,
+    ) -> Result<Option<Frame<Payload>>, ProtocolError> {
+        let chunk = chunk.get(..to_usize(u32::MAX)).unwrap_or(chunk);
+        let before = *at;
+        let frame = match self.decode_whole(chunk, at) {
             Some(message) => Ok(Some(Frame::Message(message))),
             None => self.resume(chunk, at),
-        }
+        };
+        self.count(at.saturating_sub(before));
+        frame
     }
 
-    /// The front of a chunk whose places fit [`Payload::InChunk`].
-    pub(super) fn readable(chunk: &[u8]) -> &[u8] {
-        chunk.get(..to_usize(u32::MAX)).unwrap_or(chunk)
-    }
-
-    /// The usual case of [`Decoder::decode`]: a message of which all bytes are in the chunk, and
-    /// whose payload may stay there. `chunk` is [readable](Decoder::readable).
     #[inline]
-    pub(super) fn decode_whole(&self, chunk: &[u8], at: &mut usize) -> Option<Message<Payload>> {
+    fn count(&mut self, len: usize) {
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        self.received = self.received.saturating_add(len);
+    }
+
+    /// The usual case: a message of which all bytes are in the chunk, and whose payload may stay
+    /// there.
+    #[inline]
+    fn decode_whole(&self, chunk: &[u8], at: &mut usize) -> Option<Message<Payload>> {
         let State::Between = self.state else {
             return None;
         };
@@ -109,14 +127,14 @@ impl Decoder {
     }
 
     /// All other cases: a handshake, a bitfield, a message that is cut, bytes that are missing or
-    /// wrong. `chunk` is [readable](Decoder::readable).
+    /// wrong.
     #[cold]
-    pub(super) fn resume(
+    fn resume(
         &mut self,
         chunk: &[u8],
         at: &mut usize,
-    ) -> Result<Option<Frame>, ProtocolError> {
-        let mut input = Input { chunk, at };
+    ) -> Result<Option<Frame<Payload>>, ProtocolError> {
+        let mut input = Cursor { chunk, at };
         let read = match &mut self.state {
             State::Failed(error) => Err(*error),
             State::Handshake(staged) => read_handshake(staged, &mut input),
@@ -135,10 +153,20 @@ impl Decoder {
         read
     }
 
-    /// Takes note of `len` bytes, fewer than are missing, that the caller has joined by himself.
-    pub(super) fn skip_part(&mut self, len: usize) {
+    /// Takes note of `len` bytes, fewer than are missing of the current payload, that the caller has
+    /// joined without handing them in.
+    pub fn skip_part(&mut self, len: usize) {
         if let State::Tail(tail) = &mut self.state {
             tail.skip(len);
+            self.count(len);
+        }
+    }
+
+    /// Takes the end of the input. If that is inside a message, the next read fails with
+    /// [`ProtocolError::Truncated`].
+    pub fn end(&mut self) {
+        if !self.is_between_messages() {
+            self.state = State::Failed(ProtocolError::Truncated);
         }
     }
 
@@ -150,27 +178,27 @@ impl Decoder {
         )
     }
 
-    /// Messages that were longer than their id allows: the excess was skipped.
-    pub(super) fn excesses(&self) -> u64 {
+    /// Bytes read so far.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Messages that were longer than their id allows, so far: the excess was skipped.
+    pub fn excesses(&self) -> u64 {
         self.excesses
     }
 
-    /// Forgets what came of a message, and with it its memory.
-    pub(super) fn forget(&mut self) {
+    /// Forgets what was received of a message, and with it its memory, as nothing is read any more.
+    pub fn forget(&mut self) {
         self.state = State::Between;
     }
 
-    /// Makes every later call answer `error`.
-    pub(super) fn fail(&mut self, error: ProtocolError) {
-        self.state = State::Failed(error);
-    }
-
-    /// Reads a message that is cut, behind those bytes of its head that came before.
+    /// Reads a message that is cut, after those bytes of its head that were received before.
     fn read_cut(
         &mut self,
         mut staged: Staged<{ Head::MAX_LEN }>,
-        input: &mut Input<'_, '_>,
-    ) -> Result<Option<Frame>, ProtocolError> {
+        input: &mut Cursor<'_, '_>,
+    ) -> Result<Option<Frame<Payload>>, ProtocolError> {
         let before = staged.len();
         staged.append(input.rest());
         let Some(head) = Head::read(&staged.bytes, staged.len(), self.max_message_len)? else {
@@ -196,11 +224,11 @@ impl Decoder {
     }
 }
 
-/// Reads the handshake, behind those bytes of it that came before.
+/// Reads the handshake, after those bytes of it that were received before.
 fn read_handshake(
     staged: &mut Option<Box<Staged<{ Handshake::LEN }>>>,
-    input: &mut Input<'_, '_>,
-) -> Result<Option<Frame>, ProtocolError> {
+    input: &mut Cursor<'_, '_>,
+) -> Result<Option<Frame<Payload>>, ProtocolError> {
     let rest = input.rest();
     if rest.is_empty() {
         return Ok(None);
@@ -225,12 +253,12 @@ enum State {
 }
 
 /// A chunk and the place up to which it is read.
-struct Input<'c, 'a> {
+struct Cursor<'c, 'a> {
     chunk: &'c [u8],
     at: &'a mut usize,
 }
 
-impl<'c> Input<'c, '_> {
+impl<'c> Cursor<'c, '_> {
     fn rest(&self) -> &'c [u8] {
         self.chunk.get(*self.at..).unwrap_or_default()
     }
@@ -314,14 +342,17 @@ enum Keeping {
 impl Tail {
     /// A payload that lies in the chunk as a whole stays there, but for the bits of a bitfield:
     /// the core needs them when the chunk is gone.
-    fn new(head: Head, joins: bool, input: &Input<'_, '_>) -> Self {
+    fn new(head: Head, joins: bool, input: &Cursor<'_, '_>) -> Self {
         let missing = head.tail_len();
         let is_whole = missing <= input.rest().len();
-        let keeping = match head.with_payload(()) {
-            Message::Bitfield { .. } => Keeping::Joined(Vec::new()),
-            message if is_whole || message.payload().is_none() => Keeping::Nothing,
-            _ if joins => Keeping::Joined(Vec::new()),
-            _ => Keeping::Parts { len: 0, room: 0 },
+        let keeping = if head.is_joined() {
+            Keeping::Joined(Vec::new())
+        } else if is_whole || !head.has_payload() {
+            Keeping::Nothing
+        } else if joins {
+            Keeping::Joined(Vec::new())
+        } else {
+            Keeping::Parts { len: 0, room: 0 }
         };
         Self {
             head,
@@ -332,7 +363,7 @@ impl Tail {
 
     /// Takes its bytes from the input; gives the message once it is complete, or a part of its
     /// payload for the caller.
-    fn read(&mut self, input: &mut Input<'_, '_>) -> Option<Frame> {
+    fn read(&mut self, input: &mut Cursor<'_, '_>) -> Option<Frame<Payload>> {
         let start = to_u32(*input.at);
         let bytes = input.take(self.missing);
         let part = start..to_u32(*input.at);
@@ -351,7 +382,7 @@ impl Tail {
                 *room = room_for(*len, *room, payload_len);
                 if self.missing > 0 {
                     return (!bytes.is_empty()).then_some(Frame::Part {
-                        part,
+                        part: Payload::InChunk(part),
                         room: to_u32(*room),
                         missing: to_u32(self.missing),
                     });

@@ -1,12 +1,12 @@
 //! What a wire has counted since it was made.
 
-use super::decode::Frame;
-use super::message::{Message, MessageKind};
+use super::decode::Decoder;
+use super::message::MessageKind;
 
 /// Counters of one wire. They only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// From the peer. Messages count once they take effect.
+    /// From the peer. Messages count once they take effect; bytes are for whoever decodes them.
     pub received: Traffic,
     /// To the peer. Messages count once they are queued.
     pub sent: Traffic,
@@ -22,11 +22,22 @@ pub struct Stats {
     pub violations: u64,
 }
 
+impl Stats {
+    /// With what the decoder of the same connection has counted: bytes received, and messages that
+    /// were longer than their id allows.
+    #[must_use]
+    pub fn decoded_by(mut self, decoder: &Decoder) -> Self {
+        self.received.bytes = decoder.received();
+        self.violations = self.violations.saturating_add(decoder.excesses());
+        self
+    }
+}
+
 /// One direction of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// By the number of the kind.
-    messages: [u64; MessageKind::ALL.len()],
+    pub(super) messages: [u64; MessageKind::ALL.len()],
     /// All bytes.
     pub bytes: u64,
     /// Those of blocks among them.
@@ -39,51 +50,4 @@ impl Traffic {
         let count = self.messages.get(kind.number());
         count.copied().unwrap_or_default()
     }
-
-    /// Counts a frame that was received; its bytes are counted as they come.
-    #[inline]
-    pub(super) fn count_frame(&mut self, frame: &Frame) {
-        match frame {
-            Frame::Handshake(_) => self.count_message(MessageKind::Handshake),
-            Frame::Message(message) => {
-                self.count_message(message.kind());
-                if let Message::Piece { block, .. } = message {
-                    self.count_block(block.len());
-                }
-            }
-            Frame::Part { .. } => {}
-        }
-    }
-
-    #[inline]
-    pub(super) fn count_message(&mut self, kind: MessageKind) {
-        if let Some(count) = self.messages.get_mut(kind.number()) {
-            *count = count.saturating_add(1);
-        }
-    }
-
-    #[inline]
-    pub(super) fn count_bytes(&mut self, len: usize) {
-        self.bytes = self.bytes.saturating_add(to_u64(len));
-    }
-
-    #[inline]
-    pub(super) fn count_block(&mut self, len: usize) {
-        self.block_bytes = self.block_bytes.saturating_add(to_u64(len));
-    }
-
-    /// Messages of BEP 3 besides keep-alives.
-    pub(super) fn basic_messages(&self) -> u64 {
-        let basic = MessageKind::Choke.number()..=MessageKind::Cancel.number();
-        self.messages.get(basic).unwrap_or_default().iter().sum()
-    }
-}
-
-/// Adds one.
-pub(super) fn count(counter: &mut u64) {
-    *counter = counter.saturating_add(1);
-}
-
-fn to_u64(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }

@@ -3,11 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::decode::Frame;
-use super::event::Payload;
 use super::handshake::Handshake;
-use super::head::Head;
-use super::message::{Message, MessageId, MessageKind};
+use super::input::{Frame, Place};
+use super::message::{Head, Message, MessageId, MessageKind};
 use super::numbers::to_usize;
 
 /// One frame.
@@ -33,11 +31,11 @@ pub(super) struct Trace {
 
 impl TracedFrame {
     /// One that was received; `None` for a part of one.
-    pub(super) fn received(frame: &Frame) -> Option<Self> {
+    pub(super) fn received<P: Place>(frame: &Frame<P>) -> Option<Self> {
         match frame {
             Frame::Handshake(_) => Some(Self::handshake(false)),
             Frame::Message(message) => {
-                let payload_len = message.payload().map_or(0, Payload::len);
+                let payload_len = message.payload().map_or(0, Place::len);
                 Some(Self::message(false, message, payload_len))
             }
             Frame::Part { .. } => None,

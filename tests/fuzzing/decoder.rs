@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use arbitrary::Unstructured;
-use peer_wire::protocol::{Decoder, Frame, Limits, Message, Payload, ProtocolError};
+use peer_wire::protocol::{Decoder, Frame, Limits, Message, Payload, Place, ProtocolError};
 
 use super::{cut, lens};
 use crate::support::counting::count;
@@ -84,10 +84,13 @@ impl Reader {
         assert!(self.held <= ROOM, "{} bytes held", self.held);
     }
 
-    fn take(&mut self, frame: Frame, chunk: &[u8], read: Range<usize>) {
+    fn take(&mut self, frame: Frame<Payload>, chunk: &[u8], read: Range<usize>) {
         match frame {
             Frame::Handshake(_) => panic!("a second handshake"),
             Frame::Part { part, room, .. } => {
+                let Payload::InChunk(part) = part else {
+                    panic!("{part:?} is no place in the chunk");
+                };
                 self.join(&part, chunk, &read);
                 assert!(self.parts.len() <= usize::try_from(room).unwrap());
                 assert!(i64::from(room) <= ROOM);

@@ -31,13 +31,17 @@ fn message(input: &mut Unstructured<'_>) -> Result<Message<Vec<u8>>> {
         6 => Message::Bitfield {
             bits: payload(input)?,
         },
-        7 => Message::Request(block_request(input)?),
+        7 => Message::Request {
+            request: block_request(input)?,
+        },
         8 => Message::Piece {
             piece: number(input)?,
             begin: number(input)?,
             block: payload(input)?,
         },
-        9 => Message::Cancel(block_request(input)?),
+        9 => Message::Cancel {
+            request: block_request(input)?,
+        },
         10 => Message::Port {
             port: input.arbitrary()?,
         },

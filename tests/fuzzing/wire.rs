@@ -4,15 +4,16 @@
 
 use arbitrary::{Result, Unstructured};
 use peer_wire::protocol::{
-    BlockRequest, Decoder, DropReason, Event, Frame, Limits, MessageKind, Policy, Traffic, Wire,
+    BlockRequest, Decoder, DropReason, Event, Frame, Limits, MessageKind, Policy, Traffic,
 };
 
 use super::{block_request, cut, lens, message, number, payload};
+use crate::support::drive::Told;
 use crate::support::frames::{self, block, bytes_of};
 use crate::support::lockstep::{Both, Command};
 
 /// The settings of a wire, then what happens to it; gives the events.
-pub(crate) fn run(data: &[u8]) -> Vec<Event> {
+pub(crate) fn run(data: &[u8]) -> Vec<Told> {
     let mut input = Unstructured::new(data);
     let mut case = Case::new(&mut input).unwrap();
     while !input.is_empty() && case.step(&mut input).is_ok() {}
@@ -40,9 +41,8 @@ impl Case {
             max_request_len: 1_000,
             pieces: *input.choose(&[None, Some(20)])?,
         };
-        let make = *input.choose(&[Wire::new, Wire::in_parts])?;
-        let batches = lens(input)?.iter().map(|len| usize::from(len % 8));
-        let mut both = Both::new(make, limits, batches.collect());
+        let make = *input.choose(&[Decoder::new, Decoder::in_parts])?;
+        let mut both = Both::new(make, limits);
         both.set_trace(capacity);
         both.run(Command::Handshake);
         let mut unread = Vec::new();
@@ -106,7 +106,7 @@ impl Case {
         Ok(())
     }
 
-    fn finish(mut self) -> Vec<Event> {
+    fn finish(mut self) -> Vec<Told> {
         self.receive(&[], &mut std::iter::empty());
         self.both.end();
         self.run(vec![Command::Close]);
@@ -118,7 +118,8 @@ impl Case {
         self.run(vec![Command::KeepAlive, Command::Request(block(0, 0, 0))]);
         assert_eq!(self.both.told.len(), told, "a closed wire tells nothing");
         assert_eq!(self.both.sent().len(), sent, "a closed wire sends nothing");
-        decodes(&self.both.sent(), self.both.stats().sent);
+        let counted = self.both.stats().sent;
+        decodes(self.both.sent(), counted);
         ends_with_a_failure(&self.both.told);
         self.both.told
     }
@@ -141,8 +142,8 @@ fn commands(input: &mut Unstructured<'_>) -> Option<Vec<Command>> {
 }
 
 fn command(input: &mut Unstructured<'_>) -> Result<Command> {
-    Ok(match input.int_in_range(0..=22)? {
-        0 => Command::Assume(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
+    Ok(match input.int_in_range(0..=23)? {
+        0 => Command::OverwriteState(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
         1 => Command::Bitfield(payload(input)?),
         2 => Command::Cancel(block_request(input)?),
         3 => Command::Close,
@@ -167,6 +168,7 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         ),
         21 => Command::TakeEqualPeerRequest(block_request(input)?),
         22 => Command::PollTrace,
+        23 => Command::TakeForeign,
         _ => Command::Request(block_request(input)?),
     })
 }
@@ -191,8 +193,8 @@ fn decodes(sent: &[u8], counted: Traffic) {
 }
 
 /// Behind a failure only the open requests are dropped.
-fn ends_with_a_failure(events: &[Event]) {
-    let is_failure = |event: &Event| matches!(event, Event::Failed(_));
+fn ends_with_a_failure(events: &[Told]) {
+    let is_failure = |event: &Told| matches!(event, Event::Failed(_));
     let behind = events.iter().skip_while(|event| !is_failure(event)).skip(1);
     for event in behind {
         let Event::RequestDropped { reason, .. } = event else {

@@ -1,14 +1,98 @@
 //! The drive loop around one wire.
 
+use std::ops::{Deref, DerefMut};
+
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Event, Limits, Payload, ProtocolError, Wire};
+use peer_wire::protocol::{
+    BlockRequest, Decoder, Event, Limits, Payload, Place, ProtocolError, RequestError, RequestId,
+    Stats, Transmit, Wire,
+};
 
 use super::frames::{self, HANDSHAKE};
 use super::link::Cut;
 
+/// An event with the bytes of its payload, so that cuts make no difference.
+pub(crate) type Told = Event<Bytes>;
+
+/// One end of a connection: a wire, the decoder that reads for it, and names for its requests.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) wire: Wire,
+    pub(crate) decoder: Decoder,
+    next_id: u32,
+}
+
+impl Endpoint {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self::reading_with(Decoder::new, limits)
+    }
+
+    /// One whose cut payloads are for the caller to join.
+    pub(crate) fn in_parts(limits: Limits) -> Self {
+        Self::reading_with(Decoder::in_parts, limits)
+    }
+
+    pub(crate) fn reading_with(make: fn(&Limits) -> Decoder, limits: Limits) -> Self {
+        Self {
+            wire: Wire::new(limits),
+            decoder: make(&limits),
+            next_id: 0,
+        }
+    }
+
+    /// The next event of `chunk` from `at` on.
+    pub(crate) fn poll(&mut self, chunk: &[u8], at: &mut usize) -> Option<Event<Payload>> {
+        self.wire.poll(&mut self.decoder.read(chunk, at))
+    }
+
+    /// The next event without further input.
+    pub(crate) fn poll_event(&mut self) -> Option<Told> {
+        let event = self.poll(&[], &mut 0)?;
+        Some(with_bytes(event, &[]))
+    }
+
+    /// Takes the end of the input.
+    pub(crate) fn end(&mut self) {
+        self.decoder.end();
+    }
+
+    /// Opens a request under the next name: they are 0, 1, 2, ...
+    pub(crate) fn request(&mut self, request: BlockRequest) -> Result<RequestId, RequestError> {
+        let id = RequestId::new(self.next_id);
+        self.wire.request(id, request)?;
+        self.next_id = self.next_id.wrapping_add(1);
+        Ok(id)
+    }
+
+    /// What both halves have counted.
+    pub(crate) fn stats(&self) -> Stats {
+        self.wire.stats().decoded_by(&self.decoder)
+    }
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Deref for Endpoint {
+    type Target = Wire;
+
+    fn deref(&self) -> &Wire {
+        &self.wire
+    }
+}
+
+impl DerefMut for Endpoint {
+    fn deref_mut(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+}
+
 /// A wire that has read the peer's handshake.
-pub(crate) fn opened(limits: Limits) -> Wire {
-    let mut wire = Wire::new(limits);
+pub(crate) fn opened(limits: Limits) -> Endpoint {
+    let mut wire = Endpoint::new(limits);
     assert_eq!(
         feed(&mut wire, &frames::handshake()),
         [Event::Handshake(HANDSHAKE)]
@@ -17,12 +101,12 @@ pub(crate) fn opened(limits: Limits) -> Wire {
 }
 
 /// A wire behind the handshake that neither chokes nor is choked, with nothing left to send.
-pub(crate) fn unchoked() -> Wire {
+pub(crate) fn unchoked() -> Endpoint {
     unchoked_with(Limits::default())
 }
 
 /// As [`unchoked`], with other limits.
-pub(crate) fn unchoked_with(limits: Limits) -> Wire {
+pub(crate) fn unchoked_with(limits: Limits) -> Endpoint {
     let mut wire = opened(limits);
     assert_eq!(feed(&mut wire, &frames::unchoke()), [Event::Unchoke]);
     wire.unchoke();
@@ -30,13 +114,13 @@ pub(crate) fn unchoked_with(limits: Limits) -> Wire {
     wire
 }
 
-/// Hands in `bytes` as one chunk; gives the events, with the bytes of their payloads.
-pub(crate) fn feed(wire: &mut Wire, bytes: &[u8]) -> Vec<Event> {
+/// Hands in `bytes` as one chunk; gives the events.
+pub(crate) fn feed(wire: &mut Endpoint, bytes: &[u8]) -> Vec<Told> {
     feed_with(wire, bytes, |_, _| {})
 }
 
 /// Hands in `bytes` cut into chunks.
-pub(crate) fn feed_cut(wire: &mut Wire, bytes: &[u8], cut: Cut) -> Vec<Event> {
+pub(crate) fn feed_cut(wire: &mut Endpoint, bytes: &[u8], cut: Cut) -> Vec<Told> {
     cut.chunks(bytes)
         .into_iter()
         .flat_map(|chunk| feed(wire, chunk))
@@ -45,30 +129,28 @@ pub(crate) fn feed_cut(wire: &mut Wire, bytes: &[u8], cut: Cut) -> Vec<Event> {
 
 /// Hands in `bytes` as one chunk and calls `react` between each two polls.
 pub(crate) fn feed_with(
-    wire: &mut Wire,
+    wire: &mut Endpoint,
     bytes: &[u8],
-    mut react: impl FnMut(&mut Wire, &Event),
-) -> Vec<Event> {
+    mut react: impl FnMut(&mut Endpoint, &Told),
+) -> Vec<Told> {
     let mut events = Vec::new();
-    let mut rest = bytes;
-    loop {
-        let taken = wire.handle_bytes(rest);
-        while let Some(event) = wire.poll_event() {
-            let event = with_bytes(event, rest);
-            react(wire, &event);
-            events.push(event);
-        }
-        rest = &rest[taken..];
-        if rest.is_empty() {
-            return events;
-        }
+    let mut at = 0;
+    while let Some(event) = wire.poll(bytes, &mut at) {
+        let event = with_bytes(event, bytes);
+        react(wire, &event);
+        events.push(event);
     }
+    assert!(
+        at == bytes.len() || !wire.is_reading(),
+        "{at} bytes were read"
+    );
+    events
 }
 
 /// A caller who joins cut payloads in memory of his own.
 #[derive(Debug)]
 pub(crate) struct Joiner {
-    pub(crate) wire: Wire,
+    pub(crate) endpoint: Endpoint,
     parts: Vec<u8>,
     room: usize,
     /// Bytes of the payload that are still to come.
@@ -77,54 +159,57 @@ pub(crate) struct Joiner {
 
 impl Joiner {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self::over(Wire::in_parts(limits))
+        Self::over(Endpoint::in_parts(limits))
     }
 
-    /// Around a wire, which may also be one that joins for itself.
-    pub(crate) fn over(wire: Wire) -> Self {
+    /// Around a wire whose decoder may also be one that joins.
+    pub(crate) fn over(endpoint: Endpoint) -> Self {
         Self {
-            wire,
+            endpoint,
             parts: Vec::new(),
             room: 0,
             missing: 0,
         }
     }
 
-    /// Hands in a chunk, or keeps every other one that lies wholly within a payload; gives how
-    /// many bytes were taken.
-    pub(crate) fn hand_in(&mut self, chunk: &[u8]) -> usize {
+    /// Keeps every other chunk that lies wholly within a payload, without handing it in; gives
+    /// whether it did.
+    pub(crate) fn keep(&mut self, chunk: &[u8]) -> bool {
         let joined_len = self.parts.len().saturating_add(chunk.len());
         let is_within = chunk.len() < self.missing && joined_len <= self.room;
-        if !is_within || chunk.len().is_multiple_of(2) {
-            return self.wire.handle_bytes(chunk);
+        let keeps = is_within && !chunk.len().is_multiple_of(2) && self.endpoint.is_reading();
+        if keeps {
+            self.endpoint.decoder.skip_part(chunk.len());
+            self.parts.extend_from_slice(chunk);
+            self.missing = self.missing.saturating_sub(chunk.len());
         }
-        self.wire.skip_part(chunk.len());
-        self.parts.extend_from_slice(chunk);
-        self.missing = self.missing.saturating_sub(chunk.len());
-        chunk.len()
+        keeps
+    }
+
+    /// The next event of `chunk` from `at` on, with its payload joined.
+    pub(crate) fn poll(&mut self, chunk: &[u8], at: &mut usize) -> Option<Told> {
+        loop {
+            let event = self.endpoint.poll(chunk, at)?;
+            if let Some(event) = self.join(event, chunk) {
+                return Some(event);
+            }
+        }
     }
 
     /// Hands in `bytes` cut into chunks; gives the events, with their payloads joined.
-    pub(crate) fn feed_cut(&mut self, bytes: &[u8], cut: Cut) -> Vec<Event> {
+    pub(crate) fn feed_cut(&mut self, bytes: &[u8], cut: Cut) -> Vec<Told> {
         let mut events = Vec::new();
         for chunk in cut.chunks(bytes) {
-            let mut rest = chunk;
-            loop {
-                let taken = self.hand_in(rest);
-                while let Some(event) = self.wire.poll_event() {
-                    events.extend(self.join(event, rest));
-                }
-                rest = &rest[taken..];
-                if rest.is_empty() {
-                    break;
-                }
+            if !self.keep(chunk) {
+                let mut at = 0;
+                events.extend(std::iter::from_fn(|| self.poll(chunk, &mut at)));
             }
         }
         events
     }
 
     /// The event with its payload joined; `None` for a part that is not the last.
-    pub(crate) fn join(&mut self, event: Event, chunk: &[u8]) -> Option<Event> {
+    fn join(&mut self, event: Event<Payload>, chunk: &[u8]) -> Option<Told> {
         if let Event::Part {
             part,
             room,
@@ -133,7 +218,6 @@ impl Joiner {
         {
             self.missing = usize::try_from(missing).unwrap();
             let room = usize::try_from(room).unwrap();
-            let part = Payload::InChunk(part);
             self.parts.extend_from_slice(part.bytes(chunk));
             assert!(self.parts.len() <= room, "there is room for all parts");
             assert!(self.room <= room, "room is never taken back");
@@ -148,7 +232,7 @@ impl Joiner {
                 assert_eq!(self.parts.len(), last.len());
                 assert!(std::mem::take(&mut self.room) <= last.len());
                 self.missing = 0;
-                joined(&std::mem::take(&mut self.parts))
+                std::mem::take(&mut self.parts).into()
             }
             payload => joined(payload.bytes(chunk)),
         }))
@@ -156,7 +240,7 @@ impl Joiner {
 }
 
 /// All events that need no further input.
-pub(crate) fn events(wire: &mut Wire) -> Vec<Event> {
+pub(crate) fn events(wire: &mut Endpoint) -> Vec<Told> {
     std::iter::from_fn(|| wire.poll_event()).collect()
 }
 
@@ -165,18 +249,26 @@ pub(crate) fn greet(wire: &mut Wire) {
     wire.handshake(HANDSHAKE.info_hash, HANDSHAKE.peer_id, HANDSHAKE.reserved);
 }
 
-/// All bytes that wait to be sent.
+/// All bytes that wait to be sent, of a wire that has no foreign blocks.
 pub(crate) fn sent(wire: &mut Wire) -> Vec<u8> {
+    sent_with(wire, |len| panic!("a foreign block of {len} bytes"))
+}
+
+/// All bytes that wait to be sent; `foreign` gives the next foreign block, which has this length.
+pub(crate) fn sent_with(wire: &mut Wire, mut foreign: impl FnMut(usize) -> Vec<u8>) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(part) = wire.poll_transmit() {
-        assert!(!part.is_empty(), "an empty stretch was given to be sent");
-        bytes.extend_from_slice(&part);
+        assert_ne!(part.len(), 0, "an empty stretch was given to be sent");
+        match part {
+            Transmit::Bytes(part) => bytes.extend_from_slice(&part),
+            Transmit::Foreign(len) => bytes.extend(foreign(len)),
+        }
     }
     bytes
 }
 
-/// The same event with its payload's bytes in place of a range, so that cuts make no difference.
-pub(crate) fn with_bytes(event: Event, chunk: &[u8]) -> Event {
+/// The same event with its payload's bytes in place of their place.
+pub(crate) fn with_bytes(event: Event<Payload>, chunk: &[u8]) -> Told {
     event.map_payload(|payload| {
         let bytes = payload.bytes(chunk);
         assert_eq!(bytes.len(), payload.len(), "the range lies in the chunk");
@@ -185,22 +277,22 @@ pub(crate) fn with_bytes(event: Event, chunk: &[u8]) -> Event {
 }
 
 /// A payload of its own bytes.
-pub(crate) fn joined(bytes: &[u8]) -> Payload {
-    Payload::Joined(Box::new(Bytes::copy_from_slice(bytes)))
+pub(crate) fn joined(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
 
-/// The event of a block.
-pub(crate) fn piece(piece: u32, begin: u32, block: &[u8], position: Option<usize>) -> Event {
+/// The event of a block that answers the request of this name.
+pub(crate) fn piece(piece: u32, begin: u32, block: &[u8], id: Option<u32>) -> Told {
     Event::Piece {
         piece,
         begin,
         block: joined(block),
-        position,
+        id: id.map(RequestId::new),
     }
 }
 
 /// The requests in `events`, to be answered or counted.
-pub(crate) fn requested(events: &[Event]) -> Vec<BlockRequest> {
+pub(crate) fn requested(events: &[Told]) -> Vec<BlockRequest> {
     events
         .iter()
         .filter_map(|event| match event {
@@ -211,7 +303,7 @@ pub(crate) fn requested(events: &[Event]) -> Vec<BlockRequest> {
 }
 
 /// The failure in `events`, if there is one.
-pub(crate) fn failure(events: &[Event]) -> Option<ProtocolError> {
+pub(crate) fn failure(events: &[Told]) -> Option<ProtocolError> {
     events.iter().find_map(|event| match event {
         Event::Failed(error) => Some(*error),
         _ => None,

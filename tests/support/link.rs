@@ -1,8 +1,8 @@
 //! Two wires and an in-memory link that cuts what it carries.
 
-use peer_wire::protocol::{Event, Wire};
+use peer_wire::protocol::Event;
 
-use super::drive::{feed_cut, greet, sent};
+use super::drive::{Endpoint, Told, feed_cut, greet, sent};
 use super::frames::HANDSHAKE;
 use super::random::Random;
 
@@ -65,16 +65,16 @@ fn random_chunks<'a>(bytes: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
 /// The two ends of a connection.
 #[derive(Debug)]
 pub(crate) struct Pair {
-    pub(crate) a: Wire,
-    pub(crate) b: Wire,
+    pub(crate) a: Endpoint,
+    pub(crate) b: Endpoint,
     cut: Cut,
 }
 
 impl Pair {
     pub(crate) fn new(cut: Cut) -> Self {
         Self {
-            a: Wire::default(),
-            b: Wire::default(),
+            a: Endpoint::default(),
+            b: Endpoint::default(),
             cut,
         }
     }
@@ -91,12 +91,12 @@ impl Pair {
     }
 
     /// Carries what `a` sends; gives what `b` tells.
-    pub(crate) fn deliver_to_b(&mut self) -> Vec<Event> {
+    pub(crate) fn deliver_to_b(&mut self) -> Vec<Told> {
         feed_cut(&mut self.b, &sent(&mut self.a), self.cut)
     }
 
     /// Carries what `b` sends; gives what `a` tells.
-    pub(crate) fn deliver_to_a(&mut self) -> Vec<Event> {
+    pub(crate) fn deliver_to_a(&mut self) -> Vec<Told> {
         feed_cut(&mut self.a, &sent(&mut self.b), self.cut)
     }
 }

@@ -8,14 +8,15 @@
 )]
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    BlockRequest, CommandError, DropReason, Event, Handshake, InfoHash, Limits, MessageKind,
-    PeerId, Policy, ProtocolError, RequestId, Reserved,
+    BlockRequest, DropReason, Event, Handshake, InfoHash, Limits, MessageKind, PeerId, Policy,
+    ProtocolError, RequestError, RequestId, Reserved,
 };
 
-use super::drive::joined;
+use super::drive::{Told, joined};
 use super::frames;
 
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(crate) struct Model {
     pub(crate) peer_interested: bool,
     pub(crate) pieces: BTreeSet<u32>,
     pub(crate) told: usize,
-    pub(crate) requests: Vec<BlockRequest>,
+    pub(crate) requests: Vec<(RequestId, BlockRequest)>,
     /// Those that were told and wait for an answer.
     pub(crate) peer_requests: Vec<(RequestId, BlockRequest)>,
     /// Younger ones, which were not told.
@@ -48,10 +49,8 @@ pub(crate) struct Model {
     unsent: usize,
     /// Those, and others before them.
     all_unsent: usize,
-    /// Of those, how many he took at a time, with the blocks that he sends himself.
+    /// Of those, how many he took at a time.
     stretches: Vec<usize>,
-    /// Bytes of blocks that the caller sends behind heads which he has not taken yet.
-    detached: usize,
     pub(crate) refused: u64,
     pub(crate) ignored: u64,
     pub(crate) unanswerable: u64,
@@ -61,10 +60,12 @@ pub(crate) struct Model {
     excesses: u64,
     /// Messages that took effect, by kind.
     pub(crate) received: [u64; MessageKind::ALL.len()],
-    /// All bytes sent so far, but for blocks sent past the wire.
+    /// All bytes sent so far.
     pub(crate) sent: Vec<u8>,
     /// Of these, how many the caller has taken.
     taken: usize,
+    /// Where among these the blocks lie that stay with the caller.
+    foreign: Vec<Range<usize>>,
 }
 
 impl Model {
@@ -90,7 +91,6 @@ impl Model {
             unsent: 0,
             all_unsent: 0,
             stretches: Vec::new(),
-            detached: 0,
             refused: 0,
             ignored: 0,
             unanswerable: 0,
@@ -99,6 +99,7 @@ impl Model {
             received: [0; MessageKind::ALL.len()],
             sent: Vec::new(),
             taken: 0,
+            foreign: Vec::new(),
         }
     }
 
@@ -108,19 +109,51 @@ impl Model {
         }
     }
 
-    /// Sends all of a message but the block.
-    pub(crate) fn send_head(&mut self, message: &[u8], block: &[u8]) {
-        self.detached += block.len();
-        self.send(&message[..message.len() - block.len()]);
+    /// Sends a message whose last `block_len` bytes stay with the caller.
+    pub(crate) fn send_foreign(&mut self, message: &[u8], block_len: usize) {
+        self.send(message);
+        if !self.is_closed && block_len > 0 {
+            let end = self.sent.len();
+            self.foreign.push(end - block_len..end);
+        }
     }
 
     /// Takes note that the caller has taken so many bytes.
     pub(crate) fn take_sent(&mut self, len: usize) {
-        let len_with_blocks = len + std::mem::take(&mut self.detached);
-        if self.all_unsent > 0 && len_with_blocks > 0 {
-            self.stretches.push(len_with_blocks);
+        if self.all_unsent > 0 && len > 0 {
+            self.stretches.push(len);
         }
         self.taken += len;
+    }
+
+    /// Likewise of a foreign block, which belongs to its head.
+    pub(crate) fn take_foreign(&mut self, len: usize) {
+        if self.all_unsent > 0 {
+            match self.stretches.last_mut() {
+                Some(stretch) => *stretch += len,
+                None => self.stretches.push(len),
+            }
+        }
+        self.taken += len;
+    }
+
+    /// The foreign block that is next or comes later.
+    fn next_foreign(&self) -> Option<&Range<usize>> {
+        self.foreign.iter().find(|block| block.start >= self.taken)
+    }
+
+    /// Bytes of the foreign block that is next, if one is.
+    pub(crate) fn foreign_len(&self) -> Option<usize> {
+        let next = self.next_foreign()?;
+        (next.start == self.taken).then_some(next.len())
+    }
+
+    /// Bytes that wait before the next foreign block.
+    pub(crate) fn readable_len(&self) -> usize {
+        let end = self
+            .next_foreign()
+            .map_or(self.sent.len(), |next| next.start);
+        end - self.taken
     }
 
     /// Takes note of what still waits with the caller: the last bytes of those that he has taken.
@@ -165,33 +198,36 @@ impl Model {
         is_change
     }
 
-    pub(crate) fn request(&mut self, request: BlockRequest) -> Result<(), CommandError> {
+    pub(crate) fn request(
+        &mut self,
+        id: RequestId,
+        request: BlockRequest,
+    ) -> Result<(), RequestError> {
         match (self.is_closed, self.peer_choking) {
-            (true, _) => Err(CommandError::Closed),
-            (_, true) => Err(CommandError::Choked),
+            (true, _) => Err(RequestError::Closed),
+            (_, true) => Err(RequestError::Choked),
             _ => {
-                self.requests.push(request);
+                self.requests.push((id, request));
                 self.send(&frames::request(request));
                 Ok(())
             }
         }
     }
 
-    pub(crate) fn take_request(&mut self, request: BlockRequest) -> Option<usize> {
-        take_first(&mut self.requests, |open| *open == request).map(|(place, _)| place)
+    pub(crate) fn take_request(&mut self, request: BlockRequest) -> Option<RequestId> {
+        take_first(&mut self.requests, |(_, open)| *open == request).map(|(id, _)| id)
     }
 
-    pub(crate) fn expire_request(&mut self) -> Option<BlockRequest> {
-        take_first(&mut self.requests, |_| true).map(|(_, request)| request)
+    pub(crate) fn expire_request(&mut self) -> Option<(RequestId, BlockRequest)> {
+        take_first(&mut self.requests, |_| true)
     }
 
-    pub(crate) fn take_peer_request(&mut self, id: RequestId) -> Option<(usize, BlockRequest)> {
-        take_first(&mut self.peer_requests, |(open, _)| *open == id)
-            .map(|(place, (_, request))| (place, request))
+    pub(crate) fn take_peer_request(&mut self, id: RequestId) -> Option<BlockRequest> {
+        take_first(&mut self.peer_requests, |(open, _)| *open == id).map(|(_, request)| request)
     }
 
-    pub(crate) fn take_equal_peer_request(&mut self, request: BlockRequest) -> Option<usize> {
-        take_first(&mut self.peer_requests, |(_, open)| *open == request).map(|(place, _)| place)
+    pub(crate) fn take_equal_peer_request(&mut self, request: BlockRequest) -> Option<RequestId> {
+        take_first(&mut self.peer_requests, |(_, open)| *open == request).map(|(id, _)| id)
     }
 
     pub(crate) fn stop_reading(&mut self) {
@@ -216,11 +252,15 @@ impl Model {
         self.is_ended = true;
     }
 
-    pub(crate) fn poll(&mut self) -> Option<Event> {
+    pub(crate) fn poll(&mut self) -> Option<Told> {
         loop {
             if let Some(reason) = self.dropping {
-                if let Some(request) = self.expire_request() {
-                    return Some(Event::RequestDropped { request, reason });
+                if let Some((id, request)) = self.expire_request() {
+                    return Some(Event::RequestDropped {
+                        id,
+                        request,
+                        reason,
+                    });
                 }
                 self.dropping = None;
             }
@@ -320,7 +360,7 @@ impl Model {
         !self.input.is_empty()
     }
 
-    fn apply(&mut self, frame: &[u8]) -> Result<Option<Event>, ProtocolError> {
+    fn apply(&mut self, frame: &[u8]) -> Result<Option<Told>, ProtocolError> {
         if !self.is_handshake_read {
             self.is_handshake_read = true;
             self.received[MessageKind::Handshake.number()] += 1;
@@ -371,7 +411,7 @@ impl Model {
         }))
     }
 
-    fn apply_have(&mut self, piece: u32) -> Result<Event, ProtocolError> {
+    fn apply_have(&mut self, piece: u32) -> Result<Told, ProtocolError> {
         let limit = self.piece_limit();
         if piece >= limit {
             return Err(ProtocolError::PieceIndex { piece, limit });
@@ -380,7 +420,7 @@ impl Model {
         Ok(Event::Have { piece, is_new })
     }
 
-    fn apply_bitfield(&mut self, bits: &[u8]) -> Result<Event, ProtocolError> {
+    fn apply_bitfield(&mut self, bits: &[u8]) -> Result<Told, ProtocolError> {
         let length = u32::try_from(bits.len()).unwrap();
         let limit = self.piece_limit().div_ceil(8);
         let is_right = match self.limits.pieces {
@@ -422,7 +462,7 @@ impl Model {
         Ok(cleared)
     }
 
-    fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Event>, ProtocolError> {
+    fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Told>, ProtocolError> {
         let BlockRequest { piece, length, .. } = request;
         let limit = self.limits.max_request_len;
         if length > limit {
@@ -447,17 +487,17 @@ impl Model {
             self.refused += 1;
             return Ok(None);
         }
-        let id = RequestId::from_number(self.next_id);
+        let id = RequestId::new(self.next_id);
         self.next_id += 1;
         self.held_requests.push((id, request));
         Ok(self.tell_held())
     }
 
-    fn tell_held(&mut self) -> Option<Event> {
+    fn tell_held(&mut self) -> Option<Told> {
         if self.held_requests.is_empty() || self.is_congested() {
             return None;
         }
-        let (_, (id, request)) = take_first(&mut self.held_requests, |_| true)?;
+        let (id, request) = take_first(&mut self.held_requests, |_| true)?;
         self.peer_requests.push((id, request));
         Some(Event::Request { id, request })
     }
@@ -465,7 +505,7 @@ impl Model {
     fn is_congested(&self) -> bool {
         let asked = self.peer_requests.iter().map(|(_, request)| request.length);
         let asked = usize::try_from(asked.sum::<u32>()).unwrap();
-        let waiting = self.transmit_len() + self.detached + self.unsent;
+        let waiting = self.transmit_len() + self.unsent;
         let stretches = if self.unsent == 0 {
             0
         } else {
@@ -475,23 +515,18 @@ impl Model {
         asked + waiting + queued * Limits::QUEUED_COST > self.limits.upload_backlog
     }
 
-    fn apply_cancel(&mut self, request: BlockRequest) -> Event {
-        let position = self.take_equal_peer_request(request);
-        if position.is_none() {
+    fn apply_cancel(&mut self, request: BlockRequest) -> Told {
+        let id = self.take_equal_peer_request(request);
+        if id.is_none() {
             take_first(&mut self.held_requests, |(_, open)| *open == request);
         }
-        Event::Cancel { request, position }
+        Event::Cancel { request, id }
     }
 
-    fn apply_piece(
-        &mut self,
-        piece: u32,
-        begin: u32,
-        block: &[u8],
-    ) -> Result<Event, ProtocolError> {
+    fn apply_piece(&mut self, piece: u32, begin: u32, block: &[u8]) -> Result<Told, ProtocolError> {
         let length = u32::try_from(block.len()).unwrap();
-        let position = self.take_request(frames::block(piece, begin, length));
-        if position.is_none() {
+        let id = self.take_request(frames::block(piece, begin, length));
+        if id.is_none() {
             self.tolerate(ProtocolError::UnsolicitedBlock {
                 piece,
                 begin,
@@ -502,7 +537,7 @@ impl Model {
             piece,
             begin,
             block: joined(block),
-            position,
+            id,
         })
     }
 
@@ -519,9 +554,9 @@ impl Model {
     }
 }
 
-fn take_first<T>(items: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> Option<(usize, T)> {
+fn take_first<T>(items: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> Option<T> {
     let place = items.iter().position(is_it)?;
-    Some((place, items.remove(place)))
+    Some(items.remove(place))
 }
 
 fn kind_of(id: Option<u8>) -> MessageKind {

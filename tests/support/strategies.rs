@@ -20,6 +20,7 @@ pub(crate) fn at_least(cases: u32) -> ProptestConfig {
 pub(crate) fn message() -> impl Strategy<Value = Message<Vec<u8>>> {
     prop_oneof![
         4 => fixed_message(),
+        2 => answer(),
         2 => (index(), index(), payload()).prop_map(|(piece, begin, block)| Message::Piece {
             piece,
             begin,
@@ -43,16 +44,28 @@ fn fixed_message() -> impl Strategy<Value = Message<Vec<u8>>> {
         Just(Message::NotInterested),
         // Small, so that the set of pieces stays small.
         (0_u32..200).prop_map(|piece| Message::Have { piece }),
-        block_request().prop_map(Message::Request),
-        block_request().prop_map(Message::Cancel),
+        block_request().prop_map(|request| Message::Request { request }),
+        block_request().prop_map(|request| Message::Cancel { request }),
         any::<u16>().prop_map(|port| Message::Port { port }),
     ]
 }
 
-/// Few different ones, so that messages meet.
+/// Few different ones, so that messages meet, and mostly one of two, so that equal ones do.
 pub(crate) fn block_request() -> impl Strategy<Value = BlockRequest> {
-    (index(), index(), 0_u32..4)
-        .prop_map(|(piece, begin, length)| frames::block(piece, begin, length))
+    prop_oneof![
+        3 => (1_u32..3).prop_map(|length| frames::block(0, 0, length)),
+        1 => (index(), index(), 0_u32..4)
+            .prop_map(|(piece, begin, length)| frames::block(piece, begin, length)),
+    ]
+}
+
+/// The answer to one of these.
+fn answer() -> impl Strategy<Value = Message<Vec<u8>>> {
+    block_request().prop_map(|request| Message::Piece {
+        piece: request.piece,
+        begin: request.begin,
+        block: frames::content(request),
+    })
 }
 
 fn index() -> impl Strategy<Value = u32> {

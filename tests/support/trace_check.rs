@@ -4,7 +4,9 @@
     reason = "an overflow is to fail the test"
 )]
 
-use peer_wire::protocol::{MessageKind, Stats, TracedFrame, Traffic, Wire};
+use peer_wire::protocol::{MessageKind, Stats, TracedFrame, Traffic};
+
+use super::drive::Endpoint;
 
 /// A trace, and the counters when it was last empty.
 #[derive(Debug, Default)]
@@ -14,7 +16,7 @@ pub(crate) struct TraceCheck {
 }
 
 impl TraceCheck {
-    pub(crate) fn begin(wire: &mut Wire, capacity: usize) -> Self {
+    pub(crate) fn begin(wire: &mut Endpoint, capacity: usize) -> Self {
         wire.set_trace(capacity);
         Self {
             capacity,
@@ -23,7 +25,7 @@ impl TraceCheck {
     }
 
     /// Takes all frames: each that was counted, or the newest of them.
-    pub(crate) fn poll(&mut self, wire: &mut Wire) {
+    pub(crate) fn poll(&mut self, wire: &mut Endpoint) {
         let frames: Vec<TracedFrame> = std::iter::from_fn(|| wire.poll_trace()).collect();
         let after = wire.stats();
         let sent = counted(after.sent, self.before.sent);

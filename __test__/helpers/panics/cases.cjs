@@ -81,7 +81,7 @@ async function main([, , name]) {
   await transfer(pwp)
   // A panic may keep the slot that it hit, in the entry that releases it.
   // The place of a slot is in its lower bits, see src/binding/table.rs.
-  assert((pwp()._slot & 0x1fffff) < 8, 'slots are given back')
+  assert((pwp()._getSession().core.slot & 0x1fffff) < 8, 'slots are given back')
   console.log('done')
 }
 

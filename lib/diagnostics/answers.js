@@ -1,0 +1,47 @@
+// Answers that do not fit the request of the peer.
+//
+// A peer can provoke them: it asks beyond the end of a piece, and the store clamps; it asks for a piece
+// that is not there, and the store gives nothing. So they never throw into the application that passes
+// them on. They are dropped, as by respond(error), and shown to those who look.
+'use strict'
+
+const { isUint8Array } = require('node:util').types
+const { byteLength } = require('../arguments.js')
+const channels = require('./channels.js')
+
+/** On `process`, so that copies of this code warn once together. */
+const WARNED = Symbol.for('peer-wire-native:answer-dropped')
+
+/**
+ * @param {import('../session/requests.js').Request} request - of the peer
+ * @param {unknown} answer
+ * @returns {boolean} whether it is a block of the length asked for
+ */
+function isAnswer(request, answer) {
+  return isUint8Array(answer) && byteLength(answer) === request.length
+}
+
+/**
+ * Shows an answer that is dropped.
+ *
+ * @param {object} wire - what subscribers get
+ * @param {import('../session/requests.js').Request} request - of the peer
+ * @param {unknown} answer
+ */
+function showDropped(wire, { piece, offset, length }, answer) {
+  if (channels.dropped.hasSubscribers) {
+    channels.dropped.publish({ wire, request: { piece, offset, length }, answer })
+  }
+  if (Object.hasOwn(process, WARNED)) return
+  Object.defineProperty(process, WARNED, { value: true })
+  const given = isUint8Array(answer)
+    ? `${byteLength(answer)} bytes`
+    : 'what is no Buffer or Uint8Array'
+  process.emitWarning(
+    `The answer to a request of a peer was dropped: it asked for ${length} bytes and was given ${given}. ` +
+      'Further ones are counted in wire.stats().droppedAnswers.',
+    { type: 'PeerWireWarning', code: 'PWP_ANSWER_DROPPED' }
+  )
+}
+
+module.exports = { isAnswer, showDropped }

@@ -1,0 +1,130 @@
+// What goes over a wire, for those who look: the transcript, the channels, NODE_DEBUG.
+//
+// The core traces frames only while someone looks. A frame is shown when its listeners have run, or
+// before what they send.
+'use strict'
+
+const { debuglog, types } = require('node:util')
+const channels = require('./channels.js')
+const { describeFrame } = require('./describe.js')
+const { TRACED_LENGTH, readFrame } = require('./frames.js')
+const { native, PANICKED } = require('../native.js')
+
+/** Frames that the core keeps until they are read here: more than come between two events. */
+const CAPACITY = 256
+
+const log = debuglog('peer-wire')
+
+/** Known from the start, and cheaper to ask than the logger. */
+const isLogging = log.enabled
+
+const traced = Buffer.alloc(CAPACITY * TRACED_LENGTH)
+
+/** The number of the next wire in the log. */
+let nextNumber = 1
+
+/** Whether someone looks at all wires. */
+function isWatched() {
+  return isLogging || channels.received.hasSubscribers || channels.sent.hasSubscribers
+}
+
+/** The newest frames. */
+class Transcript {
+  /** @param {number} length - most frames */
+  constructor(length) {
+    this.length = length
+    this.frames = []
+    /** Where the oldest one is, once there are so many. */
+    this.start = 0
+  }
+
+  push(frame) {
+    if (this.frames.length < this.length) {
+      this.frames.push(frame)
+    } else {
+      this.frames[this.start] = frame
+      this.start = (this.start + 1) % this.length
+    }
+  }
+
+  /** The oldest first. */
+  toArray() {
+    return [...this.frames.slice(this.start), ...this.frames.slice(0, this.start)]
+  }
+}
+
+/** Shows the frames of one wire. */
+class Tracer {
+  /**
+   * @param {object} wire - what subscribers get
+   * @param {import('../session/core.js').Core} core
+   * @param {number} length - frames of the transcript, 0 for none
+   */
+  constructor(wire, core, length) {
+    this.wire = wire
+    this.core = core
+    this.transcript = length > 0 ? new Transcript(length) : null
+    this.isTracing = false
+    this.number = nextNumber++
+  }
+
+  /** Turns the trace of the core on or off, as it is wanted now, and shows what it has. */
+  follow() {
+    const isWanted = this.transcript !== null || isWatched()
+    if (isWanted !== this.isTracing) {
+      this.isTracing = isWanted
+      native.setTrace(this.core.slot, isWanted ? CAPACITY : 0)
+    }
+    if (isWanted) this.#showFrames()
+  }
+
+  /**
+   * The wire closes: an error gets the transcript.
+   *
+   * @param {Error | null} error
+   */
+  close(error) {
+    if (this.isTracing) this.#showFrames()
+    if (this.transcript !== null && mayGetTranscript(error)) {
+      Object.defineProperty(error, 'transcript', {
+        value: this.transcript.toArray(),
+        configurable: true,
+        writable: true
+      })
+    }
+    if (isLogging) log('wire %d closes: %s', this.number, textOf(error))
+  }
+
+  #showFrames() {
+    const length = native.readTrace(this.core.slot, traced)
+    if (length === PANICKED || length === 0) return
+    const time = Date.now()
+    const frames = []
+    for (let at = 0; at < length; at += TRACED_LENGTH) frames.push(readFrame(traced, at, time))
+    for (const frame of frames) this.#show(frame)
+  }
+
+  #show(frame) {
+    if (this.transcript !== null) this.transcript.push(frame)
+    const channel = channels[frame.direction]
+    if (channel.hasSubscribers) channel.publish({ wire: this.wire, frame })
+    if (isLogging) log('wire %d %s', this.number, describeFrame(frame))
+  }
+}
+
+/** Users give anything to destroy(), and one error to several wires. */
+function mayGetTranscript(error) {
+  return isError(error) && Object.isExtensible(error) && !Object.hasOwn(error, 'transcript')
+}
+
+/** To look at a proxy may run what its owner wrote. */
+function isError(reason) {
+  return !types.isProxy(reason) && reason instanceof Error
+}
+
+function textOf(reason) {
+  if (reason === null) return 'no error'
+  return isError(reason) ? reason.message : typeof reason
+}
+
+module.exports = { Tracer, isWatched }

@@ -1,0 +1,70 @@
+// What the events of a session do to a wire: properties change, then the event of that name is emitted.
+'use strict'
+
+/** The handlers of peer-wire-protocol. Each gets the wire first. */
+const FACE = {
+  handshakeRead(wire, reserved, extensions) {
+    wire.peerReserved = reserved
+    wire.peerExtensions = extensions
+  },
+  handshake(wire, infoHash, peerId, extensions) {
+    wire.emit('handshake', infoHash, peerId, extensions)
+  },
+  have(wire, piece, { filler }) {
+    if (filler !== null) filler.tellPiece(wire.peerPieces, piece)
+    wire.emit('have', piece)
+  },
+  bitfield(wire, bits, { filler }) {
+    if (filler !== null) filler.tellBits(wire.peerPieces, bits)
+    wire.emit('bitfield', bits)
+  },
+  choke(wire) {
+    wire.emit('choke')
+  },
+  unchoke(wire) {
+    wire.emit('unchoke')
+  },
+  interested(wire, isInterested) {
+    wire.peerInterested = isInterested
+    wire.emit(isInterested ? 'interested' : 'uninterested')
+  },
+  request(wire, piece, offset, length, respond) {
+    wire.emit('request', piece, offset, length, respond)
+  },
+  cancel(wire, piece, offset, length) {
+    wire.emit('cancel', piece, offset, length)
+  },
+  downloaded(wire, length) {
+    wire.downloaded += length
+    wire.downloadSpeed(length)
+    wire.emit('download', length)
+  },
+  piece(wire, piece, offset, block) {
+    wire.emit('piece', piece, offset, block)
+  },
+  uploading(wire, length) {
+    wire.uploaded += length
+    wire.uploadSpeed(length)
+    wire.emit('upload', length)
+  },
+  port(wire, port) {
+    wire.emit('port', port)
+  },
+  extended(wire, id, message) {
+    wire.emit('extended', id, message)
+  },
+  unknown(wire, message) {
+    wire.emit('unknownmessage', message)
+  },
+  keepAlive(wire) {
+    wire.emit('keep-alive')
+  },
+  timeout(wire) {
+    wire.emit('timeout')
+  },
+  failed(wire, error) {
+    wire.destroy(error)
+  }
+}
+
+module.exports = { FACE }

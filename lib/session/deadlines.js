@@ -1,0 +1,83 @@
+// Ends a session whose peer keeps silent, if the options say so.
+//
+// The timers do not keep the process alive: the connection does, as long as there is one. Fake timers of
+// tests may be numbers, without the methods of Node's own.
+'use strict'
+
+const { handshakeTimedOut, inactive } = require('../errors.js')
+
+/** A limit on how long something may take. */
+class Deadline {
+  /**
+   * @param {number} ms
+   * @param {() => void} miss - called when it is over
+   */
+  constructor(ms, miss) {
+    this.ms = ms
+    this.miss = miss
+    this.timer = null
+    this.start()
+  }
+
+  start() {
+    this.timer = setTimeout(this.miss, this.ms)
+    if (typeof this.timer?.unref === 'function') this.timer.unref()
+  }
+
+  /** Puts it off: it is over so many ms from now. */
+  putOff() {
+    if (typeof this.timer?.refresh === 'function') {
+      this.timer.refresh()
+    } else {
+      this.stop()
+      this.start()
+    }
+  }
+
+  stop() {
+    clearTimeout(this.timer)
+  }
+}
+
+/** Those of one session. */
+class Deadlines {
+  /**
+   * @param {{handshakeTimeout: number, inactivityTimeout: number}} settings - ms, 0 for none
+   * @param {(error: Error) => void} fail - called when one is missed
+   */
+  constructor({ handshakeTimeout, inactivityTimeout }, fail) {
+    this.handshake = start(handshakeTimeout, () => fail(handshakeTimedOut(handshakeTimeout)))
+    this.inactivity = start(inactivityTimeout, () => fail(inactive(inactivityTimeout)))
+  }
+
+  /** The peer has sent something. */
+  putOff() {
+    this.inactivity?.putOff()
+  }
+
+  /** The peer has sent its handshake. */
+  meetHandshake() {
+    this.handshake?.stop()
+  }
+
+  stop() {
+    this.handshake?.stop()
+    this.inactivity?.stop()
+  }
+}
+
+function start(ms, miss) {
+  return ms > 0 ? new Deadline(ms, miss) : null
+}
+
+/**
+ * @param {object} settings - of a session
+ * @param {(error: Error) => void} fail - called when one is missed
+ * @returns {Deadlines | null} null if none is wanted
+ */
+function startDeadlines(settings, fail) {
+  const isWanted = settings.handshakeTimeout > 0 || settings.inactivityTimeout > 0
+  return isWanted ? new Deadlines(settings, fail) : null
+}
+
+module.exports = { startDeadlines }

@@ -1,0 +1,72 @@
+// From the numbers of an event to a call of its handler.
+'use strict'
+
+const { addon } = require('../native.js')
+
+const { EventKind } = addon
+
+// Names of their own, so that the switch below compares constants.
+const { Bitfield, Cancel, Choke, Extended, Failed, Handshake, Have, Interested } = EventKind
+const { KeepAlive, NotInterested, Part, Piece, Port, Request, RequestDropped } = EventKind
+const { Unchoke, Unknown } = EventKind
+const NoEvent = EventKind.None
+
+/**
+ * Calls the handler of an event: of the session where there is more to do, else of its face. The
+ * numbers are all read before it runs: it may cause other events.
+ *
+ * @param {number} kind - of EventKind
+ * @param {Uint32Array} numbers - of the event, from place 1 on; see src/binding/record.rs
+ * @param {import('./session.js').Session} session
+ * @param {import('./intake.js').Intake} intake - for payloads
+ * @param {Buffer | null} chunk - in which they lie
+ */
+function deliver(kind, numbers, session, intake, chunk) {
+  const { face, wire } = session
+  switch (kind) {
+    case NoEvent:
+      return
+    case Have:
+      return face.have(wire, numbers[1], session.pieces)
+    case Piece:
+      return session.onPiece(
+        numbers[1],
+        numbers[2],
+        numbers[5],
+        intake.payload(chunk, numbers[3], numbers[4])
+      )
+    case Part:
+      return intake.keepPart(chunk, numbers[1], numbers[2], numbers[3], numbers[4])
+    case Request:
+      return session.onRequest(numbers[1], numbers[2], numbers[3], numbers[4])
+    case Cancel:
+      return session.onCancel(numbers[1], numbers[2], numbers[3], numbers[4] === 1, numbers[5])
+    case RequestDropped:
+      return session.onRequestDropped(numbers[1], numbers[2] === 1)
+    case KeepAlive:
+      return face.keepAlive(wire)
+    case Choke:
+      return session.onChoke()
+    case Unchoke:
+      return session.onUnchoke()
+    case Interested:
+      return face.interested(wire, true)
+    case NotInterested:
+      return face.interested(wire, false)
+    case Bitfield:
+      return face.bitfield(wire, intake.joined(numbers[1]), session.pieces)
+    case Handshake:
+      return session.onHandshake({ dht: numbers[1] === 1, extended: numbers[2] === 1 })
+    case Port:
+      return face.port(wire, numbers[1])
+    case Extended:
+      return face.extended(wire, numbers[1], intake.payload(chunk, numbers[2], numbers[3]))
+    case Unknown:
+      return face.unknown(wire, intake.payload(chunk, numbers[1], numbers[2]))
+    case Failed:
+      return session.onFailed()
+  }
+  throw new Error(`unknown event ${kind}`)
+}
+
+module.exports = { deliver }

@@ -1,0 +1,97 @@
+// Our requests: their callbacks, the timer of the oldest, and how long the peer takes.
+'use strict'
+
+const { Request, Requests } = require('./requests.js')
+const { Latency } = require('../diagnostics/latency.js')
+const { native } = require('../native.js')
+
+const MAX_UINT32 = 0xffffffff
+
+class Downloads {
+  /** @param {import('./core.js').Core} core */
+  constructor(core) {
+    this.core = core
+    this.requests = new Requests()
+    this.lastId = 0
+    /** How long the oldest may wait; 0 for ever. */
+    this.timeoutMs = 0
+    this.onTimeout = null
+    /** Made with the first request. */
+    this.latency = null
+  }
+
+  /**
+   * Opens a request, and sends it.
+   *
+   * @param {number} piece - piece index
+   * @param {number} offset - bytes
+   * @param {number} length - bytes
+   * @param {Function} callback - called once with `(error, block)`
+   */
+  open(piece, offset, length, callback) {
+    const request = new Request(piece, offset, length, callback)
+    // The core knows no request by 0.
+    this.lastId = this.lastId === MAX_UINT32 ? 1 : this.lastId + 1
+    this.requests.add(this.lastId, request)
+    this.latency ??= new Latency()
+    this.latency.start(request)
+    native.request(this.core.slot, this.lastId, piece, offset, length)
+    this.startTimer()
+  }
+
+  /**
+   * Withdraws the oldest such request without a message to the peer.
+   *
+   * @returns {Request | undefined}
+   */
+  withdraw(piece, offset, length) {
+    return this.requests.take(native.takeRequest(this.core.slot, piece, offset, length))
+  }
+
+  /** @returns {Request | undefined} the oldest, withdrawn because it has waited too long */
+  expire() {
+    native.expireRequest(this.core.slot)
+    return this.requests.takeOldest()
+  }
+
+  /**
+   * Ends a request that was taken out; the timer of the next one starts first.
+   *
+   * @param {Request} request
+   * @param {Error | null} error
+   * @param {Buffer | null} block
+   * @param {boolean} isRunning - whether the peer may still answer the others
+   */
+  settle(request, error, block, isRunning) {
+    this.latency.end(request, error === null)
+    if (request.timeout !== null) clearTimeout(request.timeout)
+    if (isRunning) this.startTimer()
+    request.callback(error, block)
+  }
+
+  /** Times the oldest, if there is a timeout and it is not timed yet. */
+  startTimer() {
+    if (this.timeoutMs === 0) return
+    const { oldest } = this.requests
+    if (oldest !== undefined) oldest.timeout ??= setTimeout(this.onTimeout, this.timeoutMs)
+  }
+
+  /**
+   * Limits how long the oldest may wait, from now on.
+   *
+   * @param {number} ms - 0 for no limit
+   * @param {() => void} onTimeout - called when it has waited too long
+   */
+  setTimeout(ms, onTimeout) {
+    this.timeoutMs = ms
+    this.onTimeout = onTimeout
+    const { oldest } = this.requests
+    if (oldest !== undefined && oldest.timeout !== null) {
+      clearTimeout(oldest.timeout)
+      oldest.timeout = null
+    }
+    this.startTimer()
+  }
+}
+
+module.exports = { Downloads }

@@ -1,0 +1,122 @@
+// The way in: chunks to the core, and its events to a handler, one message at a time.
+'use strict'
+
+const { throwLater } = require('./attempt.js')
+const { deliver } = require('./dispatch.js')
+const { Joiner } = require('./joiner.js')
+const { addon, native, record, PANICKED } = require('../native.js')
+const { allocate, copyOf } = require('../own-memory.js')
+
+const { HELD, JOINED, LAST } = addon
+
+/** The bits of an event that are its kind. */
+const KIND = LAST - 1
+
+class Intake {
+  /**
+   * @param {import('./core.js').Core} core
+   * @param {boolean} copiesBlocks - whether payloads get memory of their own
+   */
+  constructor(core, copiesBlocks) {
+    this.core = core
+    this.copiesBlocks = copiesBlocks
+    /** The payload that is being joined. */
+    this.joiner = null
+    /** Whether the core holds requests of the peer back. */
+    this.isHolding = false
+  }
+
+  /** @returns {number} bytes received that the core has not heard of */
+  get skipped() {
+    return this.joiner === null ? 0 : this.joiner.skipped
+  }
+
+  /**
+   * Keeps a chunk that lies wholly within a payload.
+   *
+   * @param {Buffer} chunk
+   * @returns {boolean} whether it is such a chunk
+   */
+  keep(chunk) {
+    return this.joiner !== null && this.joiner.keepWhole(chunk)
+  }
+
+  /**
+   * Delivers each message of a chunk, and what follows from it. What a listener does is seen by the next
+   * message. What it throws is thrown again in the next tick: the rest of the chunk is delivered.
+   *
+   * @param {Buffer | null} lent - without a chunk: what the core has anyway
+   * @param {number} length - of the chunk when it was lent to us
+   * @param {import('./session.js').Session} session - whose handlers are called
+   */
+  drain(lent, length, session) {
+    this.tellSkipped()
+    let chunk = lent
+    let at = 0
+    let isLast = false
+    while (!isLast) {
+      if (chunk !== null && chunk.length !== length) {
+        // A listener has transferred it with one of the blocks in it, or shrunk it: what it held is gone.
+        session.onLost()
+        chunk = null
+      }
+      const { slot } = this.core
+      const event = chunk === null ? native.next(slot) : native.poll(slot, at, chunk)
+      // The next one says that the core is broken.
+      if (event === PANICKED) continue
+      at = record[0]
+      isLast = (event & LAST) !== 0
+      this.isHolding = (event & HELD) !== 0
+      try {
+        deliver(event & KIND, record, session, this, chunk)
+      } catch (error) {
+        throwLater(error)
+      }
+      session.onDelivered()
+    }
+  }
+
+  /** The core hears of what was kept without it. */
+  tellSkipped() {
+    if (this.skipped > 0) native.skipPart(this.core.slot, this.joiner.takeSkipped())
+  }
+
+  /** Keeps a part of a payload that is cut. */
+  keepPart(chunk, start, length, room, missing) {
+    this.joiner ??= new Joiner()
+    this.joiner.keep(chunk, start, length, room, missing)
+  }
+
+  /** The payload of `length` bytes, or the last part of it, which begins at `start` in the chunk. */
+  payload(chunk, start, length) {
+    if (start === JOINED) return this.joined(length)
+    const { joiner } = this
+    if (joiner !== null) {
+      this.joiner = null
+      return joiner.finish(chunk, start, length)
+    }
+    const view = chunk.subarray(start, start + length)
+    return this.copiesBlocks ? copyOf(view) : view
+  }
+
+  /** A payload that the core has joined. */
+  joined(length) {
+    return this.read(allocate(length))
+  }
+
+  /**
+   * @param {Buffer} bytes - to fill with a payload that the core has
+   * @returns {Buffer} the same
+   */
+  read(bytes) {
+    if (native.readPayload(this.core.slot, bytes) === PANICKED) bytes.fill(0)
+    return bytes
+  }
+
+  /** Nothing more comes. */
+  clear() {
+    this.joiner = null
+  }
+}
+
+module.exports = { Intake }

@@ -1,0 +1,123 @@
+// Requests of one side that wait: found by their ids, in their order, and as the live array that users see.
+'use strict'
+
+const { Waiting } = require('./waiting.js')
+
+/** An element of `wire.requests` or `wire.peerRequests`. */
+class Request {
+  /**
+   * @param {number} piece - piece index
+   * @param {number} offset - bytes
+   * @param {number} length - bytes
+   * @param {Function} callback - takes `(error, block)`
+   */
+  constructor(piece, offset, length, callback) {
+    this.piece = piece
+    this.offset = offset
+    this.length = length
+    this.callback = callback
+    this.timeout = null
+  }
+}
+
+/** Without an array a request costs a step to add and one to take, wherever it is. */
+class Requests {
+  constructor() {
+    /** By id, the oldest first; null while there never was one. */
+    this.byId = null
+    /** Made when it is first read, and kept in step from then on: shifting costs more. */
+    this.array = null
+  }
+
+  get size() {
+    return this.byId === null ? 0 : this.byId.size
+  }
+
+  /**
+   * @param {number} id - above those of all others that wait
+   * @param {Request} request
+   */
+  add(id, request) {
+    this.byId ??= new Waiting()
+    this.byId.add(id, request)
+    if (this.array !== null) this.array.push(request)
+  }
+
+  /**
+   * @param {number} id
+   * @returns {Request | undefined} taken out
+   */
+  take(id) {
+    const request = this.byId === null ? undefined : this.byId.take(id)
+    if (request !== undefined && this.array !== null) remove(this.array, request)
+    return request
+  }
+
+  /** @returns {Request | undefined} */
+  get oldest() {
+    return this.byId === null ? undefined : this.byId.get(this.byId.oldestId)
+  }
+
+  /** @returns {Request | undefined} taken out */
+  takeOldest() {
+    return this.byId === null ? undefined : this.take(this.byId.oldestId)
+  }
+
+  /**
+   * @param {number} id
+   * @param {Request} request
+   * @returns {boolean} whether it still waits under this id, and users have not taken it out
+   */
+  has(id, request) {
+    return this.get(id) === request && (this.array === null || this.array.includes(request))
+  }
+
+  /**
+   * @param {(request: Request) => boolean} test
+   * @returns {number | undefined} the id of the oldest that passes
+   */
+  find(test) {
+    if (this.byId === null) return undefined
+    for (const [id, request] of this.byId) if (test(request)) return id
+    return undefined
+  }
+
+  /**
+   * @param {number} id
+   * @returns {Request | undefined}
+   */
+  get(id) {
+    return this.byId === null ? undefined : this.byId.get(id)
+  }
+
+  clear() {
+    if (this.byId !== null) this.byId.clear()
+    if (this.array !== null) this.array.length = 0
+  }
+
+  /**
+   * The user puts another array in place.
+   *
+   * @param {Request[]} array - which is kept in step from now on
+   */
+  adopt(array) {
+    this.array = Array.isArray(array) ? array : []
+  }
+
+  /** @returns {Request[]} live, oldest first */
+  toArray() {
+    this.array ??= this.byId === null ? [] : Array.from(this.byId, ([, request]) => request)
+    return this.array
+  }
+}
+
+function remove(array, request) {
+  if (array[0] === request) {
+    array.shift()
+    return
+  }
+  const position = array.indexOf(request)
+  if (position !== -1) array.splice(position, 1)
+}
+
+module.exports = { Request, Requests }

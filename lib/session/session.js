@@ -1,0 +1,575 @@
+// One connection to a peer: what it does with input, commands and ends, whatever its user's face is.
+//
+// A session drives the core and owns all that goes with it. Its face is a table of handlers, each called
+// with the object that users have (`wire`); its port takes the output. Neither is known to it otherwise.
+'use strict'
+
+const { AsyncResource } = require('node:async_hooks')
+
+const { attempt } = require('./attempt.js')
+const { Core } = require('./core.js')
+const { startDeadlines } = require('./deadlines.js')
+const { Downloads } = require('./downloads.js')
+const { Intake } = require('./intake.js')
+const { Output } = require('./output.js')
+const { Pieces } = require('./pieces.js')
+const { Uploads } = require('./uploads.js')
+const channels = require('../diagnostics/channels.js')
+const { readCounters, toStats } = require('../diagnostics/stats.js')
+const { Tracer, isWatched } = require('../diagnostics/trace.js')
+const {
+  ProtocolError,
+  cancelled,
+  choking,
+  closed,
+  memoryChanged,
+  timedOut,
+  withoutFrames
+} = require('../errors.js')
+const { native } = require('../native.js')
+const { allocate, copyOf } = require('../own-memory.js')
+
+/** Between two keep-alives, in ms: peers drop a connection after about two silent minutes. */
+const KEEP_ALIVE_INTERVAL = 60 * 1000
+
+/** Reserved bytes, info hash and peer id of a handshake that is delivered. */
+const handshakeFields = allocate(48)
+
+class Session {
+  /**
+   * @param {object} wire - what users have
+   * @param {object} face - its handlers: see FACE in lib/face.js
+   * @param {import('../stream/port.js').Port} port
+   * @param {object} settings - see lib/options.js
+   */
+  constructor(wire, face, port, settings) {
+    this.wire = wire
+    this.face = face
+    this.port = port
+    this.core = new Core(settings)
+    // What is delivered later than the call that made it possible runs in the context in which the
+    // session was made. It costs some 50 bytes, where a snapshot of AsyncLocalStorage costs 1,400.
+    this.context = new AsyncResource('PeerWire')
+    this.output = new Output(this.core, port)
+    this.downloads = new Downloads(this.core)
+    this.uploads = new Uploads(wire, this.core)
+    this.intake = new Intake(this.core, settings.copyBlocks)
+    this.pieces = new Pieces(this.core)
+    // A mirror of the core's state, which users may also write.
+    this.amChoking = true
+    this.amInterested = false
+    this.peerChoking = true
+    this.isDispatching = false
+    /** Nothing of the peer is delivered any more. */
+    this.isClosed = false
+    /** Both directions have ended. */
+    this.isFinished = false
+    /** Why the session fails, or has failed. */
+    this.failure = null
+    /** Whether the core knows of output that waits with us. */
+    this.hasUnsent = false
+    /** A chunk that waits for the end of the dispatch. */
+    this.queued = null
+    this.keepAliveTimer = null
+    /** What the core had counted at the end. */
+    this.counters = null
+    this.deadlines = startDeadlines(settings, (error) => this.inContext(this.fail, error))
+    this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings.transcript) : null
+    this.#trace()
+  }
+
+  /**
+   * Runs a step in the session's own async context.
+   *
+   * @param {Function} step - of the session
+   * @param {...unknown} args - of the step
+   */
+  inContext(step, ...args) {
+    this.context.runInAsyncScope(step, this, ...args)
+  }
+
+  // Commands
+
+  handshake(infoHash, peerId, dht) {
+    native.handshake(this.core.slot, infoHash, peerId, dht)
+    this.#sent()
+  }
+
+  choke() {
+    if (this.amChoking) return
+    this.amChoking = true
+    this.uploads.requests.clear()
+    native.choke(this.core.slot)
+    this.#sent()
+  }
+
+  unchoke() {
+    if (!this.amChoking) return
+    this.amChoking = false
+    native.unchoke(this.core.slot)
+    this.#sent()
+  }
+
+  interested() {
+    if (this.amInterested) return
+    this.amInterested = true
+    native.interested(this.core.slot)
+    this.#sent()
+  }
+
+  uninterested() {
+    if (!this.amInterested) return
+    this.amInterested = false
+    native.notInterested(this.core.slot)
+    this.#sent()
+  }
+
+  have(piece) {
+    native.have(this.core.slot, piece)
+    this.#sent()
+  }
+
+  bitfield(bits) {
+    native.sendBitfield(this.core.slot, bits)
+    this.#sent()
+  }
+
+  dhtPort(port) {
+    native.port(this.core.slot, port)
+    this.#sent()
+  }
+
+  extended(id, payload) {
+    native.extended(this.core.slot, id, payload)
+    this.#sent()
+  }
+
+  /** The callback is called at once where the request cannot be sent. */
+  request(piece, offset, length, callback) {
+    if (this.isFinished || this.failure !== null) return callback(closed())
+    if (this.peerChoking) return callback(choking())
+    this.downloads.open(piece, offset, length, callback)
+    this.#sent()
+  }
+
+  /** Withdraws the oldest such request; the peer is told in any case. */
+  cancel(piece, offset, length) {
+    const request = this.downloads.withdraw(piece, offset, length)
+    if (request !== undefined) this.settle(request, cancelled(), null)
+    native.cancel(this.core.slot, piece, offset, length)
+    this.#sent()
+  }
+
+  /** Sends a block, which answers such a request if one waits. */
+  piece(piece, offset, block) {
+    this.uploads.settle(piece, offset, block.length)
+    this.#upload(piece, offset, block)
+  }
+
+  /** Drops what is no block where a request waits for one; says whether it does. */
+  dropAnswer(piece, offset, answer) {
+    const isDropped = this.uploads.drop(piece, offset, answer)
+    if (isDropped) this.#releaseHeld()
+    return isDropped
+  }
+
+  /**
+   * Limits how long the oldest request may wait.
+   *
+   * @param {number} ms - 0 for no limit
+   */
+  setTimeout(ms) {
+    this.downloads.setTimeout(ms, () => this.inContext(this.#expire))
+  }
+
+  /** @param {boolean} isOn */
+  setKeepAlive(isOn) {
+    clearInterval(this.keepAliveTimer)
+    this.keepAliveTimer = null
+    if (!isOn || this.isFinished) return
+    const tick = () => this.inContext(this.#keepAlive)
+    this.keepAliveTimer = setInterval(tick, KEEP_ALIVE_INTERVAL)
+  }
+
+  /** Users have written the mirror. */
+  overwriteState() {
+    const { amChoking, amInterested, peerChoking } = this
+    native.overwriteState(this.core.slot, +!!amChoking, +!!amInterested, +!!peerChoking)
+  }
+
+  #keepAlive() {
+    native.keepAlive(this.core.slot)
+    this.#sent()
+  }
+
+  /** The core has something to send: it leaves now, or with the end of the dispatch. A piped stream
+   * gathers by itself, being corked; so what was sent is before its end if a listener ends it. */
+  #sent() {
+    this.output.isWaiting = true
+    this.#trace()
+    if (!this.isDispatching || this.port.isPiped || this.output.isFull) this.flush()
+  }
+
+  /** Answers a request of the peer, unless it is no longer waiting. */
+  #respond(request, id, error, answer) {
+    const block = this.uploads.answer(request, id, error, answer)
+    if (block === undefined) return
+    if (block === null) this.#releaseHeld()
+    else this.#upload(request.piece, request.offset, block)
+  }
+
+  /** A request has gone with it: those held back go on, even if a listener throws. */
+  #upload(piece, offset, block) {
+    const { length } = block
+    try {
+      this.face.uploading(this.wire, length)
+      if (this.isFinished) return
+      if (this.output.addBlock(piece, offset, block, length)) this.#sent()
+      else this.#failLost()
+    } finally {
+      this.#releaseHeld()
+    }
+  }
+
+  #releaseHeld() {
+    if (this.intake.isHolding) this.release()
+  }
+
+  // Output
+
+  /** What was sent leaves now. */
+  flush() {
+    if (!this.output.isWaiting || this.output.isFlushing) return
+    try {
+      this.output.flush()
+    } finally {
+      this.#afterFlush()
+    }
+  }
+
+  #afterFlush() {
+    if (this.output.isLost && this.failure === null) this.#failLost()
+    // The next event says so.
+    if (this.output.isBroken) this.#pollSoon()
+    this.release()
+  }
+
+  /** Puts something of a user into the readable side, after what was sent before. */
+  insert(put) {
+    if (this.output.isFlushing) return this.output.insert(put)
+    this.flush()
+    return put()
+  }
+
+  /**
+   * The output may have room again: the core hears how much waits outside of it, and requests that were
+   * held back go on.
+   */
+  release() {
+    const { waiting, ahead } = this.port
+    const hasUnsent = waiting > 0 || ahead > 0
+    // Equal numbers may be those of other bytes.
+    if (hasUnsent || this.hasUnsent) native.setUnsent(this.core.slot, waiting, ahead)
+    this.hasUnsent = hasUnsent
+    if (!this.intake.isHolding) return
+    this.intake.isHolding = false
+    this.#pollSoon()
+  }
+
+  #pollSoon() {
+    process.nextTick(() => this.inContext(this.poll))
+  }
+
+  /** @returns {number} bytes that wait to be read, or to be taken by the stream after the pipe */
+  get unsent() {
+    return this.output.length + this.port.waiting + this.port.ahead
+  }
+
+  // Input
+
+  /**
+   * Hands a chunk to the core and delivers each message in it.
+   *
+   * What a listener throws is thrown again in the next tick: an exception that came out of here
+   * would leave the stream's own machinery stuck, and the rest of the chunk undelivered.
+   *
+   * @param {Buffer} chunk - read only until `done` is called
+   * @param {() => void} done
+   */
+  receive(chunk, done) {
+    if (this.deadlines !== null) this.deadlines.putOff()
+    if (this.isDispatching) {
+      // A listener, or whoever got our output, writes to the wire.
+      this.queued = { chunk, length: chunk.length, done }
+      return
+    }
+    if (!this.intake.keep(chunk)) this.#dispatch(chunk)
+    done()
+  }
+
+  /** Delivers what the core has without new input. Does nothing within a dispatch. */
+  poll() {
+    if (!this.isDispatching) this.#dispatch(null)
+  }
+
+  #dispatch(chunk) {
+    this.isDispatching = true
+    try {
+      this.#run(chunk, chunk === null ? 0 : chunk.length)
+    } finally {
+      this.#endDispatch()
+    }
+  }
+
+  #runQueued({ chunk, length, done }) {
+    this.#run(chunk, length)
+    attempt(done)
+  }
+
+  /** One chunk, or without one what the core has anyway. `length`: of the chunk when it was lent. */
+  #run(chunk, length) {
+    this.port.gather()
+    this.#trace()
+    try {
+      this.intake.drain(chunk, length, this)
+      if (this.failure !== null) attempt(endFailed, this)
+    } finally {
+      attempt(scatter, this)
+    }
+  }
+
+  /** Works off what came in meanwhile, one chunk after the other, however deep its writer was. */
+  #endDispatch() {
+    while (this.queued !== null) {
+      const { queued } = this
+      this.queued = null
+      this.inContext(this.#runQueued, queued)
+    }
+    this.isDispatching = false
+  }
+
+  #failLost() {
+    this.onLost()
+    this.#pollSoon()
+  }
+
+  /** Memory that was lent to us is gone. */
+  onLost() {
+    this.failure ??= memoryChanged()
+    native.close(this.core.slot)
+  }
+
+  /** Who looks may act, as a listener may. */
+  onDelivered() {
+    this.#trace()
+  }
+
+  // Events
+
+  onHandshake(extensions) {
+    if (this.deadlines !== null) this.deadlines.meetHandshake()
+    const fields = this.intake.read(handshakeFields)
+    const reserved = copyOf(fields, 0, 8)
+    const infoHash = copyOf(fields, 8, 28)
+    const peerId = copyOf(fields, 28, 48)
+    const { face, wire } = this
+    face.handshakeRead(wire, reserved, extensions)
+    if (channels.handshake.hasSubscribers) {
+      channels.handshake.publish({ wire, infoHash, peerId, extensions })
+    }
+    if (!this.isClosed) face.handshake(wire, infoHash, peerId, extensions)
+  }
+
+  onChoke() {
+    this.peerChoking = true
+    this.face.choke(this.wire)
+  }
+
+  onUnchoke() {
+    this.peerChoking = false
+    this.face.unchoke(this.wire)
+  }
+
+  onRequest(piece, offset, length, id) {
+    const respond = (...args) => this.#respond(...args)
+    const request = this.uploads.open(piece, offset, length, id, respond)
+    this.face.request(this.wire, piece, offset, length, request.callback)
+  }
+
+  onCancel(piece, offset, length, wasDelivered, id) {
+    if (wasDelivered) this.uploads.cancel(id)
+    this.face.cancel(this.wire, piece, offset, length)
+  }
+
+  onPiece(piece, offset, id, block) {
+    const { face, wire } = this
+    // The callback may transfer it.
+    const { length } = block
+    const request = id === 0 ? undefined : this.downloads.requests.take(id)
+    if (request !== undefined) attempt(settle, this, request, null, block)
+    if (this.isClosed) return
+    attempt(face.downloaded, wire, length)
+    if (!this.isClosed) face.piece(wire, piece, offset, block)
+  }
+
+  onRequestDropped(id, isChoked) {
+    const request = this.downloads.requests.take(id)
+    if (request === undefined) return
+    const error = this.failure ?? withoutFrames(isChoked ? choking : closed)
+    this.settle(request, error, null)
+  }
+
+  onFailed() {
+    this.failure ??= readFailure(this.core.slot)
+  }
+
+  settle(request, error, block) {
+    const isRunning = !this.peerChoking && !this.isFinished
+    this.downloads.settle(request, error, block, isRunning)
+  }
+
+  #expire() {
+    const request = this.downloads.expire()
+    if (request !== undefined) this.settle(request, timedOut(), null)
+    this.face.timeout(this.wire)
+  }
+
+  // Ends
+
+  /** The peer has broken a rule that no message can break: it keeps silent. */
+  fail(error) {
+    this.failure = error
+    native.close(this.core.slot)
+    // Open requests get the error, and then the face closes the session with it.
+    this.poll()
+  }
+
+  /** Nothing of the peer is delivered any more; what was sent before leaves. */
+  close(error) {
+    this.isClosed = true
+    this.#stopDeadlines()
+    this.intake.tellSkipped()
+    native.stopReading(this.core.slot)
+    // Many readers take 'close' for the end.
+    attempt(hurry, this)
+    if (this.tracer !== null) this.tracer.close(error)
+    if (channels.close.hasSubscribers) channels.close.publish({ wire: this.wire, error })
+  }
+
+  /**
+   * The input has ended: so does the output, never half open.
+   *
+   * @returns {boolean} whether the input ended inside a message
+   */
+  finish() {
+    this.isFinished = true
+    this.setKeepAlive(false)
+    this.uploads.requests.clear()
+    this.#stopDeadlines()
+    const isTruncated = native.isTruncated(this.core.slot)
+    native.close(this.core.slot)
+    attempt(endOutput, this)
+    attempt(emptyOutput, this)
+    this.poll()
+    this.#letGo()
+    return isTruncated
+  }
+
+  #stopDeadlines() {
+    if (this.deadlines !== null) this.deadlines.stop()
+    this.deadlines = null
+  }
+
+  #letGo() {
+    const { requests } = this.downloads
+    // The core has named each open request, unless a panic has broken it.
+    while (requests.size > 0) {
+      const error = this.failure ?? withoutFrames(closed)
+      attempt(settle, this, requests.takeOldest(), error, null)
+    }
+    this.pieces.keep()
+    this.counters = readCounters(this.core)
+    this.intake.clear()
+    this.output.clear()
+    this.core.release()
+  }
+
+  /** @returns {object} see docs/diagnostics.md */
+  stats() {
+    const counters = this.counters ?? readCounters(this.core)
+    return {
+      ...toStats(counters, this.intake.skipped),
+      droppedAnswers: this.uploads.dropped,
+      requests: this.downloads.requests.size,
+      peerRequests: this.uploads.requests.size,
+      bufferedAmount: this.unsent,
+      requestLatency: this.downloads.latency === null ? null : this.downloads.latency.toStats()
+    }
+  }
+
+  /** Shows frames to those who look, from the moment they do. */
+  #trace() {
+    if (this.tracer === null) {
+      if (!isWatched()) return
+      this.tracer = new Tracer(this.wire, this.core, 0)
+    }
+    this.tracer.follow()
+  }
+
+  /** What was gathered in a dispatch leaves now: who hears of the end may destroy the sink. */
+  hurryOutput() {
+    const { isGathering } = this.port
+    scatter(this)
+    if (isGathering) this.port.gather()
+  }
+}
+
+/** The face closes a session that has failed. What was sent before leaves first. */
+function endFailed(session) {
+  attempt(flush, session)
+  session.face.failed(session.wire, session.failure)
+}
+
+function settle(session, request, error, block) {
+  session.settle(request, error, block)
+}
+
+function flush(session) {
+  session.flush()
+}
+
+function hurry(session) {
+  session.hurryOutput()
+}
+
+/** What was gathered leaves. */
+function scatter(session) {
+  try {
+    session.flush()
+  } finally {
+    session.port.scatter()
+  }
+}
+
+/** Whoever reads gets the rest at once, and may throw. */
+function endOutput(session) {
+  try {
+    session.flush()
+  } finally {
+    session.port.end()
+  }
+}
+
+function emptyOutput(session) {
+  session.port.empty()
+}
+
+function readFailure(slot) {
+  const text = Buffer.alloc(256)
+  const length = native.readFailure(slot, text)
+  const [code, message, ...lines] = text.toString('utf8', 0, length).split('\n')
+  const fields = lines.map((line) => line.split(' ')).map(([name, number]) => [name, +number])
+  return new ProtocolError(code, message, Object.fromEntries(fields))
+}
+
+module.exports = { Session }

@@ -1,0 +1,149 @@
+//! What a wire counts, in less memory than [`Stats`] take: most wires never count far.
+
+use super::input::{Frame, Place};
+use super::message::{Message, MessageId, MessageKind};
+use super::stats::{Stats, Traffic};
+
+/// The counters of one wire. They only grow.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) received: Direction,
+    pub(super) sent: Direction,
+    pub(super) ignored_requests: u64,
+    pub(super) refused_requests: u64,
+    pub(super) unanswerable_requests: u64,
+    pub(super) violations: u64,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Direction {
+    messages: Tally,
+    bytes: u64,
+    block_bytes: u64,
+}
+
+/// Messages by the number of their kind.
+#[derive(Debug, Default)]
+struct Tally {
+    low: [u32; MessageKind::ALL.len()],
+    /// How often each of these began anew; made when the first one does.
+    high: Option<Box<[u32; MessageKind::ALL.len()]>>,
+}
+
+impl Counters {
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            received: self.received.traffic(),
+            sent: self.sent.traffic(),
+            ignored_requests: self.ignored_requests,
+            refused_requests: self.refused_requests,
+            unanswerable_requests: self.unanswerable_requests,
+            violations: self.violations,
+        }
+    }
+}
+
+impl Direction {
+    /// Counts a frame that takes effect; the decoder counts the bytes.
+    #[inline]
+    pub(super) fn count_frame<P: Place>(&mut self, frame: &Frame<P>) {
+        match frame {
+            Frame::Handshake(_) => self.count_message(MessageKind::Handshake),
+            Frame::Message(message) => {
+                self.count_message(message.kind());
+                if let Message::Piece { block, .. } = message {
+                    self.count_block(block.len());
+                }
+            }
+            Frame::Part { .. } => {}
+        }
+    }
+
+    #[inline]
+    pub(super) fn count_message(&mut self, kind: MessageKind) {
+        self.messages.add(kind);
+    }
+
+    #[inline]
+    pub(super) fn count_bytes(&mut self, len: usize) {
+        self.bytes = self.bytes.saturating_add(to_u64(len));
+    }
+
+    #[inline]
+    pub(super) fn count_block(&mut self, len: usize) {
+        self.block_bytes = self.block_bytes.saturating_add(to_u64(len));
+    }
+
+    /// Messages of BEP 3 besides keep-alives.
+    pub(super) fn basic_messages(&self) -> u64 {
+        let basic = |kind: &MessageKind| kind.id().map(MessageId::bep) == Some(3);
+        let counts = MessageKind::ALL.into_iter().filter(basic);
+        counts.map(|kind| self.messages.get(kind)).sum()
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            messages: MessageKind::ALL.map(|kind| self.messages.get(kind)),
+            bytes: self.bytes,
+            block_bytes: self.block_bytes,
+        }
+    }
+}
+
+impl Tally {
+    #[inline]
+    fn add(&mut self, kind: MessageKind) {
+        let Some(low) = self.low.get_mut(kind.number()) else {
+            return;
+        };
+        *low = low.wrapping_add(1);
+        if *low == 0 {
+            self.carry(kind);
+        }
+    }
+
+    #[cold]
+    fn carry(&mut self, kind: MessageKind) {
+        if let Some(high) = self.high.get_or_insert_default().get_mut(kind.number()) {
+            *high = high.saturating_add(1);
+        }
+    }
+
+    fn get(&self, kind: MessageKind) -> u64 {
+        let at = kind.number();
+        let low = self.low.get(at).copied().unwrap_or_default();
+        let high = self.high.as_ref().and_then(|high| high.get(at).copied());
+        (u64::from(high.unwrap_or_default()) << 32) | u64::from(low)
+    }
+}
+
+/// Adds one.
+pub(super) fn count(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}
+
+fn to_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tally_goes_on_where_32_bits_end() {
+        for kind in MessageKind::ALL {
+            let mut tally = Tally::default();
+            tally.low[kind.number()] = u32::MAX - 1;
+            for rounds in 1..4_u64 {
+                tally.add(kind);
+                tally.add(kind);
+                assert_eq!(tally.get(kind), rounds << 32);
+                tally.low[kind.number()] = u32::MAX - 1;
+            }
+            let others = MessageKind::ALL.into_iter().filter(|other| *other != kind);
+            assert!(others.map(|other| tally.get(other)).all(|count| count == 0));
+        }
+    }
+}

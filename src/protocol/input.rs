@@ -1,0 +1,124 @@
+//! Where a wire takes its frames from: chunks that it decodes, or frames that were decoded elsewhere.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::error::ProtocolError;
+use super::handshake::Handshake;
+use super::message::Message;
+use super::numbers::to_usize;
+
+/// What a peer sends, one after the other; `P` says where payloads are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame<P> {
+    /// The handshake: always the first frame, and only the first.
+    Handshake(Box<Handshake>),
+    /// Any frame after it.
+    Message(Message<P>),
+    /// A part of the next message's payload, but not the last one.
+    Part {
+        /// Where it is.
+        part: P,
+        /// Bytes that the caller should have room for now, to join all parts so far.
+        room: u32,
+        /// Bytes that are still missing.
+        missing: u32,
+    },
+}
+
+/// A source of frames for [`Wire::poll`](super::Wire::poll).
+pub trait Input {
+    /// Where the payloads of its frames are.
+    type Payload: Place;
+
+    /// The next frame; `None` when there is none for now.
+    ///
+    /// # Errors
+    ///
+    /// What makes a frame impossible to read. It is final for the wire.
+    fn next_frame(&mut self) -> Result<Option<Frame<Self::Payload>>, ProtocolError>;
+}
+
+/// Frames that were decoded elsewhere, the oldest first.
+impl<P: Place> Input for VecDeque<Frame<P>> {
+    type Payload = P;
+
+    fn next_frame(&mut self) -> Result<Option<Frame<P>>, ProtocolError> {
+        Ok(self.pop_front())
+    }
+}
+
+/// Where the bytes of a payload are.
+pub trait Place {
+    /// Size in bytes.
+    fn len(&self) -> usize;
+
+    /// Whether there are no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, if they were joined in memory of their own. Those of a bitfield must be: the wire
+    /// keeps them.
+    fn into_joined(self) -> Option<Bytes>;
+}
+
+/// Bytes that were read elsewhere.
+impl Place for Bytes {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn into_joined(self) -> Option<Bytes> {
+        Some(self)
+    }
+}
+
+/// A payload of a decoded chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// A part of the chunk that is being read.
+    InChunk(Range<u32>),
+    /// Bytes that were received in several chunks, joined. In a box, because few payloads are and
+    /// all events would be larger for it.
+    Joined(Box<Bytes>),
+    /// The last of the parts that the caller joins; see
+    /// [`Decoder::in_parts`](super::Decoder::in_parts).
+    LastPart {
+        /// Its place in the chunk.
+        part: Range<u32>,
+        /// Size of all parts together, in bytes.
+        payload_len: u32,
+    },
+}
+
+impl Payload {
+    /// The bytes, given the chunk they may be a part of; of several parts the last one.
+    pub fn bytes<'a>(&'a self, chunk: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::InChunk(part) | Self::LastPart { part, .. } => chunk
+                .get(to_usize(part.start)..to_usize(part.end))
+                .unwrap_or_default(),
+            Self::Joined(bytes) => bytes,
+        }
+    }
+}
+
+impl Place for Payload {
+    fn len(&self) -> usize {
+        match self {
+            Self::InChunk(part) => to_usize(part.end.saturating_sub(part.start)),
+            Self::Joined(bytes) => bytes.len(),
+            Self::LastPart { payload_len, .. } => to_usize(*payload_len),
+        }
+    }
+
+    fn into_joined(self) -> Option<Bytes> {
+        match self {
+            Self::Joined(bytes) => Some(*bytes),
+            Self::InChunk(_) | Self::LastPart { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Which pieces a peer has: a set of piece indices, one bit each, the high bit first (BEP 3).
+
+/// The pieces of a peer, as told by `bitfield` and `have`.
+///
+/// Grows with the highest piece that was told; the caller checks indices against its limits.
+#[derive(Clone, Debug, Default)]
+pub struct Bitfield {
+    /// Zeros from `used` on. They are allocated as such: the system gives memory for those that are
+    /// touched, so that a piece far up costs little.
+    bytes: Vec<u8>,
+    /// Bytes up to the highest that was told.
+    used: usize,
+    /// Bits that a bitfield message has told, as ones or as zeros.
+    told: usize,
+}
+
+impl Bitfield {
+    /// Whether the peer has `piece`.
+    pub fn contains(&self, piece: usize) -> bool {
+        self.bytes
+            .get(piece / 8)
+            .is_some_and(|byte| byte & mask(piece) != 0)
+    }
+
+    /// Pieces that were told: one more than the highest.
+    pub fn len(&self) -> usize {
+        let highest = self
+            .as_bytes()
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .and_then(|index| {
+                let bits = self
+                    .bytes
+                    .get(index)
+                    .map_or(0, |byte| byte.trailing_zeros());
+                let bit = 8_usize.checked_sub(usize::try_from(bits).ok()?)?;
+                index.checked_mul(8)?.checked_add(bit)
+            });
+        highest.unwrap_or(0).max(self.told)
+    }
+
+    /// Whether no piece was told.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bits that a bitfield message has told; above them only single pieces were told.
+    pub fn told(&self) -> usize {
+        self.told
+    }
+
+    /// The bits. Spare bits of a peer's last byte are kept as they came, unless the caller knows the
+    /// pieces of the torrent.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+
+    /// Adds one piece; gives whether it is new.
+    pub(super) fn insert(&mut self, piece: usize) -> bool {
+        let index = piece / 8;
+        self.reach(index.saturating_add(1));
+        let Some(byte) = self.bytes.get_mut(index) else {
+            return false;
+        };
+        let is_new = *byte & mask(piece) == 0;
+        *byte |= mask(piece);
+        is_new
+    }
+
+    /// Takes the bits of a bitfield message; pieces above them stay.
+    pub(super) fn replace(&mut self, bits: &[u8]) {
+        self.reach(bits.len());
+        if let Some(front) = self.bytes.get_mut(..bits.len()) {
+            front.copy_from_slice(bits);
+        }
+        self.told = self.told.max(bits.len().saturating_mul(8));
+    }
+
+    /// Makes at least `len` bytes count, with room to grow.
+    fn reach(&mut self, len: usize) {
+        self.used = self.used.max(len);
+        if len > self.bytes.len() {
+            let mut grown = vec![0; len.max(self.bytes.len().saturating_mul(2))];
+            if let Some(front) = grown.get_mut(..self.bytes.len()) {
+                front.copy_from_slice(&self.bytes);
+            }
+            self.bytes = grown;
+        }
+    }
+}
+
+impl PartialEq for Bitfield {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes() && self.told == other.told
+    }
+}
+
+impl Eq for Bitfield {}
+
+fn mask(piece: usize) -> u8 {
+    0x80 >> (piece % 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn have_adds_a_piece_once() {
+        let mut pieces = Bitfield::default();
+        assert!(pieces.insert(9));
+        assert!(!pieces.insert(9));
+        assert!(pieces.contains(9) && !pieces.contains(8) && !pieces.contains(1_000));
+        assert_eq!((pieces.len(), pieces.told()), (10, 0));
+    }
+
+    #[test]
+    fn bitfield_overwrites_its_bits_and_keeps_those_above() {
+        let mut pieces = Bitfield::default();
+        pieces.insert(1);
+        pieces.insert(20);
+        pieces.replace(&[0b1000_0001]);
+        assert_eq!(pieces.as_bytes(), [0b1000_0001, 0, 0b0000_1000]);
+        assert_eq!((pieces.len(), pieces.told()), (21, 8));
+        pieces.replace(&[]);
+        assert_eq!((pieces.len(), pieces.told()), (21, 8));
+    }
+}

@@ -1,0 +1,67 @@
+//! Our requests: which are open, which one a block answers, and how they are given up.
+
+use super::event::{DropReason, RequestId};
+use super::queue::{Queue, Waiting};
+use crate::protocol::message::BlockRequest;
+
+/// Open requests, under the names that the caller has given them.
+#[derive(Debug, Default)]
+pub(super) struct Downloads {
+    open: Queue<RequestId>,
+    /// The age of the next one.
+    next: u64,
+    /// Set while open requests are given up one by one.
+    dropping: Option<DropReason>,
+}
+
+impl Downloads {
+    #[inline]
+    pub(super) fn open(&mut self, id: RequestId, request: BlockRequest) {
+        self.open.push(Waiting {
+            age: self.next,
+            request,
+            tag: id,
+        });
+        self.next = self.next.wrapping_add(1);
+    }
+
+    /// Takes the oldest equal one: it is answered, or withdrawn.
+    #[inline]
+    pub(super) fn take(&mut self, request: BlockRequest) -> Option<RequestId> {
+        self.open.take_equal(request).map(|taken| taken.tag)
+    }
+
+    pub(super) fn take_oldest(&mut self) -> Option<(RequestId, BlockRequest)> {
+        (self.open.take_oldest()).map(|taken| (taken.tag, taken.request))
+    }
+
+    /// Gives up all that are open: [`Downloads::poll_dropped`] names them.
+    pub(super) fn drop_all(&mut self, reason: DropReason) {
+        self.dropping = Some(reason);
+    }
+
+    /// Whether they are being given up, also if none is left.
+    #[inline]
+    pub(super) fn is_dropping(&self) -> bool {
+        self.dropping.is_some()
+    }
+
+    /// Whether [`Downloads::poll_dropped`] names one.
+    #[inline]
+    pub(super) fn has_dropped(&self) -> bool {
+        self.is_dropping() && self.open.len() > 0
+    }
+
+    pub(super) fn poll_dropped(&mut self) -> Option<(RequestId, BlockRequest, DropReason)> {
+        let reason = self.dropping?;
+        let Some((id, request)) = self.take_oldest() else {
+            self.dropping = None;
+            return None;
+        };
+        Some((id, request, reason))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a wire notes of the frames of both directions: counters, and a trace if someone wants one.
+
+use crate::protocol::counters::{Counters, count};
+use crate::protocol::error::ProtocolError;
+use crate::protocol::input::{Frame, Place};
+use crate::protocol::limits::Policy;
+use crate::protocol::message::Message;
+use crate::protocol::trace::{Trace, TracedFrame};
+
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) counters: Counters,
+    trace: Option<Box<Trace>>,
+}
+
+impl Ledger {
+    /// Keeps the newest `capacity` frames, or with 0 none.
+    pub(super) fn set_trace(&mut self, capacity: usize) {
+        self.trace = (capacity > 0).then(|| Box::new(Trace::new(capacity)));
+    }
+
+    pub(super) fn is_tracing(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    pub(super) fn poll_trace(&mut self) -> Option<TracedFrame> {
+        self.trace.as_mut()?.pop()
+    }
+
+    /// Notes a frame that takes effect.
+    #[inline]
+    pub(super) fn note_received<P: Place>(&mut self, frame: &Frame<P>) {
+        self.counters.received.count_frame(frame);
+        if let Some(trace) = &mut self.trace
+            && let Some(frame) = TracedFrame::received(frame)
+        {
+            trace.push(frame);
+        }
+    }
+
+    /// Notes a message that is queued, of `len` bytes with `payload_len` bytes of payload.
+    #[inline]
+    pub(super) fn note_sent(&mut self, message: &Message<u32>, len: usize, payload_len: usize) {
+        let sent = &mut self.counters.sent;
+        sent.count_message(message.kind());
+        sent.count_bytes(len);
+        if matches!(message, Message::Piece { .. }) {
+            sent.count_block(payload_len);
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.push(TracedFrame::message(true, message, payload_len));
+        }
+    }
+
+    pub(super) fn note_handshake(&mut self) {
+        let handshake = TracedFrame::handshake(true);
+        self.counters.sent.count_message(handshake.kind);
+        self.counters.sent.count_bytes(handshake.len);
+        if let Some(trace) = &mut self.trace {
+            trace.push(handshake);
+        }
+    }
+
+    /// Counts a violation that does no harm; gives it back as the error that it is to a strict wire.
+    pub(super) fn tolerate(
+        &mut self,
+        policy: Policy,
+        error: ProtocolError,
+    ) -> Result<(), ProtocolError> {
+        match policy {
+            Policy::Strict => Err(error),
+            Policy::Lenient => {
+                self.count_violation();
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn count_violation(&mut self) {
+        count(&mut self.counters.violations);
+    }
+}

@@ -1,0 +1,286 @@
+//! Requests in their order, the oldest first, taken by what they ask for or by age.
+//!
+//! A request that is taken is mostly the oldest, or close to it: a short queue is looked through.
+//! Once one is taken from far behind, two ordered maps hold the queue until it is short again: then
+//! the work does not grow with the length, whatever the order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::protocol::message::BlockRequest;
+
+/// A queue of requests, each with a `tag` of its owner. Equal ones may wait at once.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    /// By age; empty while there is `far`.
+    near: VecDeque<Waiting<T>>,
+    far: Option<Box<Far<T>>>,
+}
+
+/// One that waits. An older one has a smaller age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waiting<T> {
+    pub(super) age: u64,
+    pub(super) request: BlockRequest,
+    pub(super) tag: T,
+}
+
+#[derive(Debug)]
+struct Far<T> {
+    by_age: BTreeMap<u64, (BlockRequest, T)>,
+    by_block: BTreeSet<(BlockRequest, u64)>,
+}
+
+impl<T: Copy> Queue<T> {
+    /// Appends one, younger than all others.
+    #[inline]
+    pub(super) fn push(&mut self, waiting: Waiting<T>) {
+        match &mut self.far {
+            None => self.near.push_back(waiting),
+            Some(far) => far.insert(waiting),
+        }
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        match &self.far {
+            None => self.near.len(),
+            Some(far) => far.by_age.len(),
+        }
+    }
+
+    /// Removes the oldest.
+    #[inline]
+    pub(super) fn take_oldest(&mut self) -> Option<Waiting<T>> {
+        match &self.far {
+            None => self.take_near(0),
+            Some(far) => {
+                let (age, _) = far.by_age.first_key_value()?;
+                self.take_far(*age)
+            }
+        }
+    }
+
+    /// Removes the oldest one equal to `request`.
+    #[inline]
+    pub(super) fn take_equal(&mut self, request: BlockRequest) -> Option<Waiting<T>> {
+        if self.far.is_none() {
+            let mut near = self.near.iter().take(NEAR);
+            let place = near.position(|waiting| waiting.request == request);
+            if place.is_some() || self.near.len() <= NEAR {
+                return self.take_near(place?);
+            }
+        }
+        let age = self.make_far().find(request)?;
+        self.take_far(age)
+    }
+
+    /// Removes the one of this age.
+    #[inline]
+    pub(super) fn take_aged(&mut self, age: u64) -> Option<Waiting<T>> {
+        if self.far.is_some() {
+            return self.take_far(age);
+        }
+        let place = match self.near.front() {
+            Some(oldest) if oldest.age == age => 0,
+            _ => (self.near)
+                .binary_search_by_key(&age, |waiting| waiting.age)
+                .ok()?,
+        };
+        let from_end = self.near.len().saturating_sub(place);
+        if place.min(from_end) <= NEAR {
+            return self.take_near(place);
+        }
+        self.make_far();
+        self.take_far(age)
+    }
+
+    #[inline]
+    fn take_near(&mut self, place: usize) -> Option<Waiting<T>> {
+        let taken = match place {
+            0 => self.near.pop_front(),
+            _ => self.near.remove(place),
+        };
+        if self.near.is_empty() && self.near.capacity() > KEPT {
+            self.near.shrink_to(KEPT);
+        }
+        taken
+    }
+
+    #[inline(never)]
+    fn take_far(&mut self, age: u64) -> Option<Waiting<T>> {
+        let far = self.far.as_mut()?;
+        let taken = far.take(age);
+        if far.by_age.len() <= NEAR / 2 {
+            self.near = far.in_order().collect();
+            self.far = None;
+        }
+        taken
+    }
+
+    #[inline(never)]
+    fn make_far(&mut self) -> &mut Far<T> {
+        let near = &mut self.near;
+        self.far.get_or_insert_with(|| {
+            let mut far = Box::<Far<T>>::default();
+            for waiting in std::mem::take(near) {
+                far.insert(waiting);
+            }
+            far
+        })
+    }
+}
+
+impl<T: Copy> Far<T> {
+    fn insert(&mut self, waiting: Waiting<T>) {
+        let Waiting { age, request, tag } = waiting;
+        self.by_age.insert(age, (request, tag));
+        self.by_block.insert((request, age));
+    }
+
+    /// The age of the oldest one equal to `request`.
+    fn find(&self, request: BlockRequest) -> Option<u64> {
+        let (found, age) = *self.by_block.range((request, 0)..).next()?;
+        (found == request).then_some(age)
+    }
+
+    fn take(&mut self, age: u64) -> Option<Waiting<T>> {
+        let (request, tag) = self.by_age.remove(&age)?;
+        self.by_block.remove(&(request, age));
+        Some(Waiting { age, request, tag })
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = Waiting<T>> {
+        (self.by_age.iter()).map(|(&age, &(request, tag))| Waiting { age, request, tag })
+    }
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self {
+            near: VecDeque::new(),
+            far: None,
+        }
+    }
+}
+
+impl<T> Default for Far<T> {
+    fn default() -> Self {
+        Self {
+            by_age: BTreeMap::new(),
+            by_block: BTreeSet::new(),
+        }
+    }
+}
+
+/// Requests that are looked through before the maps are made: up to about so many that costs less
+/// than to keep them.
+const NEAR: usize = 512;
+
+/// Requests that an empty queue keeps room for.
+const KEPT: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pushes and takes in an order without a pattern, against a plain list.
+    #[test]
+    fn queue_in_any_order_is_that_of_a_list() {
+        for (most, kinds) in [(40, 5), (300, 20), (3_000, 100_000)] {
+            let mut queue = Queue::default();
+            let mut list: Vec<Waiting<u32>> = Vec::new();
+            let mut random: u64 = 1;
+            let mut below = |end: usize| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                usize::try_from(random >> 33).unwrap() % end
+            };
+            let mut is_growing = true;
+            for age in 0..20_000_u64 {
+                is_growing = if is_growing {
+                    list.len() < most
+                } else {
+                    list.len() < 10
+                };
+                match below(if is_growing { 12 } else { 4 }) {
+                    0 if !list.is_empty() => {
+                        let request = list[below(list.len())].request;
+                        let place = (list.iter()).position(|open| open.request == request);
+                        let taken = list.remove(place.unwrap());
+                        assert_eq!(queue.take_equal(request), Some(taken));
+                    }
+                    1 if !list.is_empty() => {
+                        let taken = list.remove(below(list.len()));
+                        assert_eq!(queue.take_aged(taken.age), Some(taken));
+                        assert_eq!(queue.take_aged(taken.age), None);
+                    }
+                    2 => {
+                        let oldest = (!list.is_empty()).then(|| list.remove(0));
+                        assert_eq!(queue.take_oldest(), oldest);
+                    }
+                    3 => assert_eq!(queue.take_equal(asked(kinds)), None),
+                    _ => {
+                        let waiting = Waiting {
+                            age,
+                            request: asked(below(kinds)),
+                            tag: u32::try_from(age).unwrap(),
+                        };
+                        list.push(waiting);
+                        queue.push(waiting);
+                    }
+                }
+                assert_eq!(queue.len(), list.len());
+            }
+        }
+    }
+
+    #[test]
+    fn short_queue_in_any_order_makes_no_maps() {
+        let mut queue = of(NEAR);
+        for piece in (0..NEAR).rev() {
+            assert_eq!(
+                queue.take_equal(asked(piece)).unwrap().request,
+                asked(piece)
+            );
+            assert_eq!(queue.take_equal(asked(piece)), None);
+        }
+        assert!(queue.far.is_none());
+        assert!(queue.near.capacity() <= KEPT);
+    }
+
+    #[test]
+    fn maps_end_when_the_queue_is_short_again() {
+        let mut queue = of(1_000);
+        for piece in (10..1_000).rev() {
+            assert_eq!(
+                queue.take_equal(asked(piece)).unwrap().request,
+                asked(piece)
+            );
+            assert_eq!(queue.far.is_some(), piece > NEAR / 2);
+        }
+        assert_eq!(queue.take_oldest().unwrap().request, asked(0));
+        assert_eq!((queue.len(), queue.near.len()), (9, 9));
+    }
+
+    fn of(len: usize) -> Queue<()> {
+        let mut queue = Queue::default();
+        for (age, piece) in (0..).zip(0..len) {
+            let request = asked(piece);
+            queue.push(Waiting {
+                age,
+                request,
+                tag: (),
+            });
+        }
+        queue
+    }
+
+    fn asked(piece: usize) -> BlockRequest {
+        BlockRequest {
+            piece: u32::try_from(piece).unwrap(),
+            begin: 0,
+            length: 1,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The way out: messages in, exact bytes in their order.
+
+use super::ledger::Ledger;
+use super::outbox::{Outbox, Transmit};
+use crate::protocol::handshake::Handshake;
+use crate::protocol::message::{Message, TooLong};
+use crate::protocol::numbers::to_usize;
+
+#[derive(Debug, Default)]
+pub(super) struct Sender {
+    outbox: Outbox,
+    is_closed: bool,
+}
+
+impl Sender {
+    /// Sends nothing any more; what waits can still be taken.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    pub(super) fn handshake(&mut self, handshake: &Handshake, ledger: &mut Ledger) {
+        if !self.is_closed {
+            handshake.encode(self.outbox.tail());
+            ledger.note_handshake();
+        }
+    }
+
+    /// Sends a message without a payload: none is too long for its prefix.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "where it is called the kind of message is known"
+    )]
+    pub(super) fn plain(&mut self, message: &Message<u32>, ledger: &mut Ledger) {
+        let _fits = self.head(message, ledger);
+    }
+
+    /// Sends a message, with a copy of its payload.
+    pub(super) fn copied(
+        &mut self,
+        message: &Message<&[u8]>,
+        ledger: &mut Ledger,
+    ) -> Result<(), TooLong> {
+        let payload = message.payload().copied().unwrap_or_default();
+        let payload_len = u32::try_from(payload.len()).map_err(|_| TooLong)?;
+        if self.head(&message.clone().map_payload(|_| payload_len), ledger)? {
+            self.outbox.tail().extend_from_slice(payload);
+        }
+        Ok(())
+    }
+
+    /// Sends a message whose payload is this block.
+    pub(super) fn with_block(
+        &mut self,
+        head: &Message<u32>,
+        block: Transmit,
+        ledger: &mut Ledger,
+    ) -> Result<(), TooLong> {
+        if self.head(head, ledger)? {
+            self.outbox.push(block);
+        }
+        Ok(())
+    }
+
+    /// Sends all of a message but the payload; gives whether anything is sent.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "where it is called the kind of message is known"
+    )]
+    fn head(&mut self, message: &Message<u32>, ledger: &mut Ledger) -> Result<bool, TooLong> {
+        if self.is_closed {
+            return Ok(false);
+        }
+        let tail = self.outbox.tail();
+        let before = tail.len();
+        message.encode_head(tail)?;
+        let head_len = tail.len().saturating_sub(before);
+        let payload_len = message.payload().map_or(0, |len| to_usize(*len));
+        ledger.note_sent(message, head_len.saturating_add(payload_len), payload_len);
+        Ok(true)
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Transmit> {
+        self.outbox.pop()
+    }
+
+    pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
+        self.outbox.read(out)
+    }
+
+    pub(super) fn readable_len(&self) -> usize {
+        self.outbox.readable_len()
+    }
+
+    pub(super) fn take_foreign(&mut self) -> Option<usize> {
+        self.outbox.take_foreign()
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.outbox.len()
+    }
+}

@@ -1,0 +1,214 @@
+//! The peer's requests: which are admitted, held back or refused, and which wait for an answer.
+
+use super::event::RequestId;
+use super::ledger::Ledger;
+use super::queue::{Queue, Waiting};
+use crate::protocol::counters::count;
+use crate::protocol::error::ProtocolError;
+use crate::protocol::limits::Limits;
+use crate::protocol::message::BlockRequest;
+use crate::protocol::numbers::to_usize;
+
+/// Requests of the peer. The caller knows the delivered ones; the others are held back, and are all
+/// younger. Only delivered ones can be answered.
+#[derive(Debug, Default)]
+pub(super) struct Uploads {
+    delivered: Queue<()>,
+    /// What the delivered ones cost while they wait.
+    delivered_cost: usize,
+    /// Made with the first one that is held back; most wires hold none.
+    held: Option<Box<Queue<()>>>,
+    /// The age of the next one; its low 32 bits are the name.
+    next: u64,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It is delivered now.
+    Deliver,
+    /// It is delivered when there is room.
+    Hold,
+    /// It is counted, and that is all.
+    Ignore,
+}
+
+impl Uploads {
+    /// Decides on a request, and counts one that is not admitted.
+    ///
+    /// Requests of a peer that we choke are ignored (BEP 3), as are those above the queue limit and
+    /// those that no block can answer: whoever answers takes the numbers for those of a block.
+    #[inline]
+    pub(super) fn admit(
+        &mut self,
+        request: BlockRequest,
+        am_choking: bool,
+        is_congested: bool,
+        limits: &Limits,
+        ledger: &mut Ledger,
+    ) -> Result<Admission, ProtocolError> {
+        let (length, limit) = (request.length, limits.max_request_len);
+        if length > limit {
+            return Err(ProtocolError::RequestLength { length, limit });
+        }
+        if let Some(error) = unanswerable(request, limits) {
+            ledger.tolerate(limits.policy, error)?;
+            count(&mut ledger.counters.unanswerable_requests);
+            return Ok(Admission::Ignore);
+        }
+        if am_choking {
+            count(&mut ledger.counters.ignored_requests);
+            return Ok(Admission::Ignore);
+        }
+        if self.len() >= limits.max_peer_requests {
+            count(&mut ledger.counters.refused_requests);
+            return Ok(Admission::Ignore);
+        }
+        Ok(if self.has_held() || is_congested {
+            Admission::Hold
+        } else {
+            Admission::Deliver
+        })
+    }
+
+    /// Appends one that is delivered.
+    #[inline]
+    pub(super) fn deliver(&mut self, request: BlockRequest) -> RequestId {
+        let waiting = self.named(request);
+        self.push_delivered(waiting)
+    }
+
+    /// Appends one that is held back.
+    #[cold]
+    pub(super) fn hold(&mut self, request: BlockRequest) {
+        let waiting = self.named(request);
+        self.held.get_or_insert_default().push(waiting);
+    }
+
+    /// Delivers the oldest of those held back.
+    pub(super) fn deliver_held(&mut self) -> Option<(RequestId, BlockRequest)> {
+        let oldest = self.held.as_mut()?.take_oldest()?;
+        if self.held_count() == 0 {
+            self.held = None;
+        }
+        Some((self.push_delivered(oldest), oldest.request))
+    }
+
+    /// Takes the delivered one of this name, to answer it.
+    #[inline]
+    pub(super) fn take(&mut self, id: RequestId) -> Option<BlockRequest> {
+        let since = RequestId::of_age(self.next)
+            .number()
+            .wrapping_sub(id.number());
+        let age = self.next.checked_sub(u64::from(since))?;
+        let taken = self.delivered.take_aged(age)?;
+        self.count_out(taken.request);
+        Some(taken.request)
+    }
+
+    /// Takes the oldest delivered one equal to `request`.
+    pub(super) fn take_equal(&mut self, request: BlockRequest) -> Option<RequestId> {
+        let taken = self.delivered.take_equal(request)?;
+        self.count_out(request);
+        Some(RequestId::of_age(taken.age))
+    }
+
+    /// Forgets the oldest one equal to `request`, which the peer cancels; gives its name if it was
+    /// delivered.
+    pub(super) fn cancel(&mut self, request: BlockRequest) -> Option<RequestId> {
+        let id = self.take_equal(request);
+        if id.is_none()
+            && let Some(held) = &mut self.held
+        {
+            held.take_equal(request);
+        }
+        id
+    }
+
+    /// Forgets those held back.
+    pub(super) fn forget_held(&mut self) {
+        self.held = None;
+    }
+
+    /// Forgets all: we choke, or the wire is closed.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            next: self.next,
+            ..Self::default()
+        };
+    }
+
+    /// Whether any is held back.
+    #[inline]
+    pub(super) fn has_held(&self) -> bool {
+        self.held_count() > 0
+    }
+
+    #[inline]
+    pub(super) fn held_count(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.len())
+    }
+
+    /// Those that wait for an answer, and those held back.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.delivered.len().saturating_add(self.held_count())
+    }
+
+    /// What the delivered ones cost while they wait.
+    #[inline]
+    pub(super) fn delivered_cost(&self) -> usize {
+        self.delivered_cost
+    }
+
+    #[inline]
+    fn named(&mut self, request: BlockRequest) -> Waiting<()> {
+        let age = self.next;
+        self.next = self.next.wrapping_add(1);
+        Waiting {
+            age,
+            request,
+            tag: (),
+        }
+    }
+
+    #[inline]
+    fn push_delivered(&mut self, waiting: Waiting<()>) -> RequestId {
+        self.delivered_cost = self.delivered_cost.saturating_add(cost(waiting.request));
+        self.delivered.push(waiting);
+        RequestId::of_age(waiting.age)
+    }
+
+    #[inline]
+    fn count_out(&mut self, request: BlockRequest) {
+        self.delivered_cost = self.delivered_cost.saturating_sub(cost(request));
+    }
+}
+
+impl RequestId {
+    /// The low 32 bits name one of those that wait, of which there are far fewer.
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "the low bits are meant"
+    )]
+    const fn of_age(age: u64) -> Self {
+        Self::new(age as u32)
+    }
+}
+
+/// What is wrong with a request that no block can answer.
+fn unanswerable(request: BlockRequest, limits: &Limits) -> Option<ProtocolError> {
+    let BlockRequest { piece, length, .. } = request;
+    if length == 0 {
+        let limit = limits.max_request_len;
+        return Some(ProtocolError::RequestLength { length, limit });
+    }
+    let limit = limits.pieces.filter(|limit| piece >= *limit)?;
+    Some(ProtocolError::PieceIndex { piece, limit })
+}
+
+/// What a request costs that waits for its answer.
+fn cost(request: BlockRequest) -> usize {
+    to_usize(request.length).saturating_add(Limits::QUEUED_COST)
+}

@@ -1,0 +1,302 @@
+//! The order of things: a message takes effect when it is polled, and what the local side does before
+//! that is seen by it, however the input comes.
+#![cfg(test)]
+
+#[expect(dead_code, reason = "each test file uses its part of the helpers")]
+mod support;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use peer_wire::protocol::{
+    BlockRequest, Decoder, Event, Frame, Input, Limits, Message, Payload, Place, ProtocolError,
+    RequestId, Wire,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use support::damage::damaged;
+use support::drive::{self, Told, feed_with, requested, sent, unchoked, unchoked_with};
+use support::frames::{self, block, bytes_of};
+use support::link::Cut;
+use support::random::Random;
+use support::strategies::{at_least, block_request, message};
+
+const FIRST: BlockRequest = block(0, 0, 4);
+const SECOND: BlockRequest = block(0, 4, 4);
+
+#[test]
+fn block_is_answer_to_a_request_made_just_before_it_is_polled() {
+    let mut wire = unchoked();
+    let chunk = [frames::keep_alive(), frames::piece(0, 0, b"bits")].concat();
+    let told = feed_with(&mut wire, &chunk, |wire, event| {
+        if *event == Event::KeepAlive {
+            wire.request(FIRST).unwrap();
+        }
+    });
+    assert_eq!(told[1], drive::piece(0, 0, b"bits", Some(0)));
+}
+
+#[test]
+fn request_is_admitted_to_a_place_made_just_before_it_is_polled() {
+    let limits = Limits {
+        max_peer_requests: 1,
+        ..Limits::default()
+    };
+    let chunk = [frames::request(FIRST), frames::request(SECOND)].concat();
+    let told = feed_with(&mut unchoked_with(limits), &chunk, |wire, event| {
+        if let Event::Request { id, .. } = event {
+            wire.take_peer_request(*id);
+        }
+    });
+    assert_eq!(requested(&told), [FIRST, SECOND]);
+    let told = feed_with(&mut unchoked_with(limits), &chunk, |_, _| {});
+    assert_eq!(requested(&told), [FIRST]);
+}
+
+/// What the local side does before a poll.
+#[derive(Clone, Debug)]
+enum Command {
+    Answer(u32),
+    Close,
+    Expire,
+    Request(BlockRequest),
+    SetChoking(bool),
+    SetUnsent(usize),
+    StopReading,
+    TakeRequest(BlockRequest),
+}
+
+/// What came of a run: the events, the bytes sent, and the numbers of the wire at its end.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    told: Vec<Told>,
+    sent: Vec<u8>,
+    counts: [usize; 3],
+    violations: u64,
+}
+
+proptest! {
+    #![proptest_config(at_least(2_000))]
+
+    #[test]
+    fn commands_between_polls_are_seen_alike_however_the_input_is_cut(
+        messages in vec(message(), 0..12),
+        commands in commands(),
+        seed in any::<u64>(),
+    ) {
+        let stream = stream_of(&messages);
+        let whole = run(&mut Chunks::new(&[&stream]), &commands);
+        let handshake = frames::handshake();
+        let by_message: Vec<Vec<u8>> = messages.iter().map(bytes_of).collect();
+        let by_message = by_message.iter().map(Vec::as_slice);
+        let by_message: Vec<&[u8]> = std::iter::once(&handshake[..]).chain(by_message).collect();
+        prop_assert_eq!(&run(&mut Chunks::new(&by_message), &commands), &whole);
+        for cut in [Cut::Bytes, Cut::Random(seed)] {
+            prop_assert_eq!(&run(&mut Chunks::new(&cut.chunks(&stream)), &commands), &whole);
+        }
+    }
+
+    #[test]
+    fn frames_decoded_elsewhere_give_the_events_of_the_bytes(
+        messages in vec(message(), 0..12),
+        commands in commands(),
+        seed in any::<u64>(),
+    ) {
+        let valid = stream_of(&messages);
+        for stream in [damaged(&valid, &mut Random::new(seed)), valid] {
+            let (frames, error) = decode(&stream);
+            let expected = run(&mut Chunks::new(&[&stream]), &commands);
+            prop_assert_eq!(&run(&mut Failing(own(&frames), error), &commands), &expected);
+            if error.is_none() {
+                prop_assert_eq!(&run(&mut own(&frames), &commands), &expected);
+                prop_assert_eq!(&run(&mut frames.clone(), &commands), &expected);
+            }
+        }
+    }
+}
+
+/// Gives the next commands before each poll until there are none left and nothing happens.
+fn run<I: Input<Payload: Into<Bytes>>>(input: &mut I, commands: &[Vec<Command>]) -> Outcome {
+    let limits = Limits {
+        max_peer_requests: 3,
+        upload_backlog: 25 + 2 * Limits::QUEUED_COST,
+        ..Limits::default()
+    };
+    let mut wire = Wire::new(limits);
+    wire.unchoke();
+    let (mut told, mut next_id) = (Vec::new(), 1_000);
+    let mut commands = commands.iter();
+    loop {
+        let before_poll = commands.next();
+        for command in before_poll.into_iter().flatten() {
+            give(&mut wire, &mut next_id, command);
+        }
+        match wire.poll(input) {
+            Some(event) => told.push(event.map_payload(Into::into)),
+            None if before_poll.is_none() => break,
+            None => {}
+        }
+    }
+    Outcome {
+        told,
+        sent: sent(&mut wire),
+        counts: [
+            wire.request_count(),
+            wire.peer_request_count(),
+            wire.held_request_count(),
+        ],
+        violations: wire.stats().violations,
+    }
+}
+
+fn give(wire: &mut Wire, next_id: &mut u32, command: &Command) {
+    match command {
+        Command::Answer(id) => {
+            if let Some(request) = wire.take_peer_request(RequestId::new(*id)) {
+                wire.piece_copied(request.piece, request.begin, b"x")
+                    .unwrap();
+            }
+        }
+        Command::Close => wire.close(),
+        Command::Expire => {
+            wire.expire_request();
+        }
+        Command::Request(request) => {
+            let id = RequestId::new(*next_id);
+            *next_id = next_id.wrapping_sub(7);
+            let _opened = wire.request(id, *request);
+        }
+        Command::SetChoking(true) => {
+            wire.choke();
+        }
+        Command::SetChoking(false) => {
+            wire.unchoke();
+        }
+        Command::SetUnsent(len) => wire.set_unsent(*len, 0),
+        Command::StopReading => wire.stop_reading(),
+        Command::TakeRequest(request) => {
+            wire.take_request(*request);
+        }
+    }
+}
+
+/// The commands before the first poll, before the second, ...
+fn commands() -> impl Strategy<Value = Vec<Vec<Command>>> {
+    let command = prop_oneof![
+        8 => block_request().prop_map(Command::Request),
+        2 => block_request().prop_map(Command::TakeRequest),
+        2 => (0_u32..5).prop_map(Command::Answer),
+        4 => any::<bool>().prop_map(Command::SetChoking),
+        4 => (0_usize..30).prop_map(Command::SetUnsent),
+        1 => Just(Command::Expire),
+        1 => prop_oneof![Just(Command::StopReading), Just(Command::Close)],
+    ];
+    vec(vec(command, 0..3), 0..12)
+}
+
+fn stream_of(messages: &[Message<Vec<u8>>]) -> Vec<u8> {
+    let messages = messages.iter().flat_map(bytes_of);
+    frames::handshake().into_iter().chain(messages).collect()
+}
+
+/// The frames of a stream with their bytes, and what makes the next impossible to read.
+fn decode(stream: &[u8]) -> (VecDeque<Frame<Bytes>>, Option<ProtocolError>) {
+    let mut input = Chunks::new(&[stream]);
+    let mut frames = VecDeque::new();
+    loop {
+        match input.next_frame() {
+            Ok(Some(frame)) => frames.push_back(frame),
+            Ok(None) => return (frames, None),
+            Err(error) => return (frames, Some(error)),
+        }
+    }
+}
+
+fn own(frames: &VecDeque<Frame<Bytes>>) -> VecDeque<Frame<Own>> {
+    frames
+        .iter()
+        .cloned()
+        .map(|frame| with_payload(frame, Own))
+        .collect()
+}
+
+fn with_payload<P, Q>(frame: Frame<P>, map: impl FnOnce(P) -> Q) -> Frame<Q> {
+    match frame {
+        Frame::Handshake(handshake) => Frame::Handshake(handshake),
+        Frame::Message(message) => Frame::Message(message.map_payload(map)),
+        Frame::Part { .. } => panic!("the decoder joins"),
+    }
+}
+
+/// A payload as an input of another crate may have it.
+#[derive(Clone, Debug)]
+struct Own(Bytes);
+
+impl Place for Own {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn into_joined(self) -> Option<Bytes> {
+        Some(self.0)
+    }
+}
+
+impl From<Own> for Bytes {
+    fn from(payload: Own) -> Self {
+        payload.0
+    }
+}
+
+/// Frames and, behind them, perhaps an error.
+struct Failing(VecDeque<Frame<Own>>, Option<ProtocolError>);
+
+impl Input for Failing {
+    type Payload = Own;
+
+    fn next_frame(&mut self) -> Result<Option<Frame<Own>>, ProtocolError> {
+        match (self.0.pop_front(), self.1) {
+            (None, Some(error)) => Err(error),
+            (frame, _) => Ok(frame),
+        }
+    }
+}
+
+/// Chunks one after the other, and the end behind them.
+struct Chunks<'a> {
+    decoder: Decoder,
+    rest: VecDeque<&'a [u8]>,
+    at: usize,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(chunks: &[&'a [u8]]) -> Self {
+        Self {
+            decoder: Decoder::new(&Limits::default()),
+            rest: chunks.iter().copied().collect(),
+            at: 0,
+        }
+    }
+}
+
+impl Input for Chunks<'_> {
+    type Payload = Bytes;
+
+    fn next_frame(&mut self) -> Result<Option<Frame<Bytes>>, ProtocolError> {
+        loop {
+            let chunk = self.rest.front().copied().unwrap_or_default();
+            if let Some(frame) = self.decoder.decode(chunk, &mut self.at)? {
+                let bytes = |payload: Payload| Bytes::copy_from_slice(payload.bytes(chunk));
+                return Ok(Some(with_payload(frame, bytes)));
+            }
+            if self.rest.pop_front().is_none() {
+                return Ok(None);
+            }
+            self.at = 0;
+            if self.rest.is_empty() {
+                self.decoder.end();
+            }
+        }
+    }
+}
