@@ -152,6 +152,8 @@ export interface MemoryLayout {
   commands: Area
   /** An event. */
   record: Area
+  /** What was read of the output. */
+  stretches: Area
   /** Numbers of a command. */
   commandLength: number
   /** Bytes of the message of a block before the block. */

@@ -101,12 +101,13 @@ for (const [how, act] of [
 ]) {
   test(`a full wire closes when its socket ${how}`, async (t) => {
     const ends = await connected(t, { allowHalfOpen: true, turns: 0 })
-    const { wire } = ends
+    const { socket, wire } = ends
     await fill(ends, 16 * 1024)
     const ended = once(wire, 'end')
     const closed = once(wire, 'close')
+    const freed = new Promise((resolve) => socket.once('close', resolve))
     act(ends)
-    await Promise.all([ended, closed])
+    await Promise.all([ended, closed, freed])
     t.is(wire.bufferedAmount, 0)
     t.is(wire.requests.length + wire.peerRequests.length, 0)
   })

@@ -11,11 +11,11 @@ import { frame } from './helpers/messages.mjs'
 const PACKAGE = fileURLToPath(new URL('../index.js', import.meta.url))
 
 /** Runs a script with a `wire` and `bytes`, in a process that survives what is thrown. */
-const surviving = async (t, script, messages, expected) => {
+const surviving = async (t, script, messages, expected, options = {}) => {
   const bytes = [HANDSHAKE, UNCHOKE, ...messages].map((message) => message.toString('hex'))
   const program = `
     const { PassThrough } = require('node:stream')
-    const wire = require(${JSON.stringify(PACKAGE)})()
+    const wire = require(${JSON.stringify(PACKAGE)})(${JSON.stringify(options)})
     const bytes = ${JSON.stringify(bytes)}.map((hex) => Buffer.from(hex, 'hex'))
     const seen = []
     process.on('uncaughtException', (error) => seen.push('thrown ' + error.message))
@@ -111,8 +111,10 @@ test('leaves no cork behind when a sink throws that has had room again', (t) =>
          seen.push(sink.writableCorked)
        }, 1)
      })`,
-    Array.from({ length: 60 }, (_, piece) => frame(6, piece, 0, 16 * 1024)),
-    ['thrown by write', 0]
+    Array.from({ length: 400 }, (_, piece) => frame(6, piece, 0, 16 * 1024)),
+    ['thrown by write', 0],
+    // More than may wait in the sink.
+    { uploadBacklog: 16 * 1024 * 1024 }
   ))
 
 test('gives a reader that has thrown the rest of the output', (t) =>

@@ -18,6 +18,9 @@ const commands = arrayOf(layout.commands)
 /** What an entry writes besides what it returns: see src/binding/record.rs and entries.rs. */
 const record = arrayOf(layout.record)
 
+/** What `readOutput` writes: 1 if it has read all, a count of blocks, and the bytes before each. */
+const stretches = arrayOf(layout.stretches)
+
 /** Bytes of an info hash, and of a peer id, whatever a Buffer says of its length. */
 const ID_LENGTH = 20
 
@@ -158,4 +161,4 @@ const native = {
   unchoke: (slot) => enqueue(Unchoke, slot)
 }
 
-module.exports = { addon, native, record, NO_SLOT, PANICKED }
+module.exports = { addon, native, record, stretches, NO_SLOT, PANICKED }

@@ -13,8 +13,8 @@ const { Session } = require('./session/session.js')
  * @throws {TypeError} when there is none
  */
 function sessionOf(receiver) {
-  const session = findSession(receiver)
-  if (session !== null) return session
+  const session = receiver?._getSession?.()
+  if (session instanceof Session) return session
   throw new TypeError('the receiver of this method must be a Wire')
 }
 

@@ -12,12 +12,6 @@ class Slab {
     this.start = 0
   }
 
-  /** The first bytes of the free part, which must have so many. */
-  cut(length) {
-    this.start += length
-    return this.buffer.subarray(this.start - length, this.start)
-  }
-
   /** Takes new memory; the old one lives as long as the Buffers cut from it. */
   renew() {
     this.buffer = Buffer.allocUnsafeSlow(this.length)

@@ -3,7 +3,7 @@
 
 const { markAsUntransferable } = require('node:worker_threads')
 
-const { addon, native, record, PANICKED } = require('../native.js')
+const { addon, native, stretches, PANICKED } = require('../native.js')
 const { copyOf } = require('../own-memory.js')
 const { Slab } = require('../slab.js')
 
@@ -15,6 +15,19 @@ const MAX_COPIED_BLOCK = 2 * 1024
 
 /** Bytes of the message of a block before the block. */
 const HEAD_LENGTH = addon.memoryLayout().pieceHeadLength
+
+/** Frames, and the block of the user that follows them, if one does. */
+class Part {
+  /**
+   * @param {Uint8Array | null} block
+   * @param {number} length - of the block when it was lent to us
+   */
+  constructor(block, length) {
+    this.frames = null
+    this.block = block
+    this.length = length
+  }
+}
 
 /** Most blocks, and bytes of blocks, that wait for the end of a dispatch. */
 const MAX_BLOCKS = 32
@@ -33,14 +46,11 @@ class Output {
     /** Whether the core may have something to send. */
     this.isWaiting = false
     this.isFlushing = false
-    /** Blocks that the core has only the heads of, oldest first; null while there never was one. */
+    /** Parts with blocks that the core has only the heads of, oldest first; null where none wait. */
     this.blocks = null
     this.blockBytes = 0
     /** What users put into the readable side while a flush went on. */
     this.inserted = null
-    /** Whether a block follows what was read last, and whether that is all. */
-    this.isBlockNext = false
-    this.isAll = false
     /** Whether a block was taken away before it could leave: nothing follows then. */
     this.isLost = false
     /** Whether a panic has broken the core. */
@@ -64,7 +74,7 @@ class Output {
     } else {
       native.pieceHead(slot, piece, offset, length)
       this.blocks ??= []
-      this.blocks.push({ block, length })
+      this.blocks.push(new Part(block, length))
     }
     this.blockBytes += length
     return true
@@ -120,17 +130,33 @@ class Output {
   }
 
   #pushSent() {
-    const isGathered = this.blocks !== null && this.blocks.length > 0
-    if (!isGathered) {
-      this.#begin()
-      return safely(() => this.#give(this.#read()))
-    }
+    if (this.blocks === null) return this.#pushFrames()
     return this.port.together(() => this.#pushParts(this.#takeSent()))
   }
 
+  /** The usual case: no blocks. */
+  #pushFrames() {
+    this.#begin()
+    const { bytes, start, length } = this.#read()
+    if (length === 0) return null
+    try {
+      this.port.push(bytes.subarray(start, start + length))
+      return null
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  /** A reader that throws does not keep the rest back; gives what it threw. */
   #pushParts(parts) {
     let failure = null
-    for (const part of parts) failure = safely(() => this.#push(part)) ?? failure
+    for (const part of parts) {
+      try {
+        this.#push(part)
+      } catch (error) {
+        failure = { error }
+      }
+    }
     return failure
   }
 
@@ -138,38 +164,53 @@ class Output {
     const steps = this.inserted
     this.inserted = null
     let failure = null
-    for (const step of steps) failure = safely(step) ?? failure
+    for (const step of steps) {
+      try {
+        step()
+      } catch (error) {
+        failure = { error }
+      }
+    }
     return failure
   }
 
   #begin() {
     this.isWaiting = false
+    this.blocks = null
     this.blockBytes = 0
   }
 
-  /** Frames, each stretch with the block that follows it if one does. */
+  /** @returns {Part[]} what waits in the core, with the blocks that belong there */
   #takeSent() {
+    const parts = this.blocks ?? []
     this.#begin()
-    const parts = []
-    for (;;) {
-      const bytes = this.#read()
-      const next = this.isBlockNext ? this.blocks.shift() : undefined
-      if (next === undefined) {
-        parts.push({ bytes, block: null, length: 0 })
-        return parts
+    let count = 0
+    for (let isAll = false; !isAll;) {
+      const { bytes, start, length } = this.#read()
+      const end = start + length
+      let at = start
+      for (let n = 0; n < stretches[1]; n++) {
+        parts[count].frames = bytes.subarray(at, (at += stretches[2 + n]))
+        count++
       }
-      // Whoever reads the first part must not take the others with it. Slabs are marked.
-      if (bytes.buffer !== slab.buffer.buffer) markAsUntransferable?.(bytes.buffer)
-      parts.push({ bytes, block: next.block, length: next.length })
-      if (this.isAll) return parts
+      isAll = stretches[0] === 1
+      if (isAll) {
+        parts.length = count
+        if (at < end) {
+          parts.push(new Part(null, 0))
+          parts[count].frames = bytes.subarray(at, end)
+        }
+      }
     }
+    return parts
   }
 
-  #push({ bytes, block, length }) {
+  #push({ frames, block, length }) {
     if (this.isLost) return
-    const frames = this.#has(block, length) ? bytes : bytes.subarray(0, -HEAD_LENGTH)
+    const isThere = block === null || this.#has(block, length)
+    const sent = isThere ? frames : frames.subarray(0, -HEAD_LENGTH)
     try {
-      this.#give(frames)
+      if (sent.length > 0) this.port.push(sent)
     } finally {
       // Whoever reads the frames may take the block away.
       if (block !== null && this.#has(block, length)) this.port.push(this.#toKeep(block))
@@ -181,47 +222,48 @@ class Output {
    * wire would wait for its bytes for ever. Behind a pipe that is held back a copy would cost too much.
    */
   #toKeep(block) {
-    return this.port.isPiped || this.port.takesNow ? block : copyOf(block)
-  }
-
-  #give(bytes) {
-    if (bytes.length > 0) this.port.push(bytes)
+    return this.port.isPiped || this.port.takesNow() ? block : copyOf(block)
   }
 
   /** A block may be transferred or resized before it leaves; its head must not leave alone. */
   #has(block, length) {
-    this.isLost ||= block !== null && block.length !== length
+    this.isLost ||= block.length !== length
     return !this.isLost
   }
 
-  /** The bytes that wait in the core, up to a block of ours. */
+  /**
+   * The bytes that wait in the core. `stretches` says which of them come before which block.
+   *
+   * @returns {{bytes: Buffer, start: number, length: number}} their memory, and where in it they are
+   */
   #read() {
-    let length = this.#readInto(slab.start, slab.buffer)
-    if (length > slab.buffer.length - slab.start) {
-      if (length > SLAB_LENGTH) {
-        const bytes = Buffer.allocUnsafeSlow(length)
-        const taken = bytes.subarray(0, this.#readInto(0, bytes))
-        this.#noteRest(record[0], record[1])
-        return taken
-      }
+    // Asked first, as it may look at a sink of the user's making, which may do anything.
+    const takesNow = this.port.takesNow()
+    const { start } = slab
+    const length = this.#readInto(start, slab.buffer)
+    if (length <= slab.buffer.length - start) return this.#keep(start, length, takesNow)
+    if (length <= SLAB_LENGTH) {
       slab.renew()
-      length = this.#readInto(0, slab.buffer)
+      return this.#keep(0, this.#readInto(0, slab.buffer), takesNow)
     }
-    const isBlockNext = record[0]
-    const isAll = record[1]
-    // What waits would keep the slab, in which frames of other wires lie: one peer that does not read
-    // would hold the memory of what all others have read.
-    // The port may look at a sink of the user's making, which may do anything.
-    const bytes = this.port.takesNow
-      ? slab.cut(length)
-      : copyOf(slab.buffer, slab.start, slab.start + length)
-    this.#noteRest(isBlockNext, isAll)
-    return bytes
+    const bytes = Buffer.allocUnsafeSlow(length)
+    // Whoever reads a stretch must not take the others with it. Slabs are marked.
+    markAsUntransferable?.(bytes.buffer)
+    return { bytes, start: 0, length: this.#readInto(0, bytes) }
   }
 
-  #noteRest(isBlockNext, isAll) {
-    this.isBlockNext = isBlockNext === 1
-    this.isAll = isAll === 1
+  /**
+   * Bytes that nobody takes at once would keep the slab, in which frames of other wires lie: one peer
+   * that does not read would hold the memory of what all others have read.
+   */
+  #keep(start, length, takesNow) {
+    if (takesNow) {
+      slab.start += length
+      return { bytes: slab.buffer, start, length }
+    }
+    const bytes = copyOf(slab.buffer, start, start + length)
+    if (stretches[1] > 0) markAsUntransferable?.(bytes.buffer)
+    return { bytes, start: 0, length }
   }
 
   /** Gives the length of the output. A core that a panic has broken has none. */
@@ -229,19 +271,9 @@ class Output {
     const length = native.readOutput(this.core.slot, start, buffer)
     if (length !== PANICKED) return length
     this.isBroken = true
-    record[0] = 0
-    record[1] = 1
+    stretches[0] = 1
+    stretches[1] = 0
     return 0
-  }
-}
-
-/** A reader that throws does not keep the rest back; gives what it threw. */
-function safely(step) {
-  try {
-    step()
-    return null
-  } catch (error) {
-    return { error }
   }
 }
 

@@ -266,7 +266,9 @@ class Session {
    * held back go on.
    */
   release() {
-    const { waiting, ahead } = this.port
+    const { port } = this
+    port.measure()
+    const { waiting, ahead } = port
     const hasUnsent = waiting > 0 || ahead > 0
     // Equal numbers may be those of other bytes.
     if (hasUnsent || this.hasUnsent) native.setUnsent(this.core.slot, waiting, ahead)
@@ -282,7 +284,9 @@ class Session {
 
   /** @returns {number} bytes that wait to be read, or to be taken by the stream after the pipe */
   get unsent() {
-    return this.output.length + this.port.waiting + this.port.ahead
+    const { output, port } = this
+    port.measure()
+    return output.length + port.waiting + port.ahead
   }
 
   // Input
@@ -317,13 +321,9 @@ class Session {
     try {
       this.#run(chunk, chunk === null ? 0 : chunk.length)
     } finally {
-      this.#endDispatch()
+      if (this.queued !== null) this.#runAllQueued()
+      this.isDispatching = false
     }
-  }
-
-  #runQueued({ chunk, length, done }) {
-    this.#run(chunk, length)
-    attempt(done)
   }
 
   /** One chunk, or without one what the core has anyway. `length`: of the chunk when it was lent. */
@@ -339,13 +339,17 @@ class Session {
   }
 
   /** Works off what came in meanwhile, one chunk after the other, however deep its writer was. */
-  #endDispatch() {
+  #runAllQueued() {
     while (this.queued !== null) {
       const { queued } = this
       this.queued = null
       this.inContext(this.#runQueued, queued)
     }
-    this.isDispatching = false
+  }
+
+  #runQueued({ chunk, length, done }) {
+    this.#run(chunk, length)
+    attempt(done)
   }
 
   #failLost() {

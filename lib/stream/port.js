@@ -8,8 +8,11 @@
 
 const { hasRoom, isKnown, lengthOf } = require('./sink.js')
 
-/** Bytes that may wait in a piped stream before the source itself holds back. */
-const MAX_AHEAD = 512 * 1024
+/**
+ * Bytes that may wait in a piped stream before the source itself holds back. More than what a peer that does
+ * not read is answered with, unless `uploadBacklog` is raised: so it is that which bounds them.
+ */
+const MAX_AHEAD = 4 * 1024 * 1024
 
 /**
  * A stream that is piped into.
@@ -28,11 +31,18 @@ class Port {
     this.stream = stream
     /** @type {Pipe | null} */
     this.pipe = null
+    this.isPiped = false
     this.pipeCount = 0
+    /** What the last `measure` has found: bytes that wait, and of which someone will hear when they leave. */
+    this.waiting = 0
+    /** Likewise bytes that wait before those, of which nobody will hear. */
+    this.ahead = 0
     /** Whether a pipe has got anything yet. */
     this.hasFlowed = false
     /** What is corked for a dispatch: a listener may end the pipe. */
     this.gathered = null
+    /** While bytes are pushed together: the pipe, if nobody else reads. */
+    this.soleReader = null
     /** Whether the next push is ours, and not one of the user. */
     this.isOwnPush = false
   }
@@ -45,7 +55,7 @@ class Port {
    */
   push(bytes) {
     const { pipe, stream } = this
-    if (pipe === null || !stream.readableFlowing || !this.#isReadByPipe) {
+    if (pipe === null || !stream.readableFlowing || !(pipe === this.soleReader || this.#isReadByPipe)) {
       this.#give(bytes)
     } else if (this.hasFlowed && stream.readableLength === 0 && hasRoom(pipe.sink, MAX_AHEAD)) {
       pipe.sink.write(bytes)
@@ -79,41 +89,29 @@ class Port {
     return isOwnPush
   }
 
-  get isPiped() {
-    return this.pipe !== null
-  }
-
   get wantsMore() {
     return this.stream.readableLength < this.stream.readableHighWaterMark
   }
 
-  /** Whether someone takes what is pushed at once. */
-  get takesNow() {
+  /** @returns {boolean} whether someone takes what is pushed at once */
+  takesNow() {
     const { pipe, stream } = this
     if (!stream.readableFlowing || stream.readableLength > 0) return false
     if (pipe === null) return true
+    if (!this.hasFlowed) return false
     // What is corked leaves with the end of the dispatch, if nothing was there before.
-    const isBusy = pipe === this.gathered ? pipe.wasBusy : lengthOf(pipe.sink) > 0
-    return this.hasFlowed && !isBusy
+    return pipe === this.gathered ? !pipe.wasBusy : lengthOf(pipe.sink) === 0
   }
 
-  /** @returns {number} bytes that wait, and of which someone will hear when they leave */
-  get waiting() {
-    return this.stream.readableLength + (this.#saysWhenEmpty ? this.#inSink : 0)
-  }
-
-  /** @returns {number} bytes that wait before those, of which nobody will hear */
-  get ahead() {
-    return this.#saysWhenEmpty ? 0 : this.#inSink
-  }
-
-  /** A stream says that it has room again only when it was over its mark. */
-  get #saysWhenEmpty() {
-    return this.pipe !== null && this.pipe.sink.writableNeedDrain === true
-  }
-
-  get #inSink() {
-    return this.pipe === null ? 0 : lengthOf(this.pipe.sink)
+  /** Looks at what waits beyond the port. */
+  measure() {
+    const { pipe, stream } = this
+    const inStream = stream.readableLength
+    const inSink = pipe === null ? 0 : lengthOf(pipe.sink)
+    // A stream says that it has room again only when it was over its mark.
+    const saysWhenEmpty = inSink > 0 && pipe.sink.writableNeedDrain === true
+    this.waiting = saysWhenEmpty ? inStream + inSink : inStream
+    this.ahead = saysWhenEmpty ? 0 : inSink
   }
 
   /**
@@ -124,11 +122,15 @@ class Port {
    */
   together(step) {
     const { pipe } = this
-    if (pipe !== null) pipe.sink.cork()
+    if (pipe === null) return step()
+    const { soleReader } = this
+    this.soleReader = this.#isReadByPipe ? pipe : null
+    pipe.sink.cork()
     try {
       return step()
     } finally {
-      if (pipe !== null) pipe.sink.uncork()
+      this.soleReader = soleReader
+      pipe.sink.uncork()
     }
   }
 
@@ -155,8 +157,8 @@ class Port {
   /** Whether the bytes go to the piped stream as they are, and nowhere else. */
   get #isReadByPipe() {
     const { pipe, stream } = this
-    if (stream.listenerCount('data') !== 1 || stream.readableEncoding !== null) return false
-    return stream.listeners('data')[0] === pipe.listener
+    const readers = stream.listeners('data')
+    return readers.length === 1 && readers[0] === pipe.listener && stream.readableEncoding === null
   }
 
   /**
@@ -172,6 +174,7 @@ class Port {
     const listener = this.stream.listeners('data').at(-1)
     const state = { isHeldBack: false, wasBusy: false }
     this.pipe = { sink, listener, ondrain, ...state }
+    this.isPiped = true
     sink.on('drain', ondrain)
     // The last segment of a gathering write is short: with Nagle's algorithm it would wait for
     // the peer's delayed acknowledgement.
@@ -192,6 +195,7 @@ class Port {
     if (this.pipe === null) return
     this.pipe.sink.removeListener('drain', this.pipe.ondrain)
     this.pipe = null
+    this.isPiped = false
   }
 
   /** The sink has room again: gives it as much as it may hold, in one write. */

@@ -181,28 +181,43 @@ fn output_len(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.transmit_len())))
 }
 
-/// `readOutput(slot, start, buffer) -> length`: the bytes that wait to be sent, up to a block of
-/// JavaScript's own, go into the buffer from `start` on. If they do not fit, none does. Record: 1 if
-/// that block follows, and 1 if there is nothing besides.
+/// `readOutput(slot, start, buffer) -> length`: the bytes that wait to be sent, besides blocks of
+/// JavaScript's own, go into the buffer from `start` on, as far as they fit and the stretches tell where
+/// those blocks belong. If not even those before the first block fit, none does.
 fn read_output(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
-    let [follows, is_all, ..] = &mut state.memory.record;
-    *follows = 0;
+    let [is_all, count, stretches @ ..] = &mut state.memory.stretches;
     *is_all = 0;
+    *count = 0;
     let Some(entry) = state.table.get(call.slot()) else {
+        *is_all = 1;
         return Ok(0);
     };
     if entry.is_broken() {
         return Ok(PANICKED);
     }
     let [start, ..] = call.numbers();
-    let len = entry.wire.readable_len();
-    let room = call.bytes_mut()?.get_mut(to_usize(start)..);
-    if let Some(out) = room.and_then(|room| room.get_mut(..len)) {
+    let mut room = call.bytes_mut()?.get_mut(to_usize(start)..).unwrap_or_default();
+    let mut total: u32 = 0;
+    for stretch in stretches {
+        let len = entry.wire.readable_len();
+        let Some((out, rest)) = std::mem::take(&mut room).split_at_mut_checked(len) else {
+            return Ok(if *count == 0 { to_u32(len) } else { total });
+        };
+        room = rest;
         entry.wire.read_transmit(out);
-        *follows = u32::from(entry.wire.take_foreign().is_some());
-        *is_all = u32::from(entry.wire.transmit_len() == 0);
+        total = total.saturating_add(to_u32(len));
+        if entry.wire.take_foreign().is_none() {
+            *is_all = 1;
+            break;
+        }
+        *stretch = to_u32(len);
+        *count = count.saturating_add(1);
+        if entry.wire.transmit_len() == 0 {
+            *is_all = 1;
+            break;
+        }
     }
-    Ok(to_u32(len))
+    Ok(total)
 }
 
 /// `runQueue()`: nothing besides the commands that wait, which every entry runs first.

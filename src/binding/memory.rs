@@ -25,6 +25,7 @@ pub(super) struct Memory {
     numbers: Numbers,
     commands: CommandQueue,
     pub(super) record: Record,
+    pub(super) stretches: Stretches,
 }
 
 impl Memory {
@@ -88,6 +89,8 @@ pub struct MemoryLayout {
     pub commands: Area,
     /// An event.
     pub record: Area,
+    /// What was read of the output.
+    pub stretches: Area,
     /// Numbers of a command.
     pub command_length: u32,
     /// Bytes of the message of a block before the block.
@@ -103,6 +106,7 @@ pub fn memory_layout() -> MemoryLayout {
         numbers: area::<Numbers>(offset_of!(Memory, numbers)),
         commands: area::<CommandQueue>(offset_of!(Memory, commands)),
         record: area::<Record>(offset_of!(Memory, record)),
+        stretches: area::<Stretches>(offset_of!(Memory, stretches)),
         command_length: to_u32(COMMAND_LEN),
         piece_head_length: MessageId::Piece.head_len(),
         byte_length: to_u32(size_of::<Memory>()),
@@ -121,3 +125,10 @@ fn area<T>(start: usize) -> Area {
 pub(super) const NUMBERS_LEN: usize = 7;
 
 pub(super) type Numbers = [u32; NUMBERS_LEN];
+
+/// What one call reads of the output: 1 if that is all, how many blocks of JavaScript's own belong into
+/// it, and the count of bytes before each of them.
+pub(super) type Stretches = [u32; 2 + MAX_STRETCHES];
+
+/// Most blocks of one call: as many as wait for the end of a dispatch.
+const MAX_STRETCHES: usize = 32;

@@ -90,79 +90,91 @@ type Fields = [u32; FIELDS_LEN];
 /// Polls the next event of `entry` into `record`, from `at` on in `chunk`.
 #[inline]
 pub(super) fn poll(entry: &mut Entry, chunk: &[u8], at: usize, record: &mut Record) -> u32 {
+    let Entry {
+        wire,
+        decoder,
+        payload,
+        failure,
+    } = entry;
+    let [place, fields @ ..] = record;
     let mut at = at;
-    let input = &mut entry.decoder.read(chunk, &mut at);
-    // The trace is read after each message: there may be more without an event than it keeps.
-    let (event, is_idle) = if entry.wire.is_tracing() {
-        match entry.wire.step(input) {
-            Step::Event(event) => (Some(event), false),
-            Step::Quiet => (None, false),
-            Step::Idle => (None, true),
+    let input = &mut decoder.read(chunk, &mut at);
+    let (kind, is_idle) = loop {
+        match wire.step(input) {
+            Step::Event(event) => break (describe(event, fields, payload, failure), false),
+            // The trace is read after each message: there may be more without an event than it keeps.
+            Step::Quiet if wire.is_tracing() => break (EventKind::None, false),
+            Step::Quiet => {}
+            Step::Idle => break (EventKind::None, true),
         }
-    } else {
-        let event = entry.wire.poll(input);
-        let is_idle = event.is_none();
-        (event, is_idle)
     };
-    let kind = match event {
-        None => EventKind::None,
-        Some(event) => describe(entry, event, record),
-    };
-    let [place, ..] = record;
     *place = to_u32(at);
     let mut result = kind.number();
-    if entry.wire.held_request_count() > 0 {
+    if wire.held_request_count() > 0 {
         result |= HELD;
     }
-    let is_used_up = at >= chunk.len() || !entry.wire.is_reading();
-    if is_idle || (is_used_up && !entry.wire.has_consequence()) {
+    let is_used_up = at >= chunk.len() || !wire.is_reading();
+    if is_idle || (is_used_up && !wire.has_consequence()) {
         result |= LAST;
     }
     result
 }
 
-/// Kind and fields of an event; keeps what does not fit a number in `entry`.
+/// Writes the fields of an event, and keeps what does not fit a number; gives its kind.
 #[inline]
-#[expect(clippy::too_many_lines, reason = "one table of all events")]
-fn describe(entry: &mut Entry, event: Event<Payload>, record: &mut Record) -> EventKind {
-    let (kind, numbers) = match event {
+fn describe(
+    event: Event<Payload>,
+    fields: &mut Fields,
+    kept: &mut Bytes,
+    failure: &mut Option<Cause>,
+) -> EventKind {
+    match event {
         Event::Bitfield { bits } => {
-            let len = to_u32(bits.len());
-            entry.payload = bits;
-            (EventKind::Bitfield, fields([len]))
+            put(fields, [to_u32(bits.len())]);
+            *kept = bits;
+            EventKind::Bitfield
         }
         Event::Cancel { request, id } => {
             let [piece, begin, length] = block_fields(request);
             let was_delivered = u32::from(id.is_some());
-            let numbers = [piece, begin, length, was_delivered, number_of(id)];
-            (EventKind::Cancel, numbers)
+            put(
+                fields,
+                [piece, begin, length, was_delivered, number_of(id)],
+            );
+            EventKind::Cancel
         }
-        Event::Choke => (EventKind::Choke, fields([])),
+        Event::Choke => EventKind::Choke,
         Event::Extended { id, payload } => {
-            let [start, len] = entry.place(payload);
-            (EventKind::Extended, fields([u32::from(id), start, len]))
+            let [start, len] = keep(payload, kept);
+            put(fields, [u32::from(id), start, len]);
+            EventKind::Extended
         }
         Event::Failed(error) => {
-            entry.failure = Some(Cause::Protocol(error));
-            (EventKind::Failed, fields([]))
+            *failure = Some(Cause::Protocol(error));
+            EventKind::Failed
         }
         Event::Handshake(handshake) => {
             let dht = u32::from(handshake.reserved.contains(Reserved::DHT));
             let extended = u32::from(handshake.reserved.contains(Reserved::EXTENDED));
-            entry.payload = handshake_bytes(&handshake);
-            (EventKind::Handshake, fields([dht, extended]))
+            *kept = handshake_bytes(&handshake);
+            put(fields, [dht, extended]);
+            EventKind::Handshake
         }
-        Event::Have { piece, .. } => (EventKind::Have, fields([piece])),
-        Event::Interested => (EventKind::Interested, fields([])),
-        Event::KeepAlive => (EventKind::KeepAlive, fields([])),
-        Event::NotInterested => (EventKind::NotInterested, fields([])),
+        Event::Have { piece, .. } => {
+            put(fields, [piece]);
+            EventKind::Have
+        }
+        Event::Interested => EventKind::Interested,
+        Event::KeepAlive => EventKind::KeepAlive,
+        Event::NotInterested => EventKind::NotInterested,
         Event::Part {
             part,
             room,
             missing,
         } => {
-            let [start, len] = entry.place(part);
-            (EventKind::Part, fields([start, len, room, missing]))
+            let [start, len] = keep(part, kept);
+            put(fields, [start, len, room, missing]);
+            EventKind::Part
         }
         Event::Piece {
             piece,
@@ -170,59 +182,60 @@ fn describe(entry: &mut Entry, event: Event<Payload>, record: &mut Record) -> Ev
             block,
             id,
         } => {
-            let [start, len] = entry.place(block);
-            (EventKind::Piece, [piece, begin, start, len, number_of(id)])
+            let [start, len] = keep(block, kept);
+            put(fields, [piece, begin, start, len, number_of(id)]);
+            EventKind::Piece
         }
-        Event::Port { port } => (EventKind::Port, fields([u32::from(port)])),
+        Event::Port { port } => {
+            put(fields, [u32::from(port)]);
+            EventKind::Port
+        }
         Event::Request { id, request } => {
             let [piece, begin, length] = block_fields(request);
-            let numbers = fields([piece, begin, length, id.number()]);
-            (EventKind::Request, numbers)
+            put(fields, [piece, begin, length, id.number()]);
+            EventKind::Request
         }
         Event::RequestDropped { id, reason, .. } => {
             let choked = u32::from(reason == DropReason::Choked);
-            (EventKind::RequestDropped, fields([id.number(), choked]))
+            put(fields, [id.number(), choked]);
+            EventKind::RequestDropped
         }
-        Event::Unchoke => (EventKind::Unchoke, fields([])),
-        Event::Unknown { payload } => (EventKind::Unknown, fields(entry.place(payload))),
-    };
-    let [_, place @ ..] = record;
-    *place = numbers;
-    kind
+        Event::Unchoke => EventKind::Unchoke,
+        Event::Unknown { payload } => {
+            put(fields, keep(payload, kept));
+            EventKind::Unknown
+        }
+    }
 }
 
-/// Up to [`FIELDS_LEN`] numbers, and zeros after them.
+/// Writes up to [`FIELDS_LEN`] numbers; what stands behind them has no meaning.
 #[inline]
-fn fields<const N: usize>(numbers: [u32; N]) -> Fields {
-    let mut fields = [0; FIELDS_LEN];
+fn put<const N: usize>(fields: &mut Fields, numbers: [u32; N]) {
     for (field, number) in fields.iter_mut().zip(numbers) {
         *field = number;
     }
-    fields
 }
 
 fn block_fields(request: BlockRequest) -> [u32; 3] {
     [request.piece, request.begin, request.length]
 }
 
+/// Start and length of a payload; keeps the bytes if they were joined.
+#[inline]
+fn keep(payload: Payload, kept: &mut Bytes) -> [u32; 2] {
+    let len = to_u32(payload.len());
+    match payload {
+        Payload::InChunk(part) | Payload::LastPart { part, .. } => [part.start, len],
+        Payload::Joined(bytes) => {
+            *kept = *bytes;
+            [JOINED, len]
+        }
+    }
+}
+
 /// JavaScript names no request of ours 0.
 pub(super) fn number_of(id: Option<RequestId>) -> u32 {
     id.map_or(0, RequestId::number)
-}
-
-impl Entry {
-    /// Start and length of a payload for the record; keeps the bytes if they were joined.
-    #[inline]
-    fn place(&mut self, payload: Payload) -> [u32; 2] {
-        let len = to_u32(payload.len());
-        match payload {
-            Payload::InChunk(part) | Payload::LastPart { part, .. } => [part.start, len],
-            Payload::Joined(bytes) => {
-                self.payload = *bytes;
-                [JOINED, len]
-            }
-        }
-    }
 }
 
 /// What a poll of a wire that a panic has broken gives.

@@ -1,7 +1,6 @@
 //! What a wire counts, in less memory than [`Stats`] take: most wires never count far.
 
-use super::input::{Frame, Place};
-use super::message::{Message, MessageId, MessageKind};
+use super::message::{MessageId, MessageKind};
 use super::stats::{Stats, Traffic};
 
 /// The counters of one wire. They only grow.
@@ -45,21 +44,6 @@ impl Counters {
 }
 
 impl Direction {
-    /// Counts a frame that takes effect; the decoder counts the bytes.
-    #[inline]
-    pub(super) fn count_frame<P: Place>(&mut self, frame: &Frame<P>) {
-        match frame {
-            Frame::Handshake(_) => self.count_message(MessageKind::Handshake),
-            Frame::Message(message) => {
-                self.count_message(message.kind());
-                if let Message::Piece { block, .. } = message {
-                    self.count_block(block.len());
-                }
-            }
-            Frame::Part { .. } => {}
-        }
-    }
-
     #[inline]
     pub(super) fn count_message(&mut self, kind: MessageKind) {
         self.messages.add(kind);

@@ -42,6 +42,10 @@ impl Input for Chunk<'_> {
     type Payload = Payload;
 
     #[inline]
+    fn next_whole(&mut self) -> Option<Message<Payload>> {
+        self.decoder.decode_whole(self.bytes, self.at)
+    }
+
     fn next_frame(&mut self) -> Result<Option<Frame<Payload>>, ProtocolError> {
         self.decoder.decode(self.bytes, self.at)
     }
@@ -94,12 +98,11 @@ impl Decoder {
         chunk: &[u8],
         at: &mut usize,
     ) -> Result<Option<Frame<Payload>>, ProtocolError> {
-        let chunk = chunk.get(..to_usize(u32::MAX)).unwrap_or(chunk);
+        if let Some(message) = self.decode_whole(chunk, at) {
+            return Ok(Some(Frame::Message(message)));
+        }
         let before = *at;
-        let frame = match self.decode_whole(chunk, at) {
-            Some(message) => Ok(Some(Frame::Message(message))),
-            None => self.resume(chunk, at),
-        };
+        let frame = self.resume(chunk.get(..MAX_CHUNK_LEN).unwrap_or(chunk), at);
         self.count(at.saturating_sub(before));
         frame
     }
@@ -113,7 +116,7 @@ impl Decoder {
     /// The usual case: a message of which all bytes are in the chunk, and whose payload may stay
     /// there.
     #[inline]
-    fn decode_whole(&self, chunk: &[u8], at: &mut usize) -> Option<Message<Payload>> {
+    fn decode_whole(&mut self, chunk: &[u8], at: &mut usize) -> Option<Message<Payload>> {
         let State::Between = self.state else {
             return None;
         };
@@ -122,7 +125,9 @@ impl Decoder {
             return None;
         }
         let payload = place(chunk, at.saturating_add(head.len()), head.tail_len())?;
-        *at = to_usize(payload.end);
+        let end = to_usize(payload.end);
+        self.count(end.saturating_sub(*at));
+        *at = end;
         Some(head.with_payload(Payload::InChunk(payload)))
     }
 
@@ -276,7 +281,7 @@ impl<'c> Cursor<'c, '_> {
 #[inline]
 fn place(chunk: &[u8], start: usize, len: usize) -> Option<Range<u32>> {
     let end = start.saturating_add(len);
-    (end <= chunk.len()).then(|| to_u32(start)..to_u32(end))
+    (end <= chunk.len().min(MAX_CHUNK_LEN)).then(|| to_u32(start)..to_u32(end))
 }
 
 /// The first of at most `N` bytes that are read together and were cut between chunks.
@@ -429,6 +434,10 @@ fn room_for(needed: usize, room: usize, whole: usize) -> usize {
     let least = if needed <= FEW { FEW_ROOM } else { BLOCK_ROOM };
     needed.saturating_mul(4).max(least).min(whole)
 }
+
+/// Bytes of a chunk that have a place of 32 bits.
+#[expect(clippy::as_conversions, reason = "a usize has at least 32 bits here")]
+const MAX_CHUNK_LEN: usize = u32::MAX as usize;
 
 /// Bytes of a payload that tell nothing of how many will come, and the room made for them.
 const FEW: usize = 256;

@@ -33,6 +33,13 @@ pub trait Input {
     /// Where the payloads of its frames are.
     type Payload: Place;
 
+    /// The next frame, if it is a message that can be told without further ado: the usual case, which an
+    /// input need not know.
+    #[inline]
+    fn next_whole(&mut self) -> Option<Message<Self::Payload>> {
+        None
+    }
+
     /// The next frame; `None` when there is none for now.
     ///
     /// # Errors

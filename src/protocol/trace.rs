@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use super::handshake::Handshake;
-use super::input::{Frame, Place};
 use super::message::{Head, Message, MessageId, MessageKind};
 use super::numbers::to_usize;
 
@@ -30,18 +29,6 @@ pub(super) struct Trace {
 }
 
 impl TracedFrame {
-    /// One that was received; `None` for a part of one.
-    pub(super) fn received<P: Place>(frame: &Frame<P>) -> Option<Self> {
-        match frame {
-            Frame::Handshake(_) => Some(Self::handshake(false)),
-            Frame::Message(message) => {
-                let payload_len = message.payload().map_or(0, Place::len);
-                Some(Self::message(false, message, payload_len))
-            }
-            Frame::Part { .. } => None,
-        }
-    }
-
     pub(super) fn message<P>(is_sent: bool, message: &Message<P>, payload_len: usize) -> Self {
         let fixed_len = message.id().map_or(0, MessageId::fixed_len);
         let head_len = Head::PREFIX_LEN.saturating_add(to_usize(fixed_len));

@@ -134,7 +134,10 @@ impl Head {
         let bytes: [u8; Self::MAX_LEN] = [
             l0, l1, l2, l3, id, a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3,
         ];
-        out.extend_from_slice(bytes.get(..self.len()).unwrap_or_default());
+        // All of them and then less: a copy of a known size is two instructions, another a call.
+        let end = out.len().saturating_add(self.len());
+        out.extend_from_slice(&bytes);
+        out.truncate(end);
     }
 
     /// Whether what follows, if anything, is a payload that may stay where it is. The bits of a

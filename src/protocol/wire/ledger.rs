@@ -2,7 +2,7 @@
 
 use crate::protocol::counters::{Counters, count};
 use crate::protocol::error::ProtocolError;
-use crate::protocol::input::{Frame, Place};
+use crate::protocol::input::Place;
 use crate::protocol::limits::Policy;
 use crate::protocol::message::Message;
 use crate::protocol::trace::{Trace, TracedFrame};
@@ -27,14 +27,25 @@ impl Ledger {
         self.trace.as_mut()?.pop()
     }
 
-    /// Notes a frame that takes effect.
+    /// Notes a message that takes effect; the decoder counts the bytes.
     #[inline]
-    pub(super) fn note_received<P: Place>(&mut self, frame: &Frame<P>) {
-        self.counters.received.count_frame(frame);
-        if let Some(trace) = &mut self.trace
-            && let Some(frame) = TracedFrame::received(frame)
-        {
-            trace.push(frame);
+    pub(super) fn note_received<P: Place>(&mut self, message: &Message<P>) {
+        let received = &mut self.counters.received;
+        received.count_message(message.kind());
+        let payload_len = message.payload().map_or(0, Place::len);
+        if matches!(message, Message::Piece { .. }) {
+            received.count_block(payload_len);
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.push(TracedFrame::message(false, message, payload_len));
+        }
+    }
+
+    pub(super) fn note_handshake_received(&mut self) {
+        let handshake = TracedFrame::handshake(false);
+        self.counters.received.count_message(handshake.kind);
+        if let Some(trace) = &mut self.trace {
+            trace.push(handshake);
         }
     }
 

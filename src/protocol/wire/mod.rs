@@ -350,13 +350,32 @@ impl Wire {
         if self.phase != Phase::Open {
             return Step::Idle;
         }
+        match input.next_whole() {
+            Some(message) => self.apply(message),
+            None => self.step_frame(input),
+        }
+    }
+
+    /// The rarer half of [`Wire::step`].
+    #[cold]
+    fn step_frame<I: Input>(&mut self, input: &mut I) -> Step<I::Payload> {
         match input.next_frame() {
-            Ok(Some(frame)) => {
-                self.ledger.note_received(&frame);
-                self.apply(frame).map_or(Step::Quiet, Step::Event)
+            Ok(Some(Frame::Message(message))) => self.apply(message),
+            Ok(Some(Frame::Handshake(handshake))) => {
+                self.ledger.note_handshake_received();
+                Step::Event(Event::Handshake(*handshake))
             }
+            Ok(Some(Frame::Part {
+                part,
+                room,
+                missing,
+            })) => Step::Event(Event::Part {
+                part,
+                room,
+                missing,
+            }),
             Ok(None) => Step::Idle,
-            Err(error) => Step::Event(self.fail(error)),
+            Err(error) => self.fail(error),
         }
     }
 
@@ -401,10 +420,10 @@ impl Wire {
     }
 
     #[cold]
-    fn fail<P>(&mut self, error: ProtocolError) -> Event<P> {
+    fn fail<P>(&mut self, error: ProtocolError) -> Step<P> {
         self.ledger.count_violation();
         self.end(DropReason::Failed);
-        Event::Failed(error)
+        Step::Event(Event::Failed(error))
     }
 }
 
@@ -504,90 +523,79 @@ impl Wire {
 }
 
 /// The effect of each message.
+///
+/// Each arm makes its result where it ends up: moving an event, of which the fields were just written,
+/// makes the processor wait for them.
 impl Wire {
-    #[inline]
-    fn apply<P: Place>(&mut self, frame: Frame<P>) -> Option<Event<P>> {
-        let message = match frame {
-            Frame::Message(message) => message,
-            Frame::Handshake(handshake) => return Some(Event::Handshake(*handshake)),
-            Frame::Part {
-                part,
-                room,
-                missing,
-            } => {
-                return Some(Event::Part {
-                    part,
-                    room,
-                    missing,
-                });
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the kind of message decides on the event")]
+    fn apply<P: Place>(&mut self, message: Message<P>) -> Step<P> {
+        self.ledger.note_received(&message);
+        match message {
+            Message::KeepAlive => Step::Event(Event::KeepAlive),
+            Message::Choke => {
+                self.choking.peer_choking = true;
+                self.downloads.drop_all(DropReason::Choked);
+                Step::Event(Event::Choke)
             }
-        };
-        let outcome = match message {
-            Message::KeepAlive => Ok(Event::KeepAlive),
-            Message::Choke => Ok(self.apply_choke()),
             Message::Unchoke => {
                 self.choking.peer_choking = false;
-                Ok(Event::Unchoke)
+                Step::Event(Event::Unchoke)
             }
             Message::Interested => {
                 self.choking.peer_interested = true;
-                Ok(Event::Interested)
+                Step::Event(Event::Interested)
             }
             Message::NotInterested => {
                 self.choking.peer_interested = false;
-                Ok(Event::NotInterested)
+                Step::Event(Event::NotInterested)
             }
-            Message::Have { piece } => (self.availability.add(piece, &self.limits))
-                .map(|is_new| Event::Have { piece, is_new }),
+            Message::Have { piece } => match self.availability.add(piece, &self.limits) {
+                Ok(is_new) => Step::Event(Event::Have { piece, is_new }),
+                Err(error) => self.fail(error),
+            },
             Message::Bitfield { bits } => self.apply_bitfield(bits),
-            Message::Request { request } => self.apply_request(request).transpose()?,
+            Message::Request { request } => self.apply_request(request),
             Message::Piece {
                 piece,
                 begin,
                 block,
             } => self.apply_piece(piece, begin, block),
-            Message::Cancel { request } => Ok(Event::Cancel {
+            Message::Cancel { request } => Step::Event(Event::Cancel {
                 request,
                 id: self.uploads.cancel(request),
             }),
-            Message::Port { port } => Ok(Event::Port { port }),
-            Message::Extended { id, payload } => Ok(Event::Extended { id, payload }),
-            Message::Unknown { payload } => Ok(Event::Unknown { payload }),
-        };
-        Some(outcome.unwrap_or_else(|error| self.fail(error)))
+            Message::Port { port } => Step::Event(Event::Port { port }),
+            Message::Extended { id, payload } => Step::Event(Event::Extended { id, payload }),
+            Message::Unknown { payload } => Step::Event(Event::Unknown { payload }),
+        }
     }
 
-    fn apply_choke<P>(&mut self) -> Event<P> {
-        self.choking.peer_choking = true;
-        self.downloads.drop_all(DropReason::Choked);
-        Event::Choke
-    }
-
-    fn apply_bitfield<P: Place>(&mut self, bits: P) -> Result<Event<P>, ProtocolError> {
+    fn apply_bitfield<P: Place>(&mut self, bits: P) -> Step<P> {
         // Every input joins them.
         let bits = bits.into_joined().unwrap_or_default();
-        let bits = (self.availability).replace(bits, &self.limits, &mut self.ledger)?;
-        Ok(Event::Bitfield { bits })
+        match (self.availability).replace(bits, &self.limits, &mut self.ledger) {
+            Ok(bits) => Step::Event(Event::Bitfield { bits }),
+            Err(error) => self.fail(error),
+        }
     }
 
     #[inline]
-    fn apply_request<P>(
-        &mut self,
-        request: BlockRequest,
-    ) -> Result<Option<Event<P>>, ProtocolError> {
+    fn apply_request<P>(&mut self, request: BlockRequest) -> Step<P> {
         let is_congested = self.is_congested();
         let am_choking = self.choking.am_choking;
         let ledger = &mut self.ledger;
         let uploads = &mut self.uploads;
-        match uploads.admit(request, am_choking, is_congested, &self.limits, ledger)? {
-            Admission::Deliver => {
+        match uploads.admit(request, am_choking, is_congested, &self.limits, ledger) {
+            Ok(Admission::Deliver) => {
                 let id = uploads.deliver(request);
-                return Ok(Some(Event::Request { id, request }));
+                return Step::Event(Event::Request { id, request });
             }
-            Admission::Hold => uploads.hold(request),
-            Admission::Ignore => {}
+            Ok(Admission::Hold) => uploads.hold(request),
+            Ok(Admission::Ignore) => {}
+            Err(error) => return self.fail(error),
         }
-        Ok(None)
+        Step::Quiet
     }
 
     /// A block answers the oldest request of the same place and of the block's own length.
@@ -595,12 +603,7 @@ impl Wire {
     /// One that answers none may have been in flight when we cancelled or the peer choked us
     /// (BEP 3): a lenient wire delivers it.
     #[inline]
-    fn apply_piece<P: Place>(
-        &mut self,
-        piece: u32,
-        begin: u32,
-        block: P,
-    ) -> Result<Event<P>, ProtocolError> {
+    fn apply_piece<P: Place>(&mut self, piece: u32, begin: u32, block: P) -> Step<P> {
         let length = to_u32(block.len());
         let id = self.downloads.take(BlockRequest {
             piece,
@@ -613,9 +616,11 @@ impl Wire {
                 begin,
                 length,
             };
-            self.ledger.tolerate(self.limits.policy, error)?;
+            if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
+                return self.fail(error);
+            }
         }
-        Ok(Event::Piece {
+        Step::Event(Event::Piece {
             piece,
             begin,
             block,
