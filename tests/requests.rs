@@ -5,7 +5,9 @@
 mod support;
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Event, Limits, Message, RequestId, TooLong, Transmit};
+use peer_wire::protocol::{
+    BlockRequest, Event, HeadError, Limits, Message, RequestId, TooLong, Transmit,
+};
 
 use support::drive::{self, Endpoint, Told, feed, feed_with, opened, requested, sent};
 use support::drive::{sent_with, unchoked, unchoked_with};
@@ -215,6 +217,29 @@ fn piece_in_each_form_sends_the_same_bytes() {
 }
 
 #[test]
+fn piece_head_is_refused_where_blocks_must_be_handed_in() {
+    let mut wire = Endpoint::default();
+    let block = vec![5; 16 * 1024];
+    let mut expected = vector("requests", "piece")[..13].to_vec();
+    expected[..4].copy_from_slice(&(9 + 16 * 1024_u32).to_be_bytes());
+    expected.extend_from_slice(&block);
+    wire.set_foreign_blocks(false);
+    for len in [1, 16 * 1024, u32::MAX] {
+        let refused = wire.piece_head(1, 16 * 1024, len);
+        assert_eq!(refused, Err(HeadError::NotForeign));
+        assert_eq!(sent(&mut wire), []);
+    }
+    wire.piece_copied(1, 16 * 1024, &block).unwrap();
+    assert_eq!(sent(&mut wire), expected);
+    wire.piece(1, 16 * 1024, Bytes::from(block.clone()))
+        .unwrap();
+    assert_eq!(sent(&mut wire), expected);
+    wire.set_foreign_blocks(true);
+    wire.piece_head(1, 16 * 1024, 16 * 1024).unwrap();
+    assert_eq!(sent_with(&mut wire, |_| block.clone()), expected);
+}
+
+#[test]
 fn piece_of_no_bytes_sends_no_empty_stretch() {
     let mut wire = Endpoint::default();
     wire.piece(1, 16 * 1024, Bytes::new()).unwrap();
@@ -226,7 +251,7 @@ fn piece_of_no_bytes_sends_no_empty_stretch() {
 fn piece_head_of_the_largest_block_fits_and_one_byte_more_does_not() {
     let mut wire = Endpoint::default();
     let largest = u32::MAX - 9;
-    assert_eq!(wire.piece_head(0, 0, largest + 1), Err(TooLong));
+    assert_eq!(wire.piece_head(0, 0, largest + 1), Err(HeadError::TooLong));
     assert_eq!(sent(&mut wire), []);
     for (len, last) in [(largest, 0xff), (largest - 1, 0xfe)] {
         wire.piece_head(0, 0, len).unwrap();

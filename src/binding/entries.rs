@@ -196,7 +196,10 @@ fn read_output(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
         return Ok(PANICKED);
     }
     let [start, ..] = call.numbers();
-    let mut room = call.bytes_mut()?.get_mut(to_usize(start)..).unwrap_or_default();
+    let mut room = call
+        .bytes_mut()?
+        .get_mut(to_usize(start)..)
+        .unwrap_or_default();
     let mut total: u32 = 0;
     for stretch in stretches {
         let len = entry.wire.readable_len();

@@ -122,6 +122,7 @@ pub(super) fn poll(entry: &mut Entry, chunk: &[u8], at: usize, record: &mut Reco
 
 /// Writes the fields of an event, and keeps what does not fit a number; gives its kind.
 #[inline]
+#[expect(clippy::too_many_lines, reason = "one table of all events")]
 fn describe(
     event: Event<Payload>,
     fields: &mut Fields,
@@ -137,10 +138,7 @@ fn describe(
         Event::Cancel { request, id } => {
             let [piece, begin, length] = block_fields(request);
             let was_delivered = u32::from(id.is_some());
-            put(
-                fields,
-                [piece, begin, length, was_delivered, number_of(id)],
-            );
+            put(fields, [piece, begin, length, was_delivered, number_of(id)]);
             EventKind::Cancel
         }
         Event::Choke => EventKind::Choke,

@@ -47,7 +47,7 @@ impl Input for Chunk<'_> {
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame<Payload>>, ProtocolError> {
-        self.decoder.decode(self.bytes, self.at)
+        self.decoder.decode_any(self.bytes, self.at)
     }
 }
 
@@ -98,13 +98,10 @@ impl Decoder {
         chunk: &[u8],
         at: &mut usize,
     ) -> Result<Option<Frame<Payload>>, ProtocolError> {
-        if let Some(message) = self.decode_whole(chunk, at) {
-            return Ok(Some(Frame::Message(message)));
+        match self.decode_whole(chunk, at) {
+            Some(message) => Ok(Some(Frame::Message(message))),
+            None => self.decode_any(chunk, at),
         }
-        let before = *at;
-        let frame = self.resume(chunk.get(..MAX_CHUNK_LEN).unwrap_or(chunk), at);
-        self.count(at.saturating_sub(before));
-        frame
     }
 
     #[inline]
@@ -131,15 +128,18 @@ impl Decoder {
         Some(head.with_payload(Payload::InChunk(payload)))
     }
 
-    /// All other cases: a handshake, a bitfield, a message that is cut, bytes that are missing or
-    /// wrong.
-    #[cold]
-    fn resume(
+    /// All cases: also a handshake, a bitfield, a message that is cut, bytes that are missing or wrong.
+    #[inline(never)]
+    fn decode_any(
         &mut self,
         chunk: &[u8],
         at: &mut usize,
     ) -> Result<Option<Frame<Payload>>, ProtocolError> {
-        let mut input = Cursor { chunk, at };
+        let before = *at;
+        let mut input = Cursor {
+            chunk: chunk.get(..MAX_CHUNK_LEN).unwrap_or(chunk),
+            at: &mut *at,
+        };
         let read = match &mut self.state {
             State::Failed(error) => Err(*error),
             State::Handshake(staged) => read_handshake(staged, &mut input),
@@ -155,6 +155,7 @@ impl Decoder {
             Ok(Some(Frame::Handshake(_) | Frame::Message(_))) => self.state = State::Between,
             Ok(Some(Frame::Part { .. }) | None) => {}
         }
+        self.count(at.saturating_sub(before));
         read
     }
 

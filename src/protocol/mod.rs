@@ -56,4 +56,6 @@ pub use message::{BlockRequest, Message, MessageId, MessageKind, TooLong};
 pub use reserved::Reserved;
 pub use stats::{Stats, Traffic};
 pub use trace::TracedFrame;
-pub use wire::{Bitfield, DropReason, Event, RequestError, RequestId, Step, Transmit, Wire};
+pub use wire::{
+    Bitfield, DropReason, Event, HeadError, RequestError, RequestId, Step, Transmit, Wire,
+};

@@ -1,5 +1,7 @@
 //! Our requests: which are open, which one a block answers, and how they are given up.
 
+use std::fmt;
+
 use super::event::{DropReason, RequestId};
 use super::queue::{Queue, Waiting};
 use crate::protocol::message::BlockRequest;
@@ -65,3 +67,23 @@ impl Downloads {
         self.open.len()
     }
 }
+
+/// Why a request was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// The peer chokes us.
+    Choked,
+    /// The wire is closed.
+    Closed,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Choked => "peer is choking",
+            Self::Closed => "wire is closed",
+        })
+    }
+}
+
+impl std::error::Error for RequestError {}

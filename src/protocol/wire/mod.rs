@@ -21,8 +21,6 @@ mod sender;
 mod unsent;
 mod uploads;
 
-use std::fmt;
-
 use bytes::Bytes;
 
 use super::error::ProtocolError;
@@ -44,8 +42,10 @@ use unsent::Unsent;
 use uploads::{Admission, Uploads};
 
 pub use bitfield::Bitfield;
+pub use downloads::RequestError;
 pub use event::{DropReason, Event, RequestId, Step};
 pub use outbox::Transmit;
+pub use sender::HeadError;
 
 /// One connection of the peer wire protocol, without input and output.
 ///
@@ -211,11 +211,8 @@ impl Wire {
     ///
     /// [`TooLong`] when the block does not fit a message.
     pub fn piece(&mut self, piece: u32, begin: u32, block: Bytes) -> Result<(), TooLong> {
-        if block.len() <= MAX_COPIED_BLOCK_LEN {
-            return self.piece_copied(piece, begin, &block);
-        }
-        let block_len = u32::try_from(block.len()).map_err(|_| TooLong)?;
-        self.send_block(piece, begin, block_len, Transmit::Bytes(block))
+        let ledger = &mut self.ledger;
+        self.sender.block(piece, begin, block, ledger)
     }
 
     /// Sends a block that is copied next to other small frames.
@@ -235,11 +232,17 @@ impl Wire {
     ///
     /// # Errors
     ///
-    /// [`TooLong`] when the block does not fit a message.
+    /// [`HeadError`] when the block does not fit a message, or may not stay with the caller.
     #[inline]
-    pub fn piece_head(&mut self, piece: u32, begin: u32, block_len: u32) -> Result<(), TooLong> {
-        let block = Transmit::Foreign(super::numbers::to_usize(block_len));
-        self.send_block(piece, begin, block_len, block)
+    pub fn piece_head(&mut self, piece: u32, begin: u32, block_len: u32) -> Result<(), HeadError> {
+        let ledger = &mut self.ledger;
+        self.sender.foreign_block(piece, begin, block_len, ledger)
+    }
+
+    /// Says whether blocks may stay with the caller; they may from the start. Where something works on
+    /// all bytes that leave, as a cipher does, they may not: [`Wire::piece_head`] then refuses.
+    pub fn set_foreign_blocks(&mut self, are_allowed: bool) {
+        self.sender.set_foreign_blocks(are_allowed);
     }
 
     /// Sends the UDP port of the DHT node (BEP 5).
@@ -300,22 +303,6 @@ impl Wire {
         self.sender.copied(message, &mut self.ledger)
     }
 
-    #[inline]
-    fn send_block(
-        &mut self,
-        piece: u32,
-        begin: u32,
-        block_len: u32,
-        block: Transmit,
-    ) -> Result<(), TooLong> {
-        let head = Message::Piece {
-            piece,
-            begin,
-            block: block_len,
-        };
-        self.sender.with_block(&head, block, &mut self.ledger)
-    }
-
     fn end(&mut self, reason: DropReason) {
         self.phase = Phase::Closed;
         self.uploads.clear();
@@ -357,7 +344,7 @@ impl Wire {
     }
 
     /// The rarer half of [`Wire::step`].
-    #[cold]
+    #[inline(never)]
     fn step_frame<I: Input>(&mut self, input: &mut I) -> Step<I::Payload> {
         match input.next_frame() {
             Ok(Some(Frame::Message(message))) => self.apply(message),
@@ -528,7 +515,10 @@ impl Wire {
 /// makes the processor wait for them.
 impl Wire {
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the kind of message decides on the event")]
+    #[expect(
+        clippy::inline_always,
+        reason = "the kind of message decides on the event"
+    )]
     fn apply<P: Place>(&mut self, message: Message<P>) -> Step<P> {
         self.ledger.note_received(&message);
         match message {
@@ -628,27 +618,3 @@ impl Wire {
         })
     }
 }
-
-/// Blocks up to this many bytes are joined with other frames. A view of some bytes costs about 100
-/// more, and keeps alive what it is a view of, which may be a whole piece.
-const MAX_COPIED_BLOCK_LEN: usize = 2 * 1024;
-
-/// Why a request was not opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestError {
-    /// The peer chokes us.
-    Choked,
-    /// The wire is closed.
-    Closed,
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Choked => "peer is choking",
-            Self::Closed => "wire is closed",
-        })
-    }
-}
-
-impl std::error::Error for RequestError {}

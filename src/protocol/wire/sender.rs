@@ -1,5 +1,9 @@
 //! The way out: messages in, exact bytes in their order.
 
+use std::fmt;
+
+use bytes::Bytes;
+
 use super::ledger::Ledger;
 use super::outbox::{Outbox, Transmit};
 use crate::protocol::handshake::Handshake;
@@ -10,6 +14,8 @@ use crate::protocol::numbers::to_usize;
 pub(super) struct Sender {
     outbox: Outbox,
     is_closed: bool,
+    /// Whether the caller has to hand in all blocks.
+    takes_blocks: bool,
 }
 
 impl Sender {
@@ -49,8 +55,59 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends a message whose payload is this block.
-    pub(super) fn with_block(
+    /// Sends a block: a small one is copied.
+    pub(super) fn block(
+        &mut self,
+        piece: u32,
+        begin: u32,
+        block: Bytes,
+        ledger: &mut Ledger,
+    ) -> Result<(), TooLong> {
+        if block.len() <= MAX_COPIED_BLOCK_LEN {
+            let block = block.as_ref();
+            let message = Message::Piece {
+                piece,
+                begin,
+                block,
+            };
+            return self.copied(&message, ledger);
+        }
+        let head = Message::Piece {
+            piece,
+            begin,
+            block: u32::try_from(block.len()).map_err(|_| TooLong)?,
+        };
+        self.with_block(&head, Transmit::Bytes(block), ledger)
+    }
+
+    /// Sends a block of so many bytes, which stays with the caller.
+    #[inline]
+    pub(super) fn foreign_block(
+        &mut self,
+        piece: u32,
+        begin: u32,
+        block_len: u32,
+        ledger: &mut Ledger,
+    ) -> Result<(), HeadError> {
+        if self.takes_blocks {
+            return Err(HeadError::NotForeign);
+        }
+        let head = Message::Piece {
+            piece,
+            begin,
+            block: block_len,
+        };
+        let block = Transmit::Foreign(to_usize(block_len));
+        self.with_block(&head, block, ledger)
+            .map_err(|TooLong| HeadError::TooLong)
+    }
+
+    pub(super) fn set_foreign_blocks(&mut self, are_allowed: bool) {
+        self.takes_blocks = !are_allowed;
+    }
+
+    #[inline]
+    fn with_block(
         &mut self,
         head: &Message<u32>,
         block: Transmit,
@@ -102,3 +159,28 @@ impl Sender {
         self.outbox.len()
     }
 }
+
+/// Blocks up to this many bytes are joined with other frames. A view of some bytes costs about 100
+/// more, and keeps alive what it is a view of, which may be a whole piece.
+const MAX_COPIED_BLOCK_LEN: usize = 2 * 1024;
+
+/// Why a block that stays with the caller was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// Blocks have to be handed in: see
+    /// [`Wire::set_foreign_blocks`](super::Wire::set_foreign_blocks).
+    NotForeign,
+    /// The block does not fit a message.
+    TooLong,
+}
+
+impl fmt::Display for HeadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotForeign => f.write_str("blocks may not stay with the caller"),
+            Self::TooLong => TooLong.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for HeadError {}
