@@ -13,6 +13,7 @@ const { toSettings } = require('./options.js')
 const { defineProperties } = require('./properties.js')
 const { sessionOf } = require('./session-of.js')
 const { attempt } = require('./session/attempt.js')
+const ends = require('./session/ends.js')
 const { Session } = require('./session/session.js')
 const { makeMeter } = require('./speed.js')
 const { defineStream, watchInput } = require('./stream/methods.js')
@@ -253,7 +254,7 @@ function close(error) {
   const { wire } = this
   wire.error = error
   wire._isDestroyed = true
-  this.close(error)
+  ends.close(this, error)
   wire.end()
   if (error !== null) attempt(emitError, wire, error)
   wire.emit('close')
@@ -272,7 +273,7 @@ function onfinish() {
 /** Called on a session: its input has ended. */
 function finish() {
   const { wire } = this
-  const isTruncated = this.finish() && !wire._isEndOurs
+  const isTruncated = ends.finish(this) && !wire._isEndOurs
   wire._leftovers?.discard()
   wire._source = null
   // 'error' comes before 'close', once the output is read.

@@ -78,7 +78,8 @@ class Intake {
 
   /** The core hears of what was kept without it. */
   tellSkipped() {
-    if (this.joiner !== null && this.joiner.skipped > 0) native.skipPart(this.core.slot, this.joiner.takeSkipped())
+    if (this.joiner !== null && this.joiner.skipped > 0)
+      native.skipPart(this.core.slot, this.joiner.takeSkipped())
   }
 
   /** Keeps a part of a payload that is cut. */

@@ -10,6 +10,7 @@ const { attempt } = require('./attempt.js')
 const { Core } = require('./core.js')
 const { startDeadlines } = require('./deadlines.js')
 const { Downloads } = require('./downloads.js')
+const { fail } = require('./ends.js')
 const { Intake } = require('./intake.js')
 const { Output } = require('./output.js')
 const { Pieces } = require('./pieces.js')
@@ -73,7 +74,7 @@ class Session {
     this.keepAliveTimer = null
     /** What the core had counted at the end. */
     this.counters = null
-    this.deadlines = startDeadlines(settings, (error) => this.inContext(this.fail, error))
+    this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error))
     this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings.transcript) : null
     this.#trace()
   }
@@ -278,6 +279,15 @@ class Session {
     this.#pollSoon()
   }
 
+  /** What was gathered in a dispatch leaves. */
+  scatter() {
+    try {
+      this.flush()
+    } finally {
+      this.port.scatter()
+    }
+  }
+
   #pollSoon() {
     process.nextTick(() => this.inContext(this.poll))
   }
@@ -438,66 +448,6 @@ class Session {
     this.face.timeout(this.wire)
   }
 
-  // Ends
-
-  /** The peer has broken a rule that no message can break: it keeps silent. */
-  fail(error) {
-    this.failure = error
-    native.close(this.core.slot)
-    // Open requests get the error, and then the face closes the session with it.
-    this.poll()
-  }
-
-  /** Nothing of the peer is delivered any more; what was sent before leaves. */
-  close(error) {
-    this.isClosed = true
-    this.#stopDeadlines()
-    this.intake.tellSkipped()
-    native.stopReading(this.core.slot)
-    // Many readers take 'close' for the end.
-    attempt(hurry, this)
-    if (this.tracer !== null) this.tracer.close(error)
-    if (channels.close.hasSubscribers) channels.close.publish({ wire: this.wire, error })
-  }
-
-  /**
-   * The input has ended: so does the output, never half open.
-   *
-   * @returns {boolean} whether the input ended inside a message
-   */
-  finish() {
-    this.isFinished = true
-    this.setKeepAlive(false)
-    this.uploads.requests.clear()
-    this.#stopDeadlines()
-    const isTruncated = native.isTruncated(this.core.slot)
-    native.close(this.core.slot)
-    attempt(endOutput, this)
-    attempt(emptyOutput, this)
-    this.poll()
-    this.#letGo()
-    return isTruncated
-  }
-
-  #stopDeadlines() {
-    if (this.deadlines !== null) this.deadlines.stop()
-    this.deadlines = null
-  }
-
-  #letGo() {
-    const { requests } = this.downloads
-    // The core has named each open request, unless a panic has broken it.
-    while (requests.size > 0) {
-      const error = this.failure ?? withoutFrames(closed)
-      attempt(settle, this, requests.takeOldest(), error, null)
-    }
-    this.pieces.keep()
-    this.counters = readCounters(this.core)
-    this.intake.clear()
-    this.output.clear()
-    this.core.release()
-  }
-
   /** @returns {object} see docs/diagnostics.md */
   stats() {
     const counters = this.counters ?? readCounters(this.core)
@@ -519,13 +469,6 @@ class Session {
     }
     this.tracer.follow()
   }
-
-  /** What was gathered in a dispatch leaves now: who hears of the end may destroy the sink. */
-  hurryOutput() {
-    const { isGathering } = this.port
-    scatter(this)
-    if (isGathering) this.port.gather()
-  }
 }
 
 /** The face closes a session that has failed. What was sent before leaves first. */
@@ -542,30 +485,8 @@ function flush(session) {
   session.flush()
 }
 
-function hurry(session) {
-  session.hurryOutput()
-}
-
-/** What was gathered leaves. */
 function scatter(session) {
-  try {
-    session.flush()
-  } finally {
-    session.port.scatter()
-  }
-}
-
-/** Whoever reads gets the rest at once, and may throw. */
-function endOutput(session) {
-  try {
-    session.flush()
-  } finally {
-    session.port.end()
-  }
-}
-
-function emptyOutput(session) {
-  session.port.empty()
+  session.scatter()
 }
 
 function readFailure(slot) {

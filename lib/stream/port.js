@@ -55,7 +55,11 @@ class Port {
    */
   push(bytes) {
     const { pipe, stream } = this
-    if (pipe === null || !stream.readableFlowing || !(pipe === this.soleReader || this.#isReadByPipe)) {
+    if (
+      pipe === null ||
+      !stream.readableFlowing ||
+      !(pipe === this.soleReader || this.#isReadByPipe)
+    ) {
       this.#give(bytes)
     } else if (this.hasFlowed && stream.readableLength === 0 && hasRoom(pipe.sink, MAX_AHEAD)) {
       pipe.sink.write(bytes)
