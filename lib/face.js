@@ -3,8 +3,7 @@
 
 /** The handlers of peer-wire-protocol. Each gets the wire first. */
 const FACE = {
-  handshakeRead(wire, reserved, extensions) {
-    wire.peerReserved = reserved
+  handshakeRead(wire, extensions) {
     wire.peerExtensions = extensions
   },
   handshake(wire, infoHash, peerId, extensions) {

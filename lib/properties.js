@@ -6,6 +6,7 @@
 
 const { isProxy } = require('node:util').types
 
+const { allocate } = require('./own-memory.js')
 const { findSession } = require('./session-of.js')
 
 /** State that users may also write: the core must know. */
@@ -47,6 +48,14 @@ function defineProperties(prototype) {
       shadow(wire, value, 'peerPieces')
     })
   })
+  // Few look at it, and a Buffer of a few bytes takes 200 more. The same one from its first read on.
+  define(prototype, 'peerReserved', {
+    get: getter((session) => {
+      const bytes = reservedOf(session)
+      return bytes === null ? null : shadow(session.wire, bytes, 'peerReserved')
+    }),
+    set: setter('peerReserved', ({ wire }, value) => shadow(wire, value, 'peerReserved'))
+  })
   // A name that users may have for something of their own.
   define(prototype, 'bufferedAmount', {
     get: getter((session) => session.unsent),
@@ -75,6 +84,14 @@ function defineEnds(prototype) {
     const write = name === 'errored' ? () => {} : ({ wire }, value) => shadow(wire, value, name)
     define(prototype, name, { get: getter(({ wire }) => wire.error), set: setter(name, write) })
   }
+}
+
+function reservedOf({ reservedHigh, reservedLow }) {
+  if (reservedHigh === -1) return null
+  const bytes = allocate(8)
+  bytes.writeUInt32BE(reservedHigh, 0)
+  bytes.writeUInt32BE(reservedLow, 4)
+  return bytes
 }
 
 function define(prototype, name, accessors) {

@@ -35,7 +35,6 @@ function Wire(options) {
 
   this.peerInterested = false
   this.peerExtensions = {}
-  this.peerReserved = null
   this.peerAddress = null
   this.uploaded = 0
   this.downloaded = 0

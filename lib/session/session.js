@@ -60,6 +60,9 @@ class Session {
     this.amChoking = true
     this.amInterested = false
     this.peerChoking = true
+    /** The peer's reserved bytes as two numbers, -1 before its handshake. */
+    this.reservedHigh = -1
+    this.reservedLow = -1
     this.isDispatching = false
     /** Nothing of the peer is delivered any more. */
     this.isClosed = false
@@ -383,11 +386,12 @@ class Session {
   onHandshake(extensions) {
     if (this.deadlines !== null) this.deadlines.meetHandshake()
     const fields = this.intake.read(handshakeFields)
-    const reserved = copyOf(fields, 0, 8)
+    this.reservedHigh = fields.readUInt32BE(0)
+    this.reservedLow = fields.readUInt32BE(4)
     const infoHash = copyOf(fields, 8, 28)
     const peerId = copyOf(fields, 28, 48)
     const { face, wire } = this
-    face.handshakeRead(wire, reserved, extensions)
+    face.handshakeRead(wire, extensions)
     if (channels.handshake.hasSubscribers) {
       channels.handshake.publish({ wire, infoHash, peerId, extensions })
     }
