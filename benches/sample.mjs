@@ -9,6 +9,6 @@ const row = rows.find(({ name }) => name === rowName)
 const context = { library: await loadLibrary(side), quick: false, warmup: false }
 const state = { ...(await row.prepare(context)), count: Number(blocks) }
 row.check(await row.run(context, state), state)
-console.log(readFileSync('/proc/self/io', 'utf8'))
+console.log(`pid: ${process.pid}\n${readFileSync('/proc/self/io', 'utf8')}`)
 // The far end ends with this process.
 process.exit()
