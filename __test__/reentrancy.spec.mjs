@@ -206,3 +206,42 @@ test('tells each block once when callbacks cancel others of the same chunk', (t)
   t.deepEqual(new Set(outcomes), new Set([1]))
   t.is(wire.requests.length, 0)
 })
+
+for (const [moment, open, listen] of [
+  ['in the listener of the choke', 0, (wire, act) => wire.once('choke', act)],
+  ['in the listener of a choke, one open', 1, (wire, act) => wire.once('choke', act)],
+  ['in the callback of a dropped request', 1, () => {}],
+  ['in the last callback of three', 3, () => {}]
+]) {
+  for (const [after, rest] of [
+    ['nothing follows', []],
+    ['a have follows', [frame(4, 1)]]
+  ]) {
+    test(`drops a request made ${moment} as if the peer did not choke, when ${after}`, (t) => {
+      const wire = unchoked()
+      const seen = []
+      const again = () => {
+        wire.peerChoking = false
+        wire.request(9, 0, 5, (error) => seen.push(`9: ${error.message}`))
+      }
+      wire.on('have', () => seen.push('have'))
+      listen(wire, again)
+      for (let n = 1; n <= open; n++) {
+        wire.request(n, 0, 5, (error) => {
+          seen.push(`${n}: ${error.message}`)
+          if (n === open) again()
+        })
+      }
+      wire.write(Buffer.concat([frame(0), ...rest]))
+      const expected = Array.from({ length: open }, (_, n) => `${n + 1}: peer is choking`)
+      const made = seen.filter((entry) => entry.startsWith('9')).length
+      t.is(made, listen.length > 0 && open > 0 ? 2 : 1)
+      t.deepEqual(seen, [
+        ...expected,
+        ...Array.from({ length: made }, () => '9: peer is choking'),
+        ...(rest.length > 0 ? ['have'] : [])
+      ])
+      t.deepEqual(wire.requests, [])
+    })
+  }
+}

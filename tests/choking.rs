@@ -298,3 +298,26 @@ fn dropped(id: u32, request: BlockRequest) -> Told {
         reason: DropReason::Choked,
     }
 }
+
+#[test]
+fn request_opened_while_others_are_dropped_is_dropped_too() {
+    for count in [0, 1, 3] {
+        let mut wire = unchoked();
+        for _ in 0..count {
+            wire.request(FIRST).unwrap();
+        }
+        assert_eq!(wire.poll(&frames::choke(), &mut 0), Some(Event::Choke));
+        for number in 0..count {
+            assert_eq!(wire.poll_event(), Some(dropped(number, FIRST)));
+        }
+        assert!(wire.is_dropping());
+        wire.overwrite_state(true, false, false);
+        wire.request(SECOND).unwrap();
+        assert!(wire.has_consequence());
+        assert_eq!(wire.poll_event(), Some(dropped(count, SECOND)));
+        assert_eq!(wire.poll_event(), None);
+        assert!(!wire.is_dropping());
+        wire.request(SECOND).unwrap();
+        assert_eq!(wire.poll_event(), None);
+    }
+}

@@ -114,7 +114,9 @@ pub(super) fn poll(entry: &mut Entry, chunk: &[u8], at: usize, record: &mut Reco
         result |= HELD;
     }
     let is_used_up = at >= chunk.len() || !wire.is_reading();
-    if is_idle || (is_used_up && !wire.has_consequence()) {
+    // Whoever hears of a request that is dropped may open another, which is dropped as well.
+    let has_consequence = wire.has_consequence() || wire.is_dropping();
+    if is_idle || (is_used_up && !has_consequence) {
         result |= LAST;
     }
     result

@@ -329,7 +329,7 @@ impl Wire {
     /// [`Wire::poll`] goes on past those that make no event.
     #[inline]
     pub fn step<I: Input>(&mut self, input: &mut I) -> Step<I::Payload> {
-        if (self.downloads.is_dropping() || self.can_deliver_held())
+        if (self.is_dropping() || self.can_deliver_held())
             && let Some(event) = self.poll_consequence()
         {
             return Step::Event(event);
@@ -375,6 +375,13 @@ impl Wire {
     #[inline]
     pub fn has_consequence(&self) -> bool {
         self.downloads.has_dropped() || self.can_deliver_held()
+    }
+
+    /// Whether open requests are given up: from a choke or an end on until [`Wire::poll`] finds none
+    /// left. One that is opened meanwhile, by a caller who overwrites the peer's choke, is given up too.
+    #[inline]
+    pub fn is_dropping(&self) -> bool {
+        self.downloads.is_dropping()
     }
 
     #[inline]
