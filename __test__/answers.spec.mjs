@@ -3,10 +3,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
-import { ROOT } from '../scripts/lib/command.mjs'
-import { frame } from './helpers/messages.mjs'
-import { readAll } from './helpers/read-all.mjs'
-import { greeted, settled } from './helpers/wires.mjs'
+import { ROOT } from '../testkit/processes/command.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { readAll } from '../testkit/read-all.mjs'
+import { greeted, settled } from '../testkit/wires.mjs'
 
 const CHANNEL = 'peer-wire-native:answer:dropped'
 
@@ -122,9 +122,9 @@ test('tells subscribers of a dropped answer', (t) => {
 
 test('warns once in a process, whatever copies of the package there are', (t) => {
   const program = `
-    import { loadCopy } from './__test__/helpers/copies.mjs'
-    import { HANDSHAKE, pwp } from './__test__/helpers/wires.mjs'
-    import { frame } from './__test__/helpers/messages.mjs'
+    import { loadCopy } from './testkit/memory/copies.mjs'
+    import { HANDSHAKE, pwp } from './testkit/wires.mjs'
+    import { frame } from './testkit/messages.mjs'
     process.on('warning', ({ name, code, message }) => console.log(name, code, message))
     for (const make of [pwp, loadCopy(), pwp]) {
       const wire = make()

@@ -3,8 +3,8 @@ import vm from 'node:vm'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { greeted, pwp, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, pwp, unchoked } from '../testkit/wires.mjs'
 
 const hash = Buffer.alloc(20)
 

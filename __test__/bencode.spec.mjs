@@ -6,9 +6,9 @@ import vm from 'node:vm'
 import test from 'ava'
 import bencode from 'bencode'
 
-import { randomFrom } from './helpers/random.mjs'
-import { SEED } from './helpers/settings.mjs'
-import { pwp } from './helpers/wires.mjs'
+import { randomFrom } from '../testkit/random.mjs'
+import { SEED } from '../testkit/settings.mjs'
+import { pwp } from '../testkit/wires.mjs'
 
 const original = createRequire(import.meta.url)('peer-wire-protocol')
 

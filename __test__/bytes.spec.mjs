@@ -1,8 +1,8 @@
 // Bytes as arguments: what is there counts, whatever an object says about itself.
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { greeted, pwp, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, pwp, unchoked } from '../testkit/wires.mjs'
 
 const mustBe = (name) => ({ instanceOf: TypeError, message: new RegExp(`^${name} must be `) })
 

@@ -4,15 +4,15 @@ import { isDeepStrictEqual } from 'node:util'
 
 import test from 'ava'
 
-import { readSessions } from './helpers/captures.mjs'
-import { expectEvents } from './helpers/expected-events.mjs'
-import { inTurn } from './helpers/in-turn.mjs'
-import { cut } from './helpers/messages.mjs'
-import { randomFrom } from './helpers/random.mjs'
-import { readAll } from './helpers/read-all.mjs'
-import { Replay } from './helpers/replay.mjs'
-import { SEED } from './helpers/settings.mjs'
-import { settled } from './helpers/wires.mjs'
+import { readSessions } from '../testkit/captures.mjs'
+import { expectEvents } from '../testkit/hostile/expected-events.mjs'
+import { inTurn } from '../testkit/in-turn.mjs'
+import { cut } from '../testkit/messages.mjs'
+import { randomFrom } from '../testkit/random.mjs'
+import { readAll } from '../testkit/read-all.mjs'
+import { Replay } from '../testkit/replay.mjs'
+import { SEED } from '../testkit/settings.mjs'
+import { settled } from '../testkit/wires.mjs'
 
 /** Each turn of the peer is cut in two, in one run at its first byte, and so on up to this one. */
 const DENSE = 100

@@ -1,6 +1,6 @@
 // The chart of the benchmarks: a file that stands alone, with each side and figure in words.
 import test from 'ava'
-import { chart } from '../benches/chart.mjs'
+import { chart } from '../benches/node/chart.mjs'
 import { benchEntry as entry, benchResult as result, benchSide } from './helpers/bench-result.mjs'
 
 test('the chart names machine, workloads, sides, medians and ratios', async (t) => {

@@ -5,9 +5,9 @@ import { PassThrough, Writable } from 'node:stream'
 
 import test from 'ava'
 
-import { FakeClock } from './helpers/fake-clock.mjs'
-import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, pwp, settled } from './helpers/wires.mjs'
+import { FakeClock } from '../testkit/fake-clock.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, pwp, settled } from '../testkit/wires.mjs'
 
 const LENGTH = 100
 const BLOCK = Buffer.alloc(LENGTH)

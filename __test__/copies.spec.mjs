@@ -1,9 +1,9 @@
 // Copies of the package's JavaScript on one addon: each has its own wires, and none reads what is for
 // another one.
 import test from 'ava'
-import { loadCopy } from './helpers/copies.mjs'
-import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, UNCHOKE, pwp, settled } from './helpers/wires.mjs'
+import { loadCopy } from '../testkit/memory/copies.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, UNCHOKE, pwp, settled } from '../testkit/wires.mjs'
 
 const { Wire: Copy } = loadCopy()
 

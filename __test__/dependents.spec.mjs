@@ -9,10 +9,10 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
 import parseTorrent from 'parse-torrent'
-import { installDependents } from './helpers/dependents.mjs'
-import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from './helpers/files.mjs'
-import { freePorts } from './helpers/ports.mjs'
-import { pwp } from './helpers/wires.mjs'
+import { installDependents } from '../testkit/processes/dependents.mjs'
+import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from '../testkit/files.mjs'
+import { freePorts } from '../testkit/clients/ports.mjs'
+import { pwp } from '../testkit/wires.mjs'
 
 let project
 let require

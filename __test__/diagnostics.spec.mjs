@@ -6,8 +6,8 @@ import { promisify } from 'node:util'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { readAll } from './helpers/read-all.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { readAll } from '../testkit/read-all.mjs'
 import {
   QUEUED_COST,
   HANDSHAKE,
@@ -16,7 +16,7 @@ import {
   pwp,
   settled,
   unchoked
-} from './helpers/wires.mjs'
+} from '../testkit/wires.mjs'
 
 const run = promisify(execFile)
 const ROOT = new URL('..', import.meta.url).pathname
@@ -173,11 +173,11 @@ test('keeps a transcript for the error', (t) => {
 test('prints a transcript', async (t) => {
   const wire = unchoked({ transcript: 10 })
   wire.write(frame(4))
-  const child = run(process.execPath, [`${ROOT}scripts/print-transcript.js`])
+  const child = run(process.execPath, [`${ROOT}bin/transcript.js`])
   child.child.stdin.end(JSON.stringify(wire.error.transcript))
   const { stdout } = await child
   t.regex(stdout, /^\d\d:\d\d:\d\d\.\d{3} <- handshake \(68 bytes\)\n.* <- unchoke \(5 bytes\)\n$/)
-  const wrong = run(process.execPath, [`${ROOT}scripts/print-transcript.js`, 'no-such-file'])
+  const wrong = run(process.execPath, [`${ROOT}bin/transcript.js`, 'no-such-file'])
   await t.throwsAsync(wrong, { message: /no such file/ })
 })
 

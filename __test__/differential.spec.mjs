@@ -3,12 +3,12 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import test from 'ava'
-import { compareSession, explainDifference, RULES } from './helpers/comparison.mjs'
-import { Coverage } from './helpers/coverage.mjs'
-import { inTurn } from './helpers/in-turn.mjs'
-import { loadImplementation } from './helpers/session-runner.mjs'
-import { FLAVOURS, makeSession } from './helpers/sessions.mjs'
-import { casesOr, SEED } from './helpers/settings.mjs'
+import { compareSession, explainDifference, RULES } from '../testkit/sessions/comparison.mjs'
+import { Coverage } from '../testkit/sessions/coverage.mjs'
+import { inTurn } from '../testkit/in-turn.mjs'
+import { loadImplementation } from '../testkit/sessions/session-runner.mjs'
+import { FLAVOURS, makeSession } from '../testkit/sessions/sessions.mjs'
+import { casesOr, SEED } from '../testkit/settings.mjs'
 
 const require = createRequire(import.meta.url)
 const implementations = {

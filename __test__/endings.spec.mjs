@@ -4,8 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, greeted, pwp, record, settled, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, greeted, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
 
 /** The timers of wires do not keep a process alive, so this does. */
 const closed = (wire) =>

@@ -5,8 +5,8 @@ import { PassThrough } from 'node:stream'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
 
 const prefix = (length) => Buffer.from([length >>> 24, length >>> 16, length >>> 8, length])
 

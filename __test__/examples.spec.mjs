@@ -16,7 +16,7 @@ import {
   temporaryFolder,
   writeFiles,
   writeManyFiles
-} from './helpers/files.mjs'
+} from '../testkit/files.mjs'
 import { startScript } from './helpers/scripts.mjs'
 
 // Each test starts processes of its own: all at once would be too many for a small machine.

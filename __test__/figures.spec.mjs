@@ -1,8 +1,8 @@
 // What the documents show of the benchmarks: tables of one run, between marks.
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { between, CHOSEN, fullTables, shortTable } from '../benches/document.mjs'
-import { rows } from '../benches/workloads/index.mjs'
+import { between, CHOSEN, fullTables, shortTable } from '../benches/node/document.mjs'
+import { rows } from '../benches/node/workloads/index.mjs'
 import { benchEntry, benchResult } from './helpers/bench-result.mjs'
 
 test('the tables of a run have each row with its sides and ratios, for each Node', (t) => {

@@ -1,11 +1,11 @@
 // Floods: much of what is allowed costs a wire no more than its limits, and work in proportion.
 import test from 'ava'
 
-import { chunksOf, shuffled } from '../benches/frames.mjs'
-import { cases } from '../scripts/hostile/cases.mjs'
-import { measure } from '../scripts/hostile/measure.mjs'
-import { bytesOf, frame } from './helpers/messages.mjs'
-import { CHOKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from './helpers/wires.mjs'
+import { chunksOf, shuffled } from '../testkit/frames.mjs'
+import { cases } from '../checks/hostile-memory/cases.mjs'
+import { measure } from '../checks/hostile-memory/measure.mjs'
+import { bytesOf, frame } from '../testkit/messages.mjs'
+import { CHOKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
 
 const KIB = 1024
 const MIB = KIB * KIB

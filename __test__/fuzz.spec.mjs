@@ -1,9 +1,9 @@
 // Runs the fuzzer on seeds that stay the same, and proves that it finds faults.
 import test from 'ava'
 
-import { runBatch } from '../scripts/fuzz/batch.mjs'
-import { faults } from '../scripts/fuzz/faults.mjs'
-import { SEED } from './helpers/settings.mjs'
+import { runBatch } from '../checks/fuzz-stream/batch.mjs'
+import { faults } from '../checks/fuzz-stream/faults.mjs'
+import { SEED } from '../testkit/settings.mjs'
 
 const CASES = { stream: 300, socket: 20 }
 

@@ -6,8 +6,8 @@ import { PassThrough } from 'node:stream'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, pwp, record, settled } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, pwp, record, settled } from '../testkit/wires.mjs'
 
 const HEAD = 13
 

@@ -2,11 +2,11 @@
 
 import test from 'ava'
 import createWire from '../index.js'
-import { collectGarbage } from './helpers/garbage.mjs'
-import { inTurn } from './helpers/in-turn.mjs'
-import { INPUT_KINDS, makeHostileInput } from './helpers/hostile-inputs.mjs'
-import { checkEnd, checkReaction, describeCase, startCase } from './helpers/hostile-runner.mjs'
-import { casesOr, SEED } from './helpers/settings.mjs'
+import { collectGarbage } from '../testkit/memory/garbage.mjs'
+import { inTurn } from '../testkit/in-turn.mjs'
+import { INPUT_KINDS, makeHostileInput } from '../testkit/hostile/inputs.mjs'
+import { checkEnd, checkReaction, describeCase, startCase } from '../testkit/hostile/runner.mjs'
+import { casesOr, SEED } from '../testkit/settings.mjs'
 
 const CASES = casesOr(100_000)
 const BATCH = 200

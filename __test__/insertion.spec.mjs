@@ -3,8 +3,8 @@ import { PassThrough, Readable } from 'node:stream'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { greeted, pwp, settled } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, pwp, settled } from '../testkit/wires.mjs'
 
 const BLOCK = Buffer.alloc(5000, 7)
 const OWN = Buffer.from('own bytes')

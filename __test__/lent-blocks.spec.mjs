@@ -1,10 +1,10 @@
 // Memory of blocks that is detached or resized before they are sent: what leaves is what was sent, up to
 // the block that was lost, and the wire says so.
 import test from 'ava'
-import { LOSSES, blockOf, blocks } from './helpers/losses.mjs'
-import { frame } from './helpers/messages.mjs'
-import { readAll } from './helpers/read-all.mjs'
-import { HANDSHAKE, UNCHOKE, pwp, settled } from './helpers/wires.mjs'
+import { LOSSES, blockOf, blocks } from '../testkit/memory/losses.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { readAll } from '../testkit/read-all.mjs'
+import { HANDSHAKE, UNCHOKE, pwp, settled } from '../testkit/wires.mjs'
 
 const HEAD = Buffer.concat([HANDSHAKE, UNCHOKE])
 

@@ -1,9 +1,9 @@
 // Memory of chunks that is detached or resized while a wire reads it: each request is settled once, what is
 // delivered is what was sent, and if something is lost the wire says so.
 import test from 'ava'
-import { LOSSES, blockOf, blocks } from './helpers/losses.mjs'
-import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, UNCHOKE, pwp, record, settled } from './helpers/wires.mjs'
+import { LOSSES, blockOf, blocks } from '../testkit/memory/losses.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, UNCHOKE, pwp, record, settled } from '../testkit/wires.mjs'
 
 const HEAD = Buffer.concat([HANDSHAKE, UNCHOKE])
 

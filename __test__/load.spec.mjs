@@ -17,7 +17,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { ROOT } from '../scripts/lib/command.mjs'
+import { ROOT } from '../testkit/processes/command.mjs'
 
 const ADDON = readdirSync(ROOT).find((name) => name.endsWith('.node'))
 const PACKAGE = path.basename(ADDON, '.node').replace('.', '-')
@@ -180,8 +180,8 @@ for (const [how, flags, binary, pattern] of [
 ]) {
   test(`an installation without Rust warns and goes on when ${how}`, async (t) => {
     const folder = await copyPackage(t)
-    const script = path.join(folder, 'scripts', 'install.js')
-    await cp(path.join(ROOT, 'scripts', 'install.js'), script)
+    const script = path.join(folder, 'bin', 'install.js')
+    await cp(path.join(ROOT, 'bin', 'install.js'), script)
     if (binary !== null) await writeFile(path.join(folder, ADDON), binary)
     const options = { env: { PATH: '' } }
     const { stderr } = await promisify(execFile)(process.execPath, [...flags, script], options)

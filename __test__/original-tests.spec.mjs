@@ -7,7 +7,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { temporaryFolder } from './helpers/files.mjs'
+import { temporaryFolder } from '../testkit/files.mjs'
 
 const require = createRequire(import.meta.url)
 const OURS = fileURLToPath(new URL('..', import.meta.url))

@@ -4,9 +4,9 @@ import { Writable } from 'node:stream'
 
 import test from 'ava'
 
-import { collectGarbage } from './helpers/garbage.mjs'
-import { bytesOf, cut, frame } from './helpers/messages.mjs'
-import { HANDSHAKE, greeted, pwp, settled, unchoked } from './helpers/wires.mjs'
+import { collectGarbage } from '../testkit/memory/garbage.mjs'
+import { bytesOf, cut, frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, greeted, pwp, settled, unchoked } from '../testkit/wires.mjs'
 
 const KIB = 1024
 

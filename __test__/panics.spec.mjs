@@ -4,9 +4,9 @@ import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import test from 'ava'
-import { ROOT, capture, npm } from '../scripts/lib/command.mjs'
+import { ROOT, capture, npm } from '../testkit/processes/command.mjs'
 
-const CASES = path.join(ROOT, '__test__', 'helpers', 'panics', 'cases.cjs')
+const CASES = path.join(ROOT, 'testkit', 'panics', 'cases.cjs')
 const FOLDER = path.join(ROOT, 'target', 'fuse')
 
 let addon

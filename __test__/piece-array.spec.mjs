@@ -6,11 +6,11 @@ import { promisify } from 'node:util'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { greeted, settled } from './helpers/wires.mjs'
-import { collectGarbage } from './helpers/garbage.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, settled } from '../testkit/wires.mjs'
+import { collectGarbage } from '../testkit/memory/garbage.mjs'
 
-const SCRIPT = fileURLToPath(new URL('helpers/array-kinds.mjs', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('../testkit/memory/array-kinds.mjs', import.meta.url))
 const MIB = 1024 * 1024
 const PIECES = 4 * MIB
 

@@ -1,8 +1,8 @@
 // What real clients do against the rules: tolerated and counted, or final for a strict wire.
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { greeted, pwp, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, pwp, unchoked } from '../testkit/wires.mjs'
 
 const judges = (title, { events, code, bytes, options }) => {
   test(`${title}: tolerated`, (t) => {

@@ -6,8 +6,8 @@ import util, { promisify } from 'node:util'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
 
 const { prototype } = pwp
 

@@ -1,9 +1,9 @@
 // Long queues of requests: their work grows in proportion, in whatever order they are settled.
 import test from 'ava'
 
-import { chunksOf, shuffled } from '../benches/frames.mjs'
-import { frame } from './helpers/messages.mjs'
-import { greeted, unchoked } from './helpers/wires.mjs'
+import { chunksOf, shuffled } from '../testkit/frames.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, unchoked } from '../testkit/wires.mjs'
 
 /** Requests of ours that are open at once. */
 const OURS = 10_000

@@ -5,8 +5,8 @@ import { buffer } from 'node:stream/consumers'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { greeted, settled } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, settled } from '../testkit/wires.mjs'
 
 const ID = Buffer.alloc(20, 1)
 const BLOCK = Buffer.alloc(16 * 1024, 7)

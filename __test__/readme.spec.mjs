@@ -9,9 +9,9 @@ import { promisify } from 'node:util'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { EVENTS } from './helpers/session-runner.mjs'
-import { HANDSHAKE, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { EVENTS } from '../testkit/sessions/session-runner.mjs'
+import { HANDSHAKE, unchoked } from '../testkit/wires.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')

@@ -1,11 +1,11 @@
 // Methods that are called on something else than a wire: on what stands before one, and on what does not.
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
-import { ROOT } from '../scripts/lib/command.mjs'
-import { encodeHandshake, frame } from './helpers/messages.mjs'
-import { PROXIES } from './helpers/proxies.mjs'
-import { readAll } from './helpers/read-all.mjs'
-import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled } from './helpers/wires.mjs'
+import { ROOT } from '../testkit/processes/command.mjs'
+import { encodeHandshake, frame } from '../testkit/messages.mjs'
+import { PROXIES } from '../testkit/memory/proxies.mjs'
+import { readAll } from '../testkit/read-all.mjs'
+import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled } from '../testkit/wires.mjs'
 
 const ID = Buffer.alloc(20, 1)
 
@@ -93,7 +93,7 @@ for (const [title, make] of Object.entries(PROXIES)) {
   test(`gives back a slot once when a wire ends through ${title}`, (t) => {
     const index = Object.keys(PROXIES).indexOf(title)
     const program = `
-      import { endThroughProxies } from './__test__/helpers/proxied-ends.mjs'
+      import { endThroughProxies } from './testkit/memory/proxied-ends.mjs'
       await endThroughProxies(${index})
     `
     const args = ['--expose-gc', '--input-type=module', '--eval', program]

@@ -6,9 +6,9 @@ import { Writable } from 'node:stream'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { readAll } from './helpers/read-all.mjs'
-import { HANDSHAKE, greeted, pwp, settled, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { readAll } from '../testkit/read-all.mjs'
+import { HANDSHAKE, greeted, pwp, settled, unchoked } from '../testkit/wires.mjs'
 
 const BLOCK = Buffer.alloc(16 * 1024, 7)
 const INFO_HASH = Buffer.alloc(20, 1)

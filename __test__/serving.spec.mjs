@@ -6,8 +6,8 @@ import { PassThrough, Transform } from 'node:stream'
 
 import test from 'ava'
 
-import { blockAt } from '../scripts/lib/blocks.mjs'
-import { pwp } from './helpers/wires.mjs'
+import { blockAt } from '../testkit/blocks.mjs'
+import { pwp } from '../testkit/wires.mjs'
 
 const LENGTH = 16 * 1024
 const ID = Buffer.alloc(20, 1)

@@ -5,8 +5,8 @@ import { PassThrough, Writable } from 'node:stream'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { greeted, settled } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, settled } from '../testkit/wires.mjs'
 
 const LENGTH = 3000
 const COUNT = 60

@@ -2,10 +2,10 @@
 import path from 'node:path'
 import { inspect } from 'node:util'
 import test from 'ava'
-import { ROOT, capture } from '../scripts/lib/command.mjs'
-import { pwp } from './helpers/wires.mjs'
+import { ROOT, capture } from '../testkit/processes/command.mjs'
+import { pwp } from '../testkit/wires.mjs'
 
-const PROGRAM = path.join(ROOT, '__test__', 'helpers', 'meters.cjs')
+const PROGRAM = path.join(ROOT, 'testkit', 'meters.cjs')
 
 /** A meter that never ends grows: this is enough for one that does. */
 const HEAP_LIMIT = '--max-old-space-size=100'

@@ -6,7 +6,7 @@ import util, { promisify } from 'node:util'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
+import { frame } from '../testkit/messages.mjs'
 import {
   QUEUED_COST,
   CHOKE,
@@ -17,7 +17,7 @@ import {
   record,
   settled,
   unchoked
-} from './helpers/wires.mjs'
+} from '../testkit/wires.mjs'
 
 function Old() {
   pwp.call(this, { speed: 10 })

@@ -3,8 +3,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { greeted, settled, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { greeted, settled, unchoked } from '../testkit/wires.mjs'
 
 const RECEIVED = 'peer-wire-native:message:received'
 const SENT = 'peer-wire-native:message:sent'

@@ -5,8 +5,8 @@ import { promisify } from 'node:util'
 
 import test from 'ava'
 
-import { HANDSHAKE, UNCHOKE } from './helpers/wires.mjs'
-import { frame } from './helpers/messages.mjs'
+import { HANDSHAKE, UNCHOKE } from '../testkit/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
 
 const PACKAGE = fileURLToPath(new URL('../index.js', import.meta.url))
 

@@ -2,8 +2,8 @@
 // jest's legacy timers, old sinon and hand-made ones.
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { HANDSHAKE, pwp, unchoked } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { HANDSHAKE, pwp, unchoked } from '../testkit/wires.mjs'
 
 const NAMES = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval']
 

@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'ava'
-import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from './helpers/files.mjs'
+import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from '../testkit/files.mjs'
 import { startScript } from './helpers/scripts.mjs'
-import { isInstalled, startTransmission } from './helpers/transmission.mjs'
+import { isInstalled, startTransmission } from '../testkit/clients/transmission.mjs'
 
 /** With PWP_REQUIRE_CLIENTS=1 the tests fail where the client is missing. */
 const isRun = isInstalled() || process.env.PWP_REQUIRE_CLIENTS === '1'

@@ -3,9 +3,9 @@ import { PassThrough, Writable } from 'node:stream'
 
 import test from 'ava'
 
-import { frame } from './helpers/messages.mjs'
-import { readAll } from './helpers/read-all.mjs'
-import { QUEUED_COST, greeted, settled } from './helpers/wires.mjs'
+import { frame } from '../testkit/messages.mjs'
+import { readAll } from '../testkit/read-all.mjs'
+import { QUEUED_COST, greeted, settled } from '../testkit/wires.mjs'
 
 const LENGTH = 16 * 1024
 const BLOCK = Buffer.alloc(LENGTH)

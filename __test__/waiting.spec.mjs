@@ -2,7 +2,7 @@
 import test from 'ava'
 
 import { Waiting } from '../lib/session/waiting.js'
-import { randomFrom } from './helpers/random.mjs'
+import { randomFrom } from '../testkit/random.mjs'
 
 /** Ids of 32 bits, the next of which may wrap. */
 const STARTS = [1, 0x7fff_fff0, 0xffff_ffc0]

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const PROGRAMS = path.join(ROOT, '__test__', 'helpers', 'workers')
+const PROGRAMS = path.join(ROOT, 'testkit', 'workers')
 
 test('wires work in worker threads', async (t) => {
   t.like(await run('worker-transfer.cjs'), { code: 0, signal: null })

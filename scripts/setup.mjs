@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { ROOT, start } from './lib/command.mjs'
+import { ROOT, start } from '../testkit/processes/command.mjs'
 
 /** What the addon is made of. */
 const SOURCES = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock']

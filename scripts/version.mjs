@@ -1,8 +1,8 @@
 // Runs as the "version" script of npm: gives every manifest and the loader the new version.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { ROOT, npm, run, start } from './lib/command.mjs'
-import { readManifest } from './lib/packages.mjs'
+import { ROOT, npm, run, start } from '../testkit/processes/command.mjs'
+import { readManifest } from '../testkit/processes/packages.mjs'
 
 const CHANGED = ['Cargo.toml', 'Cargo.lock', 'native.js', 'native.d.ts', 'npm']
 

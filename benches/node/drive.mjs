@@ -1,0 +1,134 @@
+// Drives a wire in memory: opens it, feeds it chunks as a socket would, counts and compares.
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import { handshake, INFO_HASH, PEER_ID, unchoke } from '../../testkit/frames.mjs'
+
+let clock = () => performance.now()
+
+/**
+ * Runs `step` on one item after the other; measurements side by side would disturb each other.
+ * @template T, R
+ * @param {Iterable<T>} items
+ * @param {(item: T) => Promise<R>} step
+ * @returns {Promise<R[]>}
+ */
+export async function inTurn(items, step) {
+  const results = []
+  // oxlint-disable-next-line no-await-in-loop -- one after the other is the purpose
+  for (const item of items) results.push(await step(item))
+  return results
+}
+
+/** @returns {() => number} gives the seconds since this call, by the clock that is in use */
+export function stopwatch() {
+  const start = clock()
+  return () => (clock() - start) / 1000
+}
+
+/** From now on stopwatches show what this process has used: a busy machine disturbs that less. */
+export function useCpuClock() {
+  clock = () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
+  }
+}
+
+/**
+ * Makes a wire that has exchanged handshakes and unchokes with its peer.
+ * @param {import('./libraries.mjs').Library} library
+ * @param {object} [settings]
+ * @param {object} [settings.options] for the constructor
+ * @param {(chunk: Uint8Array) => void} [settings.onOutput] gets what the wire sends from here on
+ */
+export async function openWire(library, { options, onOutput = ignore } = {}) {
+  const wire = library.create(options)
+  let output = ignore
+  wire.on('data', (chunk) => output(chunk))
+  wire.handshake(INFO_HASH, PEER_ID)
+  wire.unchoke()
+  const opened = once(wire, 'unchoke')
+  wire.write(Buffer.concat([handshake(), unchoke()]))
+  await opened
+  await turn()
+  output = onOutput
+  return wire
+}
+
+/** Opens `count` wires, see `openWire`. */
+export const openWires = (library, count, settings) =>
+  inTurn(Array.from({ length: count }), () => openWire(library, settings))
+
+/** Destroys the wires and lets their last events pass. */
+export async function closeWires(wires) {
+  for (const wire of wires) wire.destroy()
+  await turn()
+}
+
+/**
+ * Writes the chunks as pipe() does: goes on at once, or at 'drain' when the wire asks to wait.
+ * @param {import('node:stream').Duplex} wire
+ * @param {Uint8Array[]} chunks
+ * @returns {Promise<void>} settles when the last one is written, perhaps before it is parsed
+ */
+export function feed(wire, chunks) {
+  return new Promise((resolve) => {
+    let next = 0
+    const more = () => {
+      while (next < chunks.length) if (!wire.write(chunks[next++])) return
+      wire.off('drain', more)
+      resolve()
+    }
+    wire.on('drain', more)
+    more()
+  })
+}
+
+/**
+ * @param {number} expected
+ * @returns {{ count: number, hit(): void, add(by: number): void, done: Promise<void> }} `done`
+ *   settles when the count reaches `expected`
+ */
+export function counter(expected) {
+  let resolve
+  const done = new Promise((settle) => {
+    resolve = settle
+  })
+  const self = { count: 0, hit: () => add(1), add, done }
+  return self
+
+  function add(by) {
+    self.count += by
+    if (self.count >= expected) resolve()
+  }
+}
+
+/**
+ * Compares a byte stream, however cut, with the concatenation of `frameAt(0)`, `frameAt(1)`, ...
+ * @param {(n: number) => Buffer} frameAt
+ * @returns {{ write(chunk: Uint8Array): void, wrong: number }} `wrong` counts differing parts
+ */
+export function comparing(frameAt) {
+  let frames = 0
+  let frame = frameAt(0)
+  let at = 0
+  const self = { wrong: 0, write }
+  return self
+
+  function write(chunk) {
+    let from = 0
+    while (from < chunk.length) {
+      const length = Math.min(frame.length - at, chunk.length - from)
+      if (frame.compare(chunk, from, from + length, at, at + length) !== 0) self.wrong++
+      from += length
+      at += length
+      if (at < frame.length) return
+      frame = frameAt(++frames)
+      at = 0
+    }
+  }
+}
+
+/** Waits for what is still under way, so that a surplus event shows before the check. */
+export const settle = () => turn()
+
+function ignore() {}

@@ -1,0 +1,84 @@
+// The libraries side by side: how each is loaded, constructed and asked what the peer has.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const require = createRequire(import.meta.url)
+
+/** The side that has no library: a bare socket moves the same bytes and understands none of them. */
+export const BARE = 'bare socket'
+
+/** What a wire says of itself in its extended handshake, as a dictionary. */
+export const EXTENDED_HANDSHAKE = { m: { ut_metadata: 1, ut_pex: 2 }, v: 'bench' }
+
+/**
+ * What a workload sees of a library. All but name and version are null on the side BARE.
+ *
+ * @typedef {object} Library
+ * @property {string} name
+ * @property {string} version
+ * @property {((options?: object) => import('node:stream').Duplex) | null} create
+ * @property {(wire: object, piece: number) => boolean} peerHas
+ * @property {(wire: object) => void} greet sends EXTENDED_HANDSHAKE; for handlers of 'handshake'
+ */
+
+const loaders = {
+  ours: async () => nodeDuplex('ours', require('../..'), require.resolve('../..')),
+  original: async () =>
+    nodeDuplex('original', require('peer-wire-protocol'), require.resolve('peer-wire-protocol')),
+  'bittorrent-protocol': async () => {
+    const { default: Wire } = await import('bittorrent-protocol')
+    return {
+      name: 'bittorrent-protocol',
+      version: versionBeside(fileURLToPath(import.meta.resolve('bittorrent-protocol'))),
+      create: () => new Wire(),
+      peerHas: (wire, piece) => wire.peerPieces.get(piece),
+      // It sends the extended handshake itself, behind the handlers of 'handshake'.
+      greet(wire) {
+        const { m, ...rest } = EXTENDED_HANDSHAKE
+        wire.extendedMapping = Object.fromEntries(Object.entries(m).map(([name, id]) => [id, name]))
+        wire.extendedHandshake = rest
+      }
+    }
+  },
+  [BARE]: async () => ({
+    name: BARE,
+    version: process.version,
+    create: null,
+    peerHas: null,
+    greet: null
+  })
+}
+
+/** The sides that are libraries, in the order of the report. */
+export const libraryNames = ['ours', 'original', 'bittorrent-protocol']
+
+/**
+ * @param {string} name one of `libraryNames`, or BARE
+ * @returns {Promise<Library>}
+ * @throws when it is not installed, or not built
+ */
+export async function loadLibrary(name) {
+  if (!Object.hasOwn(loaders, name)) throw new Error(`no library is called ${name}`)
+  try {
+    return await loaders[name]()
+  } catch (error) {
+    const remedy = name === 'ours' ? 'npm run build' : 'npm ci'
+    throw new Error(`${name} cannot be loaded (try: ${remedy}): ${error.message}`, { cause: error })
+  }
+}
+
+function nodeDuplex(name, pwp, entry) {
+  return {
+    name,
+    version: versionBeside(entry),
+    create: (options) => pwp(options),
+    peerHas: (wire, piece) => wire.peerPieces[piece],
+    greet: (wire) => wire.extended(0, EXTENDED_HANDSHAKE)
+  }
+}
+
+function versionBeside(entry) {
+  return JSON.parse(readFileSync(join(dirname(entry), 'package.json'), 'utf8')).version
+}

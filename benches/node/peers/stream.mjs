@@ -1,0 +1,56 @@
+// The far end of the TCP rows: a bare socket that feeds or asks for blocks, as many as it is told.
+import { comparing } from '../drive.mjs'
+import { handshake, HANDSHAKE_LEN, interested, unchoke } from '../../../testkit/frames.mjs'
+import { OUTSTANDING, TAPE_BLOCKS } from '../workloads/blocks.mjs'
+import { tapePieces, tapeRequests, tapeSender } from '../workloads/blocks.mjs'
+import { serve } from './serve.mjs'
+
+/**
+ * Blocks that must arrive before the asker sends as many new requests. One by one, the faster of
+ * two sides would get fewer requests at a time and so look the dearer. The feeder cannot wait: its
+ * requests come in small segments, of which the kernel sends one after the other's acknowledgement.
+ */
+const ASKED_TOGETHER = 16
+/** Bytes before the first request or piece: a handshake and a message without fields. */
+const PRELUDE_LEN = HANDSHAKE_LEN + 5
+
+const roles = {
+  feeder: { hello: unchoke(), out: tapePieces(), expects: tapeRequests(), credit: 0, step: 1 },
+  asker: {
+    hello: interested(),
+    out: tapeRequests(),
+    expects: tapePieces(),
+    credit: OUTSTANDING,
+    step: ASKED_TOGETHER
+  }
+}
+
+serve((task, tell) => (socket) => exchange(socket, { ...task, ...roles[task.role] }, tell))
+
+/**
+ * Sends a frame for each one that arrives: pieces for requests, or requests for pieces, of which
+ * `credit` go ahead. Reports when all have arrived, or at the end of the connection.
+ */
+function exchange(socket, { hello, out, expects, credit, step, count, compare }, tell) {
+  const { length } = expects[0]
+  const expected = PRELUDE_LEN + count * length
+  const compared = compare ? comparing((n) => expects[n % TAPE_BLOCKS]) : null
+  const send = tapeSender(socket, out)
+  let bytes = 0
+  let reported = false
+
+  socket.on('close', report)
+  socket.write(Buffer.concat([handshake(), hello]))
+  socket.on('data', (chunk) => {
+    compared?.write(chunk.subarray(Math.max(0, PRELUDE_LEN - bytes)))
+    bytes += chunk.length
+    const arrived = Math.floor((bytes - PRELUDE_LEN) / length)
+    if (arrived >= 0) send(Math.min(count, arrived - (arrived % step) + credit))
+    if (bytes >= expected) report()
+  })
+
+  function report() {
+    if (!reported) tell({ bytes, expected, wrong: compared?.wrong ?? 0 })
+    reported = true
+  }
+}

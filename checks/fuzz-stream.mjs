@@ -1,0 +1,52 @@
+// Treats wires to random input and random users, and says what they do that they must not.
+//
+//   node checks/fuzz-stream.mjs [--mode stream|socket] [--seconds N] [--seed S] [--cases N]
+//
+// In memory (`stream`): any bytes, any calls at any moment, listeners that throw; what comes out is
+// held against a model, and some sessions against peer-wire-protocol. Over TCP (`socket`): resets,
+// half-open ends, peers that trickle, stall or vanish. The seed of a finding and `--cases 1` repeat it.
+import { parseArgs } from 'node:util'
+import { inTurn } from '../testkit/in-turn.mjs'
+import { start } from '../testkit/processes/command.mjs'
+import { runBatch } from './fuzz-stream/batch.mjs'
+
+/** Cases of one process. */
+const BATCH = { stream: 500, socket: 20 }
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      mode: { type: 'string', default: 'stream' },
+      seconds: { type: 'string', default: '60' },
+      seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
+      cases: { type: 'string', default: 'Infinity' }
+    }
+  })
+  const [seconds, seed, cases] = [values.seconds, values.seed, values.cases].map(Number)
+  if (!(values.mode in BATCH)) throw new Error(`there is no mode ${values.mode}`)
+  return { mode: values.mode, seconds, seed, cases }
+}
+
+function* seedsOfBatches({ mode, seconds, seed, cases }) {
+  const end = performance.now() + seconds * 1000
+  for (let done = 0; done < cases && performance.now() < end; done += BATCH[mode]) {
+    yield { first: seed + done, count: Math.min(BATCH[mode], cases - done) }
+  }
+}
+
+async function main() {
+  const options = readOptions()
+  const { mode, seed } = options
+  let total = 0
+  const found = await inTurn(seedsOfBatches(options), async ({ first, count }) => {
+    const { cases, finding } = await runBatch(mode, first, count)
+    total += cases
+    return finding
+  })
+  console.log(`${total} cases of mode ${mode} from seed ${seed}`)
+  if (!found) return
+  const again = `node checks/fuzz-stream.mjs --mode ${mode} --seed ${found.seed} --cases 1`
+  throw new Error(`${found.text}\n\nfound by: ${again}`)
+}
+
+await start(main)

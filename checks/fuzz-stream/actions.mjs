@@ -1,0 +1,247 @@
+// What a user may do with a wire at any moment, at random.
+import { drawBlock, drawPayload } from '../../testkit/sessions/peer-messages.mjs'
+import { bytesOf } from '../../testkit/messages.mjs'
+import { drawForeignCall } from './foreign.mjs'
+import { drawWrongOption } from './options.mjs'
+
+const WEIGHTS = {
+  handshake: 2,
+  choke: 3,
+  unchoke: 12,
+  interested: 3,
+  uninterested: 3,
+  have: 5,
+  bitfield: 3,
+  request: 12,
+  requests: 3,
+  cancel: 6,
+  piece: 4,
+  port: 2,
+  extended: 4,
+  answer: 10,
+  'answer all': 4,
+  'answer wrongly': 8,
+  refuse: 4,
+  misuse: 4,
+  'wrong option': 1,
+  'foreign receiver': 3,
+  'lose input': 5,
+  'lose output': 2,
+  look: 4,
+  'time out': 4,
+  'keep alive': 2,
+  receive: 8,
+  'receive elsewhere': 6,
+  'receive text': 1,
+  'receive view': 1,
+  cork: 1,
+  uncork: 2,
+  pause: 2,
+  resume: 4,
+  pipe: 3,
+  unpipe: 2,
+  read: 4,
+  'set encoding': 0.5,
+  release: 3,
+  end: 0.2,
+  'end with input': 0.1,
+  destroy: 0.3,
+  'destroy with error': 0.1
+}
+
+/**
+ * Draws one.
+ *
+ * @param {object} random
+ * @returns {[string, (subject: import('./subject.mjs').Subject, random: object) => void]}
+ */
+export function drawAction(random) {
+  const name = random.weighted(WEIGHTS)
+  return [name, ACTIONS[name]]
+}
+
+/** A call of a command without values. */
+const plain = (type) => (subject) => {
+  const { wire } = subject
+  const [property, value] = STATES[type]
+  if (wire[property] === value) wire[type]()
+  else subject.send({ type }, () => wire[type]())
+}
+
+/** Commands that are sent only on a change, of what to what. */
+const STATES = {
+  unchoke: ['amChoking', false],
+  interested: ['amInterested', true],
+  uninterested: ['amInterested', false]
+}
+
+/** A call of a command with values, which are those of the message. */
+const valued = (draw, call) => (subject, random) => {
+  const message = draw(random)
+  subject.send(message, () => call(subject.wire, message))
+}
+
+function cancel(subject, random) {
+  const isKnown = subject.observer.requests.asked.length > 0 && random.chance(0.8)
+  subject.cancel(isKnown ? random.pick(subject.observer.requests.asked) : drawBlock(random))
+}
+
+/** Small blocks are copied, larger ones are not. */
+function piece(subject, random) {
+  const { piece: index, offset, length } = drawBlock(random)
+  const size = random.pick([0, length, length, 2048, 2049, 40_000])
+  subject.piece(index, offset, { size, fill: offset & 0xff })
+}
+
+/** Again and again the same ones, also when they are answered. */
+function answer(subject, random) {
+  if (subject.observer.requests.accepted.length === 0) return
+  const request = random.pick(subject.observer.requests.accepted.slice(-20))
+  subject.answer(request, { size: request.length, fill: request.piece & 0xff })
+}
+
+function answerAll(subject) {
+  for (const request of subject.observer.requests.accepted.slice(-40)) {
+    subject.answer(request, { size: request.length, fill: request.offset & 0xff })
+  }
+}
+
+/** What stores give for a block that they do not have whole. */
+const NO_BLOCKS = [undefined, null, false, 7, 'text', {}, { length: 16 }, [0], new Uint16Array(16)]
+
+function drawWrongAnswer({ length }, random) {
+  const sizes = [0, length - 1, length + 1, 32 * 1024].filter(
+    (size) => size >= 0 && size !== length
+  )
+  return random.chance(0.5) ? random.pick(NO_BLOCKS) : Buffer.alloc(random.pick(sizes))
+}
+
+function answerWrongly(subject, random) {
+  if (subject.observer.requests.accepted.length === 0 || random.chance(0.1)) {
+    return subject.pieceOfNothing(drawBlock(random), random.pick(NO_BLOCKS))
+  }
+  const request = random.pick(subject.observer.requests.accepted.slice(-20))
+  if (random.chance(0.3)) return subject.pieceOfNothing(request, random.pick(NO_BLOCKS))
+  return subject.answerWrongly(request, drawWrongAnswer(request, random))
+}
+
+function refuse(subject, random) {
+  if (subject.observer.requests.accepted.length > 0)
+    subject.refuse(random.pick(subject.observer.requests.accepted))
+}
+
+const BYTES = Buffer.alloc(3)
+
+/** Calls with wrong arguments. */
+const MISTAKES = [
+  ({ wire }) => wire.request(-1, 0, 1),
+  ({ wire }) => wire.request(0, 0.5, 1),
+  ({ wire }) => wire.request(0, 0, 2 ** 32),
+  ({ wire }) => wire.request(0, 0, 1, 'callback'),
+  ({ wire }) => wire.cancel(0, '0', 1),
+  ({ wire }) => wire.have(NaN),
+  ({ wire }) => wire.have(),
+  ({ wire }) => wire.bitfield('bits'),
+  ({ wire }) => wire.piece(0, -1, BYTES),
+  ({ wire }) => wire.port(65_536),
+  ({ wire }) => wire.extended(256, BYTES),
+  ({ wire }) => wire.extended(1),
+  ({ wire }) => wire.handshake(7, BYTES),
+  ({ wire }) => wire.setTimeout(-1),
+  ({ wire }) => wire.setTimeout(2 ** 31)
+]
+
+function wrongOption(subject, random) {
+  const [name, value] = drawWrongOption(random)
+  subject.misuse(() => subject.createWire({ [name]: value }), { names: name })
+}
+
+function foreignReceiver(subject, random) {
+  subject.misuse(drawForeignCall(subject.raw, random), { kinds: [TypeError] })
+}
+
+function look(subject) {
+  const { wire } = subject
+  subject.observer.checkDropped()
+  wire.uploadSpeed()
+  wire.downloadSpeed()
+  return [wire.peerPieces.length, wire.bufferedAmount, wire.peerAddress, wire.errored]
+}
+
+/** A listener of one wire feeds another. */
+function receiveElsewhere(subject) {
+  const { neighbour } = subject
+  neighbour.receive((chunk) => neighbour.wire.write(chunk))
+}
+
+/** Data of the peer in the other forms that a stream takes. */
+const receiveText = (subject) =>
+  subject.receive((chunk) => subject.wire.write(chunk.toString('latin1'), 'latin1', () => {}))
+const viewOf = ({ buffer, byteOffset, length }) => new Uint8Array(buffer, byteOffset, length)
+const receiveView = (subject) => subject.receive((chunk) => subject.wire.write(viewOf(chunk)))
+
+const ACTIONS = {
+  handshake: valued(
+    (random) => ({
+      type: 'handshake',
+      reserved: [0, 0, 0, 0, 0, 0x10, 0, 1],
+      infoHash: { size: 20, fill: random.below(256) },
+      peerId: { size: 20, fill: random.below(256) }
+    }),
+    (wire, { infoHash, peerId }) =>
+      wire.handshake(bytesOf(infoHash), bytesOf(peerId), { dht: true })
+  ),
+  choke: (subject) => subject.choke(),
+  unchoke: plain('unchoke'),
+  interested: plain('interested'),
+  uninterested: plain('uninterested'),
+  have: valued(
+    (random) => ({ type: 'have', piece: random.below(1000) }),
+    (wire, message) => wire.have(message.piece)
+  ),
+  bitfield: valued(
+    (random) => ({ type: 'bitfield', bits: drawPayload(random, 12) }),
+    (wire, { bits }) => wire.bitfield(bytesOf(bits))
+  ),
+  request: (subject, random) => subject.request(drawBlock(random)),
+  requests: (subject, random) => random.times(30, () => subject.request(drawBlock(random))),
+  cancel,
+  piece,
+  port: valued(
+    (random) => ({ type: 'port', port: random.below(65_536) }),
+    (wire, { port }) => wire.port(port)
+  ),
+  extended: valued(
+    (random) => ({ type: 'extended', id: random.below(256), payload: drawPayload(random, 5000) }),
+    (wire, { id, payload }) => wire.extended(id, bytesOf(payload))
+  ),
+  answer,
+  'answer all': answerAll,
+  'answer wrongly': answerWrongly,
+  refuse,
+  misuse: (subject, random) => subject.misuse(() => random.pick(MISTAKES)(subject)),
+  'wrong option': wrongOption,
+  'foreign receiver': foreignReceiver,
+  'lose input': (subject) => subject.loseInput(),
+  'lose output': (subject) => subject.loseOutput(),
+  look,
+  'time out': ({ wire }, random) => wire.setTimeout(random.pick([0, 5, 20])),
+  'keep alive': ({ wire }, random) => wire.setKeepAlive(random.chance(0.7)),
+  receive: (subject) => subject.receive((chunk) => subject.wire.write(chunk)),
+  'receive elsewhere': receiveElsewhere,
+  'receive text': receiveText,
+  'receive view': receiveView,
+  cork: ({ wire }) => wire.writableEnded || wire.cork(),
+  uncork: (subject) => subject.uncork(),
+  pause: ({ reader }) => reader.pause(),
+  resume: ({ reader }) => reader.resume(),
+  pipe: ({ reader }) => reader.pipe(),
+  unpipe: ({ reader }) => reader.unpipe(),
+  read: ({ reader }, random) => reader.read(random.pick([undefined, 1, 5, 68, 1000])),
+  'set encoding': ({ reader }) => reader.setEncoding(),
+  release: ({ reader }) => reader.release(),
+  end: (subject) => subject.end(),
+  'end with input': (subject) => subject.receive((chunk) => subject.end(chunk)),
+  destroy: (subject) => subject.destroy(),
+  'destroy with error': (subject) => subject.destroy(new Error('by the user'))
+}

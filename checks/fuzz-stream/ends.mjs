@@ -1,0 +1,164 @@
+// The two kinds of ends of a random TCP connection: a wire with its user, and a socket that is hostile.
+import { makeHostileInput } from '../../testkit/hostile/inputs.mjs'
+import { cut, frame } from '../../testkit/messages.mjs'
+import { HANDSHAKE } from '../../testkit/wires.mjs'
+import { reset } from '../../testkit/sockets.mjs'
+import { Transfer } from '../../testkit/transfer.mjs'
+
+/** What an end may do to its connection at any moment. */
+const MISHAPS = {
+  reset: ({ socket }) => reset(socket),
+  'destroy the socket': ({ socket }) => socket.destroy(),
+  'end the socket': ({ socket }) => socket.end(),
+  'read no more': ({ socket }) => socket.pause(),
+  'destroy the wire': ({ wire }) => wire?.destroy(),
+  'end the wire': ({ wire }) => wire?.end(),
+  'cancel one': ({ transfer }) => transfer?.cancel(),
+  choke: ({ wire }) => wire?.choke(),
+  nothing: () => {}
+}
+
+const MOMENTS = [
+  'handshake',
+  'unchoke',
+  'request',
+  'piece',
+  'upload',
+  'download',
+  'close',
+  'finish'
+]
+
+/** Sockets hold much themselves. In bytes: what a wire may have ahead of that which it holds back. */
+const MAX_AHEAD = 2 * 1024 * 1024
+
+/** What a peer may be told to have done, by docs/errors.md, under the lenient policy. */
+const CODE =
+  /^ERR_PWP_(BITFIELD_LENGTH|HANDSHAKE|MESSAGE_(LENGTH|TOO_LONG)|PIECE_INDEX|REQUEST_LENGTH|TRUNCATED)$/
+
+/** A connection may break inside a message whatever the peer sends. */
+const TRUNCATED = 'ERR_PWP_TRUNCATED'
+
+/** Opens a wire on a socket, piped both ways. */
+export class WireEnd {
+  trace
+  #problems = []
+  #closes = 0
+  #finishes = 0
+
+  constructor(name, socket, random, createWire) {
+    const mishap = random.pick(Object.keys(MISHAPS))
+    const moment = random.pick([...MOMENTS, 'time'])
+    this.trace = `${name}: at ${moment} ${mishap}`
+    this.socket = socket
+    this.wire = createWire({ uploadBacklog: random.pick([0, 20_000, 2 ** 20]) })
+    this.#watch(random.pick(['destroy', 'end', 'pause']))
+    const plan = { inFlight: random.pick([1, 5, 50]), blocks: random.pick([0, 5, 200]) }
+    this.transfer = new Transfer(this.wire, random, plan)
+    this.#arrange(moment, () => MISHAPS[mishap](this), random)
+    socket.pipe(this.wire).pipe(socket)
+    this.transfer.greet()
+    if (random.chance(0.3)) this.wire.setTimeout(random.between(1, 20), () => this.transfer.ask())
+    if (random.chance(0.2)) this.wire.setKeepAlive()
+  }
+
+  /** As users do it: neither the socket nor the wire outlives the other. */
+  #watch(whenClosed) {
+    const { socket, wire } = this
+    socket.on('error', () => {})
+    socket.on('close', () => wire.destroy())
+    wire.on('close', () => {
+      this.#closes++
+      socket[whenClosed]()
+    })
+    wire.on('finish', () => this.#finishes++)
+    for (const name of ['have', 'piece', 'request', 'choke', 'extended', 'keep-alive']) {
+      wire.on(name, () => this.#closes > 0 && this.#problems.push(`'${name}' came after 'close'`))
+    }
+    wire.on('request', () => {
+      if (wire.bufferedAmount > MAX_AHEAD) this.#problems.push(`${wire.bufferedAmount} bytes wait`)
+    })
+  }
+
+  #arrange(moment, act, random) {
+    if (moment === 'time') {
+      const timer = setTimeout(act, random.below(20))
+      this.socket.on('close', () => clearTimeout(timer))
+      return
+    }
+    let left = random.pick([1, 1, 3, 20])
+    this.wire.on(moment, () => --left === 0 && act())
+  }
+
+  /** Holds the end against what every end must bring, when the socket has closed. */
+  check(isPeerValid) {
+    const { counts } = this.transfer
+    const { error } = this.wire
+    const problems = {
+      [`'close' came ${this.#closes} times`]: this.#closes !== 1,
+      [`'finish' came ${this.#finishes} times`]: this.#finishes !== 1,
+      [`${counts.asked - counts.settled} callbacks were lost`]: counts.asked !== counts.settled,
+      [`${counts.repeated} callbacks were repeated`]: counts.repeated > 0,
+      [`${counts.wrong} blocks were wrong`]: counts.wrong > 0,
+      [`failed with ${error?.stack}`]:
+        error !== null && (isPeerValid ? error.code !== TRUNCATED : !CODE.test(error.code))
+    }
+    return [...this.#problems, ...Object.keys(problems).filter((what) => problems[what])]
+  }
+}
+
+/** Sends what no wire would, in ways that no wire has. */
+export class HostileEnd {
+  trace
+  #random
+  #timer = null
+
+  constructor(name, socket, random) {
+    const kind = random.pick(Object.keys(HOSTILITIES))
+    const ending = random.pick(['reset', 'destroy the socket', 'end the socket', 'nothing'])
+    this.trace = `${name}: ${kind}, then ${ending}`
+    this.socket = socket
+    this.#random = random
+    socket.on('error', () => {})
+    socket.on('close', () => clearTimeout(this.#timer))
+    if (random.chance(0.7)) socket.resume()
+    this.#send(HOSTILITIES[kind](random), () => MISHAPS[ending](this))
+  }
+
+  /** One chunk after the other, each when the one before has left. */
+  #send(chunks, end) {
+    const { value, done } = chunks.next()
+    if (done) end()
+    else this.socket.write(value, () => this.#later(() => this.#send(chunks, end)))
+  }
+
+  #later(act) {
+    if (this.socket.destroyed) return
+    if (this.#random.chance(0.9)) setImmediate(act)
+    else this.#timer = setTimeout(act, this.#random.below(4))
+  }
+
+  check() {
+    return []
+  }
+}
+
+const REQUEST = frame(6, 1, 0, 128 * 1024)
+
+const HOSTILITIES = {
+  *bytes(random) {
+    yield* cut(makeHostileInput(random.below(2 ** 32), 40).bytes, random.pick([[], [1], [7, 100]]))
+  },
+  *trickle(random) {
+    yield* cut(makeHostileInput(random.below(2 ** 32)).bytes.subarray(0, random.below(200)), [1])
+  },
+  *'truncated handshake'(random) {
+    yield HANDSHAKE.subarray(0, random.between(1, 67))
+  },
+  *'many requests'(random) {
+    yield HANDSHAKE
+    for (let left = random.below(50); left > 0; left--)
+      yield Buffer.concat(Array(100).fill(REQUEST))
+  },
+  *nothing() {}
+}

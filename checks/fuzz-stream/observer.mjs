@@ -1,0 +1,253 @@
+// Hears all that a wire tells, and holds it against what must come of its input and of what its user does.
+import { MESSAGE_EVENTS } from '../../testkit/hostile/runner.mjs'
+import { encodeMessage } from '../../testkit/messages.mjs'
+import { Hearing } from './hearing.mjs'
+import { withoutMissing } from './options.mjs'
+import { Output } from './output.mjs'
+import { Requests, isSame } from './requests.mjs'
+
+const CALLBACK_ERRORS = new Set([
+  'peer is choking',
+  'request has timed out',
+  'request was cancelled',
+  'wire is closed'
+])
+
+/** Events of what the option `copyBlocks` gives memory of its own. */
+const COPIED = new Set(['piece', 'extended', 'unknownmessage'])
+
+/** Options of a wire that is given none. */
+const DEFAULTS = { copyBlocks: false, maxPeerRequests: 2000, transcript: 0, uploadBacklog: 2 ** 20 }
+
+export class Observer {
+  requests
+  hearing
+  output = new Output()
+  #subject
+  #scene
+  #wire
+  #belongings
+  #listensToErrors
+  #settings
+  #ends = { finish: 0, end: 0, close: 0, error: 0 }
+  #peer = { choking: true, interested: false, downloaded: 0 }
+
+  /**
+   * @param {import('./subject.mjs').Subject} subject
+   * @param {import('./scene.mjs').Scene} scene
+   * @param {import('./stream-case.mjs').Setup} setup
+   * @param {import('./memory.mjs').Belongings} belongings
+   */
+  constructor(subject, scene, { input, options }, belongings) {
+    const { wire } = subject
+    this.#subject = subject
+    this.#scene = scene
+    this.#wire = wire
+    this.#belongings = belongings
+    this.#listensToErrors = input.listens
+    this.#settings = { ...DEFAULTS, ...withoutMissing(options) }
+    this.requests = new Requests(wire)
+    this.hearing = new Hearing(wire, input, options, (what) => this.#problem(what))
+    this.#listen()
+  }
+
+  /** @returns {number} `'close'` events so far */
+  get closes() {
+    return this.#ends.close
+  }
+
+  #listen() {
+    const wire = this.#wire
+    for (const name of MESSAGE_EVENTS) {
+      wire.on(name, (...values) => this.#onMessage(name, values))
+    }
+    wire.on('download', (bytes) => {
+      this.#peer.downloaded += bytes
+      this.hearing.onDownload()
+      this.#onEvent('download', false)
+    })
+    // It follows the callback of its request, even if that has closed the wire.
+    wire.on('timeout', () => this.#scene.react(this.#subject, 'timeout'))
+    wire.on('upload', (bytes) => this.#onUpload(bytes))
+    for (const name of ['finish', 'end', 'close']) wire.on(name, () => this.#onEnd(name))
+    if (this.#listensToErrors) wire.on('error', (error) => this.#onError(error))
+  }
+
+  #onMessage(name, values) {
+    this.hearing.onEvent(name, values)
+    UPDATES[name]?.({ peer: this.#peer, requests: this.requests }, values)
+    if (name === 'request') this.#checkBacklog()
+    if (COPIED.has(name)) this.#keepBlock(values.at(-1))
+    this.#onEvent(name)
+  }
+
+  /** Where one message has several events, what is thrown in one costs the others of it. */
+  #onEvent(name, mayThrow = true) {
+    this.#scene.note(`${this.#subject.name} '${name}'`)
+    if (this.#ends.close > 0) this.#problem(`'${name}' came after 'close'`)
+    this.#check()
+    if (mayThrow) this.#scene.react(this.#subject, name)
+    else this.#scene.meddle(this.#subject)
+  }
+
+  #onUpload(bytes) {
+    const frame = this.output.takePromise(bytes)
+    if (frame === null) this.#problem(`'upload' of ${bytes} bytes`)
+    this.#scene.note(`${this.#subject.name} 'upload'`)
+    this.#scene.react(this.#subject, 'upload')
+    if (frame !== null && this.isSending) this.output.keepPromise(frame)
+  }
+
+  #onEnd(name) {
+    this.#ends[name]++
+    this.#scene.note(`${this.#subject.name} '${name}'`)
+    if (name === 'close') this.#checkFailure()
+    this.#scene.react(this.#subject, name)
+  }
+
+  #onError(error) {
+    this.#ends.error++
+    if (this.#ends.close > 0) this.#problem("'error' came after 'close'")
+    if (error !== this.#wire.error) this.#problem("'error' with another error")
+    this.#scene.react(this.#subject, 'error')
+  }
+
+  #onSettled(request, error, bytes) {
+    const { code, message } = error ?? {}
+    this.#scene.note(
+      `${this.#subject.name} callback of ${this.requests.asked.indexOf(request)}: ${message}`
+    )
+    if (request.calls++ > 0) this.#problem('a callback was called again')
+    request.code = code
+    if (!this.requests.settle(request)) this.#problem('a callback at a wrong time')
+    if (error && !code && !CALLBACK_ERRORS.has(message)) this.#problem(`error ${message}`)
+    if (!error) this.#onBlock(request, bytes)
+    this.#check()
+    if (error) this.#scene.react(this.#subject, 'callback')
+    else this.#scene.meddle(this.#subject)
+    request.onSettled()
+  }
+
+  #onBlock(request, block) {
+    if (block.length !== request.length) this.#problem('a block of wrong length')
+    this.hearing.onBlock(request, block)
+    this.#keepBlock(block)
+  }
+
+  /** The callback of a request and the event have the same one. */
+  #keepBlock(block) {
+    const isRight = this.#belongings.keep(block, this.#settings.copyBlocks)
+    if (!isRight) this.#problem('a copied block shares its memory')
+    this.#scene.mayLose(block)
+  }
+
+  /** A request of ours is about to be made. */
+  ask(block) {
+    const request = this.requests.ask(block, this.isSending && !this.#wire.peerChoking)
+    request.callback = (error, bytes) => this.#onSettled(request, error, bytes)
+    if (request.isAccepted) this.expect(encodeMessage({ type: 'request', ...block }))
+    return request
+  }
+
+  /** Nothing is sent behind the end, nor to a peer that has broken the protocol. */
+  get isSending() {
+    // Listeners hear of a failure only when what was sent before has left.
+    return !this.#wire.writableFinished && this.#wire._getSession().failure === null
+  }
+
+  expect(frame) {
+    if (this.isSending) this.output.expect(frame)
+  }
+
+  /** What the wire shows against what it has told. */
+  #check() {
+    const wire = this.#wire
+    for (const what of this.requests.check()) this.#problem(what)
+    this.#expectEqual('peerChoking', wire.peerChoking, this.#peer.choking)
+    this.#expectEqual('peerInterested', wire.peerInterested, this.#peer.interested)
+    this.#expectEqual('downloaded', wire.downloaded, this.#peer.downloaded)
+    const { maxPeerRequests } = this.#settings
+    if (wire.peerRequests.length > maxPeerRequests) this.#problem('too many peer requests')
+  }
+
+  /** No request is told while more waits than may, apart from what is no answer. */
+  #checkBacklog() {
+    // The wire looks at it when a reader has taken what it can.
+    if (this.#subject.reader.isTaking) return
+    const most = this.#settings.uploadBacklog + this.output.unpaced + this.#subject.reader.mark
+    const { bufferedAmount } = this.#wire
+    if (bufferedAmount > most) this.#problem(`${bufferedAmount} bytes wait, not ${most}`)
+  }
+
+  /** Answers that were dropped; to look for them changes how the wire goes on. */
+  checkDropped() {
+    this.#expectEqual('droppedAnswers', this.#wire.stats().droppedAnswers, this.requests.dropped)
+  }
+
+  /** Why the wire has closed. */
+  #checkFailure() {
+    const { error } = this.#wire
+    this.#scene.note(`${this.#subject.name} has closed with ${error?.code ?? error}`)
+    this.hearing.checkTime()
+    if (error?.code === 'ERR_PWP_UNSOLICITED_BLOCK') {
+      const open = this.requests.asked.filter(({ code }) => code === error.code)
+      if (open.some((request) => isSame(request, error))) this.#problem('the block was asked for')
+    }
+    const { transcript } = this.#settings
+    if (error?.transcript?.length > transcript) this.#problem('the transcript is too long')
+  }
+
+  /** Holds what the wire has told against the bytes that it got; `isWhole`: all that there are. */
+  checkReaction(isWhole) {
+    if (this.output.hasLost) this.hearing.hasLostMemory = true
+    this.hearing.check(isWhole)
+    this.hearing.checkDeadlines()
+  }
+
+  /** Holds the end of the wire against what every end must bring. */
+  checkEnd() {
+    const wire = this.#wire
+    for (const name of ['finish', 'end', 'close']) {
+      this.#expectEqual(`number of '${name}'`, this.#ends[name], 1)
+    }
+    const errors = wire.error && this.#listensToErrors ? 1 : 0
+    this.#expectEqual("number of 'error'", this.#ends.error, errors)
+    const lost = this.requests.asked.filter(({ calls }) => calls === 0).length
+    this.#expectEqual('callbacks that were lost', lost, 0)
+    this.#check()
+    this.checkDropped()
+    this.#checkOutput()
+    if (wire.bufferedAmount !== 0) this.#problem(`${wire.bufferedAmount} bytes wait`)
+  }
+
+  #checkOutput() {
+    const read = this.#subject.reader.bytes
+    // The wire may have failed before it has noticed.
+    const mayBeCut = this.#wire.error !== null
+    if (this.output.equals(read, mayBeCut)) return
+    const sent = this.output.bytes
+    let at = 0
+    while (sent[at] === read[at]) at++
+    const show = (bytes) =>
+      `${bytes.length} bytes, at ${at} ${bytes.subarray(at, at + 20).toString('hex')}`
+    this.#problem(`output of ${show(read)} instead of ${show(sent)}`)
+  }
+
+  #problem(what) {
+    this.#subject.problem(what)
+  }
+
+  #expectEqual(what, actual, expected) {
+    if (actual !== expected) this.#problem(`${what}: ${actual} instead of ${expected}`)
+  }
+}
+
+/** What an event of the peer changes. */
+const UPDATES = {
+  choke: ({ peer }) => (peer.choking = true),
+  unchoke: ({ peer }) => (peer.choking = false),
+  interested: ({ peer }) => (peer.interested = true),
+  uninterested: ({ peer }) => (peer.interested = false),
+  request: ({ requests }, values) => requests.onRequest(values),
+  cancel: ({ requests }, values) => requests.onCancel(values)
+}

@@ -1,0 +1,81 @@
+// One random case over TCP: connections side by side, whose ends misbehave in every way.
+import { once } from 'node:events'
+import net from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { randomFrom } from '../../testkit/random.mjs'
+import { settled } from '../../testkit/wires.mjs'
+import { HostileEnd, WireEnd } from './ends.mjs'
+
+/** What may be left behind, as the process itself has it. */
+const SHARED = /^(PipeWrap|Pipe|TTYWrap)$/
+
+/** Turns of the event loop in which closed handles must be gone. */
+const MAX_TURNS = 100
+
+/**
+ * @param {number} seed
+ * @param {Function} createWire
+ * @returns {Promise<{problems: string[], trace: string[]}>}
+ */
+export async function runSocketCase(seed, createWire) {
+  const random = randomFrom(seed, 'socket')
+  const problems = []
+  const surface = (error) => problems.push(`uncaught ${error?.stack}`)
+  process.on('uncaughtException', surface)
+  try {
+    const ends = await connectAll(seed, random, createWire)
+    const left = await leftBehind()
+    if (left.length > 0) problems.push(`left behind: ${left}`)
+    return { problems: [...problems, ...check(ends)], trace: ends.map(({ trace }) => trace) }
+  } finally {
+    process.removeListener('uncaughtException', surface)
+  }
+}
+
+/** Holds all ends against what every end must bring. */
+function check(ends) {
+  const isPeerValid = ends.every((end) => end instanceof WireEnd)
+  return ends.flatMap((end) => end.check(isPeerValid).map((what) => `${end.trace}: ${what}`))
+}
+
+/** What keeps the process alive though all is closed, after some time to go. */
+async function leftBehind(turns = MAX_TURNS) {
+  await settled()
+  const left = process.getActiveResourcesInfo().filter((name) => !SHARED.test(name))
+  return left.length > 0 && turns > 0 ? leftBehind(turns - 1) : left
+}
+
+/**
+ * One server with some clients; which of them an accepted socket belongs to is left to chance.
+ *
+ * @returns {Promise<(WireEnd | HostileEnd)[]>} all ends, when all their sockets have closed
+ */
+async function connectAll(seed, random, createWire) {
+  const isHostile = random.chance(0.6)
+  const options = { allowHalfOpen: random.chance(0.5), pauseOnConnect: random.chance(0.2) }
+  const ends = []
+  const open = (name, socket, mayBeHostile) => {
+    const dice = randomFrom(seed, name)
+    const End = mayBeHostile && dice.chance(0.8) ? HostileEnd : WireEnd
+    ends.push(new End(name, socket, dice, createWire))
+  }
+  let accepted = 0
+  const server = net.createServer(options, (socket) => open(`server ${accepted++}`, socket, false))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  for (let index = random.pick([1, 1, 2, 5, 30]); index > 0; index--) {
+    open(`client ${index}`, net.connect({ port, host: '127.0.0.1', ...options }), isHostile)
+  }
+  await sleep(random.pick([5, 20, 60, 150]))
+  await Promise.all([once(server.close(), 'close'), ...ends.map(({ socket }) => closed(socket))])
+  return ends
+}
+
+/** Destroys a socket that is still open. */
+function closed(socket) {
+  if (socket.closed) return null
+  socket.destroy()
+  return new Promise((resolve) => socket.on('close', resolve))
+}

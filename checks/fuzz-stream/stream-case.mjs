@@ -1,0 +1,136 @@
+// One random case in memory: wires that get the bytes of random peers, with users who do anything.
+import { inspect } from 'node:util'
+import { collectGarbage } from '../../testkit/memory/garbage.mjs'
+import { makeHostileInput } from '../../testkit/hostile/inputs.mjs'
+import { inTurn } from '../../testkit/in-turn.mjs'
+import { PROXIES } from '../../testkit/memory/proxies.mjs'
+import { randomFrom } from '../../testkit/random.mjs'
+import { clock } from '../../testkit/sessions/session-runner.mjs'
+import { settled } from '../../testkit/wires.mjs'
+import { drawOptions } from './options.mjs'
+import { Scene } from './scene.mjs'
+import { Subject } from './subject.mjs'
+
+/** Messages of a peer: more than are decoded or told at once. */
+const MESSAGE_COUNTS = [8, 8, 40, 200]
+
+/** Turns of the event loop in which the output must have been read, by the slowest reader. */
+const MAX_TURNS = 500
+
+/**
+ * How a wire is made and used.
+ *
+ * @typedef {object} Setup
+ * @property {string} name
+ * @property {Function} createWire
+ * @property {(wire: object) => object} front what the user works on: it stands before the wire
+ * @property {boolean} mayPipe
+ * @property {import('../../testkit/hostile/inputs.mjs').HostileInput} input
+ * @property {object} options
+ */
+
+/**
+ * @param {number} seed
+ * @param {Function[]} copies of the package, each of which makes wires
+ * @returns {Promise<{problems: string[], trace: string[]}>}
+ */
+export async function runStreamCase(seed, copies) {
+  const random = randomFrom(seed, 'stream')
+  const scene = new Scene(random)
+  const surface = (error) => scene.surface(error)
+  process.on('uncaughtException', surface)
+  clock.install()
+  try {
+    for (const name of ['a', 'b', 'c'].slice(0, random.pick([1, 1, 2, 3]))) {
+      scene.subjects.push(new Subject(scene, drawSetup(scene, copies, random, name), random))
+    }
+    await play(scene, random)
+    await end(scene, random)
+  } finally {
+    clock.restore()
+    process.removeListener('uncaughtException', surface)
+  }
+  // What the wires leave behind must not touch those of the cases that follow.
+  if (random.chance(0.02)) collectGarbage()
+  return scene
+}
+
+function drawSetup(scene, copies, random, name) {
+  const input = makeHostileInput(random.below(2 ** 32), random.pick(MESSAGE_COUNTS))
+  const createWire = random.pick(copies)
+  const kind = random.chance(0.3) ? random.pick(Object.keys(PROXIES)) : 'the wire itself'
+  const options = drawOptions(random)
+  scene.note(`${name} gets ${input.kind}, ${input.bytes.length} bytes cut at ${input.sizes}`)
+  scene.note(`${name} is ${kind}, of copy ${copies.indexOf(createWire)}, ${inspect(options)}`)
+  const front = PROXIES[kind] ?? ((wire) => wire)
+  // Also a plain stream of Node finds no pipe again behind such a proxy.
+  const mayPipe = kind !== 'a reactive proxy'
+  return { name, createWire, front, mayPipe, input, options }
+}
+
+const STEPS = {
+  receive(scene, subject) {
+    scene.note(`${subject.name} receives`)
+    subject.receive((chunk) => subject.wire.write(chunk))
+  },
+  act: (scene, subject) => scene.act(subject),
+  // What has been read must not be missed.
+  lose: (scene, subject) => subject.loseInput(),
+  turn: () => settled(),
+  advance: (scene, subject, random) => advance(scene, random.pick([1, 5, 10, 30]))
+}
+
+async function play(scene, random) {
+  const count = random.between(3, 60)
+  await inTurn(Array(count).keys(), async () => {
+    const step = random.weighted({ receive: 6, act: 6, lose: 2, turn: 2, advance: 2 })
+    await STEPS[step](scene, random.pick(scene.subjects), random)
+  })
+}
+
+/** As in a process, all that is due at once comes before a timer. What a callback throws comes out. */
+async function advance(scene, ms) {
+  scene.note(`${ms} ms pass`)
+  await settled()
+  try {
+    await clock.advance(ms, settled)
+  } catch (error) {
+    scene.surface(error)
+  }
+}
+
+async function end(scene, random) {
+  const { subjects } = scene
+  for (const subject of subjects) {
+    if (random.chance(0.8)) attempt(scene, () => subject.receiveAll())
+  }
+  await inTurn(Array(MAX_TURNS).keys(), async () => {
+    for (const subject of subjects) drain(scene, subject)
+    await settled()
+    return subjects.every((subject) => subject.isAtRest)
+  })
+  for (const subject of subjects) subject.checkReaction()
+  for (const subject of subjects) attempt(scene, () => subject.destroy())
+  await inTurn(Array(MAX_TURNS).keys(), async () => {
+    for (const subject of subjects) drain(scene, subject)
+    await settled()
+    return subjects.every((subject) => subject.isAtRest && subject.wire.readableEnded)
+  })
+  for (const subject of subjects) subject.checkEnd()
+  if (clock.pending > 0) scene.problem(`${clock.pending} timers are left`)
+  scene.checkThrown()
+}
+
+/** Who reads may have corked the wire again. */
+function drain(scene, subject) {
+  while (subject.wire.writableCorked > 0) attempt(scene, () => subject.uncork())
+  attempt(scene, () => subject.reader.drain())
+}
+
+function attempt(scene, act) {
+  try {
+    act()
+  } catch (error) {
+    scene.surface(error)
+  }
+}

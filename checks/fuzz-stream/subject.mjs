@@ -1,0 +1,208 @@
+// A wire under random treatment: what its user may do with it.
+import { bytesOf, cut, encodeMessage } from '../../testkit/messages.mjs'
+import { Belongings } from './memory.mjs'
+import { Observer } from './observer.mjs'
+import { Reader } from './reader.mjs'
+import { isSame } from './requests.mjs'
+
+export class Subject {
+  #scene
+  #chunks // that are still to come, the last one first
+  #belongings
+
+  /**
+   * @param {import('./scene.mjs').Scene} scene
+   * @param {import('./stream-case.mjs').Setup} setup
+   * @param {object} random
+   */
+  constructor(scene, setup, random) {
+    const { name, input, options } = setup
+    this.#scene = scene
+    this.#belongings = new Belongings(random)
+    this.#chunks = cut(input.bytes, input.sizes).toReversed()
+    this.name = name
+    this.createWire = setup.createWire
+    // What the wire itself does is done by this one.
+    this.raw = setup.createWire(options)
+    this.wire = setup.front(this.raw)
+    this.observer = new Observer(this, scene, setup, this.#belongings)
+    this.reader = new Reader(this, random, setup.mayPipe)
+  }
+
+  // What a user does
+
+  /** A call whose frame must come out, unless the wire has ended. */
+  send(message, call) {
+    this.observer.expect(encodeMessage(message))
+    call()
+  }
+
+  request(block) {
+    const { callback } = this.observer.ask(block)
+    this.wire.request(block.piece, block.offset, block.length, callback)
+  }
+
+  /** What the callback of the withdrawn request sends goes before the message. */
+  cancel(block) {
+    const withdrawn = this.observer.requests.findOpen(block)
+    const expect = () => this.observer.expect(encodeMessage({ type: 'cancel', ...block }))
+    if (withdrawn) withdrawn.onSettled = expect
+    else expect()
+    this.wire.cancel(block.piece, block.offset, block.length)
+  }
+
+  choke() {
+    if (this.wire.amChoking) return this.wire.choke()
+    this.observer.requests.forget()
+    this.send({ type: 'choke' }, () => this.wire.choke())
+  }
+
+  piece(piece, offset, block) {
+    // It is the answer of the oldest request that wants it.
+    const answered = { piece, offset, length: block.size }
+    this.observer.requests.take((request) => isSame(request, answered))
+    this.wire.piece(piece, offset, this.#promise({ piece, offset }, block))
+  }
+
+  /** What is no block: dropped where a request waits for one there, else a wrong argument. */
+  pieceOfNothing({ piece, offset }, answer) {
+    const isThere = (request) => request.piece === piece && request.offset === offset
+    const call = () => this.wire.piece(piece, offset, answer)
+    if (this.observer.requests.drop(isThere)) call()
+    else this.misuse(call)
+  }
+
+  answer(request, block) {
+    const { respond } = request
+    const isWaiting = this.observer.requests.take((waiting) => waiting.respond === respond)
+    respond(null, isWaiting ? this.#promise(request, block) : bytesOf(block))
+  }
+
+  /** An answer that does not fit: nothing is sent, and the request is settled. */
+  answerWrongly({ respond }, answer) {
+    this.observer.requests.drop((waiting) => waiting.respond === respond)
+    respond(null, answer)
+    this.observer.checkDropped()
+  }
+
+  refuse({ respond }) {
+    this.observer.requests.take((waiting) => waiting.respond === respond)
+    respond(new Error('no such block'))
+  }
+
+  /** Gives the bytes of a block in memory that may be taken away. */
+  #promise({ piece, offset }, block) {
+    const bytes = this.#belongings.lendBlock(bytesOf(block))
+    this.observer.output.promise(encodeMessage({ type: 'piece', piece, offset, block }), bytes)
+    return bytes
+  }
+
+  /** The next chunk of the peer, by whatever `write` makes of it. */
+  receive(write) {
+    if (this.isEnded || this.#chunks.length === 0) return
+    this.observer.hearing.take(this.#belongings.lendChunk(this.#chunks.pop()), write)
+  }
+
+  /** Another wire of the case, if there is one. */
+  get neighbour() {
+    const { subjects } = this.#scene
+    return subjects[(subjects.indexOf(this) + 1) % subjects.length]
+  }
+
+  uncork() {
+    this.observer.hearing.uncork()
+    this.wire.uncork()
+  }
+
+  /** @param {Buffer} [chunk] the last one of the peer */
+  end(chunk) {
+    this.observer.hearing.isEnded = true
+    this.wire.end(chunk)
+  }
+
+  destroy(error) {
+    const { wire } = this
+    this.observer.hearing.isEnded = true
+    if (wire.destroyed) return void wire.destroy(error)
+    this.observer.hearing.failure = error ?? null
+    wire.destroy(error)
+    if (!wire.destroyed || this.observer.closes !== 1) this.problem("destroy() without 'close'")
+  }
+
+  get isEnded() {
+    return this.observer.hearing.isEnded
+  }
+
+  /** Takes the memory of a block away that came, or of a chunk. */
+  loseInput() {
+    this.#scene.lose(this.#belongings.pickInput())
+  }
+
+  /** Takes the memory of a block away that was sent. Behind a pipe nobody looks after it. */
+  loseOutput() {
+    if (!this.reader.isPipe || this.#isAllRead) this.#scene.lose(this.#belongings.pickOutput())
+  }
+
+  get #isAllRead() {
+    return this.wire.readableLength + this.reader.waiting === 0
+  }
+
+  /** Somebody has taken memory away. */
+  noteLoss(memory) {
+    this.observer.hearing.noteLoss(memory)
+    this.observer.output.noteLoss(memory, this.reader.length)
+  }
+
+  /** A wrong call must throw one of these kinds of errors, with what `names` it, and change nothing. */
+  misuse(call, { kinds = [TypeError, RangeError], names = '' } = {}) {
+    const before = this.#scene.describe()
+    try {
+      call()
+      this.problem('a wrong call was taken')
+    } catch (error) {
+      if (!kinds.some((kind) => error instanceof kind)) throw error
+      if (!error.message.includes(names)) this.problem(`no word of ${names} in ${error.message}`)
+    }
+    if (this.#scene.describe() !== before) this.problem('a wrong call has changed something')
+  }
+
+  /** What a wrong call must not change. */
+  describe() {
+    const { requests, peerRequests, bufferedAmount, amChoking, amInterested, destroyed } = this.wire
+    const lengths = [requests.length, peerRequests.length, bufferedAmount]
+    return JSON.stringify([...lengths, amChoking, amInterested, destroyed])
+  }
+
+  /** What the user does when the output is read. */
+  onOutput(chunk, isPiped) {
+    if (typeof chunk !== 'string' && this.#isAllRead) this.#scene.mayLose(chunk)
+    if (isPiped) this.#scene.meddle(this)
+    else this.#scene.react(this, 'data')
+  }
+
+  // How it ends
+
+  get isAtRest() {
+    const { bufferedAmount, writableLength } = this.wire
+    return bufferedAmount + writableLength + this.reader.waiting === 0
+  }
+
+  /** Gives the rest of the input, if the wire is still heard. */
+  receiveAll() {
+    while (!this.isEnded && this.#chunks.length > 0) {
+      this.receive((chunk) => this.wire.write(chunk))
+    }
+  }
+
+  checkReaction() {
+    this.observer.checkReaction(!this.isEnded && this.#chunks.length === 0)
+  }
+
+  checkEnd() {
+    this.observer.checkEnd()
+  }
+
+  problem(what) {
+    this.#scene.problem(`${this.name}: ${what}`)
+  }
+}

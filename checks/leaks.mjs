@@ -1,0 +1,88 @@
+// Checks that wires and workers leave nothing behind: does the same work round after round, each kind of
+// work in a process of its own, and fails when what the process holds keeps growing. Prints a table.
+//
+//   node checks/leaks.mjs            100,000 wires, 200 workers
+//   node checks/leaks.mjs --quick    about half of that
+//   node checks/leaks.mjs destroyed --rounds 50 --count 10000
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { ROOT, inOrder, run, start } from '../testkit/processes/command.mjs'
+
+const PROGRAM = path.join(ROOT, 'checks', 'leaks', 'rounds.cjs')
+
+/**
+ * Most that one wire may leave behind, in bytes: what is left of a wire has hundreds, while RSS of
+ * a process that leaks nothing wavers by up to 3 MiB between two rounds, so it takes ten of them.
+ */
+const WIRE = { rss: 128, heap: 8 }
+
+/** Likewise of a worker, whose 50 wires have ten times as much. */
+const WORKER = { rss: 32 * 1024, heap: 8 * 1024 }
+
+/** `settling`: rounds until a process has the memory it needs, which do not count. */
+const WORK = {
+  destroyed: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
+  dropped: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
+  alive: { limit: WIRE, full: [5, 50_000], quick: [12, 10_000], settling: 2 },
+  workers: { limit: WORKER, full: [20, 10], quick: [18, 6], settling: 2 }
+}
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    count: { type: 'string' }
+  }
+})
+
+/** Gives its line of the table. */
+async function check(name) {
+  const { limit, full, quick, settling } = WORK[name]
+  const usual = options.quick ? quick : full
+  const rounds = Number(options.rounds ?? usual[0])
+  const count = Number(options.count ?? usual[1])
+  const samples = await measure(name, ROOT, rounds, count)
+  const settled = samples.slice(settling)
+  const growth = (key) => slope(settled.map((sample) => sample[key])) / count
+  const [rss, heap] = [growth('rss'), growth('heap')]
+  return {
+    work: name,
+    rounds: `${rounds} x ${count}`,
+    'RSS, MiB': [samples[0], settled[0], settled.at(-1)].map(inMebibytes).join(' '),
+    'RSS, bytes each': `${rss.toFixed(1)} < ${limit.rss}`,
+    'heap, bytes each': `${heap.toFixed(1)} < ${limit.heap}`,
+    'held, KiB each': name === 'alive' ? await heldEach(samples, count) : '',
+    result: rss < limit.rss && heap < limit.heap ? 'ok' : 'GROWS'
+  }
+}
+
+/** What a living wire takes, and one of the original. */
+async function heldEach(samples, count) {
+  const original = await measure('alive', 'peer-wire-protocol', 1, count)
+  const [ours, theirs] = [samples, original].map(([{ held }]) => (held / 1024 / count).toFixed(2))
+  return `${ours}, original ${theirs}`
+}
+
+async function measure(name, library, rounds, count) {
+  const args = ['--expose-gc', PROGRAM, name, library, rounds, count]
+  return JSON.parse(await run(process.execPath, args))
+}
+
+/** Of the line that has the least squares, in units per round. */
+function slope(values) {
+  const middle = (values.length - 1) / 2
+  const sum = (term) => values.map(term).reduce((total, part) => total + part, 0)
+  return sum((value, x) => (x - middle) * value) / sum((_, x) => (x - middle) ** 2)
+}
+
+const inMebibytes = ({ rss }) => (rss / 1024 / 1024).toFixed(1)
+
+await start(async () => {
+  const rows = []
+  const names = positionals.length > 0 ? positionals : Object.keys(WORK)
+  await inOrder(names, async (name) => rows.push(await check(name)))
+  console.table(rows)
+  const growing = rows.filter(({ result }) => result !== 'ok').map(({ work }) => work)
+  if (growing.length > 0) throw new Error(`Memory grows: ${growing.join(', ')}`)
+})

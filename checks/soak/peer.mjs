@@ -1,0 +1,70 @@
+// A process of a soak: peer.mjs --seed S [--port P]. Without a port it listens, with one it dials;
+// on every connection it asks for blocks and answers, until it or its peer makes an end.
+import { once } from 'node:events'
+import net from 'node:net'
+import { parseArgs } from 'node:util'
+
+import { randomFrom } from '../../testkit/random.mjs'
+import { Connection } from './connection.mjs'
+
+/** Connections side by side. */
+const WIDTH = 8
+
+const { values } = parseArgs({ options: { seed: { type: 'string' }, port: { type: 'string' } } })
+const random = randomFrom(Number(values.seed), values.port ? 'client' : 'server')
+const open = new Set()
+const counts = { connections: 0 }
+let isStopping = false
+
+function add(socket) {
+  counts.connections++
+  const connection = new Connection(socket, random)
+  open.add(connection)
+  socket.on('close', () => setImmediate(forget, connection))
+}
+
+/** The callbacks of its requests have been called by now, or never will be. */
+function forget(connection) {
+  open.delete(connection)
+  for (const [name, count] of Object.entries(connection.counts)) {
+    counts[name] = (counts[name] ?? 0) + count
+  }
+  if (values.port && !isStopping) dial()
+  if (isStopping && open.size === 0) finish()
+}
+
+function dial() {
+  add(net.connect(Number(values.port), '127.0.0.1'))
+}
+
+function listen() {
+  const server = net.createServer(add).listen(0, '127.0.0.1')
+  once(server, 'listening').then(() => process.send({ port: server.address().port }))
+  return server
+}
+
+function finish() {
+  process.send({ counts })
+  process.disconnect()
+}
+
+const server = values.port ? null : listen()
+const requests = {
+  sample() {
+    globalThis.gc()
+    const { rss, heapUsed } = process.memoryUsage()
+    process.send({ counts, memory: { rss, heapUsed } })
+  },
+  stop() {
+    isStopping = true
+    server?.close()
+    for (const connection of open) connection.stop()
+    if (open.size === 0) finish()
+  }
+}
+process.on('message', (name) => requests[name]())
+
+if (values.port) {
+  for (let count = 0; count < WIDTH; count++) dial()
+  process.send({ port: 0 })
+}

@@ -1,0 +1,25 @@
+// Copies of the package's JavaScript on one addon, as npm makes them when it hoists the binary under a
+// package and its alias, and jest when it resets its modules.
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { ROOT } from '../processes/command.mjs'
+
+const require = createRequire(import.meta.url)
+const ADDON = path.join(ROOT, 'native.js')
+const MODULES = path.join(ROOT, path.sep)
+
+/** @returns {import('../../index.js')} the package with modules of its own, but for the addon */
+export const loadCopy = () => {
+  const kept = new Map()
+  for (const name of Object.keys(require.cache)) {
+    const isOurs = name.startsWith(MODULES) && !name.includes('node_modules')
+    if (!isOurs || name === ADDON || name.endsWith('.node')) continue
+    kept.set(name, require.cache[name])
+    delete require.cache[name]
+  }
+  try {
+    return require('../../index.js')
+  } finally {
+    for (const [name, module] of kept) require.cache[name] = module
+  }
+}

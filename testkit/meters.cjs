@@ -1,0 +1,45 @@
+// Lets time pass for the meter of a wire that gets blocks, and prints what it tells. For a process of its
+// own, which a meter that never ends would take down. Argument: the option `speed` as JSON.
+'use strict'
+
+const ticks = []
+
+// A tick is a quarter of a second, for all meters of the process.
+globalThis.setInterval = (tick) => {
+  ticks.push(tick)
+  return { unref() {} }
+}
+
+const pwp = require('../index.js')
+
+const BLOCK_LENGTH = 1000
+
+/** A message with a block of zeroes that nobody asked for. */
+const PIECE = Buffer.alloc(4 + 9 + BLOCK_LENGTH)
+PIECE.writeUInt32BE(9 + BLOCK_LENGTH)
+PIECE[4] = 7
+
+function pass(seconds) {
+  for (let left = seconds * 4; left > 0; left--) ticks.forEach((tick) => tick())
+}
+
+function main(speed) {
+  const wire = pwp({ speed })
+  wire.write(Buffer.concat([Buffer.from('\x13BitTorrent protocol'), Buffer.alloc(48)]))
+  const bursts = [0, 0.25, 1, 0.5, 1.25, 7, 100, 0.75, 20_000].map((idle) => {
+    pass(idle)
+    wire.write(PIECE)
+    return wire.downloadSpeed()
+  })
+  // Four blocks a second, for longer than it averages.
+  const window = speed || 5
+  for (let passed = 0; passed <= window; passed += 0.25) {
+    pass(0.25)
+    wire.write(PIECE)
+  }
+  const steady = wire.downloadSpeed()
+  pass(Math.ceil(window))
+  process.stdout.write(JSON.stringify({ bursts, steady, idle: wire.downloadSpeed() }))
+}
+
+main(JSON.parse(process.argv[2]))

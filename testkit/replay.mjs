@@ -1,0 +1,120 @@
+// A wire in the place of one side of a recorded session: gets what the other side sent, however cut,
+// and gives the command for each message that its own side sent.
+import { contentAt } from './captures.mjs'
+import { describeTold, MESSAGE_EVENTS } from './hostile/runner.mjs'
+import { pwp } from './wires.mjs'
+
+const HANDSHAKE_LENGTH = 68
+const RESERVED_START = 20
+
+export class Replay {
+  wire = pwp() // its output waits until the end
+  events = [] // as `expectEvents` writes them
+  received = [] // chunks
+  commanded = [] // frames that the wire has a command for, as they were recorded
+  answers = { right: 0, wrong: 0 } // to our requests
+  #unsent = Buffer.alloc(0) // of our side, no whole message yet
+  #open = [] // requests of the peer, as the event tells them
+
+  constructor() {
+    const { wire } = this
+    for (const name of MESSAGE_EVENTS) {
+      wire.on(name, (...values) => this.events.push(describeTold(name, values)))
+    }
+    wire.on('request', (...request) => this.#open.push(request))
+  }
+
+  /**
+   * Goes through a session.
+   *
+   * @param {import('./captures.mjs').Session} session
+   * @param {'a' | 'b'} side the one that the wire takes
+   * @param {(chunks: Buffer[]) => Buffer[]} recut cuts a turn of the other side
+   */
+  run({ turns }, side, recut) {
+    for (const turn of turns) {
+      if (turn.side === side) this.#send(Buffer.concat(turn.chunks))
+      else this.#receive(recut(turn.chunks))
+    }
+  }
+
+  /** Asks also while choked, as BEP 6 allows after `allowed fast`. */
+  request(piece, offset, length) {
+    const { wire, answers } = this
+    const isChoked = wire.peerChoking
+    wire.peerChoking = false
+    wire.request(piece, offset, length, (error, block) => {
+      const isRight = !error && block.equals(contentAt(piece, offset, length))
+      answers[isRight ? 'right' : 'wrong']++
+    })
+    wire.peerChoking = isChoked
+  }
+
+  /** Without a request if it came while we choked: BEP 6 allows that, and the wire ignores it. */
+  answer(piece, offset, block) {
+    const asked = String([piece, offset, block.length])
+    const at = this.#open.findIndex((request) => String(request.slice(0, 3)) === asked)
+    if (at === -1) return this.wire.piece(piece, offset, block)
+    const [[, , , respond]] = this.#open.splice(at, 1)
+    return respond(null, block)
+  }
+
+  #receive(chunks) {
+    for (const chunk of chunks) {
+      this.received.push(chunk)
+      this.wire.write(chunk)
+    }
+  }
+
+  #send(chunk) {
+    this.#unsent = Buffer.concat([this.#unsent, chunk])
+    if (this.commanded.length === 0) this.#greet(this.#take(HANDSHAKE_LENGTH))
+    while (this.#unsent.length >= 4 && this.#unsent.length >= 4 + this.#unsent.readUInt32BE(0)) {
+      const frame = this.#take(4 + this.#unsent.readUInt32BE(0))
+      const id = frame[4]
+      if (COMMANDS[id] === undefined) continue
+      if (CHANGES[id]?.(this.wire) ?? true) this.commanded.push(frame)
+      COMMANDS[id](this, frame.subarray(4))
+    }
+  }
+
+  #take(length) {
+    const bytes = this.#unsent.subarray(0, length)
+    this.#unsent = this.#unsent.subarray(length)
+    return bytes
+  }
+
+  /** Of what clients announce a user of the wire can say the DHT alone. */
+  #greet(handshake) {
+    const dht = handshake[27] & 1
+    this.wire.handshake(handshake.subarray(28, 48), handshake.subarray(48), { dht: dht === 1 })
+    const greeting = Buffer.from(handshake)
+    greeting.set([0, 0, 0, 0, 0, 0x10, 0, dht], RESERVED_START)
+    this.commanded.push(greeting)
+  }
+}
+
+const blockOf = (body) => [1, 5, 9].map((at) => body.readUInt32BE(at))
+
+/** By the id of the message; a keep-alive is sent by a timer alone, the fast extension not at all. */
+const COMMANDS = {
+  0: ({ wire }) => wire.choke(),
+  1: ({ wire }) => wire.unchoke(),
+  2: ({ wire }) => wire.interested(),
+  3: ({ wire }) => wire.uninterested(),
+  4: ({ wire }, body) => wire.have(body.readUInt32BE(1)),
+  5: ({ wire }, body) => wire.bitfield(body.subarray(1)),
+  6: (replay, body) => replay.request(...blockOf(body)),
+  7: (replay, body) => replay.answer(body.readUInt32BE(1), body.readUInt32BE(5), body.subarray(9)),
+  8: ({ wire }, body) => wire.cancel(...blockOf(body)),
+  9: ({ wire }, body) => wire.port(body.readUInt16BE(1)),
+  20: ({ wire }, body) => wire.extended(body[1], body.subarray(2))
+}
+
+/** Whether a state is a new one: the others are not sent, while clients do repeat themselves. */
+const CHANGES = {
+  0: (wire) => !wire.amChoking,
+  1: (wire) => wire.amChoking,
+  2: (wire) => !wire.amInterested,
+  3: (wire) => wire.amInterested
+}

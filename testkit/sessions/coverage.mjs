@@ -1,0 +1,78 @@
+// Sums up what occurred in all sessions of a run, and says what occurred too seldom.
+
+import { MESSAGE_TYPES } from '../messages.mjs'
+import { RULES } from './comparison.mjs'
+import { CALL_KINDS } from './session-calls.mjs'
+import { READER_KINDS } from './session-readers.mjs'
+import { EVENTS } from './session-runner.mjs'
+
+/** Cases for which the numbers below are meant; fewer cases need less of each. */
+const FULL_RUN = 6000
+
+/** Below this share of a full run, rare things may well be missing. */
+const MIN_SHARE = 0.1
+
+const withPrefix = (prefix, names, times) => names.map((name) => [`${prefix} ${name}`, times])
+
+/** What a full run must contain at least how often. */
+const REQUIRED = [
+  ...withPrefix('message', MESSAGE_TYPES, 1500),
+  ...withPrefix('event', without(EVENTS, ['error', 'timeout']), 800),
+  ['event timeout', 300],
+  ...withPrefix('call', CALL_KINDS, 30),
+  ...withPrefix('call in handler', without(CALL_KINDS, ['resume']), 10),
+  ...withPrefix('reader', READER_KINDS, 25),
+  ['callback with a block', 1000],
+  ['callback peer is choking', 1000],
+  ['callback request was cancelled', 200],
+  ['callback request has timed out', 300],
+  ['callback wire is closed', 1000],
+  ...withPrefix('respond', ['data', 'error', 'twice', 'too late', 'wrong'], 1000),
+  ...withPrefix('path', ['end', 'destroy'], 300),
+  ...withPrefix('path', ['end in a handler', 'destroy in a handler', 'destroy again'], 15),
+  ...withPrefix(
+    'path',
+    ['piped input', 'write inside a handler', 'write after the end', 'second wire'],
+    100
+  ),
+  ...withPrefix('path', ['paused read', 'paused read of nothing'], 80),
+  ...withPrefix('rule', namesOf('normalised'), 20)
+]
+
+/** Counts of all sessions of a run. */
+export class Coverage {
+  #counts = {}
+
+  /** @param {Record<string, number>} counts of one session */
+  add(counts) {
+    for (const [key, times] of Object.entries(counts)) {
+      this.#counts[key] = (this.#counts[key] ?? 0) + times
+    }
+  }
+
+  /**
+   * What occurred less often than it must.
+   *
+   * @param {number} cases that were run
+   * @returns {string[]}
+   */
+  findGaps(cases) {
+    const share = Math.min(1, cases / FULL_RUN)
+    if (share < MIN_SHARE) return []
+    return REQUIRED.filter(([key, times]) => this.#timesOf(key) < times * share).map(
+      ([key, times]) => `${key}: ${this.#timesOf(key)} times, wanted ${Math.ceil(times * share)}`
+    )
+  }
+
+  #timesOf(key) {
+    return this.#counts[key] ?? 0
+  }
+}
+
+function without(names, unwanted) {
+  return names.filter((name) => !unwanted.includes(name))
+}
+
+function namesOf(kind) {
+  return RULES.filter((rule) => rule.kind === kind).map(({ name }) => name)
+}

@@ -1,0 +1,256 @@
+// Makes the scripted calls of a session on a wire, from outside and from inside handlers.
+
+import { bytesOf, encodeMessage } from '../messages.mjs'
+import { readAll } from '../read-all.mjs'
+import { feedSecondWire } from './second-wire.mjs'
+import { collect, setPiped } from './session-readers.mjs'
+import { count, formatValues, INPUT_EVENTS, note } from './session-log.mjs'
+
+/**
+ * Makes a call and writes down its begin, its end and what it throws.
+ *
+ * @param {object} run of `runSession`
+ * @param {{do: string}} call
+ */
+export const performCall = (run, call) => {
+  if (run.over) return
+  const kind = call.do
+  run.entries.push(`> ${kind}`)
+  count(run, `call ${kind}`)
+  if (run.depth) count(run, `call in handler ${kind}`)
+  try {
+    CALLS[kind](run, call)
+  } catch (error) {
+    run.entries.push(`throws ${error.message}`)
+  }
+  run.entries.push(`< ${kind}`)
+}
+
+/**
+ * Makes the calls that the session wants in this event.
+ *
+ * @param {object} run of `runSession`
+ * @param {string} event
+ */
+export const react = (run, event) => {
+  const total = run.eventCounts.any++
+  const nth = run.eventCounts[event] ?? 0
+  run.eventCounts[event] = nth + 1
+  for (const reaction of run.session.reactions) {
+    if (reaction.event === event && reaction.nth === nth) performInside(run, reaction.calls)
+    if (reaction.event === 'any' && reaction.nth === total) performInside(run, reaction.calls)
+  }
+}
+
+/**
+ * Bytes of messages of the peer, which are counted as delivered.
+ *
+ * @param {object} run of `runSession`
+ * @param {object[]} messages
+ * @returns {Buffer}
+ */
+export const encodeAll = (run, messages) => {
+  for (const { type } of messages) count(run, `message ${type}`)
+  return Buffer.concat(messages.map(encodeMessage))
+}
+
+/**
+ * Takes note of a request of the peer, so that later calls can answer it, and does what the session
+ * wants done at once.
+ *
+ * @param {object} run of `runSession`
+ * @param {unknown[]} args of the `'request'` event
+ */
+export const acceptRequest = (run, args) => {
+  const { answers } = run.session
+  const how = answers[run.accepted.length % answers.length]
+  run.accepted.push(args)
+  run.labels.set(args[3], `respond ${run.accepted.length}`)
+  return () => performInside(run, [{ do: 'respond', pick: run.accepted.length - 1, how }])
+}
+
+const performInside = (run, calls) => {
+  run.depth++
+  for (const call of calls) performCall(run, call)
+  run.depth--
+}
+
+const request = (run, { piece, offset, length, callback, inside = [] }) => {
+  if (callback) run.wire.request(piece, offset, length, makeCallback(run, inside))
+  else run.wire.request(piece, offset, length)
+}
+
+const makeCallback = (run, inside) => {
+  const label = `callback ${run.callbacks++}`
+  const callback = (...args) => {
+    note(run, label, args)
+    count(run, `callback ${args[0]?.message ?? 'with a block'}`)
+    react(run, 'callback')
+    performInside(run, inside)
+  }
+  run.labels.set(callback, label)
+  return callback
+}
+
+const respond = (run, { pick, how }) => {
+  if (!run.accepted.length || how === 'hold') return
+  const accepted = run.accepted[pick % run.accepted.length]
+  answer(run, accepted, how)
+  if (how === 'twice') answer(run, accepted, how)
+}
+
+const answer = (run, accepted, how) => {
+  const [piece, offset, length, callback] = accepted
+  if (isOfOther(run.wire, accepted)) return
+  const isOpen = run.wire.peerRequests.some((open) => open.callback === callback)
+  count(run, `respond ${isOpen ? how : 'too late'}`)
+  if (how === 'wrong') answerWrongly(run, accepted, isOpen)
+  else if (how === 'error') callback(new Error('no such block'))
+  else callback(null, bytesOf({ size: length, fill: piece + offset }))
+}
+
+/** What does not fit: see the rule `response-length`, by which the original is refused a block. */
+const answerWrongly = (run, [piece, offset, length, callback], isOpen) => {
+  if (run.refusesWrongAnswers) return callback(new Error('no such block'))
+  if (isOpen) count(run, 'rule response-length')
+  const sized = [length - 1, length + 1, length + 5000].map((size) =>
+    bytesOf({ size, fill: offset })
+  )
+  const answers = [...sized, undefined, null, 'text']
+  callback(null, answers[(piece + offset + run.accepted.length) % answers.length])
+}
+
+/** Whether the original would take it for the answer of another: rule `respond-by-identity`. */
+const isOfOther = (wire, [piece, offset, length, callback]) => {
+  const isSame = (open) => open.piece === piece && open.offset === offset && open.length === length
+  const oldest = wire.peerRequests.find(isSame)
+  return oldest !== undefined && oldest.callback !== callback
+}
+
+const handshake = ({ wire }, { infoHash, peerId, texts, extensions }) => {
+  const hash = bytesOf(infoHash)
+  const id = texts ? `-PW0001-${String(peerId.fill).padStart(12, '0')}` : bytesOf(peerId)
+  if (extensions) wire.handshake(texts ? hash.toString('hex') : hash, id, extensions)
+  else wire.handshake(texts ? hash.toString('hex') : hash, id)
+}
+
+/** See the rule `timeout-while-pending`: the original may lose the timer of the head. */
+const setTimeoutOf = (run, { ms, listens }) => {
+  if (run.wire.requests.length && run.timeout) return
+  run.timeout = ms
+  if (listens) run.wire.setTimeout(ms, () => note(run, 'timeout listener', []))
+  else run.wire.setTimeout(ms)
+}
+
+/** A call that nobody makes whose wire has ended, as by the rule `keep-alive-after-end`. */
+const unlessEnded = (perform) => (run, call) => {
+  if (run.ended) count(run, `skipped ${call.do}`)
+  else perform(run, call)
+}
+
+const write = (run, { messages }) => {
+  if (!run.atBoundary) return
+  count(run, 'path write inside a handler')
+  run.write(encodeAll(run, messages))
+}
+
+/** A wire that nobody reads may end sooner or later, so the pipe is put on again first. */
+const beginEnding = (run) => {
+  run.ended = true
+  if (run.sinks.length) setPiped(run, true)
+}
+
+const end = (run, { messages }) => {
+  beginEnding(run)
+  count(run, run.depth ? 'path end in a handler' : 'path end')
+  if (run.source && !run.depth) run.source.push(null)
+  else if (messages && run.atBoundary) run.wire.end(encodeAll(run, messages))
+  else run.wire.end()
+}
+
+const destroy = (run) => {
+  beginEnding(run)
+  count(run, run.depth ? 'path destroy in a handler' : 'path destroy')
+  if (run.destroyed) count(run, 'path destroy again')
+  run.wire.destroy()
+  if (!run.destroyed) noteDestroyed(run)
+}
+
+const noteDestroyed = (run) => {
+  const { wire, session, entries } = run
+  run.destroyed = {
+    entries: entries.length,
+    output: run.written + wire.readableLength,
+    eventsAfter: 0
+  }
+  // Events that nobody hears still show that the original goes on.
+  for (const event of session.unheard) {
+    if (INPUT_EVENTS.includes(event)) wire.on(event, () => run.destroyed.eventsAfter++)
+  }
+}
+
+const assign = (run, { property, value }) => {
+  // Both sides must not share an array.
+  run.wire[property] = structuredClone(value)
+  if (property === 'peerPieces') run.arrays.peerPieces = null
+}
+
+/** Sends a block that no request waits for, as by the rule `answered-by-piece`. */
+const sendUnasked = (wire, piece, offset, block) => {
+  const isSame = (open) =>
+    open.piece === piece && open.offset === offset && open.length === block.length
+  if (!wire.peerRequests.some(isSame)) wire.piece(piece, offset, block)
+}
+
+/** More than a pipe takes at once. */
+const burst = ({ wire }, { size, blocks }) => {
+  const block = bytesOf({ size, fill: blocks })
+  for (let piece = 0; piece < blocks; piece++) sendUnasked(wire, piece, 0, block)
+}
+
+const read = (run, { size }) => {
+  if (run.session.reader !== 'paused') return
+  const chunk = size === null ? readAll(run.wire) : run.wire.read(size)
+  const hasRead = chunk !== null && chunk.length > 0
+  if (hasRead) collect(run, chunk)
+  run.entries.push(`read ${formatValues([chunk])}`)
+  count(run, hasRead ? 'path paused read' : 'path paused read of nothing')
+}
+
+const speeds = (run) => {
+  run.entries.push(`speeds ${formatValues([run.wire.uploadSpeed(), run.wire.downloadSpeed()])}`)
+}
+
+const CALLS = {
+  handshake,
+  choke: ({ wire }) => wire.choke(),
+  unchoke: ({ wire }) => wire.unchoke(),
+  interested: ({ wire }) => wire.interested(),
+  uninterested: ({ wire }) => wire.uninterested(),
+  have: ({ wire }, { piece }) => wire.have(piece),
+  bitfield: ({ wire }, { bits }) => wire.bitfield({ buffer: bytesOf(bits) }),
+  request,
+  piece: ({ wire }, { piece, offset, block }) => sendUnasked(wire, piece, offset, bytesOf(block)),
+  cancel: ({ wire }, { piece, offset, length }) => wire.cancel(piece, offset, length),
+  port: ({ wire }, { port }) => wire.port(port),
+  extended: ({ wire }, { id, payload, dictionary }) =>
+    wire.extended(id, payload ? bytesOf(payload) : dictionary),
+  respond,
+  assign,
+  read,
+  'second wire': (run, { messages }) => feedSecondWire(run, messages),
+  keepAlive: unlessEnded(({ wire }, { on }) => wire.setKeepAlive(on)),
+  timeout: setTimeoutOf,
+  speeds,
+  pause: ({ wire }) => wire.pause(),
+  resume: ({ wire }) => wire.resume(),
+  unpipe: unlessEnded((run) => setPiped(run, false)),
+  pipe: (run) => setPiped(run, true),
+  burst,
+  write: unlessEnded(write),
+  end: unlessEnded(end),
+  destroy
+}
+
+/** Names of all calls that a session can make. */
+export const CALL_KINDS = Object.keys(CALLS)

@@ -1,0 +1,57 @@
+// Loads the package, and makes wires that are ready for a test.
+import { createRequire } from 'node:module'
+
+import { encodeHandshake, frame } from './messages.mjs'
+
+export const pwp = createRequire(import.meta.url)('../index.js')
+
+/** A handshake of a peer without any extension. */
+export const HANDSHAKE = encodeHandshake({
+  reserved: [0, 0, 0, 0, 0, 0, 0, 0],
+  infoHash: { size: 20, fill: 1 },
+  peerId: { size: 20, fill: 2 }
+})
+
+export const CHOKE = frame(0)
+export const UNCHOKE = frame(1)
+
+/** Bytes that a request of the peer, or a chunk of output, counts against `uploadBacklog` besides its own. */
+export const QUEUED_COST = 192
+
+/**
+ * A wire whose peer has sent a handshake.
+ *
+ * @param {object} [options]
+ */
+export const greeted = (options) => {
+  const wire = pwp(options)
+  wire.write(HANDSHAKE)
+  return wire
+}
+
+/**
+ * A wire whose peer has sent a handshake and answers requests.
+ *
+ * @param {object} [options]
+ */
+export const unchoked = (options) => {
+  const wire = greeted(options)
+  wire.write(UNCHOKE)
+  return wire
+}
+
+/**
+ * Notes the names of events in the order in which they come.
+ *
+ * @param {import('node:events').EventEmitter} emitter
+ * @param {string[]} names
+ * @returns {string[]} a live list
+ */
+export const record = (emitter, names) => {
+  const seen = []
+  for (const name of names) emitter.on(name, () => seen.push(name))
+  return seen
+}
+
+/** Lets everything that is due in this turn of the event loop happen. */
+export const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
