@@ -39,6 +39,7 @@ const OPTIONS = {
     check: (name, value) => checkOneOf(name, value, ['lenient', 'strict']),
     normal: 'lenient'
   },
+  // Off by default: in peer-wire-protocol this is up to its users (peer-wire-swarm waits 25 s).
   handshakeTimeout: { check: checkDuration, normal: 0 },
   inactivityTimeout: { check: checkDuration, normal: 0 },
   copyBlocks: { check: checkBoolean, normal: false },

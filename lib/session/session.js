@@ -105,6 +105,7 @@ class Session {
   choke() {
     if (this.amChoking) return
     this.amChoking = true
+    // BEP 3: a choked peer gets no answers, so the requests that wait are dropped.
     this.uploads.requests.clear()
     native.choke(this.core.slot)
     this.#sent()
@@ -403,6 +404,7 @@ class Session {
     if (!this.isClosed) face.handshake(wire, infoHash, peerId, extensions)
   }
 
+  /** Each open request follows as a RequestDropped event: without BEP 6 a choke drops them all. */
   onChoke() {
     this.peerChoking = true
     this.face.choke(this.wire)
@@ -424,6 +426,10 @@ class Session {
     this.face.cancel(this.wire, piece, offset, length)
   }
 
+  /**
+   * A block may already be in flight when we cancel or the peer chokes us, so 'piece' is emitted for one that
+   * answers no open request (`id` 0), too. A strict wire has failed before it gets here.
+   */
   onPiece(piece, offset, id, block) {
     const { face, wire } = this
     // Read first, as the callback may transfer the block.

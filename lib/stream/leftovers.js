@@ -28,7 +28,10 @@ class Leftovers {
     this.isCutOff = false
   }
 
-  /** Input may still be received, but Node's pipe does not end the wire if the source closes without 'end'. */
+  /**
+   * Input may still be received, but a source that closes without 'end' does not end the wire: Node's pipe
+   * only forwards 'end'.
+   */
   #watch(source, onclose) {
     const listener = () => {
       if (this.isCutOff && !this.stream.writableEnded) onclose()
