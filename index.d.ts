@@ -20,15 +20,15 @@ declare namespace Wire {
 
   interface Options {
     /**
-     * Seconds over which `uploadSpeed()` and `downloadSpeed()` average, from 1 to 16,383, in
-     * quarters; others are rounded. Default 5, which 0 stands for.
+     * Seconds over which `uploadSpeed()` and `downloadSpeed()` average: from 1 to 16,383, rounded to
+     * quarters of a second. Default 5; 0 means the default.
      */
     speed?: number | undefined
     /** Longest message of the peer in bytes; 0 for no limit. Default 1 MiB. */
     maxMessageLength?: number | undefined
     /** Longest block that the peer may request, in bytes. Default 128 KiB. */
     maxRequestLength?: number | undefined
-    /** Most requests of the peer that wait for an answer; more are ignored and counted. Default 2,000. */
+    /** Most unanswered requests of the peer; further ones are ignored and counted. Default 2,000. */
     maxPeerRequests?: number | undefined
     /**
      * Pieces of the torrent, if known: piece indices and bitfields must then fit exactly.
@@ -36,20 +36,20 @@ declare namespace Wire {
      */
     pieces?: number | undefined
     /**
-     * Bytes of output that may wait, and of requests that wait for an answer, each chunk and each
-     * request with 192 more for what it costs besides; above, further requests of the peer are held
-     * back. Default 1 MiB.
+     * Bytes that may be queued: output, and the blocks of unanswered requests of the peer. Each chunk and
+     * each request counts 192 bytes more, for its overhead. Above this, further requests of the peer are
+     * held back and delivered when output drains. Default 1 MiB.
      */
     uploadBacklog?: number | undefined
-    /** What becomes of violations that do no harm. Default `'lenient'`: they are counted. */
+    /** Whether violations that do no harm close the wire. Default `'lenient'`: they are only counted. */
     policy?: 'lenient' | 'strict' | undefined
-    /** Ms within which the peer's handshake must come. Default 0: no limit. */
+    /** Ms within which the peer's handshake must be received. Default 0: no limit. */
     handshakeTimeout?: number | undefined
-    /** Ms that the peer may send nothing. Default 0: no limit. */
+    /** Ms for which the peer may be silent. Default 0: no limit. */
     inactivityTimeout?: number | undefined
-    /** Copies what would be a view of its chunk, for blocks that are kept for long. */
+    /** Copies payloads that would be views of their chunk, for blocks that are kept for long. */
     copyBlocks?: boolean | undefined
-    /** Frames that are kept for the error that closes the wire. Default 0. */
+    /** Number of frames to keep for the error that closes the wire. Default 0. */
     transcript?: number | undefined
   }
 
@@ -61,10 +61,10 @@ declare namespace Wire {
     extended: boolean
   }
 
-  /** `error` is null, or the reason why there is no block. */
+  /** `error` is null, or says why there is no block. */
   type BlockCallback = (error: Error | null, block: Buffer) => void
 
-  /** Answers a request of the peer: with a block of the length asked for. Another answer is dropped. */
+  /** Answers a request of the peer with a block of the requested length. Any other answer is dropped. */
   type Respond = (error: Error | null | undefined, block?: Uint8Array) => void
 
   /** An element of `wire.requests` or `wire.peerRequests`. */
@@ -73,10 +73,10 @@ declare namespace Wire {
     readonly piece: number
     /** Byte offset in the piece. */
     readonly offset: number
-    /** Bytes asked for. */
+    /** Bytes requested. */
     readonly length: number
     readonly callback: (error: Error | null, block?: any) => void
-    /** Timer of the oldest request. */
+    /** The running timer, which only the oldest request has. */
     readonly timeout: NodeJS.Timeout | null
   }
 
@@ -97,7 +97,7 @@ declare namespace Wire {
     | 'ERR_PWP_TRUNCATED'
     | 'ERR_PWP_UNSOLICITED_BLOCK'
 
-  /** Numbers of an error; which ones a code has, docs/errors.md tells. */
+  /** Numbers of an error; docs/errors.md says which ones a code has. */
   interface ErrorFields {
     /** Message id. */
     readonly id?: number
@@ -105,16 +105,16 @@ declare namespace Wire {
     readonly piece?: number
     /** Byte offset in the piece. */
     readonly offset?: number
-    /** Bytes that the peer sent, announced or asked for. */
+    /** Bytes that the peer sent, announced or requested. */
     readonly length?: number
-    /** The limit that it broke, or what was right. */
+    /** The limit that was exceeded, or the right value. */
     readonly limit?: number
   }
 
-  /** The peer broke the protocol or a limit. */
+  /** The peer has broken the protocol or a limit. */
   interface ProtocolError extends Error, ErrorFields {
     readonly name: 'ProtocolError'
-    /** Stable. */
+    /** Stable: never reused for another meaning. */
     readonly code: ErrorCode
     /** The newest frames, oldest first, with the option `transcript`. */
     readonly transcript?: Frame[]
@@ -149,52 +149,52 @@ declare namespace Wire {
     kind: MessageKind
     /** Bytes of the whole message. */
     bytes: number
-    /** What its kind has of these. */
+    /** Those of these fields that its kind has. */
     fields: { piece?: number; offset?: number; length?: number; port?: number; id?: number }
   }
 
-  /** What one direction of a wire has carried. */
+  /** The traffic of a wire in one direction. */
   interface Traffic {
     messages: Record<MessageKind, number>
-    /** All bytes. */
+    /** All bytes, those of blocks included. */
     bytes: number
-    /** Those of blocks. */
+    /** Bytes of blocks. */
     blockBytes: number
-    /** The others. */
+    /** All other bytes. */
     protocolBytes: number
   }
 
-  /** What `wire.stats()` gives. */
+  /** The result of `wire.stats()`. */
   interface Stats {
     received: Traffic
     sent: Traffic
-    /** Requests of the peer that came while we choked it. */
+    /** Requests of the peer that were received while we choked it. */
     ignoredRequests: number
-    /** Requests of the peer that came while `maxPeerRequests` waited. */
+    /** Requests of the peer that were received while `maxPeerRequests` were unanswered. */
     refusedRequests: number
-    /** Of the peer, for no bytes or for a piece behind the last; `violations` has them too. */
+    /** Requests of the peer for no bytes or for a piece after the last; also counted in `violations`. */
     unanswerableRequests: number
-    /** What the peer did against the rules, tolerated or not. */
+    /** Violations of the peer, tolerated or not. */
     violations: number
-    /** Requests of the peer that are held back now. */
+    /** Requests of the peer that are currently held back. */
     heldRequests: number
-    /** Answers of ours that did not fit the request: of another length, or no block. */
+    /** Our answers that did not fit their request: of another length, or not a block. */
     droppedAnswers: number
-    /** Open requests of ours now. */
+    /** Our requests that are currently open. */
     requests: number
-    /** Requests of the peer that were told and wait for an answer now. */
+    /** Requests of the peer that were delivered and are currently unanswered. */
     peerRequests: number
-    /** Bytes of output that wait now. */
+    /** Bytes of output that are currently queued. */
     bufferedAmount: number
     /** Ms from a request to its block; null before the first sample. */
     requestLatency: { samples: number; last: number; average: number } | null
   }
 
-  /** The events of a wire besides those of a Duplex, with their arguments. */
+  /** The events of a wire, in addition to those of a Duplex, with their arguments. */
   interface Events {
     /** The peer's handshake: 20 bytes each. */
     handshake: [infoHash: Buffer, peerId: Buffer, extensions: Extensions]
-    /** The peer chokes us. Open requests fail next. */
+    /** The peer chokes us. Open requests fail after this event. */
     choke: []
     /** The peer answers requests from now on. */
     unchoke: []
@@ -204,27 +204,27 @@ declare namespace Wire {
     uninterested: []
     /** The peer has one more piece. */
     have: [piece: number]
-    /** All pieces that the peer has, the high bit first. */
+    /** All pieces of the peer, the high bit first. */
     bitfield: [bitfield: Buffer]
-    /** The peer asks for a block. */
+    /** The peer requests a block. */
     request: [piece: number, offset: number, length: number, respond: Respond]
-    /** A block came, asked for or not. */
+    /** A block was received, requested or not. */
     piece: [piece: number, offset: number, block: Buffer]
-    /** The peer withdrew a request. */
+    /** The peer cancelled a request. */
     cancel: [piece: number, offset: number, length: number]
     /** UDP port of the peer's DHT node. */
     port: [port: number]
     /** A message of the extension protocol; id 0 is its handshake. */
     extended: [id: number, message: Buffer]
-    /** The peer keeps the connection open. */
+    /** The peer sent a keep-alive. */
     'keep-alive': []
-    /** A message with an id that the wire does not know, whole, with its id byte. */
+    /** A whole message with an id that the wire does not know, id byte included. */
     unknownmessage: [message: Buffer]
     /** Bytes of a block that is about to be sent. */
     upload: [bytes: number]
-    /** Bytes of a block that came. */
+    /** Bytes of a block that was received. */
     download: [bytes: number]
-    /** The oldest request has waited for too long; its callback was called just before. */
+    /** The oldest request has timed out; its callback was called just before. */
     timeout: []
     /** Emitted once, synchronously by `destroy()`. */
     close: []
@@ -241,7 +241,7 @@ declare namespace Wire {
     unpipe: [source: NodeJS.ReadableStream]
   }
 
-  /** A name that is none of `Events`, for events of the user's own. */
+  /** A name that is not in `Events`, for events of the user's own. */
   type Other<E> = E extends keyof Events ? never : E
 
   type Listener<E extends keyof Events> = (...args: Events[E]) => void
@@ -260,7 +260,7 @@ declare namespace Wire {
     peerInterested: boolean
     /** `peerPieces[i]` is true if the peer has piece i. */
     peerPieces: boolean[]
-    /** What the peer's handshake announced; empty before. */
+    /** The extensions that the peer's handshake announced; empty before. */
     peerExtensions: Partial<Extensions>
     /** The eight reserved bytes of the peer's handshake; null before. */
     peerReserved: Buffer | null
@@ -272,13 +272,13 @@ declare namespace Wire {
     downloaded: number
     /** Bytes of blocks sent per second; counts `bytes`, an integer from 0 to 2^53 - 1, if given. */
     uploadSpeed: (bytes?: number) => number
-    /** Bytes of blocks received per second; counts `bytes` likewise. */
+    /** Bytes of blocks received per second; counts `bytes` in the same way. */
     downloadSpeed: (bytes?: number) => number
     /** Our open requests, the oldest first. */
     readonly requests: Request[]
-    /** Requests of the peer that wait for an answer, the oldest first. */
+    /** Unanswered requests of the peer, the oldest first. */
     readonly peerRequests: Request[]
-    /** Bytes of output that wait to be read, or to be taken by the stream we are piped into. */
+    /** Bytes of output that are queued here, or in the stream that the wire is piped into. */
     readonly bufferedAmount: number
     /** Why the wire was closed, if there is a reason; null otherwise. */
     readonly error: Error | null
@@ -288,7 +288,7 @@ declare namespace Wire {
      *
      * @param infoHash 20 bytes, or a string of exactly 40 hex digits
      * @param peerId 20 bytes, or a string of 20 bytes in UTF-8
-     * @param extensions what we support besides the extension protocol
+     * @param extensions what we support in addition to the extension protocol
      * @throws Error `infoHash and peerId MUST have length 20`
      */
     handshake(
@@ -296,20 +296,20 @@ declare namespace Wire {
       peerId: Uint8Array | string,
       extensions?: { dht?: boolean | undefined } | null
     ): void
-    /** Stops answering requests; those that wait are forgotten. Sends only a change. */
+    /** Stops answering requests; those that wait are dropped. Sends nothing unless this is a change. */
     choke(): void
-    /** Starts answering requests. Sends only a change. */
+    /** Starts answering requests. Sends nothing unless this is a change. */
     unchoke(): void
-    /** Tells the peer that we want pieces. Sends only a change. */
+    /** Announces that we want pieces from the peer. Sends nothing unless this is a change. */
     interested(): void
-    /** Tells the peer that we want nothing. Sends only a change. */
+    /** Announces that we want no pieces from the peer. Sends nothing unless this is a change. */
     uninterested(): void
-    /** Tells the peer that we have a piece. */
+    /** Announces a piece that we have. */
     have(piece: number): void
-    /** Tells the peer all pieces that we have, the high bit first. */
+    /** Announces all pieces that we have, the high bit first. */
     bitfield(bitfield: Uint8Array | { buffer: Uint8Array }): void
     /**
-     * Asks for a block.
+     * Requests a block.
      *
      * @param piece piece index
      * @param offset byte offset in the piece
@@ -317,9 +317,9 @@ declare namespace Wire {
      * @param callback called exactly once; at once if the peer chokes us or the wire is closed
      */
     request(piece: number, offset: number, length: number, callback?: BlockCallback | null): void
-    /** Withdraws the oldest such request; its callback gets `request was cancelled`. */
+    /** Cancels the oldest request for this block; its callback gets `request was cancelled`. */
     cancel(piece: number, offset: number, length: number): void
-    /** Sends a block, which answers such a request if one waits. Usually `respond` does it. */
+    /** Sends a block, which answers a request for it if one is open. Usually `respond` does this. */
     piece(piece: number, offset: number, block: Uint8Array): void
     /** Sends the UDP port of our DHT node. */
     port(port: number): void
@@ -328,12 +328,12 @@ declare namespace Wire {
      *
      * @param message bytes; or strings, safe integers, BigInts, and arrays and plain objects of
      *   these and of bytes
-     * @throws TypeError that names the place of anything else, as `message.m.ut_pex`
+     * @throws TypeError that names the place of any other value, such as `message.m.ut_pex`
      */
     extended(id: number, message: Uint8Array | object | string | number | bigint | null): void
     /** Sends a keep-alive every 60 s until the wire ends; `false` stops it. */
     setKeepAlive(enable?: boolean): void
-    /** What the wire has counted, and what waits; also after its end. */
+    /** Returns the counters of the wire, and how much is queued; also after its end. */
     stats(): Stats
     /** Limits how long the oldest request may wait, in ms; 0 for no limit. */
     setTimeout(ms: number, listener?: () => void): void

@@ -1,4 +1,4 @@
-// The package: a Wire, callable with and without `new`, and what belongs to it.
+// Exports the package: the class Wire, callable with and without `new`, and its error class.
 'use strict'
 
 const Wire = require('./lib/wire.js')

@@ -1,4 +1,4 @@
-// Answers that do not fit the request, as stores give them when a peer asks for what is not there: the
+// Answers that do not fit the request: stores give them when a peer requests what is not there, and the
 // application that passes them on must not suffer.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { spawnSync } from 'node:child_process'
@@ -10,7 +10,7 @@ import { greeted, settled } from '../testkit/wires.mjs'
 
 const CHANNEL = 'peer-wire-native:answer:dropped'
 
-/** What stores have been seen to give, for a request of 100 bytes. */
+/** Answers that stores have been seen to give to a request for 100 bytes. */
 const ANSWERS = {
   nothing: undefined,
   null: null,
@@ -29,7 +29,7 @@ const ANSWERS = {
   false: false
 }
 
-/** A wire whose peer may ask, and what it has asked for. */
+/** A wire whose peer may send requests, and the requests it has delivered. */
 const serving = () => {
   const wire = greeted()
   wire.unchoke()
@@ -58,7 +58,7 @@ for (const [title, answer] of Object.entries(ANSWERS)) {
   })
 }
 
-test('piece() drops what is no block where a request waits for it, and throws elsewhere', (t) => {
+test('piece() drops an argument that is not a block if a request is open for it, and throws otherwise', (t) => {
   const { wire } = serving()
   for (const [index, answer] of [undefined, null, 'text', { length: 100 }].entries()) {
     wire.write(frame(6, index, 8, 100))
@@ -70,7 +70,7 @@ test('piece() drops what is no block where a request waits for it, and throws el
   t.is(wire.read(), null)
 })
 
-test('a declined request and a late answer are no dropped answers', (t) => {
+test('does not count a declined request or a late answer as a dropped answer', (t) => {
   const { wire, asked } = serving()
   wire.write(Buffer.concat([1, 2, 3].map((piece) => frame(6, piece, 0, 10))))
   asked[0][3](new Error('not now'), Buffer.alloc(3))
@@ -80,7 +80,7 @@ test('a declined request and a late answer are no dropped answers', (t) => {
   t.is(wire.stats().droppedAnswers, 0)
 })
 
-test('a dropped answer makes room for requests that are held back', async (t) => {
+test('delivers requests that are held back when a dropped answer makes room', async (t) => {
   for (const answer of [undefined, Buffer.alloc(5), Buffer.alloc(70_000)]) {
     const wire = greeted({ uploadBacklog: 20_000 })
     wire.unchoke()
@@ -101,10 +101,10 @@ test('a dropped answer makes room for requests that are held back', async (t) =>
   }
 })
 
-test('tells subscribers of a dropped answer', (t) => {
+test('publishes a dropped answer', (t) => {
   const { wire, asked } = serving()
-  const told = []
-  const note = (message) => message.wire === wire && told.push(message)
+  const published = []
+  const note = (message) => message.wire === wire && published.push(message)
   subscribe(CHANNEL, note)
   t.teardown(() => unsubscribe(CHANNEL, note))
   const answers = [undefined, Buffer.alloc(2), 'text']
@@ -117,10 +117,10 @@ test('tells subscribers of a dropped answer', (t) => {
     request: { piece, offset: 5, length: 9 },
     answer
   }))
-  t.deepEqual(told, requests)
+  t.deepEqual(published, requests)
 })
 
-test('warns once in a process, whatever copies of the package there are', (t) => {
+test('warns once per process, however many copies of the package there are', (t) => {
   const program = `
     import { loadCopy } from './testkit/memory/copies.mjs'
     import { HANDSHAKE, pwp } from './testkit/wires.mjs'

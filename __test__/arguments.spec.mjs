@@ -1,4 +1,4 @@
-// Mistakes of the local caller: they throw at once, name the argument and change nothing.
+// Wrong arguments of the local caller: they throw at once, name the argument and change nothing.
 import vm from 'node:vm'
 
 import test from 'ava'
@@ -19,9 +19,13 @@ const rejects = (title, call, expected) => {
 }
 
 const text = 'infoHash and peerId MUST have length 20'
-rejects('handshake wants 20 bytes', (w) => w.handshake(Buffer.alloc(19), hash), { message: text })
-rejects('handshake wants 40 hex digits', (w) => w.handshake('zz', hash), { message: text })
-rejects('handshake wants a peer id', (w) => w.handshake(hash), {
+rejects('handshake refuses an info hash of 19 bytes', (w) => w.handshake(Buffer.alloc(19), hash), {
+  message: text
+})
+rejects('handshake refuses text that is not hex as info hash', (w) => w.handshake('zz', hash), {
+  message: text
+})
+rejects('handshake refuses a missing peer id', (w) => w.handshake(hash), {
   instanceOf: TypeError,
   message: /peerId/
 })
@@ -54,13 +58,15 @@ for (const [value, instanceOf] of [
 
 rejects('port refuses 65536', (w) => w.port(65536), { instanceOf: RangeError })
 rejects('extended refuses id 256', (w) => w.extended(256, {}), { instanceOf: RangeError })
-rejects('extended wants a message', (w) => w.extended(0), { message: /message/ })
-rejects('piece wants bytes', (w) => w.piece(0, 0, 'block'), { message: /block/ })
-rejects('bitfield wants bytes', (w) => w.bitfield([1]), { message: /bitfield/ })
-rejects('request wants a function', (w) => w.request(0, 0, 1, {}), { message: /callback/ })
-rejects('setTimeout wants a duration', (w) => w.setTimeout(-1), { message: /ms/ })
+rejects('extended refuses a missing message', (w) => w.extended(0), { message: /message/ })
+rejects('piece refuses a string as block', (w) => w.piece(0, 0, 'block'), { message: /block/ })
+rejects('bitfield refuses an array of numbers', (w) => w.bitfield([1]), { message: /bitfield/ })
+rejects('request refuses an object as callback', (w) => w.request(0, 0, 1, {}), {
+  message: /callback/
+})
+rejects('setTimeout refuses a negative duration', (w) => w.setTimeout(-1), { message: /ms/ })
 
-test('takes bytes of another realm', (t) => {
+test('accepts bytes of another realm', (t) => {
   const foreign = vm.runInNewContext('new Uint8Array(20)')
   t.false(foreign instanceof Uint8Array)
   const wire = pwp()
@@ -71,7 +77,7 @@ test('takes bytes of another realm', (t) => {
   t.is(wire.readableLength, 68 + 25 + 33 + 26)
 })
 
-test('takes bitfields as bytes and as objects that wrap them', (t) => {
+test('accepts bitfields as bytes and as objects that wrap bytes', (t) => {
   const wire = pwp()
   const bits = Buffer.from([0xf0])
   for (const bitfield of [bits, new Uint8Array(bits), { buffer: bits }]) {
@@ -80,7 +86,7 @@ test('takes bitfields as bytes and as objects that wrap them', (t) => {
   }
 })
 
-test('copies a bitfield, which its owner may go on changing', (t) => {
+test('copies a bitfield, so that its owner may change it afterwards', (t) => {
   const wire = pwp()
   const bits = Buffer.from([0xf0])
   wire.bitfield(bits)
@@ -98,7 +104,7 @@ test('sends bytes as they are and bencodes anything else', (t) => {
 
 const mustBe = (name) => ({ instanceOf: TypeError, message: new RegExp(`^${name} must be `) })
 
-/** A value whose methods must not be called: a mistake is told by its type. */
+/** A value whose methods must not be called: its type is enough to refuse it. */
 const untouchable = {
   valueOf() {
     throw new Error('valueOf was called')
@@ -117,7 +123,7 @@ const revoked = () => {
   return proxy
 }
 
-/** One of each kind of value that is no number. */
+/** One of each kind of value that is not a number. */
 const NO_NUMBERS = {
   'a BigInt': 1n,
   'a symbol': Symbol('1'),
@@ -160,7 +166,7 @@ const NUMBERS = [
 
 for (const [kind, value] of Object.entries(NO_NUMBERS)) {
   for (const [method, name, call] of NUMBERS) {
-    // Nothing at all is a default.
+    // A missing option has its default.
     if (method === 'pwp' && value === null) continue
     rejects(`${method} refuses ${kind} as ${name}`, (w) => call(w, value), {
       instanceOf: TypeError,
@@ -203,10 +209,10 @@ for (const [what, infoHash] of [
   ['41 hex digits', `${digits}0`],
   ['40 hex digits and more text', `${digits} and more`],
   ['40 hex digits and a new line', `${digits}\n`],
-  ['40 hex digits behind a blank', ` ${digits}`],
+  ['40 hex digits after a blank', ` ${digits}`],
   ['42 hex digits', `${digits}00`],
   ['39 hex digits', digits.slice(1)],
-  ['40 characters that are no hex digits', 'g'.repeat(40)],
+  ['40 characters that are not hex digits', 'g'.repeat(40)],
   ['40 full-width digits', '\uff11'.repeat(40)],
   ['20 characters', 'x'.repeat(20)],
   ['nothing', '']
@@ -227,7 +233,7 @@ for (const [what, peerId] of [
   })
 }
 
-test('takes an info hash of 40 hex digits of either case, and a peer id of 20 bytes in UTF-8', (t) => {
+test('accepts an info hash of 40 hex digits in either case, and a peer id of 20 bytes in UTF-8', (t) => {
   const wire = pwp()
   wire.handshake(digits, '\u00e9'.repeat(10))
   const sent = wire.read()
@@ -241,7 +247,7 @@ const announced = (extensions) => {
   return wire.read()[27] === 1
 }
 
-test('takes whatever peer-wire-protocol takes for extensions', (t) => {
+test('accepts every value for extensions that peer-wire-protocol accepts', (t) => {
   for (const dht of [true, 1, 'yes', {}, Symbol('dht'), 1n, untouchable]) t.true(announced({ dht }))
   for (const dht of [false, 0, '', null, undefined, NaN, 0n]) t.false(announced({ dht }))
   for (const none of [undefined, null, 0, '', 'dht', 7, 1n, Symbol('dht'), [], untouchable]) {
@@ -249,7 +255,7 @@ test('takes whatever peer-wire-protocol takes for extensions', (t) => {
   }
 })
 
-test('setKeepAlive takes anything, of which only false stops it', (t) => {
+test('setKeepAlive accepts any value, and stops only for false', (t) => {
   const wire = pwp()
   for (const enable of [undefined, null, 0, '', 1n, Symbol('on'), untouchable, revoked()]) {
     t.notThrows(() => wire.setKeepAlive(enable))
@@ -258,7 +264,7 @@ test('setKeepAlive takes anything, of which only false stops it', (t) => {
   wire.destroy()
 })
 
-test('destroy() closes whatever it is given, and keeps it if it is a reason', (t) => {
+test('destroy() closes the wire whatever its argument is, and keeps a truthy one as the error', (t) => {
   const thrower = new Proxy({}, { get: untouchable.valueOf, getPrototypeOf: untouchable.valueOf })
   for (const reason of [1n, Symbol('why'), untouchable, Object.create(null), revoked(), thrower]) {
     const wire = unchoked({ transcript: 3 })

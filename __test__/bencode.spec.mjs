@@ -1,4 +1,4 @@
-// What extended() bencodes: exactly what was given, or nothing and an error that names the place.
+// The bencoding of extended(): exactly the given value, or nothing and an error that names the place.
 import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import vm from 'node:vm'
@@ -12,7 +12,7 @@ import { pwp } from '../testkit/wires.mjs'
 
 const original = createRequire(import.meta.url)('peer-wire-protocol')
 
-/** What a wire sends as a message of an extension, without the head of the frame. */
+/** The bytes that a wire sends as a message of an extension, without the head of the frame. */
 const encoded = (message, make = pwp) => {
   const wire = make()
   wire.extended(3, message)
@@ -70,12 +70,12 @@ for (const [message, bytes] of [
   })
 }
 
-test('bencodes one object in several places', (t) => {
+test('bencodes an object that occurs in several places', (t) => {
   const shared = { x: [1] }
   t.is(encoded([shared, { a: shared }, shared.x]).toString(), 'ld1:xli1eeed1:ad1:xli1eeeeli1eee')
 })
 
-test('reads each value once, and what it has read does not change', (t) => {
+test('reads each value once, and is not affected by later changes', (t) => {
   const bytes = new Uint8Array([65, 66])
   let reads = 0
   const message = {
@@ -88,14 +88,14 @@ test('reads each value once, and what it has read does not change', (t) => {
   t.is(encoded(message).toString(), 'd1:a2:AB1:bi1ee')
 })
 
-test('counts the bytes that are there, whatever a property says', (t) => {
+test('counts the real bytes, whatever the length property says', (t) => {
   const bytes = Object.defineProperty(Buffer.from('AB'), 'length', { value: 7 })
   t.is(encoded({ a: bytes }).toString(), 'd1:a2:ABe')
 })
 
 const KEYS = ['\uffff', '\u{10000}', '\ue000', '\ud7ff', '\u{10ffff}', '\u00e9', 'z', 'za', '', '~']
 
-test('sorts keys by their bytes, beyond the plane of 16 bits too', (t) => {
+test('sorts keys by their bytes, also above U+FFFF', (t) => {
   const random = randomFrom(SEED, 'keys')
   for (let round = 0; round < 100; round++) {
     const keys = random.times(8, () => random.pick(KEYS) + random.pick(KEYS))
@@ -107,7 +107,7 @@ test('sorts keys by their bytes, beyond the plane of 16 bits too', (t) => {
   }
 })
 
-test('sends what peer-wire-protocol sends, but for the order of keys', (t) => {
+test('sends the same bytes as peer-wire-protocol, except for the order of keys', (t) => {
   for (const message of [
     { m: { ut_metadata: 3, ut_pex: 1 }, metadata_size: 31235, p: 6881, v: 'wire 1' },
     { a: null, b: [null, 'x', { c: Buffer.from([255, 0]) }], c: -(2 ** 45) },

@@ -1,4 +1,4 @@
-// Bytes as arguments: what is there counts, whatever an object says about itself.
+// Bytes as arguments: the real bytes count, whatever the properties of an object say.
 import test from 'ava'
 
 import { frame } from '../testkit/messages.mjs'
@@ -6,14 +6,14 @@ import { greeted, pwp, unchoked } from '../testkit/wires.mjs'
 
 const mustBe = (name) => ({ instanceOf: TypeError, message: new RegExp(`^${name} must be `) })
 
-/** What a wire has sent, however many chunks that are. */
+/** All bytes that a wire has sent, in however many chunks. */
 const sentBy = (wire) => {
   const chunks = []
   for (let chunk = wire.read(); chunk !== null; chunk = wire.read()) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 
-/** Bytes that say they are more, or fewer, than they are. */
+/** Bytes with a wrong `length`. */
 const lying = (bytes, length) => Object.defineProperty(bytes, 'length', { value: length })
 class Liar extends Uint8Array {
   get length() {
@@ -28,10 +28,10 @@ for (const [how, lie] of [
   ['another number by their class', (size) => new Liar(size).fill(7)],
   ['something else', (size) => lying(Buffer.alloc(size, 7), 'many')]
 ]) {
-  test(`sends the bytes that are there, also of those that say they are ${how}`, (t) => {
+  test(`sends the real bytes when their length says ${how}`, (t) => {
     const wire = pwp()
-    const told = []
-    wire.on('upload', (bytes) => told.push(bytes))
+    const uploads = []
+    wire.on('upload', (bytes) => uploads.push(bytes))
     wire.handshake(lie(20), lie(20))
     t.is(sentBy(wire).length, 68)
     wire.bitfield(lie(3))
@@ -44,14 +44,14 @@ for (const [how, lie] of [
       wire.piece(1, 2, lie(size))
       t.deepEqual(sentBy(wire), frame(7, 1, 2, Buffer.alloc(size, 7)))
     }
-    t.deepEqual(told, [10, 5000])
+    t.deepEqual(uploads, [10, 5000])
     t.is(wire.uploaded, 5010)
     t.throws(() => wire.handshake(lie(19), lie(20)), { message: /MUST have length 20/ })
   })
 }
 
-test('refuses bytes that no message can hold', (t) => {
-  // Its pages are never touched.
+test('refuses more bytes than a message can hold', (t) => {
+  // Its pages are never touched, so it costs no memory.
   const bytes = new Uint8Array(2 ** 31)
   const wire = pwp()
   const calls = {
@@ -66,7 +66,7 @@ test('refuses bytes that no message can hold', (t) => {
   t.is(wire.read(), null)
 })
 
-test('reads the bytes that are there, whatever a chunk says', (t) => {
+test('reads the real bytes of a chunk, whatever its length says', (t) => {
   const block = Buffer.alloc(3000, 7)
   const bytes = frame(7, 1, 2, block)
   for (const length of [0, 1, 2990, 1e6, 'many']) {
@@ -87,7 +87,7 @@ for (const [what, make] of [
   ['a proxy', () => new Proxy(Buffer.alloc(9), {})],
   ['another array', () => Object.setPrototypeOf(new Float64Array(9), Buffer.prototype)]
 ]) {
-  test(`refuses ${what} that passes for a Buffer, and goes on`, (t) => {
+  test(`refuses ${what} that poses as a Buffer, and stays usable`, (t) => {
     const wire = greeted()
     t.throws(() => wire.write(make()), mustBe('chunk'))
     t.throws(() => wire.write(make(), () => {}), mustBe('chunk'))

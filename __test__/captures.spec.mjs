@@ -1,4 +1,4 @@
-// Replays recorded sessions of real clients as either side, in every cut, and accounts for each
+// Replays recorded sessions of real clients as either side, cut in every way, and accounts for each
 // message.
 import { isDeepStrictEqual } from 'node:util'
 
@@ -14,10 +14,10 @@ import { Replay } from '../testkit/replay.mjs'
 import { SEED } from '../testkit/settings.mjs'
 import { settled } from '../testkit/wires.mjs'
 
-/** Each turn of the peer is cut in two, in one run at its first byte, and so on up to this one. */
+/** Each turn of the peer is cut in two: after its first byte in one run, and so on up to this byte. */
 const DENSE = 100
 
-/** Where turns are longer than so many bytes, cuts behind DENSE lie so many bytes apart. */
+/** In turns longer than LONG bytes, the cuts after DENSE are STEP bytes apart. */
 const LONG = 1000
 const STEP = 1499
 
@@ -32,7 +32,7 @@ const COUNTERS = {
 
 for (const session of readSessions()) {
   for (const side of ['a', 'b']) {
-    test(`${session.name} replayed as ${side} is accounted for`, async (t) => {
+    test(`accounts for each message of ${session.name} replayed as ${side}`, async (t) => {
       const { outcome, received, commanded } = await perform(session, side, (chunks) => chunks)
       const { events, output, answers, stats } = outcome
       const expected = expectEvents({ bytes: received, unchokes: true, answers: true })
@@ -48,7 +48,7 @@ for (const session of readSessions()) {
       t.is(stats.received.messages.piece, answers.right)
     })
 
-    test(`${session.name} replayed as ${side} in any cut is the same`, async (t) => {
+    test(`delivers the same for ${session.name} replayed as ${side}, however it is cut`, async (t) => {
       const { outcome } = await perform(session, side, (chunks) => chunks)
       const different = await inTurn(makeCuts(session, side), async (sizes) => {
         const again = await perform(session, side, (chunks) => cut(Buffer.concat(chunks), sizes))
@@ -94,7 +94,7 @@ const makeCuts = ({ turns }, side) => {
 
 const lengthOf = (chunks) => chunks.reduce((sum, { length }) => sum + length, 0)
 
-/** Requests that came while we choked are ignored, and counted. */
+/** Requests received while we choke are ignored, and counted. */
 const withoutRequests = (events) => events.filter((event) => !event.startsWith('request '))
 
 const countMessages = ({ messages }) =>

@@ -1,4 +1,4 @@
-// The chart of the benchmarks: a file that stands alone, with each side and figure in words.
+// The chart of the benchmarks: a self-contained file, with each side and figure as text.
 import test from 'ava'
 import { chart } from '../benches/node/chart.mjs'
 import { benchEntry as entry, benchResult as result, benchSide } from './helpers/bench-result.mjs'
@@ -24,18 +24,18 @@ test('the chart names machine, workloads, sides, medians and ratios', async (t) 
   }
 })
 
-test('the chart is one well-formed element without scripts or outer references', async (t) => {
+test('the chart is one well-formed element without scripts or external references', async (t) => {
   const svg = await chart(result([entry('blocks')]))
   t.true(isWellFormed(svg))
   t.notRegex(svg, /<script|<image|<foreignObject|href=|url\(|@import/i)
 })
 
-test('the chart is the same for the same result', async (t) => {
+test('the chart is identical for identical results', async (t) => {
   const content = result([entry('blocks')])
   t.is(await chart(content), await chart(content))
 })
 
-test('the chart leaves out what cannot be compared with the original', async (t) => {
+test('the chart omits rows that cannot be compared with the original', async (t) => {
   const alone = { ...entry('alone'), sides: { ours: benchSide(1) } }
   const texts = textsOf(await chart(result([alone, entry('blocks')])))
   t.true(texts.includes('blocks'))
@@ -57,7 +57,7 @@ function textsOf(svg) {
   return [...svg.matchAll(/>([^<]+)<\/text>/g)].map(([, text]) => text)
 }
 
-/** Whether each tag is closed in its turn. */
+/** Whether all tags are closed in order. */
 function isWellFormed(svg) {
   const open = []
   for (const [, end, name, empty] of svg.matchAll(/<(\/?)([\w:-]+)[^>]*?(\/?)>/g)) {

@@ -1,5 +1,5 @@
-// The async context in which listeners and callbacks run: that of the call that tells them, or that of
-// the wire for what is told later.
+// The async context in which listeners and callbacks run: that of the call that causes them, or that of
+// the wire if they run after that call has returned.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { PassThrough, Writable } from 'node:stream'
 
@@ -22,14 +22,14 @@ const made = (options) =>
     return wire
   })
 
-/** A wire with room for one answer, asked for so many blocks; `told` has each request's context. */
+/** A wire with room for one answer, and this many requests; `calls` has the context of each request. */
 const asked = (count) => {
   const wire = made({ uploadBacklog: LENGTH - 1 })
-  const self = { wire, told: [], responds: [] }
+  const self = { wire, calls: [], responds: [] }
   wire.unchoke()
   wire.read()
   wire.on('request', (piece, offset, length, respond) => {
-    self.told.push(here())
+    self.calls.push(here())
     self.responds.push(respond)
   })
   const requests = Array.from({ length: count }, (_, piece) => frame(6, piece, 0, LENGTH))
@@ -37,7 +37,7 @@ const asked = (count) => {
   return self
 }
 
-/** What makes room, by its way. */
+/** Ways to make room. */
 const ROOM = {
   'an answer': ({ wire, responds }) => {
     wire.resume()
@@ -64,19 +64,19 @@ const ROOM = {
 }
 
 for (const [what, makeRoom] of Object.entries(ROOM)) {
-  test(`tells requests held back in the context of the wire when ${what} makes room`, async (t) => {
+  test(`delivers requests held back in the context of the wire when ${what} makes room`, async (t) => {
     const state = asked(3)
     contexts.run('user', () => makeRoom(state))
     for (let turn = 0; turn < 3; turn++) await settled() // oxlint-disable-line no-await-in-loop
-    t.deepEqual(state.told, ['input', 'wire'])
+    t.deepEqual(state.calls, ['input', 'wire'])
   })
 }
 
-test('tells what a listener writes in the context of the wire', async (t) => {
+test('delivers a chunk that a listener writes in the context of the wire', async (t) => {
   const wire = made()
-  const told = []
+  const calls = []
   wire.on('have', (piece) => {
-    told.push(`${piece} ${here()}`)
+    calls.push(`${piece} ${here()}`)
     if (piece !== 1) return
     contexts.run('listener', () => {
       for (const next of [2, 3]) wire.write(frame(4, next))
@@ -84,13 +84,13 @@ test('tells what a listener writes in the context of the wire', async (t) => {
   })
   contexts.run('input', () => wire.write(frame(4, 1)))
   await settled()
-  t.deepEqual(told, ['1 input', '2 wire', '3 wire'])
+  t.deepEqual(calls, ['1 input', '2 wire', '3 wire'])
 })
 
-test('tells what happens within a call in the context of the call', (t) => {
+test('runs listeners in the context of the call that causes the event', (t) => {
   const wire = made()
-  const told = []
-  const note = (name) => () => told.push(`${name} ${here()}`)
+  const calls = []
+  const note = (name) => () => calls.push(`${name} ${here()}`)
   wire.request(0, 0, 1, note('cancelled'))
   for (const name of ['have', 'upload', 'close']) wire.on(name, note(name))
   contexts.run('input', () => wire.write(frame(4, 1)))
@@ -99,7 +99,7 @@ test('tells what happens within a call in the context of the call', (t) => {
     wire.piece(0, 0, BLOCK)
     wire.destroy()
   })
-  t.deepEqual(told, ['have input', 'cancelled user', 'upload user', 'close user'])
+  t.deepEqual(calls, ['have input', 'cancelled user', 'upload user', 'close user'])
 })
 
 for (const [how, end] of Object.entries({
@@ -107,35 +107,35 @@ for (const [how, end] of Object.entries({
   'end()': (wire) => wire.end(),
   'the end of the input': (wire) => new PassThrough().end().pipe(wire)
 })) {
-  test(`gives open requests their errors in the context of the wire after ${how}`, async (t) => {
+  test(`fails open requests in the context of the wire after ${how}`, async (t) => {
     const wire = made()
-    const told = []
+    const calls = []
     for (const piece of [0, 1])
-      wire.request(piece, 0, 1, ({ message }) => told.push(message, here()))
+      wire.request(piece, 0, 1, ({ message }) => calls.push(message, here()))
     wire.resume()
     contexts.run('user', () => end(wire))
     await settled()
-    t.deepEqual(told, ['wire is closed', 'wire', 'wire is closed', 'wire'])
+    t.deepEqual(calls, ['wire is closed', 'wire', 'wire is closed', 'wire'])
   })
 }
 
-test('closes after its end in the context of the wire', async (t) => {
+test('closes in the context of the wire after its input has ended', async (t) => {
   const wire = made()
-  const told = []
-  for (const name of ['error', 'close']) wire.on(name, () => told.push(name, here()))
+  const calls = []
+  for (const name of ['error', 'close']) wire.on(name, () => calls.push(name, here()))
   contexts.run('peer', () => wire.end(frame(4, 1).subarray(0, 5)))
   await settled()
   contexts.run('reader', () => wire.read())
   await settled()
-  t.deepEqual(told, ['error', 'wire', 'close', 'wire'])
+  t.deepEqual(calls, ['error', 'wire', 'close', 'wire'])
 })
 
 test.serial('runs its timers in the context of the wire', async (t) => {
   const clock = new FakeClock()
   clock.install()
   t.teardown(() => clock.restore())
-  const told = []
-  const note = (name) => () => told.push(name, here())
+  const calls = []
+  const note = (name) => () => calls.push(name, here())
   const wire = made({ inactivityTimeout: 90_000 })
   wire.setTimeout(10_000)
   contexts.run('user', () => {
@@ -151,7 +151,7 @@ test.serial('runs its timers in the context of the wire', async (t) => {
   silent.on('close', note('silent'))
   await contexts.run('clock', () => clock.advance(100_000, settled))
   t.deepEqual(
-    told,
+    calls,
     ['request', 'timeout', 'keep-alive', 'close', 'silent'].flatMap((name) => [name, 'wire'])
   )
 })

@@ -1,4 +1,4 @@
-// Copies of the package's JavaScript on one addon: each has its own wires, and none reads what is for
+// Copies of the package's JavaScript on one addon: each has wires of its own, and none reads the numbers of
 // another one.
 import test from 'ava'
 import { loadCopy } from '../testkit/memory/copies.mjs'
@@ -21,7 +21,7 @@ const open = (make) => {
   return wire
 }
 
-test('is loaded twice', (t) => {
+test('loads the package twice', (t) => {
   t.not(Copy, pwp)
   t.false(open(pwp) instanceof Copy)
 })
@@ -102,7 +102,7 @@ for (const length of [100, 5000, 40_000]) {
   })
 }
 
-test('queues commands of each copy apart', (t) => {
+test('queues the commands of each copy separately', (t) => {
   const wires = [pwp(), Copy(), loadCopy()(), pwp(), Copy()]
   for (let round = 0; round < 100; round++) {
     for (const [index, wire] of wires.entries()) wire.have(round * 10 + index)

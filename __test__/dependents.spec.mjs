@@ -1,4 +1,4 @@
-// The packages that people use peer-wire-protocol through, with ours in its place.
+// Packages that depend on peer-wire-protocol, with ours in its place.
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -40,7 +40,7 @@ test('torrent-stream transfers a torrent of several files', async (t) => {
   t.deepEqual(await readFiles(leech), hashes)
 })
 
-test('torrent-stream transfers a torrent of which it knows only the hash', async (t) => {
+test('torrent-stream transfers a torrent of which it knows only the info hash', async (t) => {
   const { infoHash, hashes, address } = await startSeed(t)
   const leech = await startLeech(t, `magnet:?xt=urn:btih:${infoHash}`)
   leech.connect(address)
@@ -48,7 +48,7 @@ test('torrent-stream transfers a torrent of which it knows only the hash', async
   t.deepEqual(await readFiles(leech), hashes)
 })
 
-test('torrent-stream survives requests that its store answers with other lengths', async (t) => {
+test('torrent-stream survives requests that its store answers with a wrong length', async (t) => {
   const { infoHash, torrent, address } = await startSeed(t)
   const { pieceLength, length, pieces } = await parseTorrent(torrent)
   const [host, port] = address.split(':')
@@ -81,7 +81,7 @@ test('torrent-stream survives requests that its store answers with other lengths
   t.is(wire.error, null)
 })
 
-test('peer-wire-swarm exchanges blocks, and connects again after a disconnection', async (t) => {
+test('peer-wire-swarm exchanges blocks, and reconnects after a disconnection', async (t) => {
   const createSwarm = require('peer-wire-swarm')
   const infoHash = randomBytes(20)
   const [port] = await freePorts(1)
@@ -141,7 +141,7 @@ async function startSeed(t) {
   const engine = await startEngine(t, torrent, folder)
   // engine.ready() would not wait until the data is checked.
   await once(engine, 'ready')
-  // The swarm can only listen on all interfaces, and cannot tell the port it gets.
+  // The swarm can only listen on all interfaces, and does not say which port it got.
   const [port] = await freePorts(1)
   await new Promise((resolve) => engine.listen(port, resolve))
   const { infoHash } = engine
@@ -152,7 +152,7 @@ async function startLeech(t, link) {
   return startEngine(t, link, await temporaryFolder(t))
 }
 
-/** An engine that knows only the peers it is told of, with files in a folder of its own. */
+/** An engine that knows only the given peers, with files in a folder of its own. */
 async function startEngine(t, link, folder) {
   const tmp = path.join(await temporaryFolder(t), 'tmp')
   await mkdir(tmp)
@@ -171,7 +171,7 @@ async function readFiles(engine) {
   return Object.fromEntries((await Promise.all(entries)).toSorted())
 }
 
-/** Asks for the first block as soon as the peer allows it. */
+/** Requests the first block as soon as the peer unchokes us. */
 async function requestBlock(wire, length) {
   if (wire.peerChoking) await once(wire, 'unchoke')
   return promisify(wire.request).call(wire, 0, 0, length)

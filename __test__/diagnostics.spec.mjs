@@ -1,4 +1,4 @@
-// What a wire tells those who look for a fault: counters, channels, the log, the transcript.
+// The means to find a fault: counters, channels, the log, the transcript.
 import { execFile } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
@@ -39,7 +39,7 @@ const OTHERS = [
   [99, BLOCK]
 ]
 
-test('counts each kind of message that comes', (t) => {
+test('counts each kind of message that is received', (t) => {
   const wire = pwp()
   const messages = [...BODIES, ...OTHERS].map((body) => frame(...body))
   const bytes = Buffer.concat([HANDSHAKE, Buffer.alloc(4), ...messages])
@@ -50,7 +50,7 @@ test('counts each kind of message that comes', (t) => {
   t.is(received.blockBytes, BLOCK.length)
   t.is(received.protocolBytes, bytes.length - BLOCK.length)
   t.is(ignoredRequests, 1)
-  // The late bitfield, and the block that was not asked for.
+  // The late bitfield, and the block that was not requested.
   t.is(violations, 2)
 })
 
@@ -85,7 +85,7 @@ test('counts each kind of message that is sent, and keeps the counts after the e
   t.deepEqual(wire.stats().sent, sent)
 })
 
-test('counts while listeners of the same chunk run', (t) => {
+test('counts a message before its listeners run', (t) => {
   const wire = greeted()
   const counts = []
   wire.on('have', () => counts.push(wire.stats().received.messages.have))
@@ -93,7 +93,7 @@ test('counts while listeners of the same chunk run', (t) => {
   t.deepEqual(counts, [1, 2, 3, 4])
 })
 
-test('tells queues, refusals and latency', async (t) => {
+test('reports queues, refusals and latency', async (t) => {
   const wire = unchoked({ maxPeerRequests: 3, uploadBacklog: 10 + QUEUED_COST })
   wire.unchoke()
   t.is(wire.stats().requestLatency, null)
@@ -113,7 +113,7 @@ test('tells queues, refusals and latency', async (t) => {
   t.is(wire.stats().requestLatency.samples, 1, 'one at a time')
 })
 
-test.serial('publishes handshakes, messages and ends', (t) => {
+test.serial('publishes handshakes, messages and closes', (t) => {
   const seen = []
   const channels = {
     'peer-wire-native:handshake': ({ infoHash }) => seen.push(`handshake ${infoHash.length}`),
@@ -144,7 +144,7 @@ test.serial('publishes handshakes, messages and ends', (t) => {
   ])
 })
 
-test('keeps a transcript for the error', (t) => {
+test('adds the transcript to the error', (t) => {
   const wire = pwp({ transcript: 3 })
   const start = Date.now()
   wire.handshake(Buffer.alloc(20), Buffer.alloc(20))
@@ -201,9 +201,9 @@ test('documents its channels', (t) => {
 
 for (const [how, size] of [
   ['in one chunk', Infinity],
-  ['in several', 1000]
+  ['in several chunks', 1000]
 ]) {
-  test(`copies blocks that come ${how} into memory of their own if asked`, (t) => {
+  test(`honors copyBlocks for blocks received ${how}`, (t) => {
     const block = Buffer.alloc(16 * 1024, 7)
     const bytes = Buffer.concat([frame(7, 1, 0, block), frame(20, Buffer.alloc(5000))])
     const lengths = [true, false].map((copyBlocks) => {
@@ -218,33 +218,33 @@ for (const [how, size] of [
       return held
     })
     t.deepEqual(lengths[0], [16 * 1024, 4999])
-    // Not asked, what came in one chunk is a view of it.
+    // Without the option, a block received in one chunk is a view of it.
     t.is(lengths[1][0] > 16 * 1024, how === 'in one chunk')
   })
 }
 
-/** Runs an act of a subscriber when the first `have` comes; gives what listeners were told. */
+/** Acts in a subscriber of the first `have`; returns the events and callbacks that followed. */
 const actInChannel = (act) => {
   const wire = unchoked()
-  const told = []
+  const events = []
   for (const name of ['have', 'piece', 'request', 'close']) {
-    wire.on(name, (piece) => told.push(piece === undefined ? name : `${name} ${piece}`))
+    wire.on(name, (piece) => events.push(piece === undefined ? name : `${name} ${piece}`))
   }
   wire.unchoke()
   for (const piece of [1, 2]) {
-    wire.request(piece, 0, 1, (error, block) => told.push(error?.message ?? `block ${block[0]}`))
+    wire.request(piece, 0, 1, (error, block) => events.push(error?.message ?? `block ${block[0]}`))
   }
   let isFirst = true
   const listener = ({ wire: seen, frame: { kind } }) => {
     if (seen !== wire || kind !== 'have' || !isFirst) return
     isFirst = false
-    act(wire, told)
+    act(wire, events)
   }
   subscribe('peer-wire-native:message:received', listener)
   const rest = [frame(7, 1, 0, Buffer.of(1)), frame(7, 2, 0, Buffer.of(2)), frame(6, 5, 0, 1)]
   wire.write(Buffer.concat([frame(4, 9), ...rest]))
   unsubscribe('peer-wire-native:message:received', listener)
-  return told
+  return events
 }
 
 test.serial('lets a subscriber act on the wire as a listener may', (t) => {
@@ -266,14 +266,14 @@ test.serial('lets a subscriber act on the wire as a listener may', (t) => {
     ['have 9', 'request was cancelled', 'piece 1', 'block 2', 'piece 2', 'request 5']
   )
   const other = greeted()
-  const acted = actInChannel((wire, told) => {
-    other.on('have', (piece) => told.push(`other ${piece}`))
+  const acted = actInChannel((wire, events) => {
+    other.on('have', (piece) => events.push(`other ${piece}`))
     other.write(Buffer.concat([frame(4, 77), frame(4, 78)]))
   })
   t.deepEqual(acted, ['have 9', 'other 77', 'other 78', ...blocks, 'request 5'])
 })
 
-test('closes with a transcript whatever it is destroyed with', (t) => {
+test('closes whatever it is destroyed with, if it keeps a transcript', (t) => {
   for (const reason of [Object.freeze(new Error('frozen')), 'text', {}]) {
     const wire = unchoked({ transcript: 3 })
     wire.on('close', () => t.pass())

@@ -1,4 +1,4 @@
-// Proves on random sessions that this package does what peer-wire-protocol 0.7.1 does.
+// Proves on random sessions that this package behaves like peer-wire-protocol 0.7.1.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -19,7 +19,7 @@ const CASES = casesOr(6000)
 const CASES_EACH = Math.ceil(CASES / FLAVOURS.length)
 
 const TITLES = {
-  plain: 'whole messages and calls between them have the same effects',
+  plain: 'whole messages, with calls between them, have the same effects',
   chunked: 'input that is cut anywhere has the same effects',
   handlers: 'calls inside handlers and callbacks have the same effects',
   lifecycle: 'ends, destroys, pipes and paused readers have the same effects',
@@ -35,7 +35,7 @@ for (const flavour of FLAVOURS) {
   })
 }
 
-test.serial('the sessions contain every message, event, call and end often enough', async (t) => {
+test.serial('the sessions contain each message, event, call and end often enough', async (t) => {
   const coverage = new Coverage()
   await inTurn(FLAVOURS, async (flavour) => {
     const { failure, counts } = await runFlavour(flavour)
@@ -45,7 +45,7 @@ test.serial('the sessions contain every message, event, call and end often enoug
   t.deepEqual(coverage.findGaps(CASES), [])
 })
 
-test('every difference that the comparison makes room for is documented', (t) => {
+test('every difference that the comparison allows is documented', (t) => {
   const compat = readFileSync(new URL('../docs/compat.md', import.meta.url), 'utf8')
   t.deepEqual(
     RULES.filter(({ name }) => !compat.includes(`\`${name}\``)),

@@ -1,4 +1,4 @@
-// Ends that the peer does not announce: a stream that is cut off, a peer that keeps silent.
+// Ends without an announcement: a stream that is cut off, a peer that stays silent.
 import { PassThrough } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 
@@ -7,7 +7,7 @@ import test from 'ava'
 import { frame } from '../testkit/messages.mjs'
 import { HANDSHAKE, greeted, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
 
-/** The timers of wires do not keep a process alive, so this does. */
+/** Keeps the process alive, which the timers of wires do not. */
 const closed = (wire) =>
   new Promise((resolve) => {
     const timer = setInterval(() => {}, 1000)
@@ -21,7 +21,7 @@ for (const [where, bytes] of [
   ['a have', Buffer.concat([HANDSHAKE, frame(4, 1).subarray(0, -1)])],
   ['a block', Buffer.concat([HANDSHAKE, frame(7, 0, 0, Buffer.alloc(100)).subarray(0, -1)])]
 ]) {
-  test(`tells of an end inside ${where}`, async (t) => {
+  test(`emits an error if the input ends inside ${where}`, async (t) => {
     const wire = pwp()
     const order = record(wire, ['finish', 'end', 'error', 'close'])
     wire.resume()
@@ -39,7 +39,7 @@ for (const [where, bytes] of [
   ['the handshake', HANDSHAKE],
   ['a message', Buffer.concat([HANDSHAKE, frame(4, 1)])]
 ]) {
-  test(`takes an end behind ${where} for clean`, async (t) => {
+  test(`closes without an error if the input ends after ${where}`, async (t) => {
     const wire = pwp()
     wire.on('error', () => t.fail())
     wire.resume()
@@ -49,7 +49,7 @@ for (const [where, bytes] of [
   })
 }
 
-test('closes quietly after an end inside a message when nobody listens', async (t) => {
+test('closes quietly after an end inside a message if nobody listens for errors', async (t) => {
   const source = new PassThrough()
   const wire = pwp()
   source.pipe(wire).resume()
@@ -58,7 +58,7 @@ test('closes quietly after an end inside a message when nobody listens', async (
   t.is(wire.error.code, 'ERR_PWP_TRUNCATED')
 })
 
-test('gives open requests the text of the original when the stream is cut off', async (t) => {
+test('fails open requests with the text of the original when the input is cut off', async (t) => {
   const wire = unchoked()
   wire.resume()
   wire.request(1, 0, 4, (error) => t.is(error.message, 'wire is closed'))
@@ -67,7 +67,7 @@ test('gives open requests the text of the original when the stream is cut off', 
   t.is(wire.error.code, 'ERR_PWP_TRUNCATED')
 })
 
-test('does not blame the peer for an end that is ours', async (t) => {
+test('reports no error if we end the input inside a message', async (t) => {
   const half = frame(4, 2).subarray(0, 6)
   const inListener = greeted()
   inListener.on('have', () => inListener.end())
@@ -93,7 +93,7 @@ test('does not blame the peer for an end that is ours', async (t) => {
   )
 })
 
-test('closes a wire without a handshake after handshakeTimeout', async (t) => {
+test('honors handshakeTimeout', async (t) => {
   const late = pwp({ handshakeTimeout: 20 })
   const early = pwp({ handshakeTimeout: 20 })
   early.write(HANDSHAKE)
@@ -103,7 +103,7 @@ test('closes a wire without a handshake after handshakeTimeout', async (t) => {
   t.false(early.destroyed)
 })
 
-test('closes a wire that hears nothing for inactivityTimeout', async (t) => {
+test('honors inactivityTimeout', async (t) => {
   const wire = unchoked({ inactivityTimeout: 40 })
   wire.request(0, 0, 1, (error) => t.is(error.code, 'ERR_PWP_INACTIVITY_TIMEOUT'))
   let heard = 0
@@ -119,7 +119,7 @@ test('closes a wire that hears nothing for inactivityTimeout', async (t) => {
   t.plan(4)
 })
 
-test('has no timers left when it has ended', async (t) => {
+test('leaves no timers after it has ended', async (t) => {
   const wire = pwp({ handshakeTimeout: 1, inactivityTimeout: 1 })
   wire.destroy()
   await wait(20)

@@ -1,4 +1,4 @@
-// What a peer can do wrong: one code for each, one close, nothing thrown, nothing lost.
+// Violations of a peer: each has one code, closes once, throws nothing and loses nothing.
 import { errorMonitor } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
@@ -40,7 +40,7 @@ for (const [id, name, least] of [
   })
 }
 
-refuses('refuses a message above maxMessageLength on its prefix', {
+refuses('honors maxMessageLength, at the length prefix', {
   code: 'ERR_PWP_MESSAGE_TOO_LONG',
   options: { maxMessageLength: 100 },
   good: frame(99, Buffer.alloc(99)),
@@ -55,7 +55,7 @@ refuses('refuses a message above 1 MiB by default', {
 
 refuses('refuses the largest length prefix', { code: 'ERR_PWP_MESSAGE_TOO_LONG', bad: prefix(-1) })
 
-refuses('refuses a request above maxRequestLength', {
+refuses('refuses a request above 128 KiB by default', {
   code: 'ERR_PWP_REQUEST_LENGTH',
   good: frame(6, 0, 0, 128 * 1024),
   bad: frame(6, 0, 0, 128 * 1024 + 1)
@@ -93,7 +93,7 @@ refuses('refuses a bitfield above the limit for unknown torrents', {
   bad: frame(5, Buffer.alloc(512 * 1024 + 1))
 })
 
-/** The code and the numbers of the error that these bytes bring. */
+/** The code and the numbers of the error that these bytes cause. */
 const failWith = (options, bad) => {
   const wire = greeted(options)
   wire.unchoke()
@@ -102,7 +102,7 @@ const failWith = (options, bad) => {
   return [code, numbers]
 }
 
-test('gives an error the numbers of its code', (t) => {
+test('sets the numbers of each code on its error', (t) => {
   t.deepEqual(failWith({}, frame(4, Buffer.alloc(2))), [
     'ERR_PWP_MESSAGE_LENGTH',
     { id: 4, length: 3, limit: 5 }
@@ -126,7 +126,7 @@ const codesIn = (path) => {
   return [...new Set(text.match(/ERR_PWP_[A-Z_]+/g))].toSorted()
 }
 
-test('documents each code, and types it', (t) => {
+test('documents and types each code', (t) => {
   const documented = codesIn('../docs/errors.md')
   t.deepEqual(codesIn('../index.d.ts'), documented)
   const thrown = ['../src/protocol/error.rs', '../src/binding/record.rs', '../lib/errors.js']
@@ -141,14 +141,14 @@ test('refuses another protocol at its first byte', (t) => {
   t.is(wire.error.code, 'ERR_PWP_HANDSHAKE')
 })
 
-test('takes a message of any length when maxMessageLength is 0', (t) => {
+test('accepts a message of any length if maxMessageLength is 0', (t) => {
   const wire = greeted({ maxMessageLength: 0 })
   wire.on('unknownmessage', (message) => t.is(message.length, 2 * 1024 * 1024))
   wire.write(frame(99, Buffer.alloc(2 * 1024 * 1024 - 1)))
   t.plan(1)
 })
 
-test('ignores requests above maxPeerRequests', (t) => {
+test('honors maxPeerRequests', (t) => {
   const wire = greeted({ maxPeerRequests: 2 })
   wire.unchoke()
   const asked = []
@@ -161,14 +161,14 @@ test('ignores requests above maxPeerRequests', (t) => {
   t.is(wire.error, null)
 })
 
-test('delivers what was valid before a violation', (t) => {
+test('delivers the valid messages before a violation', (t) => {
   const wire = pwp()
   const events = record(wire, ['handshake', 'unchoke', 'have', 'close'])
   wire.write(Buffer.concat([HANDSHAKE, UNCHOKE, frame(4, 1), frame(4), frame(4, 2)]))
   t.deepEqual(events, ['handshake', 'unchoke', 'have', 'close'])
 })
 
-test('gives open requests the violation, then closes', (t) => {
+test('fails open requests with the violation, then closes', (t) => {
   const wire = unchoked()
   const order = record(wire, ['close'])
   for (const piece of [1, 2]) {
@@ -184,7 +184,7 @@ test('gives open requests the violation, then closes', (t) => {
   ])
 })
 
-test("emits 'error' before 'close' for those who listen", (t) => {
+test("emits 'error' before 'close' if someone listens", (t) => {
   const wire = greeted()
   const order = record(wire, ['error', 'close'])
   wire.write(frame(4))
@@ -197,7 +197,7 @@ for (const [what, make] of Object.entries({
   'an end inside a message': () => [greeted(), (wire) => wire.resume().end(Buffer.alloc(2))],
   'a time limit': () => [pwp({ handshakeTimeout: 1 }), () => {}]
 })) {
-  test(`tells those who monitor errors of ${what}, whether others listen or not`, async (t) => {
+  test(`emits errorMonitor after ${what}, whether or not someone listens for 'error'`, async (t) => {
     // A time limit does not keep a process alive.
     const alive = setInterval(() => {}, 1000)
     t.teardown(() => clearInterval(alive))
@@ -221,7 +221,7 @@ for (const [what, make] of Object.entries({
   })
 }
 
-test('tells those who monitor errors nothing of a clean end', async (t) => {
+test('emits no errorMonitor after a clean end', async (t) => {
   for (const end of ['end', 'destroy']) {
     const wire = greeted()
     wire.on(errorMonitor, () => t.fail())
@@ -231,7 +231,7 @@ test('tells those who monitor errors nothing of a clean end', async (t) => {
   }
 })
 
-test('closes quietly when nobody listens, piped or not', async (t) => {
+test('closes quietly if nobody listens for errors, piped or not', async (t) => {
   const source = new PassThrough()
   const wire = pwp()
   source.pipe(wire)
@@ -245,7 +245,7 @@ test('closes quietly when nobody listens, piped or not', async (t) => {
   t.true(wire.readableEnded)
 })
 
-test('takes nothing after a violation', (t) => {
+test('delivers nothing after a violation', (t) => {
   const wire = greeted()
   wire.write(frame(4))
   wire.on('have', () => t.fail())

@@ -32,7 +32,7 @@ test('the demo transfers generated data and prints a summary', async (t) => {
   t.deepEqual(await readdir(temporary), [])
 })
 
-test('the demo transfers a folder and leaves nothing beside it', async (t) => {
+test('the demo transfers a folder and leaves no other files', async (t) => {
   const folder = await temporaryFolder(t)
   await writeManyFiles(path.join(folder, 'source'))
   await writeFiles(path.join(folder, 'source'), { 'b/empty.bin': 0 })
@@ -74,7 +74,7 @@ test('the demo fails when the data of the seeder has another length', async (t) 
 })
 
 test('Ctrl-C ends both processes of the demo and removes its folder', async (t) => {
-  // So slow that it cannot be finished before it is interrupted.
+  // So slow that it cannot finish before it is interrupted.
   const { demo, temporary } = await startDemo(t, ['--size', '64MiB', '--rate', '64KiB'])
   const [, seeder] = await demo.printed(/Seeder (\d+)/)
   const [, leecher] = await demo.printed(/Leecher (\d+)/)
@@ -134,14 +134,14 @@ test('a torrent whose sizes do not fit together is refused', async (t) => {
   await t.throwsAsync(torrentFile.readTorrentFile(torrentPath), refusal)
 })
 
-test('leech.js replaces nothing', async (t) => {
+test('leech.js overwrites no files', async (t) => {
   const { torrentPath, folder } = await makeSource(t)
   const leech = startScript(t, 'leech.js', [torrentPath, '127.0.0.1:1', '--out', folder])
   t.is(await leech.ended, 1)
   t.regex(leech.output, /exists already/)
 })
 
-test('leech.js fails and leaves nothing when the peer goes away', async (t) => {
+test('leech.js fails and leaves no files when the peer disconnects', async (t) => {
   const { torrentPath, folder } = await makeSource(t)
   const { seed, address } = await startSeed(t, [torrentPath, '--data', folder, '--rate', '64KiB'])
   const out = path.join(folder, 'out')
@@ -164,7 +164,7 @@ test('leech.js fails when nobody listens', async (t) => {
   t.regex(leech.output, /ECONNREFUSED/)
 })
 
-test('leech.js goes on after a choke', async (t) => {
+test('leech.js resumes after a choke', async (t) => {
   const { torrentPath, folder, source } = await makeSource(t)
   const chokes = []
   const server = await listen(await chokingSeeder(torrentPath, source, chokes))
@@ -188,7 +188,7 @@ test('leech.js fails when the peer breaks the protocol', async (t) => {
   t.false(existsSync(path.join(out, 'source')))
 })
 
-test('seed.js writes the .torrent, replaces none, and stops on Ctrl-C', async (t) => {
+test('seed.js writes the .torrent, overwrites none, and stops on Ctrl-C', async (t) => {
   const folder = await temporaryFolder(t)
   await writeManyFiles(path.join(folder, 'source'))
   const { seed, infoHash } = await startSeed(t, [path.join(folder, 'source')])
@@ -221,7 +221,7 @@ for (const [name, send] of Object.entries({
   'a block outside of the piece': (socket, greet) => greet(request(0, 0x7fffffff, 16384)),
   'a block that is too long': (socket, greet) => greet(request(0, 0, 128 * 1024 + 1))
 })) {
-  test(`seed.js drops a peer that sends or asks ${name}, and serves the next`, async (t) => {
+  test(`seed.js drops a peer that sends or requests ${name}, and serves the next`, async (t) => {
     const { torrentPath, folder, source, infoHash } = await makeSource(t)
     const { address } = await startSeed(t, [torrentPath, '--data', folder])
     const socket = net.connect(addressOf(address)).on('error', () => {})
@@ -237,7 +237,7 @@ for (const [name, send] of Object.entries({
   })
 }
 
-test('seed.js answers nothing to what no block can answer, and serves the same peer', async (t) => {
+test('seed.js ignores requests that no block can answer, and goes on serving the peer', async (t) => {
   const { torrentPath, folder, infoHash } = await makeSource(t)
   const { address } = await startSeed(t, [torrentPath, '--data', folder])
   const { wire } = connect(t, address)
@@ -271,7 +271,7 @@ test('seed.js serves several peers at a time', async (t) => {
   )
 })
 
-test('seed.js holds little for a peer that asks and does not read', async (t) => {
+test('seed.js holds little memory for a peer that sends requests and does not read', async (t) => {
   const length = 128 * 1024
   const { torrentPath, folder, infoHash } = await makeSource(t, { pieceLength: length })
   const { seed, address } = await startSeed(t, [torrentPath, '--data', folder])
@@ -282,7 +282,7 @@ test('seed.js holds little for a peer that asks and does not read', async (t) =>
   const requests = Array.from({ length: asked }, (_, number) => request(number % 30, 0, length))
   socket.write(Buffer.concat([greeting(infoHash), INTERESTED, ...requests]))
 
-  // Another download takes long enough for the seeder to answer everything, if it would.
+  // Another download takes long enough for the seeder to answer everything, if it did.
   const leftFirst = seed.report('left')
   const out = path.join(folder, 'out')
   const leech = startScript(t, 'leech.js', [torrentPath, address, '--out', out])
@@ -293,7 +293,7 @@ test('seed.js holds little for a peer that asks and does not read', async (t) =>
   socket.destroy()
   const { uploaded } = await leftNext
   t.true(uploaded > 0)
-  // What was sent is mostly in the buffers of the system, which are not ours.
+  // Most of what was sent is in the buffers of the system, which are not ours.
   t.true(uploaded < (asked * length) / 4, `${uploaded} bytes`)
 })
 
@@ -365,7 +365,7 @@ function addressOf(address) {
   return { host, port: Number(port) }
 }
 
-/** Unlike `once`, does not mind an error before. */
+/** Unlike `once`, ignores an error before the event. */
 function closing(socket) {
   return new Promise((resolve) => socket.on('close', resolve))
 }
@@ -378,7 +378,7 @@ function connect(t, address) {
   return { socket, wire }
 }
 
-/** A seeder that answers a few requests, chokes, forgets the others, and unchokes. */
+/** A seeder that answers a few requests, chokes, drops the others, and unchokes. */
 async function chokingSeeder(torrentPath, source, chokes) {
   const torrent = await torrentFile.readTorrentFile(torrentPath)
   const parts = await Promise.all(

@@ -1,11 +1,11 @@
-// What the documents show of the benchmarks: tables of one run, between marks.
+// The figures of benchmarks in the documents: tables of one run, between marks.
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { between, CHOSEN, fullTables, shortTable } from '../benches/node/document.mjs'
 import { rows } from '../benches/node/workloads/index.mjs'
 import { benchEntry, benchResult } from './helpers/bench-result.mjs'
 
-test('the tables of a run have each row with its sides and ratios, for each Node', (t) => {
+test('the tables of a run contain each row with its sides and ratios, for each Node', (t) => {
   const result = benchResult([benchEntry('blocks'), benchEntry('haves')])
   result.runs.push({ node: 'v18.1.0', entries: [benchEntry('blocks')] })
   const tables = fullTables(result)
@@ -15,7 +15,7 @@ test('the tables of a run have each row with its sides and ratios, for each Node
   t.regex(tables, /### Node 20\.0\.0[^#]+### Node 18\.1\.0/)
 })
 
-test('the short table has the ratio of each chosen row, and wants them all', (t) => {
+test('the short table contains the ratio of each chosen row, and requires all of them', (t) => {
   const lines = shortTable(benchResult(CHOSEN.map(benchEntry))).split('\n')
   t.deepEqual(
     lines.slice(2),
@@ -34,13 +34,13 @@ test('the chosen rows are rows of the benchmarks', (t) => {
   for (const row of CHOSEN) t.true(names.has(row), row)
 })
 
-test('a text takes the place of what stands between the marks', (t) => {
+test('a text replaces what is between the marks', (t) => {
   for (const name of ['../README.md', '../docs/performance.md']) {
     const document = readFileSync(new URL(name, import.meta.url), 'utf8')
     const once = between(document, '| old |')
     t.is(between(once, '| new |'), once.replace('| old |', '| new |'))
-    const [before, behind] = document.split(/<!-- figures.*end of figures -->/s)
-    t.is(once.replace(/<!-- figures.*end of figures -->/s, ''), before + behind)
+    const [before, after] = document.split(/<!-- figures.*end of figures -->/s)
+    t.is(once.replace(/<!-- figures.*end of figures -->/s, ''), before + after)
     t.true(once.includes('\n| old |\n'))
   }
   t.throws(() => between('# no marks', 'text'), { message: /lacks the marks/ })

@@ -1,4 +1,4 @@
-// Floods: much of what is allowed costs a wire no more than its limits, and work in proportion.
+// Floods of allowed messages: they cost a wire no more memory than its limits, and work in proportion.
 import test from 'ava'
 
 import { chunksOf, shuffled } from '../testkit/frames.mjs'
@@ -10,12 +10,12 @@ import { CHOKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from '../test
 const KIB = 1024
 const MIB = KIB * KIB
 
-/** Pieces that a wire takes of a torrent it does not know. */
+/** Pieces that a wire accepts if it does not know how many the torrent has. */
 const PIECES = 4 * MIB
 
 const COUNT = 100_000
 
-/** Most growth of a process outside of V8 and its Buffers: less is code that it has compiled. */
+/** Most growth of a process outside of V8 and its Buffers; code that V8 has compiled accounts for less. */
 const MOST_NATIVE = 64 * MIB
 
 const times = (count, makeFrame) =>
@@ -26,15 +26,15 @@ const deliver = (wire, bytes) => {
   for (const chunk of chunksOf(bytes, 64 * KIB)) wire.write(chunk)
 }
 
-test('tells of requests up to the backlog, keeps some more, and refuses the rest', (t) => {
+test('delivers requests up to the backlog, queues some more, and refuses the rest', (t) => {
   const wire = greeted()
   wire.unchoke()
-  const told = record(wire, ['request'])
+  const delivered = record(wire, ['request'])
   deliver(
     wire,
     times(COUNT, (n) => frame(6, n, 0, 16 * KIB))
   )
-  t.is(told.length, 64)
+  t.is(delivered.length, 64)
   t.is(wire.peerRequests.length, 64)
   const { heldRequests, refusedRequests, bufferedAmount } = wire.stats()
   t.is(heldRequests, 2000 - 64)
@@ -42,24 +42,24 @@ test('tells of requests up to the backlog, keeps some more, and refuses the rest
   t.is(bufferedAmount, frame(1).length)
 })
 
-test('tells of cancels of nothing, and withdraws nothing', (t) => {
+test('delivers cancels of requests that are not open, and cancels nothing', (t) => {
   const wire = greeted()
   wire.unchoke()
   deliver(
     wire,
     times(64, (n) => frame(6, n, 0, 1))
   )
-  const told = record(wire, ['cancel'])
+  const delivered = record(wire, ['cancel'])
   deliver(
     wire,
     times(COUNT, (n) => frame(8, n, 1, 1))
   )
-  t.is(told.length, COUNT)
+  t.is(delivered.length, COUNT)
   t.is(wire.peerRequests.length, 64)
 })
 
 for (const reads of [false, true]) {
-  test(`knows each piece of a have flood, peerPieces ${reads ? 'read' : 'not read'} before`, (t) => {
+  test(`records each piece of a have flood, with peerPieces ${reads ? 'read' : 'not read'} before`, (t) => {
     const wire = greeted()
     if (reads) t.is(wire.peerPieces.length, 0)
     const pieces = shuffled(COUNT).map((n) => PIECES - 1 - n * 41)
@@ -74,22 +74,22 @@ for (const reads of [false, true]) {
   })
 }
 
-test('takes the largest bitfield again and again', (t) => {
+test('accepts the largest bitfield repeatedly', (t) => {
   const wire = greeted()
-  const told = []
-  wire.on('bitfield', (bits) => told.push(bits.length))
+  const delivered = []
+  wire.on('bitfield', (bits) => delivered.push(bits.length))
   const bits = bytesOf({ size: PIECES / 8, fill: 1 })
   for (let n = 0; n < 20; n++) deliver(wire, frame(5, bits))
-  t.deepEqual(told, Array(20).fill(PIECES / 8))
+  t.deepEqual(delivered, Array(20).fill(PIECES / 8))
   t.is(wire.peerPieces.length, PIECES)
   t.true(wire.peerPieces.every((has, n) => has === ((bits[n >> 3] & (0x80 >> (n & 7))) !== 0)))
 })
 
-test('answers a flood of keep-alives with nothing', (t) => {
+test('sends nothing in answer to a flood of keep-alives', (t) => {
   const wire = greeted()
-  const told = record(wire, ['keep-alive'])
+  const delivered = record(wire, ['keep-alive'])
   deliver(wire, Buffer.alloc(4 * COUNT))
-  t.is(told.length, COUNT)
+  t.is(delivered.length, COUNT)
   t.is(wire.bufferedAmount, 0)
 })
 
@@ -105,7 +105,7 @@ test('fails each request once in a flood of chokes', (t) => {
   t.is(wire.requests.length, 0)
 })
 
-/** What makes a wire fail requests on behalf of its peer, and the text that they get. */
+/** Ways to make a wire fail open requests, and the text that they get. */
 const DROPS = {
   'a choke': [(wire) => wire.write(CHOKE), 'peer is choking'],
   'an end': [(wire) => wire.end(), 'wire is closed'],
@@ -113,7 +113,7 @@ const DROPS = {
 }
 
 for (const [what, [drop, text]] of Object.entries(DROPS)) {
-  test.serial(`collects no stack for the requests that ${what} fails`, async (t) => {
+  test.serial(`collects no stack frames for requests that ${what} fails`, async (t) => {
     const before = Error.stackTraceLimit
     t.teardown(() => {
       Error.stackTraceLimit = before
@@ -138,7 +138,7 @@ for (const [what, [drop, text]] of Object.entries(DROPS)) {
   })
 }
 
-test('tells where a request was made that fails at once', async (t) => {
+test('keeps the stack frames of a request that fails at once', async (t) => {
   const wires = [greeted(), unchoked(), pwp()]
   wires[1].end()
   await settled()
@@ -148,17 +148,17 @@ test('tells where a request was made that fails at once', async (t) => {
   t.plan(3)
 })
 
-test('joins a long message from single bytes', (t) => {
+test('joins a long message that is received byte by byte', (t) => {
   const wire = greeted()
   const payload = bytesOf({ size: MIB - 2, fill: 3 })
-  const told = []
-  wire.on('extended', (id, message) => told.push(message))
+  const delivered = []
+  wire.on('extended', (id, message) => delivered.push(message))
   for (const byte of chunksOf(frame(20, Buffer.from([1]), payload), 1)) wire.write(byte)
-  t.is(told.length, 1)
-  t.true(told[0].equals(payload))
+  t.is(delivered.length, 1)
+  t.true(delivered[0].equals(payload))
 })
 
-test('ends as truncated, 1,000 times, where only the length of a message has come', async (t) => {
+test('ends 1,000 wires as truncated if only a length prefix was received', async (t) => {
   const wires = Array.from({ length: 1000 }, () => greeted())
   for (const wire of wires) {
     wire.write(frame(20, Buffer.alloc(MIB - 1)).subarray(0, 4))

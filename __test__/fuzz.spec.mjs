@@ -1,4 +1,4 @@
-// Runs the fuzzer on seeds that stay the same, and proves that it finds faults.
+// Runs the fuzzer on fixed seeds, and proves that it finds faults.
 import test from 'ava'
 
 import { runBatch } from '../checks/fuzz-stream/batch.mjs'
@@ -7,7 +7,7 @@ import { SEED } from '../testkit/settings.mjs'
 
 const CASES = { stream: 300, socket: 20 }
 
-/** Cases of which one at least must show a fault. */
+/** Number of cases, at least one of which must show a fault. */
 const MANY = 300
 
 for (const [mode, count] of Object.entries(CASES)) {

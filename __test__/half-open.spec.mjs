@@ -1,5 +1,5 @@
-// Connections that end in one direction first: nothing that was sent is lost, and a wire whose directions
-// are both over closes.
+// Connections that end in one direction first: nothing that was sent is lost, and a wire closes when both
+// directions have ended.
 import { once } from 'node:events'
 import net from 'node:net'
 import { PassThrough } from 'node:stream'
@@ -11,7 +11,7 @@ import { HANDSHAKE, pwp, record, settled } from '../testkit/wires.mjs'
 
 const HEAD = 13
 
-/** The server of the README, with options; gives the two ends of one connection to it. */
+/** The server of the README, with options; returns the two ends of one connection to it. */
 const connected = async (t, { allowHalfOpen, uploadBacklog, turns }) => {
   const server = net.createServer({ allowHalfOpen }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -35,7 +35,7 @@ const connected = async (t, { allowHalfOpen, uploadBacklog, turns }) => {
   return { client, socket, wire }
 }
 
-/** Asks until all buffers on the way are full, and does not read. */
+/** Requests blocks until all buffers between the two are full, and does not read. */
 const fill = async ({ client, wire }, length) => {
   client.write(HANDSHAKE)
   await once(wire, 'handshake')
@@ -61,8 +61,8 @@ for (const allowHalfOpen of [false, true]) {
     [5000, 700_000, 0],
     [16 * 1024, 64 * 1024, 2]
   ]) {
-    const how = `${allowHalfOpen ? 'may' : 'may not'} be half open`
-    test(`a peer that ends, full of blocks of ${length} with backlog ${uploadBacklog} after ${turns} turns, gets all from a socket that ${how}`, async (t) => {
+    const how = allowHalfOpen ? 'with allowHalfOpen' : 'without allowHalfOpen'
+    test(`sends all queued blocks of ${length} bytes to a peer that has ended, with backlog ${uploadBacklog} after ${turns} turns, over a socket ${how}`, async (t) => {
       const ends = await connected(t, { allowHalfOpen, uploadBacklog, turns })
       const { client, wire } = ends
       const life = record(wire, ['finish', 'end', 'close'])
@@ -81,7 +81,7 @@ for (const allowHalfOpen of [false, true]) {
   }
 
   for (const count of [0, 1, 40]) {
-    test(`a peer that asks for ${count} blocks and ends gets them when the socket ${allowHalfOpen}`, async (t) => {
+    test(`sends ${count} blocks to a peer that requests them and ends, with allowHalfOpen ${allowHalfOpen}`, async (t) => {
       const { client, wire } = await connected(t, { allowHalfOpen, turns: 0 })
       const closed = once(wire, 'close')
       client.write(HANDSHAKE)
@@ -99,7 +99,7 @@ for (const [how, act] of [
   ['is reset by the peer', ({ client }) => client.resetAndDestroy()],
   ['ends here, and then ends', ({ client, socket }) => (socket.end(), client.end().resume())]
 ]) {
-  test(`a full wire closes when its socket ${how}`, async (t) => {
+  test(`closes a wire with queued output when its socket ${how}`, async (t) => {
     const ends = await connected(t, { allowHalfOpen: true, turns: 0 })
     const { socket, wire } = ends
     await fill(ends, 16 * 1024)
@@ -113,7 +113,7 @@ for (const [how, act] of [
   })
 }
 
-/** A wire between two streams, with output that nobody has read, and what happened to it. */
+/** A wire between two streams, with unread output, and the events of its end. */
 const between = async () => {
   const source = new PassThrough()
   const sink = new PassThrough()
@@ -154,14 +154,14 @@ for (const [what, endInput] of Object.entries(PARTS)) {
   }
 }
 
-test('stays open while input may come or output be read', async (t) => {
+test('stays open while it may receive input or its output may be read', async (t) => {
   const deaf = await between()
   deaf.sink.destroy()
   await settled()
-  const told = record(deaf.wire, ['have'])
+  const delivered = record(deaf.wire, ['have'])
   deaf.source.write(frame(4, 2))
   await settled()
-  t.deepEqual([deaf.life, told], [[], ['have']])
+  t.deepEqual([deaf.life, delivered], [[], ['have']])
 
   const read = await between()
   read.wire.on('readable', () => {})

@@ -1,4 +1,4 @@
-// Proves that no bytes of a peer make a wire throw, hang, lose what was valid or forget a callback.
+// Proves that no bytes of a peer make a wire throw, hang, lose valid messages or forget a callback.
 
 import test from 'ava'
 import createWire from '../index.js'
@@ -12,7 +12,7 @@ const CASES = casesOr(100_000)
 const BATCH = 200
 const FEW = 1000
 
-/** Growth that is no leak, in bytes: a wire that is left behind has thousands. */
+/** Growth in bytes that is not a leak: a leaked wire has thousands. */
 const MOST_GROWTH = 8 * 1024 * 1024
 
 const CODES = [
@@ -24,7 +24,7 @@ const CODES = [
   'ERR_PWP_BITFIELD_LENGTH'
 ]
 
-test('a violation closes the wire cleanly, after all events that were valid', async (t) => {
+test('delivers all valid events before a violation, then closes the wire cleanly', async (t) => {
   const counts = {}
   const before = await heldBytes()
   const starts = Array.from({ length: Math.ceil(CASES / BATCH) }, (_, batch) => batch * BATCH)
@@ -35,7 +35,7 @@ test('a violation closes the wire cleanly, after all events that were valid', as
   t.true(growth < MOST_GROWTH, `${growth} bytes are left`)
 })
 
-/** Runs some wires side by side, as each needs a few loops to end. */
+/** Runs several wires side by side, as each needs a few turns of the event loop to end. */
 const runBatch = async (start, counts) => {
   const attempts = []
   for (let index = start; index < Math.min(start + BATCH, CASES); index++) {
@@ -50,11 +50,11 @@ const runBatch = async (start, counts) => {
 }
 
 /**
- * What this thread holds without its garbage. RSS would say how much memory the threads of all test
- * files have had, and how large a release of Node lets its heap grow before it collects.
+ * Memory that this thread holds, without garbage. RSS would include the threads of all test files, and
+ * depend on how far a release of Node lets its heap grow before it collects.
  */
 const heldBytes = async () => {
-  // What a finalizer lets go of is garbage of the next collection.
+  // What a finalizer releases is garbage only for the next collection.
   for (let collection = 0; collection < 3; collection++) {
     collectGarbage()
     await nextLoop() // oxlint-disable-line no-await-in-loop
@@ -75,6 +75,6 @@ const count = (counts, { input, expected }) => {
     counts[key] = (counts[key] ?? 0) + 1
 }
 
-/** Kinds of inputs and of violations that did not occur, if so many cases should have had them. */
+/** Kinds of inputs and of violations that did not occur, although this many cases should contain them. */
 const findMissing = (counts) =>
   CASES < FEW * 20 ? [] : [...INPUT_KINDS, ...CODES, 'no violation'].filter((key) => !counts[key])

@@ -1,4 +1,4 @@
-// What a user writes into the readable side of a wire himself: it comes where he put it.
+// Bytes that users put into the readable side of a wire: they are read in the place where they were put.
 import { PassThrough, Readable } from 'node:stream'
 
 import test from 'ava'
@@ -9,9 +9,9 @@ import { greeted, pwp, settled } from '../testkit/wires.mjs'
 const BLOCK = Buffer.alloc(5000, 7)
 const OWN = Buffer.from('own bytes')
 
-/** Ways to read a wire, each of which gives what came. */
+/** Ways to read a wire, each of which returns what was read. */
 const READERS = {
-  'a reader who comes later': (wire) => () => wire.read(),
+  'a late reader': (wire) => () => wire.read(),
   'a listener': (wire) => {
     const chunks = []
     wire.on('data', (chunk) => chunks.push(chunk))
@@ -27,7 +27,7 @@ const READERS = {
   }
 }
 
-/** Ways to send something before, and its bytes. */
+/** Ways to send something first, and its bytes. */
 const SENT = {
   'a have': [(wire) => wire.have(1), frame(4, 1)],
   'a block': [(wire) => wire.piece(1, 0, BLOCK), frame(7, 1, 0, BLOCK)],
@@ -41,7 +41,7 @@ const SENT = {
   ]
 }
 
-/** Ways to write, and whether that comes behind what nobody has read yet. */
+/** Ways to insert bytes, and whether they follow what is still unread. */
 const WAYS = {
   push: [(wire) => wire.push(OWN), true],
   'push of a string': [(wire) => wire.push(OWN.toString('hex'), 'hex'), true],
@@ -51,11 +51,11 @@ const WAYS = {
 
 for (const [reader, read] of Object.entries(READERS)) {
   for (const [what, [send, sent]] of Object.entries(SENT)) {
-    for (const [way, [write, isBehind]] of Object.entries(WAYS)) {
-      const isUnread = reader === 'a reader who comes later'
-      // What is put in front of unread bytes is in front of the block whose head has left.
+    for (const [way, [write, isAfterUnread]] of Object.entries(WAYS)) {
+      const isUnread = reader === 'a late reader'
+      // Bytes put in front of unread ones would precede a block whose head has already been sent.
       if (way === 'unshift' && reader === 'a pipe that is full') continue
-      test(`${way}() in a listener after ${what}, for ${reader}`, async (t) => {
+      test(`keeps the place of ${way}() in a listener after ${what}, for ${reader}`, async (t) => {
         const wire = greeted()
         const result = read(wire)
         await settled()
@@ -72,14 +72,14 @@ for (const [reader, read] of Object.entries(READERS)) {
         }
         const got = reader === 'a listener' ? chunks.at(-1) : Buffer.concat(chunks.map(Buffer.from))
         const rest = way === 'wrap' ? Buffer.alloc(0) : frame(2)
-        const inOrder = isBehind || !isUnread ? [sent, OWN, rest] : [OWN, sent, rest]
+        const inOrder = isAfterUnread || !isUnread ? [sent, OWN, rest] : [OWN, sent, rest]
         t.is(got.toString('latin1'), Buffer.concat(inOrder).toString('latin1'))
       })
     }
   }
 }
 
-test('puts what a reader pushes behind what was sent, and before what is sent later', async (t) => {
+test('puts what a reader pushes after what was sent, and before what is sent later', async (t) => {
   for (const count of [1, 2, 5]) {
     const wire = greeted()
     const chunks = []
@@ -110,7 +110,7 @@ test('puts what a reader pushes behind what was sent, and before what is sent la
   }
 })
 
-test('gives a subclass that overrides push() what is sent', (t) => {
+test('passes what is sent to the push() of a subclass', (t) => {
   const seen = []
   class Logged extends pwp {
     push(chunk, encoding) {

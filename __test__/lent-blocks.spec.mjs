@@ -1,5 +1,5 @@
-// Memory of blocks that is detached or resized before they are sent: what leaves is what was sent, up to
-// the block that was lost, and the wire says so.
+// Blocks whose memory is detached or resized before they are sent: everything before the lost block is sent
+// unchanged, nothing after it, and the wire reports an error.
 import test from 'ava'
 import { LOSSES, blockOf, blocks } from '../testkit/memory/losses.mjs'
 import { frame } from '../testkit/messages.mjs'
@@ -8,7 +8,7 @@ import { HANDSHAKE, UNCHOKE, pwp, settled } from '../testkit/wires.mjs'
 
 const HEAD = Buffer.concat([HANDSHAKE, UNCHOKE])
 
-/** As postMessage() does; marked memory is refused, or passed over by older runtimes. */
+/** As postMessage() does; memory marked as untransferable is refused, or skipped by older runtimes. */
 const tryTransfer = (bytes) => {
   try {
     structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
@@ -18,7 +18,7 @@ const tryTransfer = (bytes) => {
 }
 
 for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
-  test(`a block that is to be sent is ${how}`, async (t) => {
+  test(`reports a block that is ${how} before it is sent`, async (t) => {
     for (const lost of [0, 1, 2]) {
       const wire = pwp()
       wire.write(HEAD)
@@ -39,7 +39,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     }
   })
 
-  test(`a block is ${how} by a listener of 'upload', before it is sent`, async (t) => {
+  test(`reports a block that is ${how} by a listener of 'upload'`, async (t) => {
     for (const [length, isDispatching] of [
       [1, true],
       [2048, false],
@@ -67,7 +67,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     }
   })
 
-  test(`what was sent before a block that is ${how} leaves`, async (t) => {
+  test(`sends everything before a block that is ${how}`, async (t) => {
     for (const [count, length, isRead] of [
       [1, 2049, true],
       [3, 9000, false],
@@ -94,7 +94,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     }
   })
 
-  test(`a block is ${how} by the reader of its head`, async (t) => {
+  test(`reports a block that is ${how} by the reader of its head`, async (t) => {
     for (const [count, length, lost] of [
       [1, 2049, 0],
       [3, 5000, 1],
@@ -126,10 +126,10 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
   })
 }
 
-/** Ways to read what waits. */
+/** Ways to read queued output. */
 const READERS = {
-  'is read at last': (wire, output) => output.push(readAll(wire)),
-  'flows at last': (wire, output) => wire.on('data', (bytes) => output.push(bytes)),
+  'is read late': (wire, output) => output.push(readAll(wire)),
+  'flows late': (wire, output) => wire.on('data', (bytes) => output.push(bytes)),
   'is iterated over': async (wire, output) => {
     for await (const bytes of wire) output.push(bytes)
   }
@@ -137,7 +137,7 @@ const READERS = {
 
 for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
   for (const [when, read] of Object.entries(READERS)) {
-    test(`a block is ${how} while it waits, before the wire ${when}`, async (t) => {
+    test(`keeps the content of a block that is ${how} while it is queued, until the wire ${when}`, async (t) => {
       for (const length of [2049, 16_384, 100_000]) {
         const wire = pwp()
         wire.write(HEAD)
@@ -165,7 +165,7 @@ for (const [count, length] of [
   [4000, 2049],
   [9000, 20_000]
 ]) {
-  test(`a reader takes the memory of ${count} frames that it has read, of more to come`, async (t) => {
+  test(`keeps its output when a reader transfers the memory of frames it has read, of ${count}`, async (t) => {
     const wire = pwp()
     wire.write(HEAD)
     const output = []

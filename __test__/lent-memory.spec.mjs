@@ -1,5 +1,5 @@
-// Memory of chunks that is detached or resized while a wire reads it: each request is settled once, what is
-// delivered is what was sent, and if something is lost the wire says so.
+// Chunks whose memory is detached or resized while a wire reads them: each request is settled once, what is
+// delivered is what the peer sent, and the wire reports an error if something is lost.
 import test from 'ava'
 import { LOSSES, blockOf, blocks } from '../testkit/memory/losses.mjs'
 import { frame } from '../testkit/messages.mjs'
@@ -27,7 +27,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     [50, 7, 20],
     [40, 1000, 38]
   ]) {
-    test(`a chunk of ${count} blocks is ${how} with block ${at}`, async (t) => {
+    test(`settles each request once when a chunk of ${count} blocks is ${how} with block ${at}`, async (t) => {
       const { wire, outcomes } = requesting(count, length, (piece, block) => {
         if (piece === at) lose(block)
       })
@@ -41,7 +41,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     })
   }
 
-  test(`a chunk of many messages is ${how} by a listener`, async (t) => {
+  test(`reports a chunk of many messages that is ${how} by a listener`, async (t) => {
     for (const at of [0, 31, 62, 130]) {
       const wire = pwp()
       wire.write(HEAD)
@@ -61,7 +61,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     await settled()
   })
 
-  test(`the begin of a block that goes on in the next chunk is ${how}`, async (t) => {
+  test(`reports a block whose beginning is ${how} before the rest is received`, async (t) => {
     for (const [length, split] of [
       [20_000, 10_000],
       [300, 299],
@@ -79,7 +79,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     }
   })
 
-  test(`a chunk that waits for a listener is ${how}`, async (t) => {
+  test(`reports a chunk that is ${how} while it waits for a listener`, async (t) => {
     const wire = pwp()
     wire.write(HEAD)
     const pieces = []
@@ -97,7 +97,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
   })
 }
 
-/** Ways in which a chunk comes to wait in the stream, behind one that is given first. */
+/** Ways to make a chunk wait in the stream, after another one that is written first. */
 const WAITS = {
   'while the wire is corked': (wire, first, chunk) => {
     wire.cork()
@@ -105,7 +105,7 @@ const WAITS = {
     wire.write(chunk)
     return () => wire.uncork()
   },
-  'behind another one of a listener': (wire, first, chunk) => {
+  'after another one of a listener': (wire, first, chunk) => {
     wire.once('interested', () => {
       wire.write(first)
       wire.write(chunk)
@@ -128,7 +128,7 @@ const WAITS = {
 
 for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
   for (const [where, wait] of Object.entries(WAITS)) {
-    test(`a chunk that waits ${where} is ${how}`, async (t) => {
+    test(`finishes when a chunk that waits ${where} is ${how}`, async (t) => {
       const wire = pwp()
       wire.write(HEAD)
       const pieces = []
@@ -152,7 +152,7 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
 }
 
 for (const length of [1, 700, 9000]) {
-  test(`finishes where the last chunk is transferred with a message of ${length} bytes in it`, async (t) => {
+  test(`finishes when the last chunk is transferred with a message of ${length} bytes in it`, async (t) => {
     const wire = pwp()
     wire.write(HEAD)
     const seen = record(wire, ['extended', 'have', 'finish', 'end', 'close'])
@@ -167,7 +167,7 @@ for (const length of [1, 700, 9000]) {
   })
 }
 
-test('counts a block that its callback has transferred', (t) => {
+test('counts the bytes of a block that its callback has transferred', (t) => {
   for (const length of [1, 500, 40_000]) {
     const { wire } = requesting(1, length, (_, block) => LOSSES.transferred.lose(block))
     wire.write(LOSSES.transferred.lend(blocks(1, length)[0]))

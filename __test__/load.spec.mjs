@@ -1,5 +1,5 @@
-// Why the package cannot be loaded: the true cause, and how to get a binary only where there is none.
-// Each case has a copy of the package, and a process of its own.
+// Errors of loading: they name the real cause, and how to get a binary only if there is none. Each case has
+// a copy of the package, and a process of its own.
 import { execFile } from 'node:child_process'
 import {
   cp,
@@ -35,7 +35,7 @@ const PERMISSION = ['--permission', '--experimental-permission'].find((flag) =>
   process.allowedNodeEnvironmentFlags.has(flag)
 )
 
-/** A copy of what is installed, but for the binary; its dependency is shared. */
+/** A copy of the installed package without the binary; its dependency is shared. */
 const copyPackage = async (t) => {
   const folder = await mkdtemp(path.join(await realpath(os.tmpdir()), 'peer-wire-load-'))
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
@@ -50,7 +50,7 @@ const copyPackage = async (t) => {
   return folder
 }
 
-/** Gives 'loaded', or what the error says. */
+/** Returns 'loaded', or the text of the error. */
 const load = async (folder, flags = [], env = {}) => {
   const { NAPI_RS_NATIVE_LIBRARY_PATH: _, ...rest } = process.env
   const options = { env: { ...rest, ...env } }
@@ -61,14 +61,14 @@ const load = async (folder, flags = [], env = {}) => {
 
 const platform = `${process.platform} ${process.arch}`
 
-const tellsCause = (t, { message, cause }, pattern) => {
+const namesCause = (t, { message, cause }, pattern) => {
   t.true(message.startsWith(`peer-wire-native cannot load its binary for ${platform}: `), message)
   t.regex(message, pattern)
   t.notRegex(message, /Rust|npm|Cannot find module '\.|Require stack/)
   t.is(typeof cause, 'string')
 }
 
-/** The binary changed in its first bytes, which say what it is. */
+/** The binary with a change in its first bytes, which say what it is. */
 const patched = (binary, at, byte) => {
   const other = Buffer.from(binary)
   other[at] = byte
@@ -76,25 +76,25 @@ const patched = (binary, at, byte) => {
 }
 
 const FOREIGN = {
-  'is for another size of addresses': (binary) => patched(binary, 4, 1),
+  'is for another address size': (binary) => patched(binary, 4, 1),
   'is for another machine': (binary) => patched(binary, 18, 0xf3),
-  'is of another order of bytes': (binary) => patched(binary, 5, 2)
+  'has another byte order': (binary) => patched(binary, 5, 2)
 }
 
 const BROKEN = {
   'is empty': () => Buffer.alloc(0),
-  'was cut off in its head': (binary) => binary.subarray(0, 40),
-  'is a text': () => Buffer.from('version https://git-lfs.github.com/spec/v1\n'.repeat(10)),
+  'is cut off in its header': (binary) => binary.subarray(0, 40),
+  'is a text file': () => Buffer.from('version https://git-lfs.github.com/spec/v1\n'.repeat(10)),
   ...(process.platform === 'linux' ? FOREIGN : {})
 }
 
-test('loads a whole copy', async (t) => {
+test('loads a complete copy', async (t) => {
   const folder = await copyPackage(t)
   await cp(path.join(ROOT, ADDON), path.join(folder, ADDON))
   t.is(await load(folder), 'loaded')
 })
 
-test('tells how to get a binary where there is none', async (t) => {
+test('says how to get a binary if there is none', async (t) => {
   const { message, cause } = await load(await copyPackage(t))
   const advice = 'install Rust (https://rustup.rs) and run "npm rebuild"'
   t.is(message, `peer-wire-native has no binary for ${platform}: ${advice}`)
@@ -102,14 +102,14 @@ test('tells how to get a binary where there is none', async (t) => {
 })
 
 for (const [how, change] of Object.entries(BROKEN)) {
-  test(`tells of a binary that ${how}`, async (t) => {
+  test(`names the cause if the binary ${how}`, async (t) => {
     const folder = await copyPackage(t)
     await writeFile(path.join(folder, ADDON), change(await readFile(path.join(ROOT, ADDON))))
-    tellsCause(t, await load(folder), /\.node/)
+    namesCause(t, await load(folder), /\.node/)
   })
 }
 
-test('tells of a broken binary in the package of the platform', async (t) => {
+test('names the cause if the binary in the package of the platform is broken', async (t) => {
   const folder = await copyPackage(t)
   const home = path.join(folder, 'node_modules', PACKAGE)
   await mkdir(home)
@@ -118,19 +118,19 @@ test('tells of a broken binary in the package of the platform', async (t) => {
     JSON.stringify({ version: '0.1.0', main: ADDON })
   )
   await writeFile(path.join(home, ADDON), 'no binary')
-  tellsCause(t, await load(folder), /\.node/)
+  namesCause(t, await load(folder), /\.node/)
 })
 
-test('tells each cause where several binaries are broken', async (t) => {
+test('names each cause if several binaries are broken', async (t) => {
   const folder = await copyPackage(t)
   const home = path.join(folder, 'node_modules', PACKAGE)
   await mkdir(home)
   await writeFile(path.join(home, 'index.js'), 'throw new Error("second cause")')
   await writeFile(path.join(folder, ADDON), 'no binary')
-  tellsCause(t, await load(folder), /\.node.*; second cause$/)
+  namesCause(t, await load(folder), /\.node.*; second cause$/)
 })
 
-test('tells of a binary that the environment names and that is not there', async (t) => {
+test('names the cause if the binary that the environment names is missing', async (t) => {
   const folder = await copyPackage(t)
   const missing = path.join(folder, 'elsewhere.node')
   const { message } = await load(folder, [], { NAPI_RS_NATIVE_LIBRARY_PATH: missing })
@@ -139,20 +139,20 @@ test('tells of a binary that the environment names and that is not there', async
   t.notRegex(message, /Rust/)
 })
 
-test('tells that addons are turned off', async (t) => {
+test('names the cause if addons are turned off', async (t) => {
   const folder = await copyPackage(t)
   await cp(path.join(ROOT, ADDON), path.join(folder, ADDON))
-  tellsCause(t, await load(folder, ['--no-addons']), /loading addons is disabled/)
+  namesCause(t, await load(folder, ['--no-addons']), /loading addons is disabled/)
 })
 
-test('tells that the permission for addons is missing', async (t) => {
+test('names the cause if the permission for addons is missing', async (t) => {
   const folder = await copyPackage(t)
   await cp(path.join(ROOT, ADDON), path.join(folder, ADDON))
-  tellsCause(t, await load(folder, [PERMISSION, '--allow-fs-read=*']), /loading addons is disabled/)
+  namesCause(t, await load(folder, [PERMISSION, '--allow-fs-read=*']), /loading addons is disabled/)
   t.is(await load(folder, [PERMISSION, '--allow-fs-read=*', '--allow-addons']), 'loaded')
 })
 
-// The experimental one does not ask for each file that is required.
+// The experimental permission model does not check each required file.
 const onRealPermissions = PERMISSION === '--permission' ? test : test.skip
 
 onRealPermissions('tells that the permission to read the binary is missing', async (t) => {
@@ -164,8 +164,8 @@ onRealPermissions('tells that the permission to read the binary is missing', asy
     ...names.map((name) => path.join(folder, name))
   ]
   const flags = readable.map((place) => `--allow-fs-read=${place}`)
-  const told = await load(folder, [PERMISSION, '--allow-addons', ...flags])
-  tellsCause(t, told, /Access to this API has been restricted/)
+  const reason = await load(folder, [PERMISSION, '--allow-addons', ...flags])
+  namesCause(t, reason, /Access to this API has been restricted/)
 })
 
 for (const [how, flags, binary, pattern] of [
@@ -178,7 +178,7 @@ for (const [how, flags, binary, pattern] of [
   ],
   ['addons are turned off', ['--no-addons'], 'any', /^peer-wire-native cannot load .* is disabled/]
 ]) {
-  test(`an installation without Rust warns and goes on when ${how}`, async (t) => {
+  test(`an installation without Rust warns and does not fail when ${how}`, async (t) => {
     const folder = await copyPackage(t)
     const script = path.join(folder, 'bin', 'install.js')
     await cp(path.join(ROOT, 'bin', 'install.js'), script)

@@ -1,4 +1,4 @@
-// The tests of peer-wire-protocol itself, unchanged, on this package.
+// Runs the tests of peer-wire-protocol itself, unchanged, on this package.
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ const OURS = fileURLToPath(new URL('..', import.meta.url))
 const THEIRS = path.join(path.dirname(require.resolve('peer-wire-protocol')), 'tests')
 const NAMES = readdirSync(THEIRS).filter((name) => name.startsWith('test-'))
 
-test('all their tests are here', (t) => t.is(NAMES.length, 4))
+test('finds all tests of peer-wire-protocol', (t) => t.is(NAMES.length, 4))
 
 for (const name of NAMES) {
   test(`passes ${name}`, async (t) => {

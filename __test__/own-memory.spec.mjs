@@ -1,4 +1,4 @@
-// What a wire keeps, and what it hands out to be kept, is no view of a larger memory that lives as long.
+// What a wire keeps, or hands out to be kept, is never a view of larger memory, which would live as long.
 import diagnostics from 'node:diagnostics_channel'
 import { Writable } from 'node:stream'
 
@@ -10,7 +10,7 @@ import { HANDSHAKE, greeted, pwp, settled, unchoked } from '../testkit/wires.mjs
 
 const KIB = 1024
 
-/** Bytes that live as long as a view. */
+/** Bytes that are kept alive by a view. */
 const pinned = (view) => view.buffer.byteLength
 
 const ownChunk = (bytes) => {
@@ -19,37 +19,37 @@ const ownChunk = (bytes) => {
   return chunk
 }
 
-/** Chunks as sockets deliver them: the memory of each is its own. */
+/** Chunks as sockets deliver them: each in memory of its own. */
 const deliver = (wire, bytes, sizes = []) => {
   for (const chunk of cut(bytes, sizes)) wire.write(ownChunk(chunk))
 }
 
-for (const [name, sizes] of Object.entries({ whole: [], cut: [30, 7], 'in bytes': [1] })) {
-  test(`hands out a handshake that came ${name} in memory of its own`, (t) => {
+for (const [name, sizes] of Object.entries({ whole: [], cut: [30, 7], 'byte by byte': [1] })) {
+  test(`hands out a handshake received ${name} in memory of its own`, (t) => {
     const wire = pwp()
-    const told = []
-    wire.on('handshake', (infoHash, peerId) => told.push(infoHash, peerId, wire.peerReserved))
+    const delivered = []
+    wire.on('handshake', (infoHash, peerId) => delivered.push(infoHash, peerId, wire.peerReserved))
     const listener = (message) => {
-      if (message.wire === wire) told.push(message.infoHash, message.peerId)
+      if (message.wire === wire) delivered.push(message.infoHash, message.peerId)
     }
     diagnostics.subscribe('peer-wire-native:handshake', listener)
     deliver(wire, HANDSHAKE, sizes)
     diagnostics.unsubscribe('peer-wire-native:handshake', listener)
-    t.deepEqual(told.map(pinned), [20, 20, 20, 20, 8])
-    t.true(Buffer.concat([told[4], told[0], told[1]]).equals(HANDSHAKE.subarray(20)))
+    t.deepEqual(delivered.map(pinned), [20, 20, 20, 20, 8])
+    t.true(Buffer.concat([delivered[4], delivered[0], delivered[1]]).equals(HANDSHAKE.subarray(20)))
   })
 
-  test(`hands out bitfields that came ${name} in memory of their own`, (t) => {
+  test(`hands out bitfields received ${name} in memory of their own`, (t) => {
     const wire = greeted()
-    const told = []
-    wire.on('bitfield', (bits) => told.push(pinned(bits)))
+    const delivered = []
+    wire.on('bitfield', (bits) => delivered.push(pinned(bits)))
     const lengths = [1, 64, 65, 2000]
     for (const size of lengths) deliver(wire, frame(5, bytesOf({ size, fill: 1 })), sizes)
-    t.deepEqual(told, lengths)
+    t.deepEqual(delivered, lengths)
   })
 }
 
-/** Messages whose payload is handed out, by the events that do. */
+/** Messages whose payload is handed out, by their event. */
 const WITH_PAYLOAD = {
   piece: (payload) => frame(7, 0, 0, payload),
   extended: (payload) => frame(20, Buffer.from([1]), payload),
@@ -57,10 +57,10 @@ const WITH_PAYLOAD = {
 }
 
 for (const [event, encode] of Object.entries(WITH_PAYLOAD)) {
-  test(`joins what is cut into memory of its own: ${event}`, (t) => {
+  test(`joins a cut payload in memory of its own: ${event}`, (t) => {
     const wire = greeted()
-    const told = []
-    wire.on(event, (...values) => told.push(values.at(-1)))
+    const delivered = []
+    wire.on(event, (...values) => delivered.push(values.at(-1)))
     const payloads = [2, 63, 300, 5000, 16 * KIB].map((size) => bytesOf({ size, fill: 99 }))
     for (const payload of payloads) {
       const message = encode(payload)
@@ -68,26 +68,27 @@ for (const [event, encode] of Object.entries(WITH_PAYLOAD)) {
       if (payload.length > 1000) deliver(wire, message, [message.length - 900, 400])
     }
     t.deepEqual(
-      told.map(pinned),
-      told.map(({ length }) => length)
+      delivered.map(pinned),
+      delivered.map(({ length }) => length)
     )
     t.true(
-      told.length === 7 && told.every((payload) => payloads.some((one) => one.equals(payload)))
+      delivered.length === 7 &&
+        delivered.every((payload) => payloads.some((one) => one.equals(payload)))
     )
   })
 
-  test(`copies what is not cut with the option copyBlocks: ${event}`, (t) => {
-    const told = []
+  test(`honors copyBlocks for a payload that is not cut: ${event}`, (t) => {
+    const delivered = []
     const wire = greeted({ copyBlocks: true })
-    wire.on(event, (...values) => told.push(pinned(values.at(-1))))
+    wire.on(event, (...values) => delivered.push(pinned(values.at(-1))))
     const lengths = [1, 64, 4000, 16 * KIB]
     const messages = lengths.map((size) => encode(bytesOf({ size, fill: 99 })))
     deliver(wire, Buffer.concat(messages))
-    t.deepEqual(told, lengths)
+    t.deepEqual(delivered, lengths)
   })
 }
 
-/** Frames of some wire, two of which would lie in one memory. */
+/** Frames of some wire, two of which would share memory. */
 const send = (wire) => {
   wire.interested()
   wire.have(5)
@@ -95,7 +96,7 @@ const send = (wire) => {
 }
 const SENT = [frame(2), frame(4, 5), frame(20, Buffer.from([1]), Buffer.alloc(100))]
 
-/** Ways in which output may wait, until `read` takes it. */
+/** Ways in which output is queued, until `read` takes it. */
 const WAITING = {
   'without a reader': () => {},
   paused(wire) {
@@ -114,7 +115,7 @@ const WAITING = {
 
 for (const [name, start] of Object.entries(WAITING)) {
   for (const where of ['outside of a dispatch', 'in a listener']) {
-    test(`keeps output that waits ${name}, sent ${where}, in memory of its own`, async (t) => {
+    test(`keeps output queued ${name}, sent ${where}, in memory of its own`, async (t) => {
       const wire = greeted()
       const sink = new StuckSink()
       await start(wire, sink)
@@ -134,7 +135,7 @@ for (const [name, start] of Object.entries(WAITING)) {
   }
 }
 
-/** Takes a chunk, and the next one when it is told to. */
+/** A sink that takes one chunk, and the next one on demand. */
 class StuckSink extends Writable {
   seen = []
   go = null
@@ -154,7 +155,7 @@ class StuckSink extends Writable {
 const busy = unchoked()
 busy.resume()
 
-/** Uses up whatever memory wires, and Node, may share. */
+/** Uses up the memory that wires, and Node, may share. */
 const churn = () => {
   for (let n = 0; n < 3; n++) Buffer.allocUnsafe((Buffer.poolSize >>> 1) - 8)
   for (let n = 0; n < 10; n++) busy.piece(0, 0, Buffer.alloc(2000))
@@ -172,15 +173,15 @@ const held = async () => {
   return process.memoryUsage().arrayBuffers
 }
 
-/** What wires live through, and the most bytes outside of V8's heap that each keeps of it. */
+/** What happens to wires, and the most bytes outside of V8's heap that each keeps afterwards. */
 const LIVES = {
-  'had a handshake and a block': {
+  'received a handshake and a block': {
     live(wire) {
       wire.request(0, 0, 1000)
       deliver(wire, frame(7, 0, 0, Buffer.alloc(1000)), [600])
     }
   },
-  'got a bitfield': { live: (wire) => deliver(wire, frame(5, Buffer.alloc(100))) },
+  'received a bitfield': { live: (wire) => deliver(wire, frame(5, Buffer.alloc(100))) },
   'ended with a bitfield': {
     most: 2 * KIB,
     live(wire) {
@@ -189,11 +190,11 @@ const LIVES = {
       wire.destroy()
     }
   },
-  'are within a message': {
+  'have received part of a message': {
     most: 2 * KIB,
     live: (wire) => deliver(wire, frame(20, Buffer.alloc(500)).subarray(0, 100))
   },
-  'have sent what nobody reads': { live: (wire) => wire.have(1) }
+  'have sent a message that nobody reads': { live: (wire) => wire.have(1) }
 }
 
 for (const [name, { live, most = KIB }] of Object.entries(LIVES)) {

@@ -11,12 +11,12 @@ const FOLDER = path.join(ROOT, 'target', 'fuse')
 
 let addon
 
-test.before('there is an addon with a fuse', async (t) => {
+test.before('build an addon with a fuse', async (t) => {
   t.timeout(10 * 60 * 1000)
   addon = process.env.NAPI_RS_NATIVE_LIBRARY_PATH ?? (await build())
 })
 
-test('the addon that is published has none', (t) => {
+test('the published addon has no fuse', (t) => {
   t.is(
     createRequire(import.meta.url)('../native.js').lightFuse === undefined,
     addon.startsWith(FOLDER)
@@ -25,11 +25,11 @@ test('the addon that is published has none', (t) => {
 
 for (const [name, panics, title] of [
   ['entry', 1, 'a panic in an entry closes the wire and fails its requests, once each'],
-  ['command', 1, 'a panic in a queued command does so without waiting for the peer'],
-  ['two wires', 2, 'two wires can panic'],
-  ['quiet', 1, "a wire without an 'error' listener closes quietly"],
-  ['constructor', 1, 'a panic before there is a wire is thrown'],
-  ['everywhere', 50, 'whatever panics in a session, it ends and others go on'],
+  ['command', 1, 'a panic in a queued command closes the wire without input from the peer'],
+  ['two wires', 2, 'panics in two wires close both'],
+  ['quiet', 1, "a panic closes a wire without an 'error' listener quietly"],
+  ['constructor', 1, 'a panic in the constructor is thrown'],
+  ['everywhere', 50, 'a panic anywhere in a session ends it, and no other session'],
   ['threads', 150, 'panics in several threads are independent of each other']
 ]) {
   test(title, async (t) => {

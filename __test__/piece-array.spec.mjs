@@ -1,5 +1,5 @@
-// How V8 keeps `peerPieces`: dense before it would turn a large hash table into an array by itself, which
-// stops the event loop for a second.
+// How V8 stores `peerPieces`: dense before V8 would convert a large hash table to an array, which blocks the
+// event loop for a second.
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -14,7 +14,7 @@ const SCRIPT = fileURLToPath(new URL('../testkit/memory/array-kinds.mjs', import
 const MIB = 1024 * 1024
 const PIECES = 4 * MIB
 
-/** Steps of 1,000 haves after which an array of so many pieces must be dense. */
+/** Steps of 1,000 haves after which an array of this many pieces must be dense. */
 const MOST_SPARSE = 1 + Math.ceil(PIECES / 128 / 1000)
 
 let kinds
@@ -23,14 +23,14 @@ test.before(async () => {
   kinds = Object.entries(JSON.parse(stdout))
 })
 
-test('fills peerPieces with what is told and nothing else, the same array all along', (t) => {
+test('fills peerPieces, always the same array, with the announced pieces and nothing else', (t) => {
   t.true(kinds.length > 10)
   for (const [name, { isSame, isRight, length }] of kinds) {
     t.deepEqual({ isSame, isRight, length }, { isSame: true, isRight: true, length: 0 }, name)
   }
 })
 
-test('makes peerPieces dense early, once, and keeps it so', (t) => {
+test('makes peerPieces dense early and only once', (t) => {
   for (const [name, { sparse, changes }] of kinds) {
     if (name === 'once, far up') continue
     t.true(sparse <= MOST_SPARSE, `${name}: ${sparse}`)
@@ -38,7 +38,7 @@ test('makes peerPieces dense early, once, and keeps it so', (t) => {
   }
 })
 
-test('takes a piece far up without room for those below', (t) => {
+test('stores a piece with a high index without room for those below', (t) => {
   t.is(kinds.find(([name]) => name === 'once, far up')[1].sparse, 1)
 })
 
@@ -47,7 +47,7 @@ for (const [name, pieces] of Object.entries({
   'a hundred pieces': Array.from({ length: 100 }, (_, n) => PIECES - 1 - n * 40_000),
   'small and large ones': [0, 1, 2, 3, 1_000_000, 3_000_000]
 })) {
-  test.serial(`takes few bytes for ${name}`, async (t) => {
+  test.serial(`uses few bytes for ${name}`, async (t) => {
     const wires = Array.from({ length: 20 }, () => greeted())
     for (const wire of wires) void wire.peerPieces
     await settled()
@@ -60,7 +60,7 @@ for (const [name, pieces] of Object.entries({
   })
 }
 
-test('leaves what the user puts in place of the array as it is, if it is no array', (t) => {
+test('leaves a value as it is that the user assigns to peerPieces, if it is not a plain array', (t) => {
   const wire = greeted()
   for (const value of [new Uint8Array(8), {}, new Proxy([], {}), Array(100_000)]) {
     wire.peerPieces = value

@@ -1,24 +1,24 @@
-// What real clients do against the rules: tolerated and counted, or final for a strict wire.
+// Violations that real clients commit: tolerated and counted by default, final for a strict wire.
 import test from 'ava'
 
 import { frame } from '../testkit/messages.mjs'
 import { greeted, pwp, unchoked } from '../testkit/wires.mjs'
 
 const judges = (title, { events, code, bytes, options }) => {
-  test(`${title}: tolerated`, (t) => {
+  test(`tolerates and counts ${title}`, (t) => {
     const wire = greeted(options)
-    const told = []
+    const delivered = []
     for (const name of ['have', 'bitfield', 'piece', 'request']) {
-      wire.on(name, (...values) => told.push([name, ...values.slice(0, 3)]))
+      wire.on(name, (...values) => delivered.push([name, ...values.slice(0, 3)]))
     }
     wire.unchoke()
     wire.write(bytes)
-    t.deepEqual(told, events)
+    t.deepEqual(delivered, events)
     t.is(wire.error, null)
     t.is(wire.stats().violations, 1)
   })
 
-  test(`${title}: final for a strict wire`, (t) => {
+  test(`closes a strict wire after ${title}`, (t) => {
     const wire = greeted({ ...options, policy: 'strict' })
     wire.unchoke()
     wire.write(bytes)
@@ -34,7 +34,7 @@ judges('a have that is too long', {
   code: 'ERR_PWP_MESSAGE_LENGTH'
 })
 
-judges('a bitfield behind a have', {
+judges('a bitfield after a have', {
   bytes: Buffer.concat([frame(4, 1), frame(5, Buffer.of(0x80))]),
   events: [
     ['have', 1],
@@ -59,7 +59,7 @@ judges('a bitfield with spare bits', {
   code: 'ERR_PWP_BITFIELD_SPARE_BITS'
 })
 
-judges('a block that nobody asked for', {
+judges('a block that was not requested', {
   bytes: frame(7, 1, 2, Buffer.from('bits')),
   events: [['piece', 1, 2, Buffer.from('bits')]],
   code: 'ERR_PWP_UNSOLICITED_BLOCK'
@@ -70,7 +70,7 @@ for (const [piece, offset] of [
   [1, 16384],
   [2 ** 32 - 1, 2 ** 32 - 1]
 ]) {
-  judges(`a request for nothing at ${offset} of piece ${piece}`, {
+  judges(`a request for no bytes at ${offset} of piece ${piece}`, {
     bytes: frame(6, piece, offset, 0),
     events: [],
     code: 'ERR_PWP_REQUEST_LENGTH'
@@ -86,7 +86,7 @@ for (const piece of [10, 11, 2 ** 32 - 1]) {
   })
 }
 
-test('a request that no block can answer reaches nobody, and is counted', (t) => {
+test('counts and does not deliver requests that no block can answer', (t) => {
   const wire = greeted({ pieces: 10 })
   wire.unchoke()
   wire.on('request', (piece, offset, length) => t.deepEqual([piece, offset, length], [9, 1, 2]))
@@ -99,7 +99,7 @@ test('a request that no block can answer reaches nobody, and is counted', (t) =>
   t.plan(5)
 })
 
-test('a strict wire takes what keeps the rules', (t) => {
+test('a strict wire accepts messages that follow the rules', (t) => {
   const wire = unchoked({ policy: 'strict', pieces: 10 })
   wire.unchoke()
   t.plan(3)
@@ -109,7 +109,7 @@ test('a strict wire takes what keeps the rules', (t) => {
   t.is(wire.error, null)
 })
 
-test('a block that crosses our cancel comes, and is counted', (t) => {
+test('delivers and counts a block that was in flight when we cancelled its request', (t) => {
   const wire = unchoked()
   wire.request(1, 0, 4, (error) => t.is(error.message, 'request was cancelled'))
   wire.cancel(1, 0, 4)

@@ -1,5 +1,5 @@
-// The accessors of the prototype behave as the values of peer-wire-protocol do: nothing happens to whoever
-// reads prototypes, copies them, or writes to a wire or to what is none.
+// The accessors of the prototype behave like the values of peer-wire-protocol: code may read and copy
+// prototypes, and may write to wires and to other objects, without side effects.
 import { once } from 'node:events'
 import { finished } from 'node:stream'
 import util, { promisify } from 'node:util'
@@ -16,7 +16,7 @@ const NAMES = Object.entries(Object.getOwnPropertyDescriptors(prototype))
   .filter(([, { get }]) => get !== undefined)
   .map(([name]) => name)
 
-/** Makes a subclass in the old way. */
+/** Makes a subclass without `class`. */
 const subclass = (start = () => {}) => {
   function Mine() {
     start.call(this)
@@ -60,7 +60,7 @@ for (const [name, read] of Object.entries(READINGS)) {
   })
 }
 
-test('has accessors that are not enumerable, and read as undefined without a wire', (t) => {
+test('has accessors that are not enumerable, and that are undefined without a wire', (t) => {
   t.true(NAMES.length >= 10)
   for (const name of NAMES) {
     t.false(Object.getOwnPropertyDescriptor(prototype, name).enumerable, name)
@@ -71,7 +71,7 @@ test('has accessors that are not enumerable, and read as undefined without a wir
   }
 })
 
-/** Objects that are no wire, though some know of one. */
+/** Objects that are not wires, although some refer to one. */
 const FOREIGN = {
   'the prototype': () => prototype,
   'a plain object': () => ({}),
@@ -80,12 +80,12 @@ const FOREIGN = {
   nothing: () => undefined,
   'an object made from a wire': (wire) => Object.create(wire),
   'a copy of a wire': (wire) => Object.assign(Object.create(prototype), wire),
-  'a copy with what is not enumerable': (wire) =>
+  'a copy with non-enumerable properties': (wire) =>
     Object.defineProperties({}, Object.getOwnPropertyDescriptors(wire))
 }
 
 for (const [what, make] of Object.entries(FOREIGN)) {
-  test(`writing to ${what} touches no wire`, (t) => {
+  test(`writing to ${what} changes no wire`, (t) => {
     const wire = unchoked()
     const foreign = make(wire)
     for (const name of NAMES) {
@@ -105,14 +105,14 @@ for (const [what, make] of Object.entries(FOREIGN)) {
         bufferedAmount: 0
       }
     )
-    const told = record(wire, ['request', 'have'])
+    const delivered = record(wire, ['request', 'have'])
     wire.write(Buffer.concat([frame(6, 0, 0, 1), frame(4, 2)]))
-    t.deepEqual(told, ['have'])
+    t.deepEqual(delivered, ['have'])
     t.deepEqual(Object.keys(wire.peerPieces), ['2'])
   })
 }
 
-test('takes a write to an object made from a wire as its own', (t) => {
+test('keeps a write to an object that inherits from a wire on that object', (t) => {
   const wire = greeted()
   const made = Object.create(wire)
   for (const name of ['amChoking', 'amInterested', 'peerChoking', 'peerPieces', 'destroyed']) {
@@ -123,20 +123,20 @@ test('takes a write to an object made from a wire as its own', (t) => {
   }
 })
 
-test('takes reads and writes through a proxy as those of the wire', (t) => {
+test('reads and writes the wire through a proxy', (t) => {
   const wire = greeted()
   const proxy = new Proxy(wire, {})
   proxy.amChoking = false
   t.is(proxy.peerPieces, wire.peerPieces)
-  const told = record(wire, ['request'])
+  const delivered = record(wire, ['request'])
   wire.write(frame(6, 0, 0, 1))
-  t.deepEqual(told, ['request'])
+  t.deepEqual(delivered, ['request'])
   proxy.peerPieces = [true]
   wire.write(frame(4, 2))
   t.deepEqual(Object.keys(wire.peerPieces), ['0', '2'])
 })
 
-test('takes what a subclass writes before it calls the constructor', (t) => {
+test('ignores what a subclass assigns to accessors before it calls the constructor', (t) => {
   const Mine = subclass(function () {
     this.amChoking = false
     this.amInterested = true
@@ -153,7 +153,7 @@ test('takes what a subclass writes before it calls the constructor', (t) => {
   t.deepEqual(Object.keys(wire.peerPieces), ['2'])
 })
 
-test('keeps what users hang on a wire under names of accessors', (t) => {
+test('keeps what users assign to a wire under names of accessors', (t) => {
   const wire = greeted()
   wire.unchoke()
   for (const value of [0, 'theirs', undefined, { own: true }]) {
@@ -166,7 +166,7 @@ test('keeps what users hang on a wire under names of accessors', (t) => {
   t.true(Object.keys(wire).includes('bufferedAmount'))
 })
 
-// Modules are strict, so that a property without a setter throws.
+// Modules are strict, so a write to a property without a setter would throw.
 
 function Inherited() {
   pwp.call(this)
@@ -239,16 +239,16 @@ for (const [kind, Old] of Object.entries(OLD_SUBCLASSES)) {
   }
 }
 
-test('only records a write to destroyed: the stream goes on', async (t) => {
+test('only records a write to destroyed, and keeps delivering', async (t) => {
   const wire = unchoked()
-  const told = record(wire, ['have', 'close'])
+  const delivered = record(wire, ['have', 'close'])
   for (const value of [true, false, true]) {
     wire.destroyed = value
     t.is(wire.destroyed, value)
   }
   wire.write(frame(4, 1))
   wire.interested()
-  t.deepEqual(told, ['have'])
+  t.deepEqual(delivered, ['have'])
   t.deepEqual(wire.read(), frame(2))
   wire.destroyed = false
   wire.resume()

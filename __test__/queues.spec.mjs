@@ -1,23 +1,23 @@
-// Long queues of requests: their work grows in proportion, in whatever order they are settled.
+// Long queues of requests: the work is proportional to their length, in any order of settling.
 import test from 'ava'
 
 import { chunksOf, shuffled } from '../testkit/frames.mjs'
 import { frame } from '../testkit/messages.mjs'
 import { greeted, unchoked } from '../testkit/wires.mjs'
 
-/** Requests of ours that are open at once. */
+/** Our requests that are open at once. */
 const OURS = 10_000
 
-/** Requests of the peer that may wait at once. */
+/** Unanswered requests of the peer at once. */
 const OF_PEER = 2000
 
-/** Short queues that hold as many requests as a long one. */
+/** Number of short queues that together hold as many requests as a long one. */
 const PARTS = 50
 
-/** Most time of a long queue, in that of the short ones: were it by their square, it would be 50. */
+/** Most time of a long queue, relative to the short ones: with quadratic work it would be 50. */
 const MOST_GROWTH = 20
 
-/** Runs of which the quickest counts. */
+/** Runs, of which the fastest counts. */
 const RUNS = 3
 
 const LENGTH = 4
@@ -26,10 +26,10 @@ const BLOCK = Buffer.alloc(LENGTH)
 const ORDERS = {
   'oldest first': (count) => Array.from({ length: count }, (_, n) => n),
   'newest first': (count) => Array.from({ length: count }, (_, n) => count - 1 - n),
-  'in disorder': (count) => shuffled(count)
+  'in random order': (count) => shuffled(count)
 }
 
-/** Each prepares a wire and gives what is to be timed, which gives what is left open. */
+/** Each prepares a wire and returns the function to time, which returns how many requests are left. */
 const WAYS = {
   'requests are answered': [
     OURS,
@@ -104,7 +104,7 @@ const feeding = (wire, open, order, frameAt) => {
   }
 }
 
-/** In ms of this process, which others on the machine disturb little. */
+/** In ms of CPU time of this process, which other processes disturb little. */
 const quickest = (t, prepare) => {
   const times = Array.from({ length: RUNS }, () => {
     const settles = prepare()

@@ -1,4 +1,4 @@
-// Whoever reads a wire gets what was sent before it closed, and learns why it did.
+// Readers of a wire get everything that was sent before it closed, and the reason why it closed.
 import { once } from 'node:events'
 import { PassThrough, Readable, Writable, promises } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -28,7 +28,7 @@ const inListener = (act) => (wire, send) => {
   wire.write(Buffer.concat([frame(4, 1), frame(4)]))
 }
 
-/** Ways to close a wire, and the code or text of the error that tells of it. */
+/** Ways to close a wire, and the code or text of the error that says why. */
 const ENDS = {
   'destroy() in a listener': [null, inListener((wire) => wire.destroy())],
   'destroy(error) in a listener': ['enough', inListener((wire) => wire.destroy(enough))],
@@ -44,7 +44,7 @@ const each = async (chunks, take) => {
   for await (const chunk of chunks) take(chunk)
 }
 
-/** Readers that get everything, whenever they begin. */
+/** Readers that get everything, whenever they start. */
 const READERS = {
   'for await': each,
   'iterator()': (wire, take) => each(wire.iterator({ destroyOnReturn: false }), take),
@@ -75,7 +75,7 @@ const reasonOf = (reading) =>
     ({ code, message }) => code ?? message
   )
 
-/** Reads until the wire has ended; gives why it closed, and the size of what came. */
+/** Reads until the wire has ended; returns why it closed, and how many bytes were read. */
 const outcome = async (read, wire, begin, close) => {
   let length = 0
   const start = () => reasonOf(read(wire, (chunk) => (length += chunk.length)))
@@ -84,7 +84,7 @@ const outcome = async (read, wire, begin, close) => {
   if (begin === 'before') await settled()
   if (begin !== 'after') close()
   const reason = await reading
-  // A pipeline hears of an error before its functions have read what came before it.
+  // A pipeline gets an error before its functions have read the bytes before it.
   await settled()
   return [reason, length]
 }
@@ -114,7 +114,7 @@ for (const [name, read] of Object.entries({
     return Buffer.concat(chunks)
   }
 })) {
-  test(`${name} gives all that was sent before destroy()`, async (t) => {
+  test(`${name} returns all that was sent before destroy()`, async (t) => {
     for (const [length, send] of SENT) {
       const wire = greeted()
       const bytes = read(wire)
@@ -125,7 +125,7 @@ for (const [name, read] of Object.entries({
 }
 
 for (const [how, [error, close]] of Object.entries(ENDS)) {
-  test(`a pipeline into a sink has given it all that was sent before ${how}`, async (t) => {
+  test(`a pipeline passes all that was sent before ${how} to its sink`, async (t) => {
     for (const [length, send] of SENT) {
       const wire = greeted()
       let got = 0
@@ -143,14 +143,14 @@ for (const [how, [error, close]] of Object.entries(ENDS)) {
     }
   })
 
-  test(`a web reader has got all that was sent before ${how}, and nothing is thrown`, async (t) => {
+  test(`a web reader gets all that was sent before ${how}, and nothing is thrown`, async (t) => {
     for (const [length, send] of SENT.slice(0, 2)) {
       const wire = greeted()
       const reader = Readable.toWeb(wire).getReader()
       const read = reader.read()
       await settled() // oxlint-disable-line no-await-in-loop
       close(wire, send)
-      // Outside of a listener each message is a chunk of its own.
+      // Outside of a listener each message is sent as a chunk of its own.
       const first = how.includes('commands') ? (length === 73 ? 68 : 9) : length
       t.is((await read).value.byteLength, first) // oxlint-disable-line no-await-in-loop
       // oxlint-disable-next-line no-await-in-loop
@@ -159,7 +159,7 @@ for (const [how, [error, close]] of Object.entries(ENDS)) {
   })
 }
 
-test('gives what was sent to a socket that is destroyed when the wire closes', async (t) => {
+test('writes all that was sent to a socket that is destroyed when the wire closes', async (t) => {
   for (const [length, send] of SENT) {
     let got = 0
     const sink = new Writable({
@@ -177,7 +177,7 @@ test('gives what was sent to a socket that is destroyed when the wire closes', a
   }
 })
 
-test('leaving the loop destroys the wire, unless told otherwise', async (t) => {
+test('honors destroyOnReturn when a loop is left', async (t) => {
   for (const destroyOnReturn of [undefined, true, false]) {
     const wire = greeted()
     for (const piece of [1, 2]) wire.have(piece)

@@ -1,4 +1,4 @@
-// The samples of the README as its readers run them, and what peers that break the rules get from them.
+// The samples of the README as its readers run them, also with peers that break the rules.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ const samplesOf = (title) => {
 
 const [serve, ask] = samplesOf('Usage')
 
-test('the samples of use transfer a block', async (t) => {
+test('the usage samples transfer a block', async (t) => {
   const run = promisify(execFile)
   const { stdout } = await run(process.execPath, ['-e', serve + ask], { cwd: ROOT })
   t.is(stdout, 'got 16384 bytes\n')
@@ -44,12 +44,12 @@ const PEERS = {
   'wants another torrent': (socket) => socket.write(greeting(Buffer.alloc(20, 7))),
   'announces 4 GB': (socket) => socket.write(greeted(Buffer.from('ffffffff07', 'hex'))),
   'sends half a have': (socket) => socket.write(greeted(frame(4, Buffer.alloc(2)))),
-  'asks for 1 GB': (socket) => socket.write(greeted(frame(6, 0, 0, 2 ** 30))),
+  'requests 1 GB': (socket) => socket.write(greeted(frame(6, 0, 0, 2 ** 30))),
   'resets the connection': (socket) => socket.resetAndDestroy()
 }
 
 for (const [what, act] of Object.entries(PEERS)) {
-  test(`the sample that serves frees the socket of a peer that ${what}`, async (t) => {
+  test(`the serving sample frees the socket of a peer that ${what}`, async (t) => {
     const server = startServer(t)
     await once(server, 'listening')
     const address = { port: server.address().port, host: '127.0.0.1' }
@@ -65,7 +65,7 @@ for (const [what, act] of Object.entries(PEERS)) {
 
 for (const code of samplesOf('API')) {
   const [title] = code.split('\n')
-  test(`the sample "${title}" names what there is, and runs`, (t) => {
+  test(`the sample "${title}" runs, and names only what exists`, (t) => {
     const wire = unchoked()
     for (const [, name] of code.matchAll(/wire\.(\w+)/g)) t.true(name in wire, name)
     for (const [, name] of code.matchAll(/wire\.on\('([\w-]+)'/g)) t.true(EVENTS.includes(name))

@@ -1,4 +1,4 @@
-// Methods that are called on something else than a wire: on what stands before one, and on what does not.
+// Methods that are called on something other than a wire: on objects that stand for one, and on others.
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import { ROOT } from '../testkit/processes/command.mjs'
@@ -9,7 +9,7 @@ import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled } from '../testkit/wi
 
 const ID = Buffer.alloc(20, 1)
 
-/** Every method of ours, with arguments that a wire takes. */
+/** All our methods, with valid arguments. */
 const CALLS = {
   _write: [frame(4, 1), 'buffer', () => {}],
   bitfield: [Buffer.from([0xf0])],
@@ -40,7 +40,7 @@ const CALLS = {
   write: [frame(4, 1)]
 }
 
-test('lists every public method', (t) => {
+test('covers every public method', (t) => {
   const names = Object.keys(pwp.prototype).filter((name) => !name.startsWith('_'))
   const methods = names.filter((name) => {
     const { value } = Object.getOwnPropertyDescriptor(pwp.prototype, name)
@@ -90,7 +90,7 @@ for (const [title, make] of Object.entries(PROXIES)) {
     t.deepEqual(Buffer.concat(output), Buffer.concat(expected))
   })
 
-  test(`gives back a slot once when a wire ends through ${title}`, (t) => {
+  test(`releases a slot once when a wire ends through ${title}`, (t) => {
     const index = Object.keys(PROXIES).indexOf(title)
     const program = `
       import { endThroughProxies } from './testkit/memory/proxied-ends.mjs'
@@ -124,7 +124,7 @@ for (const [title, make] of Object.entries(FOREIGN)) {
   })
 }
 
-test('methods on copies of its properties act on the wire, whole', (t) => {
+test('methods on copies of its properties act on the wire itself', (t) => {
   const wire = greeted()
   const copies = [
     { ...wire },

@@ -1,5 +1,5 @@
-// Output that comes back as input before the call that sent it has returned, and commands of
-// listeners in the midst of a chunk.
+// Output that is answered with input before the call that sent it has returned, and commands of listeners
+// in the middle of a chunk.
 import { once } from 'node:events'
 import net from 'node:net'
 import { Writable } from 'node:stream'
@@ -14,7 +14,7 @@ const BLOCK = Buffer.alloc(16 * 1024, 7)
 const INFO_HASH = Buffer.alloc(20, 1)
 const PEER_ID = Buffer.alloc(20, 2)
 
-/** Two wires that give each other their output as it comes, from within the push. */
+/** Two wires that pass each other their output synchronously, from within the push. */
 const linked = async () => {
   const pair = [pwp(), pwp()]
   const [a, b] = pair
@@ -28,14 +28,14 @@ const linked = async () => {
   return pair
 }
 
-/** A sink that takes nothing until it is told to. */
+/** A sink that takes chunks only on demand. */
 const lazySink = () => {
   const waiting = []
   const sink = new Writable({ write: (chunk, encoding, callback) => waiting.push(callback) })
   sink.takeAll = async () => {
     while (waiting.length > 0) {
       for (const callback of waiting.splice(0)) callback()
-      // oxlint-disable-next-line no-await-in-loop -- what follows comes in a later turn
+      // oxlint-disable-next-line no-await-in-loop -- what follows is written in a later turn
       await settled()
     }
   }
@@ -52,7 +52,7 @@ const answering = (options) => {
   return self
 }
 
-test('asks 5,000 times in callbacks of a peer in the same process that answers at once', async (t) => {
+test('makes 5,000 requests in callbacks of a peer in the same process that answers at once', async (t) => {
   const [a, b] = await linked()
   const count = 5000
   b.on('request', (piece, offset, length, respond) => respond(null, BLOCK))
@@ -88,7 +88,7 @@ test('puts nothing between the head of a block and the block', async (t) => {
   t.is(b.error, null)
 })
 
-test('tells all requests that come back while it sends', async (t) => {
+test('delivers all requests that are received while it sends', async (t) => {
   const [a, b] = await linked()
   b.choke()
   b.on('request', (piece, offset, length, respond) => respond(null, BLOCK))
@@ -98,13 +98,13 @@ test('tells all requests that come back while it sends', async (t) => {
     for (let piece = 0; piece < count; piece++) a.request(piece, 0, BLOCK.length, () => answered++)
   })
   b.unchoke()
-  // Those held back are told in later turns.
+  // Those held back are delivered in later turns.
   // oxlint-disable-next-line no-await-in-loop
   for (let turn = 0; turn < 20; turn++) await settled()
   t.is(answered, count)
 })
 
-test('reads what a listener writes behind the chunk that it is in', async (t) => {
+test('reads a chunk that a listener writes after the current one', async (t) => {
   const wire = greeted({ uploadBacklog: 20_000 })
   wire.unchoke()
   const message = frame(7, 9, 0, BLOCK)
@@ -119,7 +119,7 @@ test('reads what a listener writes behind the chunk that it is in', async (t) =>
   wire.on('have', (piece) => seen.push(piece))
   wire.write(Buffer.concat([0, 1, 2].map((piece) => frame(6, piece, 0, BLOCK.length))))
   wire.write(message.subarray(0, 4000))
-  // The third request was held back, and is told before the rest of the block.
+  // The third request was held back, and is delivered before the rest of the block.
   readAll(wire)
   nested = frame(4, 5)
   wire.write(message.subarray(4000))
@@ -148,7 +148,7 @@ test('sends what was sent before a listener ended the socket', async (t) => {
   t.is(length, 68 + 9 + 13 + BLOCK.length)
 })
 
-test('tells the requests that it held back when it is piped elsewhere as well', async (t) => {
+test('delivers requests that were held back when it is also piped elsewhere', async (t) => {
   const self = answering({ uploadBacklog: 100_000 })
   const { wire } = self
   const [first, second] = [lazySink(), lazySink()]
@@ -166,7 +166,7 @@ test('tells the requests that it held back when it is piped elsewhere as well', 
   t.is(self.asked, 20)
 })
 
-test('gives its output to the listener that has taken the place of the pipe', async (t) => {
+test('gives its output to the listener that has replaced the pipe', async (t) => {
   const wire = greeted()
   const sink = new Writable({ write: (chunk, encoding, callback) => callback() })
   wire.pipe(sink)
@@ -179,7 +179,7 @@ test('gives its output to the listener that has taken the place of the pipe', as
   t.deepEqual(Buffer.concat(own), frame(4, 2))
 })
 
-test('counts bytes, not objects, where it is piped into an object mode', async (t) => {
+test('counts bytes, not objects, if it is piped into a stream in object mode', async (t) => {
   const self = answering({ uploadBacklog: 100_000 })
   const { wire } = self
   const sink = new Writable({ objectMode: true, write: () => {} })
@@ -191,7 +191,7 @@ test('counts bytes, not objects, where it is piped into an object mode', async (
   t.true(self.asked < 50, `${self.asked}`)
 })
 
-test('tells each block once when callbacks cancel others of the same chunk', (t) => {
+test('delivers each block once when callbacks cancel requests for others in the same chunk', (t) => {
   const wire = unchoked()
   const count = 200
   const outcomes = Array.from({ length: count }, () => 0)

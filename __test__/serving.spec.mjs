@@ -1,5 +1,5 @@
 // Honest peers with many requests under the default options: each request is served, however slow the
-// way is, and two sides that ask and answer at once never wait for each other.
+// connection is, and two sides that both request and answer never deadlock.
 import { once } from 'node:events'
 import net from 'node:net'
 import { PassThrough, Transform } from 'node:stream'
@@ -12,7 +12,7 @@ import { pwp } from '../testkit/wires.mjs'
 const LENGTH = 16 * 1024
 const ID = Buffer.alloc(20, 1)
 
-/** Marks of the streams in memory, in bytes. */
+/** High-water marks of the streams in memory, in bytes. */
 const MARKS = [1, 1000, LENGTH]
 
 /** When a request of the peer is answered. */
@@ -23,7 +23,7 @@ const ANSWERS = {
 }
 
 for (const [when, later] of Object.entries(ANSWERS)) {
-  test(`serves 500 requests at once over TCP to a slow reader, ${when}`, async (t) => {
+  test(`serves 500 requests at once over TCP to a slow reader, answered ${when}`, async (t) => {
     t.timeout(60_000)
     const [client, server] = await connect(t)
     const seed = makeWire(later)
@@ -48,7 +48,7 @@ for (const [when, later] of Object.entries(ANSWERS)) {
   })
 
   for (const mark of MARKS) {
-    test(`keeps 512 requests open both ways in memory with a mark of ${mark}, answered ${when}`, async (t) => {
+    test(`keeps 512 requests open both ways in memory with a high-water mark of ${mark}, answered ${when}`, async (t) => {
       t.timeout(60_000)
       const [a, b] = [makeWire(later), makeWire(later)]
       const [there, back] = [1, 2].map(() => new PassThrough({ highWaterMark: mark }))
@@ -79,14 +79,14 @@ const connect = async (t) => {
   return [client, server]
 }
 
-/** Takes a chunk in each ms, whatever comes. */
+/** Takes one chunk per ms. */
 const slow = () =>
   new Transform({
     highWaterMark: 1,
     transform: (chunk, encoding, done) => setTimeout(done, 1, null, chunk)
   })
 
-/** Both ask and answer. */
+/** Both sides request and answer. */
 const exchange = (a, b) => {
   for (const wire of [a, b]) {
     wire.handshake(ID, ID)
@@ -95,7 +95,7 @@ const exchange = (a, b) => {
   return Promise.all([download(a, 1500, 512), download(b, 1500, 512)])
 }
 
-/** Keeps requests open until all blocks have come; gives how many of them were right. */
+/** Keeps requests open until all blocks are received; returns how many of them were right. */
 const download = async (wire, count, open) => {
   await once(wire, 'unchoke')
   let asked = 0

@@ -1,4 +1,4 @@
-// Streams of other makes that a wire is piped into, and such that tell nonsense of themselves.
+// Streams of other packages that a wire is piped into, and streams with nonsensical properties.
 import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import { PassThrough, Writable } from 'node:stream'
@@ -11,7 +11,7 @@ import { greeted, settled } from '../testkit/wires.mjs'
 const LENGTH = 3000
 const COUNT = 60
 
-/** A package below one of ours, by the names of those that require it. */
+/** A nested dependency, by the names of the packages that require it, outermost first. */
 const packageBelow = (first, ...names) => {
   const below = createRequire(new URL(`../node_modules/${first}/`, import.meta.url))
   const parents = names.slice(0, -1)
@@ -26,11 +26,11 @@ const OTHERS = {
   streamx: packageBelow('bittorrent-protocol', 'streamx')
 }
 
-/** A stream of Node with a property that is not as it should be. */
+/** A stream of Node with one wrong property. */
 const odd = (name, value) => () =>
   Object.defineProperty(new PassThrough({ highWaterMark: 2000 }), name, { value, writable: true })
 
-/** The least that pipe() needs: full at each write. */
+/** The minimum that pipe() needs: full after each write. */
 const oldest = () => {
   const sink = new EventEmitter()
   sink.write = (chunk) => {
@@ -47,10 +47,10 @@ const SINKS = {
   'node in object mode': () => new PassThrough({ objectMode: true, highWaterMark: 2 }),
   'the oldest kind': oldest,
   'no length': odd('writableLength', undefined),
-  'a length that is no number': odd('writableLength', '7'),
+  'a length that is not a number': odd('writableLength', '7'),
   'a length of NaN': odd('writableLength', NaN),
   'a length below 0': odd('writableLength', -5),
-  'an endless length': odd('writableLength', Infinity),
+  'an infinite length': odd('writableLength', Infinity),
   'a length of BigInt': odd('writableLength', 5n),
   'no cork()': odd('cork', undefined),
   'no uncork()': odd('uncork', undefined),
@@ -64,7 +64,7 @@ for (const [name, { PassThrough: Sink }] of Object.entries(OTHERS)) {
 const isCount = (number) => Number.isSafeInteger(number) && number >= 0
 
 for (const [name, make] of Object.entries(SINKS)) {
-  test(`sends all into a stream with this: ${name}`, async (t) => {
+  test(`sends everything into a stream with this: ${name}`, async (t) => {
     const wire = greeted({ uploadBacklog: 10_000 })
     const sink = make()
     const received = []
@@ -101,7 +101,7 @@ for (const [name, make] of Object.entries(SINKS)) {
   })
 }
 
-test('stays right when a stream begins to tell nonsense', async (t) => {
+test('reports a valid bufferedAmount when the length of a stream becomes nonsense', async (t) => {
   for (const value of [undefined, NaN, -1, 'many', 2.5]) {
     const wire = greeted()
     const sink = new Writable({ write: () => {} })

@@ -1,4 +1,4 @@
-// The option `speed` and the meters of a wire: whatever is given to them, they end and tell the truth.
+// The option `speed` and the speed meters of a wire: with any input they terminate and stay right.
 import path from 'node:path'
 import { inspect } from 'node:util'
 import test from 'ava'
@@ -7,17 +7,17 @@ import { pwp } from '../testkit/wires.mjs'
 
 const PROGRAM = path.join(ROOT, 'testkit', 'meters.cjs')
 
-/** A meter that never ends grows: this is enough for one that does. */
+/** A meter that never terminates grows its ring: this is enough for one that does terminate. */
 const HEAP_LIMIT = '--max-old-space-size=100'
 
-// The first meter starts the clock of all: time stands still for those of this process.
+// The first meter starts the clock that all meters share: in this process it stands still.
 const { setInterval } = globalThis
 globalThis.setInterval = () => ({ unref() {} })
 pwp()
 globalThis.setInterval = setInterval
 
 for (const speed of [0, 1, 1.1, 1.3, 2.6, 5, 7.77, 99.9, 2048.001, 16_383]) {
-  test(`tells the speed over ${speed} s, however long the peer is idle between blocks`, async (t) => {
+  test(`averages the speed over ${speed} s, however long the peer is idle between blocks`, async (t) => {
     const { code, signal, output } = await capture(process.execPath, [
       HEAP_LIMIT,
       PROGRAM,
@@ -26,7 +26,7 @@ for (const speed of [0, 1, 1.1, 1.3, 2.6, 5, 7.77, 99.9, 2048.001, 16_383]) {
     t.deepEqual({ code, signal }, { code: 0, signal: null }, output.slice(0, 1000))
     const { bursts, steady, idle } = JSON.parse(output)
     t.true(
-      bursts.every((told) => told >= 0 && told <= 9000),
+      bursts.every((average) => average >= 0 && average <= 9000),
       String(bursts)
     )
     t.true(steady >= 3000 && steady <= 4000, String(steady))
@@ -62,7 +62,7 @@ for (const [value, name] of [
   })
 }
 
-test('takes no options, and no speed, in each way in which peer-wire-protocol does', (t) => {
+test('accepts each way to pass no options, or no speed, that peer-wire-protocol accepts', (t) => {
   for (const options of [
     undefined,
     null,
@@ -77,13 +77,13 @@ test('takes no options, and no speed, in each way in which peer-wire-protocol do
   }
 })
 
-test('refuses options that are no object', (t) => {
+test('refuses options that are not an object', (t) => {
   for (const options of ['0123456789', 7, true, 1n, Symbol('options'), () => {}]) {
     t.throws(() => pwp(options), { instanceOf: TypeError, message: /^options must / })
   }
 })
 
-test('reads each option once, so that what was checked is what is used', (t) => {
+test('reads each option once, so that the checked value is the one it uses', (t) => {
   const reads = {}
   const options = new Proxy(
     {},
@@ -100,7 +100,7 @@ test('reads each option once, so that what was checked is what is used', (t) => 
 })
 
 for (const direction of ['uploadSpeed', 'downloadSpeed']) {
-  test(`${direction} counts the bytes of its caller, and refuses what would spoil its sums`, (t) => {
+  test(`${direction} counts the bytes of its caller, and refuses values that would spoil its sums`, (t) => {
     const wire = pwp()
     t.is(wire[direction](1000), 1000)
     const wrong = [NaN, Infinity, -1, 0.5, 2 ** 53, '1', 'abc', true, 1n, Symbol('1'), untouched]

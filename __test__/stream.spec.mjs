@@ -1,4 +1,4 @@
-// A wire is a stream of current Node: its life, its ends, and what pipes and pipelines see of it.
+// A wire as a stream of current Node: its life cycle, and how it works in pipes and pipelines.
 import { once } from 'node:events'
 import net from 'node:net'
 import { Duplex, PassThrough, finished, pipeline } from 'node:stream'
@@ -43,14 +43,14 @@ test('keeps properties that users add', (t) => {
   t.true(wire.isSeeder)
 })
 
-test('asks while choked once the user sets peerChoking', (t) => {
+test('sends requests once the user sets peerChoking to false', (t) => {
   const wire = greeted()
   wire.peerChoking = false
   wire.request(0, 0, 1)
   t.is(wire.requests.length, 1)
 })
 
-test('takes requests while choking once the user sets amChoking', (t) => {
+test('delivers requests once the user sets amChoking to false', (t) => {
   const wire = greeted()
   const seen = record(wire, ['request'])
   wire.write(frame(6, 0, 0, 1))
@@ -59,7 +59,7 @@ test('takes requests while choking once the user sets amChoking', (t) => {
   t.deepEqual(seen, ['request'])
 })
 
-test('notes haves in an array that the user sets as peerPieces', (t) => {
+test('records haves in an array that the user assigns to peerPieces', (t) => {
   const wire = greeted()
   wire.peerPieces = [true]
   wire.write(frame(4, 2))
@@ -102,7 +102,7 @@ test('ends its readable side when the writable side finishes', async (t) => {
   t.true(wire.readableEnded && wire.writableFinished && wire.destroyed)
 })
 
-test('delivers what it has sent before destroy()', async (t) => {
+test('delivers what was sent before destroy()', async (t) => {
   const wire = pwp()
   wire.interested()
   wire.destroy()
@@ -112,7 +112,7 @@ test('delivers what it has sent before destroy()', async (t) => {
   t.deepEqual(Buffer.concat(chunks), frame(2))
 })
 
-test('fails open requests with the end, oldest first, each once', async (t) => {
+test('fails open requests at the end, oldest first, each once', async (t) => {
   const wire = unchoked()
   const failed = []
   for (const piece of [1, 2, 3]) {
@@ -187,7 +187,7 @@ test('keeps the error of destroy(error), and emits it only if someone listens', 
   t.deepEqual(order, ['error', 'close'])
 })
 
-test('takes input after a local end() as no error', async (t) => {
+test('emits no error for input after a local end()', async (t) => {
   const wire = greeted()
   wire.on('error', () => t.fail())
   wire.end()
@@ -197,7 +197,7 @@ test('takes input after a local end() as no error', async (t) => {
   t.is(wire.error, null)
 })
 
-test('finishes when what was corked violates the protocol', async (t) => {
+test('finishes when a corked chunk violates the protocol', async (t) => {
   const wire = greeted()
   const seen = record(wire, LIFE)
   wire.resume()
@@ -209,7 +209,7 @@ test('finishes when what was corked violates the protocol', async (t) => {
   t.deepEqual(seen, ['error', 'close', 'finish', 'end'])
 })
 
-test('hands out the frames of a dispatch to a read() in it', (t) => {
+test('returns the frames of a dispatch from a read() in it', (t) => {
   const wire = greeted()
   wire.once('unchoke', () => {
     wire.interested()
@@ -219,7 +219,7 @@ test('hands out the frames of a dispatch to a read() in it', (t) => {
   t.is(wire.read(), null)
 })
 
-test('queues what a listener writes behind the current chunk', (t) => {
+test('queues a chunk that a listener writes after the current one', (t) => {
   const wire = greeted()
   const pieces = []
   wire.on('have', (piece) => {
@@ -230,45 +230,45 @@ test('queues what a listener writes behind the current chunk', (t) => {
   return settled().then(() => t.deepEqual(pieces, [1, 2, 3]))
 })
 
-test('takes what a polled listener writes behind what is being told', async (t) => {
+test('queues a chunk that a listener writes after the requests that are being delivered', async (t) => {
   const wire = greeted({ uploadBacklog: 10 })
   wire.unchoke()
   wire.read()
-  const told = []
+  const delivered = []
   wire.on('request', (piece, offset, length, respond) => {
-    told.push(piece)
+    delivered.push(piece)
     if (piece === 2) wire.write(frame(6, 4, 0, 20))
     respond(null, Buffer.alloc(length))
   })
   wire.write(Buffer.concat([1, 2, 3].map((piece) => frame(6, piece, 0, 20))))
-  t.deepEqual(told, [1])
+  t.deepEqual(delivered, [1])
   wire.resume()
   await settled()
-  t.deepEqual(told, [1, 2, 3, 4])
+  t.deepEqual(delivered, [1, 2, 3, 4])
 })
 
 for (const highWaterMark of [1024, 64 * 1024, 4 * 1024 * 1024]) {
   for (const uploadBacklog of [0, 16 * 1024, 1024 * 1024]) {
-    test(`tells all requests with backlog ${uploadBacklog} and a mark of ${highWaterMark}`, async (t) => {
+    test(`delivers all requests with backlog ${uploadBacklog} and a high-water mark of ${highWaterMark}`, async (t) => {
       const wire = greeted({ uploadBacklog })
       wire.unchoke()
-      let told = 0
+      let delivered = 0
       wire.on('request', (piece, offset, length, respond) => {
-        told++
+        delivered++
         respond(null, Buffer.alloc(length))
       })
       wire.pipe(new Duplex({ highWaterMark, read() {}, write: (c, e, done) => setImmediate(done) }))
       wire.write(Buffer.concat(Array.from({ length: 100 }, (_, i) => frame(6, i, 0, 16 * 1024))))
       await new Promise((resolve) => {
-        wire.on('request', () => told === 100 && resolve())
-        if (told === 100) resolve()
+        wire.on('request', () => delivered === 100 && resolve())
+        if (delivered === 100) resolve()
       })
-      t.is(told, 100)
+      t.is(delivered, 100)
     })
   }
 }
 
-test('keeps the violation as the reason when a callback destroys the wire', (t) => {
+test('keeps the violation as wire.error when a callback destroys the wire', (t) => {
   const wire = unchoked()
   const errors = record(wire, ['error'])
   wire.request(0, 0, 1, () => wire.destroy())
@@ -277,7 +277,7 @@ test('keeps the violation as the reason when a callback destroys the wire', (t) 
   t.deepEqual(errors, ['error'])
 })
 
-test('shows in peerPieces what listeners have been told, and no more', (t) => {
+test('shows in peerPieces only the pieces of events that were emitted', (t) => {
   const wire = greeted()
   const seen = []
   wire.on('have', () => seen.push(Object.keys(wire.peerPieces).join()))
@@ -339,31 +339,31 @@ test('sends everything in order into a slow pipe, and holds requests back meanwh
   })
   for (const [i, size] of sizes.entries()) wire.write(frame(6, i, 0, size))
   t.true((await received).equals(expected))
-  // The backlog, one block, and the heads of all, which do not count.
+  // The backlog, one block, and the heads of all blocks, which do not count.
   t.true(most < 1024 * 1024 + 16 * 1024 + sizes.length * 13)
 })
 
-test('tells no request while nobody reads, and all of them when somebody does', async (t) => {
+test('holds requests above the backlog while nobody reads, and delivers them when somebody does', async (t) => {
   const wire = greeted({ uploadBacklog: 100 + QUEUED_COST })
   wire.unchoke()
-  const told = []
+  const delivered = []
   wire.on('request', (piece, offset, length, respond) => {
-    told.push(piece)
+    delivered.push(piece)
     respond(null, Buffer.alloc(length))
   })
   const haves = record(wire, ['have'])
   wire.write(Buffer.concat([1, 2, 3, 4].map((piece) => frame(6, piece, 0, 60))))
   wire.write(Buffer.concat([frame(8, 3, 0, 60), frame(4, 1)]))
-  t.deepEqual(told, [1, 2])
+  t.deepEqual(delivered, [1, 2])
   t.deepEqual(haves, ['have'])
   t.true(wire.bufferedAmount >= 100)
   wire.resume()
   await settled()
-  t.deepEqual(told, [1, 2, 4])
+  t.deepEqual(delivered, [1, 2, 4])
   t.is(wire.bufferedAmount, 0)
 })
 
-test('gathers the answers to one chunk in few writes', async (t) => {
+test('sends the answers to one chunk in one write', async (t) => {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const client = net.connect(server.address().port, '127.0.0.1')
@@ -386,7 +386,7 @@ test('gathers the answers to one chunk in few writes', async (t) => {
   server.close()
 })
 
-test('keeps an array of peerPieces live for who holds it, and as the user has left it', (t) => {
+test('keeps an array of peerPieces up to date, and keeps what the user has changed in it', (t) => {
   const [held, changed, set, unread] = [1, 2, 3, 4].map(() => greeted())
   const wires = [held, changed, set, unread]
   for (const wire of wires) wire.write(frame(5, Buffer.of(0b11110000, 0)))

@@ -1,4 +1,4 @@
-// Subscribers of the diagnostics channels that come in the middle of a chunk, or act on the wire.
+// Subscribers of the diagnostics channels that subscribe in the middle of a chunk, or act on the wire.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 
 import test from 'ava'
@@ -12,7 +12,7 @@ const CLOSE = 'peer-wire-native:close'
 
 const have = (piece) => frame(4, piece)
 
-/** Messages of a peer, each with the name that listeners and subscribers note for it. */
+/** Messages of a peer, each with the name that listeners and subscribers record for it. */
 const CHUNKS = {
   haves: Array.from({ length: 40 }, (_, piece) => ['have', have(piece)]),
   'blocks and requests': [0, 1, 2, 3].flatMap((piece) => [
@@ -31,7 +31,7 @@ const CHUNKS = {
   ]
 }
 
-/** A wire that takes any of these messages as they are. */
+/** A wire on which any of these messages is valid. */
 const ready = () => {
   const wire = unchoked()
   wire.unchoke()
@@ -39,7 +39,7 @@ const ready = () => {
   return wire
 }
 
-/** Subscribes, and gives what ends that. */
+/** Subscribes, and returns a function that unsubscribes. */
 const watch = (name, listener) => {
   subscribe(name, listener)
   return () => unsubscribe(name, listener)
@@ -49,7 +49,7 @@ for (const [what, messages] of Object.entries(CHUNKS)) {
   for (const at of [0, 1, 2, messages.length - 2]) {
     for (const sends of [false, true]) {
       const name = `${what} from the listener of number ${at}${sends ? ', with answers' : ''}`
-      test.serial(`tells a subscriber each message behind its listeners: ${name}`, (t) => {
+      test.serial(`publishes each message after its listeners: ${name}`, (t) => {
         const wire = ready()
         const seen = []
         const stops = []
@@ -78,48 +78,54 @@ for (const [what, messages] of Object.entries(CHUNKS)) {
   }
 }
 
-test.serial('begins in the callback of a request, and in the listener of another wire', (t) => {
-  for (const isOther of [false, true]) {
-    const wire = ready()
-    const seen = []
-    let stop = null
-    const start = () => {
-      stop = watch(RECEIVED, ({ wire: from, frame: { kind } }) => {
-        if (from === wire) seen.push(`<- ${kind}`)
+test.serial(
+  'publishes the messages after a callback, or the listener of another wire, that subscribes',
+  (t) => {
+    for (const isOther of [false, true]) {
+      const wire = ready()
+      const seen = []
+      let stop = null
+      const start = () => {
+        stop = watch(RECEIVED, ({ wire: from, frame: { kind } }) => {
+          if (from === wire) seen.push(`<- ${kind}`)
+        })
+      }
+      const other = greeted()
+      other.on('have', start)
+      wire.request(7, 0, 9, () => {
+        seen.push('callback')
+        if (isOther) other.write(have(1))
+        else start()
       })
+      wire.on('have', (piece) => seen.push(`have ${piece}`))
+      wire.write(Buffer.concat([have(1), frame(7, 7, 0, Buffer.alloc(9)), have(2), have(3)]))
+      stop()
+      t.deepEqual(seen, ['have 1', 'callback', 'have 2', '<- have', 'have 3', '<- have'])
     }
-    const other = greeted()
-    other.on('have', start)
-    wire.request(7, 0, 9, () => {
-      seen.push('callback')
-      if (isOther) other.write(have(1))
-      else start()
-    })
-    wire.on('have', (piece) => seen.push(`have ${piece}`))
-    wire.write(Buffer.concat([have(1), frame(7, 7, 0, Buffer.alloc(9)), have(2), have(3)]))
-    stop()
-    t.deepEqual(seen, ['have 1', 'callback', 'have 2', '<- have', 'have 3', '<- have'])
   }
-})
+)
 
-test.serial('stays right about pieces and requests when a subscription takes events back', (t) => {
-  const wire = ready()
-  const answered = []
-  wire.request(5, 0, 9, (error, block) => answered.push(error ?? block.length))
-  let stop = null
-  wire.once('have', () => {
-    stop = watch(RECEIVED, () => {})
-  })
-  const told = []
-  wire.on('request', (piece) => told.push(piece))
-  const block = frame(7, 5, 0, Buffer.alloc(9))
-  wire.write(Buffer.concat([have(1), have(2), block, frame(6, 8, 0, 9), have(3)]))
-  stop()
-  t.deepEqual(answered, [9])
-  t.deepEqual(told, [8])
-  t.deepEqual(Object.keys(wire.peerPieces), ['1', '2', '3'])
-  t.is(wire.stats().received.messages.have, 3)
-})
+test.serial(
+  'keeps pieces and requests right after a subscription in the middle of a chunk',
+  (t) => {
+    const wire = ready()
+    const answered = []
+    wire.request(5, 0, 9, (error, block) => answered.push(error ?? block.length))
+    let stop = null
+    wire.once('have', () => {
+      stop = watch(RECEIVED, () => {})
+    })
+    const delivered = []
+    wire.on('request', (piece) => delivered.push(piece))
+    const block = frame(7, 5, 0, Buffer.alloc(9))
+    wire.write(Buffer.concat([have(1), have(2), block, frame(6, 8, 0, 9), have(3)]))
+    stop()
+    t.deepEqual(answered, [9])
+    t.deepEqual(delivered, [8])
+    t.deepEqual(Object.keys(wire.peerPieces), ['1', '2', '3'])
+    t.is(wire.stats().received.messages.have, 3)
+  }
+)
 
 const WAYS_TO_CLOSE = {
   'destroy()': (wire) => wire.destroy(),
@@ -133,7 +139,7 @@ const WAYS_TO_CLOSE = {
 
 for (const [how, close] of Object.entries(WAYS_TO_CLOSE)) {
   test.serial(
-    `tells nothing that a subscriber writes when the wire closes by ${how}`,
+    `delivers nothing that a subscriber writes when the wire closes by ${how}`,
     async (t) => {
       for (const bytes of [
         have(9),

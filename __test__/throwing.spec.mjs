@@ -1,4 +1,4 @@
-// Listeners and callbacks that throw: the exception surfaces, and a process that goes on loses nothing.
+// Listeners and callbacks that throw: the exception surfaces, and a process that survives it loses nothing.
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -28,7 +28,7 @@ const surviving = async (t, script, messages, expected, options = {}) => {
 
 const haves = [1, 2, 3, 4].map((piece) => frame(4, piece))
 
-test('goes on with the chunk after a listener has thrown', (t) =>
+test('delivers the rest of a chunk after a listener has thrown', (t) =>
   surviving(
     t,
     `wire.on('have', (piece) => { seen.push(piece); if (piece % 2) fail('at ' + piece) })
@@ -38,7 +38,7 @@ test('goes on with the chunk after a listener has thrown', (t) =>
     [1, 2, 3, 4, '1,2,3,4', 'thrown at 1', 'thrown at 3']
   ))
 
-test('goes on with chunks that were queued when a listener threw', (t) =>
+test('delivers chunks that were queued when a listener threw', (t) =>
   surviving(
     t,
     `wire.on('have', (piece) => { seen.push(piece); if (piece < 3) fail('at ' + piece) })
@@ -76,7 +76,7 @@ test('settles each request once when its callbacks throw', (t) =>
     [1, 2, 3, 'thrown wire is closed', 'thrown wire is closed', 'thrown wire is closed']
   ))
 
-test('leaves no cork behind when a listener of its output throws', (t) =>
+test('leaves no stream corked when a listener of its output throws', (t) =>
   surviving(
     t,
     `const sink = new PassThrough()
@@ -92,7 +92,7 @@ test('leaves no cork behind when a listener of its output throws', (t) =>
     [0, 'thrown data']
   ))
 
-test('leaves no cork behind when a sink throws that has had room again', (t) =>
+test('leaves no stream corked when a sink throws after it has drained', (t) =>
   surviving(
     t,
     `const { Writable } = require('node:stream')
@@ -113,11 +113,11 @@ test('leaves no cork behind when a sink throws that has had room again', (t) =>
      })`,
     Array.from({ length: 400 }, (_, piece) => frame(6, piece, 0, 16 * 1024)),
     ['thrown by write', 0],
-    // More than may wait in the sink.
+    // More than may be queued in the sink.
     { uploadBacklog: 16 * 1024 * 1024 }
   ))
 
-test('gives a reader that has thrown the rest of the output', (t) =>
+test('gives the rest of the output to a reader that has thrown', (t) =>
   surviving(
     t,
     `let length = 0

@@ -1,5 +1,5 @@
-// Timers that tests put in the place of Node's own: objects with fewer methods, or mere numbers, as of
-// jest's legacy timers, old sinon and hand-made ones.
+// Fake timers in the place of Node's own: objects with fewer methods, or plain numbers, as in jest's legacy
+// timers, old sinon and hand-made ones.
 import test from 'ava'
 
 import { frame } from '../testkit/messages.mjs'
@@ -7,15 +7,15 @@ import { HANDSHAKE, pwp, unchoked } from '../testkit/wires.mjs'
 
 const NAMES = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval']
 
-// The meters of speed of all wires share one timer, which starts with the first.
+// The speed meters of all wires share one timer, which starts with the first one.
 pwp().downloadSpeed()
 
-/** What setTimeout() may give for the timer of a number. */
+/** What setTimeout() may return for the timer with a number. */
 const KINDS = {
   numbers: (id) => id,
   'numbers from 0': (id) => id - 1,
   'objects without methods': (id) => ({ id }),
-  'objects whose unref() gives nothing': (id) => ({ id, ref() {}, unref() {} }),
+  'objects whose unref() returns nothing': (id) => ({ id, ref() {}, unref() {} }),
   'objects without refresh()': (id) => ({
     id,
     unref() {
@@ -25,7 +25,7 @@ const KINDS = {
   'of another type': BigInt
 }
 
-/** Runs a function with timers that pass when it says so, and pass no arguments on. */
+/** Runs a function with timers that fire when it says so, and that pass no arguments on. */
 const withTimers = (make, run) => {
   const saved = NAMES.map((name) => globalThis[name])
   const timers = new Map()
@@ -61,7 +61,7 @@ const withTimers = (make, run) => {
 }
 
 for (const [name, make] of Object.entries(KINDS)) {
-  test(`puts inactivity off with timers that are ${name}`, (t) => {
+  test(`honors inactivityTimeout with timers that are ${name}`, (t) => {
     withTimers(make, (advance, timers) => {
       const wire = pwp({ handshakeTimeout: 50, inactivityTimeout: 100 })
       advance(40)
@@ -76,7 +76,7 @@ for (const [name, make] of Object.entries(KINDS)) {
     })
   })
 
-  test(`ends without a handshake with timers that are ${name}`, (t) => {
+  test(`honors handshakeTimeout with timers that are ${name}`, (t) => {
     withTimers(make, (advance, timers) => {
       const wire = pwp({ handshakeTimeout: 50, inactivityTimeout: 100 })
       advance(49)
@@ -90,15 +90,16 @@ for (const [name, make] of Object.entries(KINDS)) {
   test(`times requests and keep-alives with timers that are ${name}`, (t) => {
     withTimers(make, (advance, timers) => {
       const wire = unchoked()
-      const told = []
+      const outcomes = []
       wire.setTimeout(1000)
-      for (const piece of [1, 2, 3]) wire.request(piece, 0, 1, (error) => told.push(error.message))
+      for (const piece of [1, 2, 3])
+        wire.request(piece, 0, 1, (error) => outcomes.push(error.message))
       advance(1000)
       wire.cancel(2, 0, 1)
       advance(999)
-      t.deepEqual(told, ['request has timed out', 'request was cancelled'])
+      t.deepEqual(outcomes, ['request has timed out', 'request was cancelled'])
       advance(1)
-      t.is(told.length, 3)
+      t.is(outcomes.length, 3)
       wire.read(wire.readableLength)
       wire.setKeepAlive()
       advance(120_000)

@@ -1,4 +1,4 @@
-// The way of a peer's requests: how many are told, what they cost, and how those held back go on.
+// Requests of a peer: how many are delivered, what they cost, and when those held back are delivered.
 import { PassThrough, Writable } from 'node:stream'
 
 import test from 'ava'
@@ -14,25 +14,25 @@ const HEAD = 13
 const requests = (count) =>
   Buffer.concat(Array.from({ length: count }, (_, piece) => frame(6, piece, 0, LENGTH)))
 
-/** A wire with room for two blocks, which was asked for so many; `told` holds their `respond`. */
+/** A wire with room for two blocks, and requests for more; `responds` holds the `respond` of each. */
 const asked = (count, options) => {
   const wire = greeted({ uploadBacklog: 2 * (LENGTH + QUEUED_COST), ...options })
   wire.unchoke()
   readAll(wire)
-  const told = []
-  wire.on('request', (piece, offset, length, respond) => told.push(respond))
+  const responds = []
+  wire.on('request', (piece, offset, length, respond) => responds.push(respond))
   wire.write(requests(count))
-  return { wire, told }
+  return { wire, responds }
 }
 
-test('tells as many requests as the backlog has room for, and one', (t) => {
-  const { wire, told } = asked(10)
-  t.is(told.length, 3)
+test('delivers as many requests as the backlog has room for, and one more', (t) => {
+  const { wire, responds } = asked(10)
+  t.is(responds.length, 3)
   t.is(wire.peerRequests.length, 3)
   t.is(wire.stats().heldRequests, 7)
 })
 
-test('a peer that never reads costs the backlog and a block, however late the answers', async (t) => {
+test('bounds the cost of a peer that never reads by the backlog and a block, however late the answers', async (t) => {
   for (const turns of [0, 1, 3]) {
     const wire = greeted()
     wire.unchoke()
@@ -50,17 +50,17 @@ test('a peer that never reads costs the backlog and a block, however late the an
   }
 })
 
-/** Where the output goes: nobody takes any of it. */
+/** Places where output is queued: nobody takes any of it. */
 const SINKS = {
   'in the wire': () => {},
-  'in a pipe with a mark of 1': (wire) => wire.pipe(stuck(1)),
-  'in a pipe with a mark of 16 KiB': (wire) => wire.pipe(stuck(16 * 1024)),
-  'in a pipe with a mark of 64 KiB': (wire) => wire.pipe(stuck(64 * 1024))
+  'in a pipe with a high-water mark of 1': (wire) => wire.pipe(stuck(1)),
+  'in a pipe with a high-water mark of 16 KiB': (wire) => wire.pipe(stuck(16 * 1024)),
+  'in a pipe with a high-water mark of 64 KiB': (wire) => wire.pipe(stuck(64 * 1024))
 }
 
 const stuck = (highWaterMark) => new Writable({ highWaterMark, write() {} })
 
-/** When a request is answered, each by itself. */
+/** When each request is answered. */
 const ANSWERS = {
   'at once': (answer) => answer(),
   'a turn later': (answer) => setImmediate(answer)
@@ -69,7 +69,7 @@ const ANSWERS = {
 for (const [where, attach] of Object.entries(SINKS)) {
   for (const [when, later] of Object.entries(ANSWERS)) {
     for (const length of [1, 3, 90, 1100, 2500]) {
-      test(`answers of ${length} bytes, given ${when}, cost what they cost ${where}`, async (t) => {
+      test(`counts the cost of answers of ${length} bytes, given ${when}, that are queued ${where}`, async (t) => {
         const uploadBacklog = 128 * 1024
         const wire = greeted({ uploadBacklog })
         attach(wire)
@@ -84,7 +84,7 @@ for (const [where, attach] of Object.entries(SINKS)) {
         const answers = wire.stats().sent.messages.piece
         const each = HEAD + length + QUEUED_COST
         t.true((answers + 2) * each >= uploadBacklog, `${answers}`)
-        // What a pipe takes below its mark may come on top; the head of a late answer does.
+        // What a pipe takes below its high-water mark may be added; the head of a late answer is.
         const inPipe = wire.bufferedAmount - wire.readableLength
         const most = uploadBacklog + (2 + inPipe / (HEAD + length)) * each
         t.true(answers * (each - HEAD) <= most, `${answers}`)
@@ -95,63 +95,63 @@ for (const [where, attach] of Object.entries(SINKS)) {
 }
 
 const WAYS = {
-  'the answers are read': ({ wire, told }) => {
-    for (const respond of told.splice(0)) respond(null, BLOCK)
+  'the answers are read': ({ wire, responds }) => {
+    for (const respond of responds.splice(0)) respond(null, BLOCK)
     readAll(wire)
   },
-  'the answers flow': ({ wire, told }) => {
+  'the answers flow': ({ wire, responds }) => {
     wire.resume()
-    for (const respond of told.splice(0)) respond(null, BLOCK)
+    for (const respond of responds.splice(0)) respond(null, BLOCK)
   },
-  'the answers leave in a pipe': ({ wire, told }) => {
+  'the answers leave in a pipe': ({ wire, responds }) => {
     const sink = new PassThrough({ highWaterMark: 1 })
     wire.pipe(sink).resume()
-    for (const respond of told.splice(0)) respond(null, BLOCK)
+    for (const respond of responds.splice(0)) respond(null, BLOCK)
   },
-  'they are declined': ({ told }) => {
-    for (const respond of told.splice(0)) respond(new Error('not now'))
+  'they are declined': ({ responds }) => {
+    for (const respond of responds.splice(0)) respond(new Error('not now'))
   },
-  'the peer cancels them': ({ wire, told }) => {
-    told.length = 0
+  'the peer cancels them': ({ wire, responds }) => {
+    responds.length = 0
     wire.write(Buffer.concat([0, 1, 2].map((piece) => frame(8, piece, 0, LENGTH))))
   },
-  'piece() answers them': ({ wire, told }) => {
-    told.length = 0
+  'piece() answers them': ({ wire, responds }) => {
+    responds.length = 0
     for (const piece of [0, 1, 2]) wire.piece(piece, 0, BLOCK)
     readAll(wire)
   }
 }
 
 for (const [what, act] of Object.entries(WAYS)) {
-  test(`goes on with requests held back when ${what}`, async (t) => {
+  test(`delivers requests held back when ${what}`, async (t) => {
     const state = asked(6)
-    t.is(state.told.length, 3)
+    t.is(state.responds.length, 3)
     act(state)
     await settled()
-    t.is(state.told.length, 3)
+    t.is(state.responds.length, 3)
     t.is(state.wire.stats().heldRequests, 0)
   })
 }
 
-test('forgets requests held back when we choke, and starts anew', async (t) => {
-  const { wire, told } = asked(6)
+test('drops requests held back when we choke, and delivers new ones after an unchoke', async (t) => {
+  const { wire, responds } = asked(6)
   wire.choke()
   wire.unchoke()
   wire.write(requests(2))
   await settled()
-  t.is(told.length, 5)
+  t.is(responds.length, 5)
   t.is(wire.stats().heldRequests, 0)
 })
 
-test('refuses and counts what is above maxPeerRequests, held back or not', (t) => {
-  const { wire, told } = asked(10, { maxPeerRequests: 5 })
-  t.is(told.length, 3)
+test('refuses and counts requests above maxPeerRequests, held back or not', (t) => {
+  const { wire, responds } = asked(10, { maxPeerRequests: 5 })
+  t.is(responds.length, 3)
   const { heldRequests, refusedRequests } = wire.stats()
   t.deepEqual([heldRequests, refusedRequests], [2, 5])
 })
 
-test('takes the request that piece() answers out of the queue, once', (t) => {
-  const { wire, told } = asked(2)
+test('removes the request that piece() answers, once', (t) => {
+  const { wire, responds } = asked(2)
   wire.write(frame(6, 0, 0, LENGTH))
   t.is(wire.peerRequests.length, 3)
   wire.piece(0, 0, BLOCK)
@@ -159,21 +159,21 @@ test('takes the request that piece() answers out of the queue, once', (t) => {
     wire.peerRequests.map(({ piece }) => piece),
     [1, 0]
   )
-  told[0](null, BLOCK)
+  responds[0](null, BLOCK)
   t.is(wire.stats().sent.messages.piece, 1, 'an answer that comes too late is ignored')
 })
 
-test('reads nothing of a chunk once its write is called back', async (t) => {
+test('reads no chunk after the callback of its write', async (t) => {
   const block = Buffer.alloc(5000, 1)
   const bytes = Buffer.concat([frame(5, Buffer.alloc(9, 2)), frame(7, 1, 2, block), requests(9)])
-  const told = []
+  const delivered = []
   const wire = greeted({ uploadBacklog: 0 })
   wire.unchoke()
   wire.resume()
-  wire.on('bitfield', (bits) => told.push(String([...bits])))
-  wire.on('piece', (piece, offset, got) => told.push(got.equals(block)))
+  wire.on('bitfield', (bits) => delivered.push(String([...bits])))
+  wire.on('piece', (piece, offset, got) => delivered.push(got.equals(block)))
   wire.on('request', (piece, offset, length, respond) => {
-    told.push(piece)
+    delivered.push(piece)
     setImmediate(respond, new Error('not now'))
   })
   for (let at = 0; at < bytes.length; at += 1000) {
@@ -181,7 +181,7 @@ test('reads nothing of a chunk once its write is called back', async (t) => {
     wire.write(chunk, () => chunk.fill(0xff))
   }
   for (let turn = 0; turn < 20; turn++) await settled() // oxlint-disable-line no-await-in-loop
-  t.deepEqual(told, ['2,2,2,2,2,2,2,2,2', true, 0, 1, 2, 3, 4, 5, 6, 7, 8])
+  t.deepEqual(delivered, ['2,2,2,2,2,2,2,2,2', true, 0, 1, 2, 3, 4, 5, 6, 7, 8])
 })
 
 test('sends all blocks that a reader of the output adds', (t) => {
@@ -200,7 +200,7 @@ test('sends all blocks that a reader of the output adds', (t) => {
   return settled().then(() => t.is(bytes, 9 + 200 * (HEAD + block.length)))
 })
 
-test('answers a wire in the same process that asks for more than one output takes', async (t) => {
+test('answers a wire in the same process that requests more than one flush sends', async (t) => {
   const [asker, answerer] = [greeted(), greeted()]
   asker.pipe(answerer).pipe(asker)
   answerer.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(length)))

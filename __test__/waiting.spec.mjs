@@ -1,4 +1,4 @@
-// The queue in which requests wait: like a Map by id, in whatever order they are taken.
+// The queue of open requests: it behaves like a Map by id, in whatever order they are taken out.
 import test from 'ava'
 
 import { Waiting } from '../lib/session/waiting.js'
@@ -9,7 +9,7 @@ const STARTS = [1, 0x7fff_fff0, 0xffff_ffc0]
 
 for (const start of STARTS) {
   for (const most of [1, 3, 64, 500]) {
-    test(`holds up to ${most} from id ${start} on like a Map`, (t) => {
+    test(`holds up to ${most} items from id ${start} on like a Map`, (t) => {
       const random = randomFrom(most, `waiting ${start}`)
       const map = new Map()
       const waiting = new Waiting()
@@ -37,12 +37,12 @@ for (const start of STARTS) {
   }
 }
 
-/** The oldest in half of the cases, as most peers answer. */
+/** The oldest in half of the cases, as most peers answer in order. */
 function chosen(ids, random) {
   return random.below(2) === 0 ? ids[0] : ids[random.below(Math.max(1, ids.length))]
 }
 
-test('takes no more room than twice what waits at a time', (t) => {
+test('uses at most twice the memory of the items that wait at once', (t) => {
   const waiting = new Waiting()
   for (let id = 1; id <= 10_000; id++) {
     waiting.add(id, {})

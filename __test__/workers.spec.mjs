@@ -1,5 +1,5 @@
-// Worker threads, several copies of the package, and abrupt ends. Each case has a process of its
-// own, because what could go wrong would take the process down.
+// Worker threads, several copies of the package, and abrupt ends. Each case has a process of its own,
+// because a fault would take the process down.
 import { execFile } from 'node:child_process'
 import { cp, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { readdirSync } from 'node:fs'
@@ -29,14 +29,14 @@ for (const [ending, title] of [
   ['exit', 'call process.exit'],
   ['throw', 'throw']
 ]) {
-  test.serial(`workers that ${title} with busy wires leave the process whole`, async (t) => {
+  test.serial(`workers that ${title} with busy wires leave the process intact`, async (t) => {
     const { code, signal, output } = await run('end-workers.cjs', ending)
     t.deepEqual({ code, signal }, { code: 0, signal: null }, output)
     t.regex(output, /20 rounds/)
   })
 }
 
-test('process.exit with busy wires gives its exit code', async (t) => {
+test('process.exit with busy wires sets the exit code', async (t) => {
   t.like(await run('exit.cjs', 'exit'), { code: 7, signal: null })
 })
 
@@ -55,7 +55,7 @@ function run(program, ...args) {
   })
 }
 
-/** Copies what is installed; its dependencies are shared. */
+/** Copies the installed package; its dependencies are shared. */
 async function copyPackage(t) {
   const folder = await mkdtemp(path.join(await realpath(os.tmpdir()), 'peer-wire-copy-'))
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))

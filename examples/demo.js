@@ -88,7 +88,7 @@ class Demo {
     return path.join(this.folder, name)
   }
 
-  /** Waits until both processes are gone, then nothing uses the folder any more. */
+  /** Waits until both processes have ended, so that nothing uses the folder when it is removed. */
   async clean() {
     await Promise.allSettled(this.#children.map((child) => child.stop()))
     await rm(this.folder, { recursive: true, force: true })

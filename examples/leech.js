@@ -15,8 +15,8 @@ const HELP = `Usage: leech.js <file.torrent> <host:port> [--out folder]
 
 Downloads the torrent from the peer at host:port into the folder (default: the current one).`
 
-const MAX_REQUESTS = 128 // 2 MiB on their way, so that the peer never waits for our next request
-const MAX_WRITES = 8 // pieces; a disk that is slower than the peer must not fill the memory
+const MAX_REQUESTS = 128 // 2 MiB in flight, so that the peer never waits for our next request
+const MAX_WRITES = 8 // pieces; a disk slower than the peer must not fill the memory
 const REQUEST_TIMEOUT = 30_000 // ms
 
 /** One download from one peer. */
@@ -54,7 +54,7 @@ class Download {
     })
   }
 
-  /** Keeps the queue of open requests full. */
+  /** Keeps the pipeline of requests full. */
   #ask() {
     const { wire, plan } = this
     wire.interested() // sent once; the peer answers with 'unchoke' when it lets us ask
@@ -68,7 +68,7 @@ class Download {
   }
 
   #onblock(block, error, bytes) {
-    // Choked (the next 'unchoke' starts the requests again) or closed.
+    // The peer choked us (the next 'unchoke' resumes the requests), or the wire closed.
     if (error) return this.plan.putBack(block)
     const piece = this.plan.add(block, bytes)
     if (piece) this.#save(block.piece, piece).catch((reason) => this.#fail(reason))

@@ -24,9 +24,9 @@ Makes <file>.torrent and serves it. With a .torrent, serves the data that lies n
   --rate size          send no more than this in a second, such as 5MiB`
 
 const MAX_PEERS = 100
-const MAX_READS = 4 // per peer, so that one that asks a lot does not hold up the others
+const MAX_READS = 4 // per peer, so that one with many requests does not hold up the others
 
-/** Serves one peer. `isOurs`: we connected to it, so we are the first to speak. */
+/** Serves one peer. `isOurs`: we opened the connection, so we send the first handshake. */
 function serve({ torrent, data, pace, signal }, socket, isOurs) {
   const wire = openWire(socket, { pieces: torrent.pieceCount, signal })
   const reads = new Limit(MAX_READS)

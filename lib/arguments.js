@@ -1,4 +1,4 @@
-// Checks what the local caller passes: a mistake throws at once, names the argument and changes
+// Checks the arguments of the local caller: a mistake throws at once, names the argument and changes
 // nothing.
 'use strict'
 
@@ -6,28 +6,28 @@ const { isUint8Array } = require('node:util').types
 
 const MAX_UINT32 = 0xffffffff
 
-/** Most bytes of one argument: with what goes before them they must fit the length prefix and a Buffer. */
+/** Most bytes of one argument: with the head of its message it must fit the length prefix and a Buffer. */
 const MAX_BYTES = 0x7fffffff
 
-/** An info hash as text. */
+/** An info hash in hex. */
 const HEX_ID = /^[0-9a-f]{40}$/i
 
-/** The getters of the numbers that V8 itself goes by: an array may have properties of these names. */
+/** The getters that V8 itself goes by: an array may have own properties of these names that lie. */
 const viewGetter = (name) =>
   Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name).get
 const bufferOf = viewGetter('buffer')
 const offsetOf = viewGetter('byteOffset')
 const lengthOf = viewGetter('length')
 
-/** Longest delay of a timer, in ms; Node shortens longer ones to 1. */
+/** Longest delay of a timer in ms: Node replaces a longer one by 1 ms. */
 const MAX_DELAY = 0x7fffffff
 
 /**
  * @param {string} name - of the argument
  * @param {unknown} value
  * @param {number} [max] - greatest allowed value
- * @throws {TypeError} when it is no number
- * @throws {RangeError} when it is no integer from 0 to `max`
+ * @throws {TypeError} when it is not a number
+ * @throws {RangeError} when it is not an integer from 0 to `max`
  */
 function checkInteger(name, value, max = MAX_UINT32) {
   if (typeof value !== 'number') throw new TypeError(`${name} must be a number`)
@@ -36,7 +36,7 @@ function checkInteger(name, value, max = MAX_UINT32) {
   }
 }
 
-/** Asks for the type first: shifting anything else may call its methods, or throw. */
+/** Checks the type first: shifting anything else may call its methods, or throw. */
 function isUint32(value) {
   return typeof value === 'number' && value >>> 0 === value
 }
@@ -49,7 +49,7 @@ function isUint32(value) {
  * @param {unknown} length - bytes
  */
 function checkBlock(piece, offset, length) {
-  // The usual case in one test.
+  // The usual case takes one test.
   if (isUint32(piece) && isUint32(offset) && isUint32(length)) return
   checkInteger('piece', piece)
   checkInteger('offset', offset)
@@ -59,7 +59,7 @@ function checkBlock(piece, offset, length) {
 /**
  * @param {string} name - of the argument
  * @param {unknown} value
- * @throws {TypeError} when it is no Buffer or Uint8Array, of whatever realm
+ * @throws {TypeError} when it is not a Buffer or Uint8Array, of any realm
  */
 function checkBytes(name, value) {
   if (!isUint8Array(value)) throw new TypeError(`${name} must be a Buffer or Uint8Array`)
@@ -67,19 +67,19 @@ function checkBytes(name, value) {
 
 /**
  * @param {Uint8Array} bytes
- * @returns {number} how many there are, whatever a property `length` of it says
+ * @returns {number} how many there are, whatever their property `length` says
  */
 function byteLength(bytes) {
   return lengthOf.call(bytes)
 }
 
 /**
- * Bytes whose `length` is true.
+ * Makes sure that `length` is the real length.
  *
  * @param {string} name - of the argument
  * @param {unknown} value
- * @returns {Uint8Array} itself, or a view of the same memory
- * @throws {TypeError} when it is no Buffer or Uint8Array, of whatever realm
+ * @returns {Uint8Array} the value, or a view of the same memory
+ * @throws {TypeError} when it is not a Buffer or Uint8Array, of any realm
  * @throws {RangeError} when it is too long for a message
  */
 function toBytes(name, value) {
@@ -117,21 +117,21 @@ function toId(name, value, encoding) {
   return id
 }
 
-/** Buffer.from() stops at what is no hex digit, and gives what came before it. */
+/** Buffer.from() stops at the first character that is no hex digit, and returns the bytes before it. */
 function decode(text, encoding) {
   const isWrong = encoding === 'hex' && !HEX_ID.test(text)
   return isWrong ? Buffer.alloc(0) : Buffer.from(text, encoding)
 }
 
 /**
- * The bytes of a bitfield: they themselves, or those of an object that wraps them as `buffer`.
+ * The bytes of a bitfield, given as such or as the `buffer` of an object that wraps them.
  *
  * @param {unknown} bitfield
  * @returns {Uint8Array}
  * @throws {TypeError} when it is neither
  */
 function toBits(bitfield) {
-  // Every view has a `buffer` of its own, so the view itself comes first.
+  // Every typed array has a `buffer` too, so it must not be unwrapped.
   return toBytes('bitfield', isUint8Array(bitfield) ? bitfield : unwrap(bitfield))
 }
 
@@ -152,7 +152,7 @@ function unwrap(bitfield) {
  * @param {unknown} value
  * @param {number} min - least allowed value
  * @param {number} max - greatest allowed value
- * @throws {TypeError} when it is no number
+ * @throws {TypeError} when it is not a number
  * @throws {RangeError} when it is not from `min` to `max`
  */
 function checkRange(name, value, min, max) {
@@ -165,7 +165,7 @@ function checkRange(name, value, min, max) {
 /**
  * @param {string} name - of the argument
  * @param {unknown} value - ms
- * @throws {TypeError | RangeError} when it is nothing that a timer can wait for
+ * @throws {TypeError | RangeError} when no timer can wait for so long
  */
 function checkDuration(name, value) {
   checkRange(name, value, 0, MAX_DELAY)
@@ -174,7 +174,7 @@ function checkDuration(name, value) {
 /**
  * @param {string} name - of the argument
  * @param {unknown} value
- * @throws {TypeError} when it is no boolean
+ * @throws {TypeError} when it is not a boolean
  */
 function checkBoolean(name, value) {
   if (typeof value !== 'boolean') throw new TypeError(`${name} must be a boolean`)
@@ -183,8 +183,8 @@ function checkBoolean(name, value) {
 /**
  * @param {string} name - of the argument
  * @param {unknown} value
- * @param {string[]} words - that are allowed
- * @throws {TypeError | RangeError} when it is no string, or none of them
+ * @param {string[]} words - the allowed values
+ * @throws {TypeError | RangeError} when it is not a string, or not one of them
  */
 function checkOneOf(name, value, words) {
   if (typeof value !== 'string') throw new TypeError(`${name} must be a string`)

@@ -1,17 +1,18 @@
-// Bencodes the messages of extensions (BEP 3, BEP 10). What bencode has no word for is refused, by the
-// name of its place, before anything is sent.
+// Bencodes the messages of extensions. A value that bencode cannot express is refused before anything
+// is sent, with an error that names its place.
 //
-// Own code, as no library at hand sorts keys by their bytes or writes a BigInt, and as whoever checks
-// each value has all but written it.
+// Bencode is part of BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>, its use in messages of
+// BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>. Written here because no library we found sorts
+// keys by their bytes or writes a BigInt, and code that checks each value has nearly encoded it.
 'use strict'
 
 const { isUint8Array } = require('node:util').types
 const { byteLength } = require('./arguments.js')
 
-/** Most lists and dictionaries inside each other: libtorrent, for one, decodes no more than that. */
+/** Deepest nesting of lists and dictionaries: libtorrent, for one, decodes no deeper. */
 const MAX_DEPTH = 100
 
-/** A key that needs no quotes in a message for people. */
+/** A key that needs no quotes in an error message. */
 const PLAIN_KEY = /^[A-Za-z_$][\w$]*$/
 
 const KINDS = 'a string, bytes, a safe integer, a BigInt, a list or a plain object'
@@ -20,7 +21,7 @@ const KINDS = 'a string, bytes, a safe integer, a BigInt, a list or a plain obje
  * @param {unknown} message - strings, Uint8Arrays, safe integers, BigInts, and lists and plain
  *   objects of such; null is an empty dictionary, as in peer-wire-protocol
  * @returns {Buffer}
- * @throws {TypeError} that names the place of a value when it is anything else
+ * @throws {TypeError} that names the place of any other value
  */
 function encode(message) {
   const encoder = new Encoder()
@@ -28,19 +29,19 @@ function encode(message) {
     encoder.write(message)
   } catch (cause) {
     if (cause === encoder.refusal) throw cause
-    // A getter or the trap of a proxy.
+    // A getter or a proxy trap has thrown.
     throw new TypeError(`${encoder.place()} cannot be read`, { cause })
   }
   return Buffer.concat(encoder.parts)
 }
 
-/** One walk through a message. Reads each value once: the next time it may be another one. */
+/** One walk through a message. Reads each value once: a getter may return another one next time. */
 class Encoder {
   constructor() {
     this.parts = []
-    /** Keys and indices from the message to where the walk is. */
+    /** Keys and indices from the message down to the current value. */
     this.path = []
-    /** The lists and dictionaries around it. */
+    /** The lists and dictionaries around the current value. */
     this.around = []
     this.refusal = null
   }
@@ -94,7 +95,7 @@ class Encoder {
 
   writeMember(holder, key) {
     this.path.push(key)
-    // Others would become the same bytes, and so the same key.
+    // In UTF-8 all lone surrogates become the same bytes, and so two keys may become the same.
     if (typeof key === 'string' && !key.isWellFormed()) this.refuse('must have a key in Unicode')
     this.write(holder[key])
     this.path.pop()
@@ -119,20 +120,23 @@ class Encoder {
   }
 }
 
-/** A getter that is read later may change the array. */
+/** Copied because a getter that is read later may change the array. */
 function copyOf(bytes) {
   const copy = Buffer.alloc(byteLength(bytes))
   copy.set(bytes)
   return copy
 }
 
-/** Whether an object, of whatever realm, is no more than its keys: no Map, Date, or class. */
+/** Whether an object, of any realm, is nothing more than its keys: not a Map, Date or class instance. */
 function isDictionary(value) {
   const prototype = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** BEP 3: sorted as raw strings, which the order of JavaScript is not beyond U+D7FF. */
+/**
+ * BEP 3 wants keys sorted as raw strings, and strict decoders refuse others. JavaScript's own order is by
+ * UTF-16 units, which differs beyond U+D7FF.
+ */
 function sortedKeys(dictionary) {
   const keys = Object.keys(dictionary).map((key) => ({ key, bytes: Buffer.from(key) }))
   return keys.toSorted((one, other) => Buffer.compare(one.bytes, other.bytes))

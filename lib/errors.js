@@ -1,11 +1,11 @@
-// The errors that a wire gives: one class for what the peer did wrong, one for each legacy text.
+// The errors of a wire: one class for what the peer did wrong, and the legacy texts of requests.
 'use strict'
 
 /** A peer broke the protocol or a limit. `code` is stable; docs/errors.md lists all codes. */
 class ProtocolError extends Error {
   /**
    * @param {string} code - `ERR_PWP_...`
-   * @param {string} message - for people
+   * @param {string} message - for people, not stable
    * @param {object} [fields] - numbers of the error by name: `length`, `limit`, ...
    */
   constructor(code, message, fields) {
@@ -21,7 +21,7 @@ Object.defineProperty(ProtocolError.prototype, 'name', {
   writable: true
 })
 
-// Ends that are seen here, and not in the core.
+// Failures that are detected here and not in the core, which knows neither clocks nor streams.
 const truncated = () => new ProtocolError('ERR_PWP_TRUNCATED', 'stream ended inside a message')
 const handshakeTimedOut = (limit) =>
   new ProtocolError('ERR_PWP_HANDSHAKE_TIMEOUT', `peer sent no handshake in ${limit} ms`, { limit })
@@ -30,16 +30,16 @@ const inactive = (limit) =>
 const memoryChanged = () =>
   new ProtocolError('ERR_PWP_MEMORY_CHANGED', 'memory lent to the wire was detached or resized')
 
-// Texts of peer-wire-protocol 0.7.1, which its users compare.
+// Texts of peer-wire-protocol 0.7.1. Its users compare them, so they stay exactly as they are.
 const cancelled = () => new Error('request was cancelled')
 const choking = () => new Error('peer is choking')
 const closed = () => new Error('wire is closed')
 const timedOut = () => new Error('request has timed out')
 
 /**
- * Makes an error without the frames of its stack, which would all be of this package and of Node. A
- * peer causes thousands with one chunk of chokes, and V8 takes 3 us to collect the frames of each:
- * five times as long as all else that is done about a choke.
+ * Makes an error without stack frames, which would all be frames of this package and of Node. One chunk
+ * of chokes can cause thousands of errors, and V8 takes 3 us to collect the frames of each: five times as
+ * long as everything else that a choke costs.
  *
  * @param {() => Error} make
  * @returns {Error}

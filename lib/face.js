@@ -1,7 +1,7 @@
-// What the events of a session do to a wire: properties change, then the event of that name is emitted.
+// What the events of a session do to a wire: its properties change, then it emits the event.
 'use strict'
 
-/** The handlers of peer-wire-protocol. Each gets the wire first. */
+/** The handlers of peer-wire-protocol's events. Each gets the wire first. */
 const FACE = {
   handshakeRead(wire, extensions) {
     wire.peerExtensions = extensions
@@ -10,11 +10,11 @@ const FACE = {
     wire.emit('handshake', infoHash, peerId, extensions)
   },
   have(wire, piece, { filler }) {
-    if (filler !== null) filler.tellPiece(wire.peerPieces, piece)
+    if (filler !== null) filler.addPiece(wire.peerPieces, piece)
     wire.emit('have', piece)
   },
   bitfield(wire, bits, { filler }) {
-    if (filler !== null) filler.tellBits(wire.peerPieces, bits)
+    if (filler !== null) filler.addBits(wire.peerPieces, bits)
     wire.emit('bitfield', bits)
   },
   choke(wire) {

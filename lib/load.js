@@ -1,9 +1,9 @@
-// Loads the addon, or tells why it cannot be loaded.
+// Loads the addon, or throws an error that says why it cannot be loaded.
 'use strict'
 
 /**
- * What errors say that only mean: this place has no binary. The first is the summary of the generated
- * loader; it keeps nothing but the texts of what it met.
+ * Texts of errors that only mean that there is no binary in this place. The first is the summary of the
+ * generated loader, which keeps the other errors as texts alone.
  */
 const MISSING = [
   /^Cannot find native binding/,
@@ -12,7 +12,7 @@ const MISSING = [
 
 /**
  * @returns {object} the exports of the addon
- * @throws {Error} that tells the true cause
+ * @throws {Error} that names the real reason
  */
 function load() {
   try {
@@ -33,7 +33,7 @@ function explain(reasons) {
   )
 }
 
-/** The loader chains an error for each place it tried, the first one innermost. */
+/** The loader chains one error for each place it tried, the first place innermost. */
 function findReasons(error) {
   const reasons = new Set()
   for (let cause = error; cause; cause = cause.cause) {

@@ -1,8 +1,8 @@
 // The addon as functions, and the memory through which numbers cross the border.
 //
-// Numbers are written into an array, which costs a tenth of passing them. The addon reads them at
-// once, so calls do not disturb each other. Buffers are passed. The memory belongs to this copy of
-// the code: several may use one addon.
+// Numbers are written into an array, which costs a tenth of passing them as arguments; Buffers are
+// passed. The addon reads the numbers before it does anything else, so calls do not disturb each other.
+// The memory belongs to this copy of the code, as several copies may use one addon.
 'use strict'
 
 const { markAsUntransferable } = require('node:worker_threads')
@@ -15,16 +15,16 @@ markAsUntransferable?.(memory)
 const numbers = arrayOf(layout.numbers)
 const commands = arrayOf(layout.commands)
 
-/** What an entry writes besides what it returns: see src/binding/record.rs and entries.rs. */
+/** What an entry writes in addition to its result: see src/binding/record.rs and entries.rs. */
 const record = arrayOf(layout.record)
 
-/** What `readOutput` writes: 1 if it has read all, a count of blocks, and the bytes before each. */
+/** What `readOutput` writes: 1 if it has read all, the number of blocks, and the bytes before each. */
 const stretches = arrayOf(layout.stretches)
 
-/** Bytes of an info hash, and of a peer id, whatever a Buffer says of its length. */
+/** Bytes of an info hash or peer id, whatever the `length` of a Buffer says. */
 const ID_LENGTH = 20
 
-/** Both fields of a handshake that is sent: V8 allocates memory to lend out a Buffer of few bytes. */
+/** Both ids of a handshake we send. Reused, as V8 has to allocate memory to lend out a small Buffer. */
 const handshakeFields = Buffer.allocUnsafeSlow(2 * ID_LENGTH)
 
 /** Numbers of a command in the queue. */
@@ -33,15 +33,17 @@ const COMMAND_LENGTH = layout.commandLength
 /** A slot number that is never in use: every call with it does nothing. */
 const NO_SLOT = 0xffffffff
 
-/** What an entry gives after a panic in the addon: the wire it was called for is broken, and its
- * next event says so. Without a wire the entry throws. */
+/**
+ * What an entry returns after a panic in the addon: the wire it was called for is broken, and its next
+ * event says so. An entry that is called without a wire throws instead.
+ */
 const PANICKED = 0xffffffff
 
 function arrayOf({ start, length }) {
   return new Uint32Array(memory, start, length)
 }
 
-/** Calls an entry that is not called often; gives 0 after a panic. */
+/** Calls an entry that is not on the hot path; returns 0 after a panic. */
 function call(entry, slot, a, b, c) {
   numbers[0] = slot
   numbers[1] = a
@@ -51,14 +53,14 @@ function call(entry, slot, a, b, c) {
   return result === PANICKED ? 0 : result
 }
 
-/** Likewise one that takes a buffer, and whose callers look for a panic themselves. */
+/** Calls an entry that takes a buffer, and whose callers check for a panic themselves. */
 function pass(entry, slot, buffer) {
   numbers[0] = slot
   return entry(memory, buffer)
 }
 
 /**
- * Queues a command that needs no answer. It runs before whatever the addon is called for next.
+ * Queues a command that needs no answer. It runs at the beginning of the next call into the addon.
  *
  * @param {number} kind - of CommandKind
  * @param {number} slot
@@ -74,15 +76,15 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0, d = 0) {
   if (at === commands.length) call(addon.runQueue, NO_SLOT)
 }
 
-// Names of their own, so that enqueue() gets constants.
+// Constants of this module, so that a call of enqueue() passes a constant and reads no property.
 const { CommandKind } = addon
 const { Answer, Cancel, Choke, Close, ExpireRequest, Have, Interested } = CommandKind
 const { KeepAlive, NotInterested, OverwriteState, PieceHead, Port, Request } = CommandKind
 const { SetTrace, SetUnsent, SkipPart, StopReading, Unchoke } = CommandKind
 
-// What each entry does stands in src/binding/entries.rs, under the same names, and each command in
-// src/binding/commands.rs. The entries of the stream path call the addon themselves, so that the
-// call is compiled into the caller.
+// Each entry is documented in src/binding/entries.rs under the same name, each command in
+// src/binding/commands.rs. The entries of the stream path do without call() and pass(), so that V8
+// compiles the call into the caller.
 
 const native = {
   create({ maxMessageLength, maxRequestLength, maxPeerRequests, ...settings }) {

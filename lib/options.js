@@ -1,4 +1,4 @@
-// The options of a wire: their defaults and their ranges.
+// The options of a wire: their defaults and ranges.
 'use strict'
 
 const {
@@ -15,19 +15,19 @@ const MAX_INT32 = 0x7fffffff
 const MAX_TRANSCRIPT = 100_000
 
 /**
- * Most seconds of a meter of speed: it counts quarters of them in 16 bits, and keeps a number of
- * eight bytes for each.
+ * Longest time in seconds over which a speed is averaged: the meter counts quarters of a second in 16
+ * bits, and keeps a number of eight bytes for each.
  */
 const MAX_SPEED = 16_383
 
-/** Below a second it does not average. 0 stands for the default, as in peer-wire-protocol. */
+/** Below one second the meter does not average. 0 means the default, as in peer-wire-protocol. */
 function checkSpeed(name, value) {
   if (value !== 0) checkRange(name, value, 1, MAX_SPEED)
 }
 
 const checkCount = (name, value) => checkInteger(name, value, MAX_INT32)
 
-// The reason for each limit stands in src/protocol/limits.rs.
+// The reason for each limit is in src/protocol/limits.rs.
 const OPTIONS = {
   speed: { check: checkSpeed, normal: 5 },
   maxMessageLength: { check: checkCount, normal: 1024 * 1024 },
@@ -39,6 +39,7 @@ const OPTIONS = {
     check: (name, value) => checkOneOf(name, value, ['lenient', 'strict']),
     normal: 'lenient'
   },
+  // Off by default: in peer-wire-protocol this is up to its users (peer-wire-swarm waits 25 s).
   handshakeTimeout: { check: checkDuration, normal: 0 },
   inactivityTimeout: { check: checkDuration, normal: 0 },
   copyBlocks: { check: checkBoolean, normal: false },
@@ -51,7 +52,7 @@ for (const [name, { normal }] of Object.entries(OPTIONS)) DEFAULTS[name] = norma
 /**
  * @param {object} [options] - of the user
  * @returns {typeof DEFAULTS} a value for each; 0 pieces means that the count is unknown
- * @throws {TypeError | RangeError} when they are no object, or one is not in its range
+ * @throws {TypeError | RangeError} when they are not an object, or one is out of range
  */
 function toSettings(options) {
   if (!options) return DEFAULTS

@@ -1,9 +1,9 @@
-// Memory for what is kept, by a wire or by its user: never a part of a larger one, which would live as
-// long. The pool that Buffer.allocUnsafe() cuts from has 8 KiB, and 64 KiB on newer Node.
+// Allocates memory for bytes that a wire or its user keeps: never part of a larger allocation, which
+// would live as long. Buffer.allocUnsafe() cuts from a pool of 8 KiB, or 64 KiB on newer Node.
 'use strict'
 
 /**
- * @param {number} length - bytes; up to 64 cost no allocation outside of V8's heap
+ * @param {number} length - bytes; up to 64 need no allocation outside of V8's heap
  * @returns {Buffer} uninitialized
  */
 function allocate(length) {
@@ -13,7 +13,7 @@ function allocate(length) {
 /**
  * @param {Uint8Array} view
  * @param {number} [start] - in the view
- * @param {number} [end] - likewise
+ * @param {number} [end] - in the view
  * @returns {Buffer} the same bytes
  */
 function copyOf(view, start = 0, end = view.length) {

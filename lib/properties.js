@@ -1,7 +1,7 @@
-// The properties of a wire that are more than a value.
+// The properties of a wire that are accessors.
 //
-// In peer-wire-protocol they are values: code that copies, inspects or enumerates prototypes, that
-// writes to them, or that wraps wires, does not expect that anything happens.
+// In peer-wire-protocol they are plain values. Code that copies, inspects or enumerates prototypes, that
+// assigns to these properties, or that wraps wires, must not notice the difference.
 'use strict'
 
 const { isProxy } = require('node:util').types
@@ -9,7 +9,7 @@ const { isProxy } = require('node:util').types
 const { allocate } = require('./own-memory.js')
 const { findSession } = require('./session-of.js')
 
-/** State that users may also write: the core must know. */
+/** State that users may also write: the core must learn of it. */
 const STATE = ['amChoking', 'amInterested', 'peerChoking']
 
 /** The arrays of requests, by the name of the property. */
@@ -19,8 +19,8 @@ const REQUESTS = {
 }
 
 /**
- * Defines them on the prototype of wires: accessors that give `undefined` where there is no wire, and
- * write to none but their own.
+ * Defines them on the prototype of wires: accessors that return `undefined` without a wire, and that write
+ * to no wire but their own.
  *
  * @param {object} prototype
  */
@@ -40,7 +40,7 @@ function defineProperties(prototype) {
       set: setter(name, (session, value) => requestsOf(session).adopt(value))
     })
   }
-  // A plain property from its first read on: loops over pieces read it.
+  // A plain property from its first read on, because loops over pieces read it once for each.
   define(prototype, 'peerPieces', {
     get: getter(({ pieces, wire }) => shadow(wire, pieces.toArray(), 'peerPieces')),
     set: setter('peerPieces', ({ pieces, wire }, value) => {
@@ -48,7 +48,8 @@ function defineProperties(prototype) {
       shadow(wire, value, 'peerPieces')
     })
   })
-  // Few look at it, and a Buffer of a few bytes takes 200 more. The same one from its first read on.
+  // Made when it is first read, and the same Buffer from then on: few users read it, and a Buffer takes 200
+  // bytes more than the eight in it.
   define(prototype, 'peerReserved', {
     get: getter((session) => {
       const bytes = reservedOf(session)
@@ -56,7 +57,7 @@ function defineProperties(prototype) {
     }),
     set: setter('peerReserved', ({ wire }, value) => shadow(wire, value, 'peerReserved'))
   })
-  // A name that users may have for something of their own.
+  // Users may already have something of their own under this name.
   define(prototype, 'bufferedAmount', {
     get: getter((session) => session.unsent),
     set: setter('bufferedAmount', (session, value, name) => shadow(session.wire, value, name))
@@ -65,9 +66,9 @@ function defineProperties(prototype) {
 }
 
 /**
- * A destroyed wire still ends its readable side, so these do not follow the stream's own state, and who
- * writes to them does not change it. Node refuses writes to `closed` and `errored`: here they are
- * ignored and do not throw, as whoever copies a prototype makes them too.
+ * These do not follow the stream's own state, because a destroyed wire still has to end its readable side;
+ * nor does an assignment change that state. Node throws on an assignment to `closed` or `errored`; here it
+ * is ignored, because code that copies a prototype assigns to every property.
  */
 function defineEnds(prototype) {
   define(prototype, 'destroyed', {
@@ -108,14 +109,14 @@ function getter(read) {
 function setter(name, write) {
   return function (value) {
     const session = findSession(this)
-    // A prototype, or a subclass before its call of our constructor, which sets all of them anyway.
+    // A prototype, or a subclass that has not called our constructor yet, which sets all of them anyway.
     if (session === null) return
     if (session.wire === this || isProxy(this)) write(session, value, name)
     else shadow(this, value, name)
   }
 }
 
-/** What the assignment of a value does where there is no accessor. */
+/** Does what an assignment does where there is no accessor. */
 function shadow(object, value, name) {
   const property = { value, writable: true, enumerable: true, configurable: true }
   Reflect.defineProperty(object, name, property)

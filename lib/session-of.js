@@ -1,16 +1,16 @@
-// Which session a method was called for, whatever object it was called on.
+// Finds the session that a method was called for, whatever object it was called on.
 'use strict'
 
 const { Session } = require('./session/session.js')
 
 /**
- * The object need not be the wire itself: proxies and `Object.create(wire)` have one behind them, and
- * others carry a copy of its properties. The session leads to the one wire whose state goes with it. It is
- * got by a call, as proxies may wrap the values of properties.
+ * The object need not be the wire itself: it may be a proxy of a wire, inherit from one, or have a copy of
+ * its properties. The session leads to the one wire that it belongs to. A method returns the session,
+ * because a proxy may wrap the value of a property.
  *
  * @param {unknown} receiver - of a method
  * @returns {Session} of the wire that it stands for
- * @throws {TypeError} when there is none
+ * @throws {TypeError} when it stands for no wire
  */
 function sessionOf(receiver) {
   const session = receiver?._getSession?.()

@@ -1,4 +1,4 @@
-// Memory that many Buffers are cut from: one allocation for all of them.
+// Memory that many Buffers are cut from, in one allocation.
 'use strict'
 
 const { markAsUntransferable } = require('node:worker_threads')
@@ -12,10 +12,10 @@ class Slab {
     this.start = 0
   }
 
-  /** Takes new memory; the old one lives as long as the Buffers cut from it. */
+  /** Allocates new memory; the old memory lives as long as the Buffers cut from it. */
   renew() {
     this.buffer = Buffer.allocUnsafeSlow(this.length)
-    // As Node does with its own pool: others have Buffers in it.
+    // As Node does with its own pool: a transfer would detach all Buffers in it.
     markAsUntransferable?.(this.buffer.buffer)
     this.start = 0
   }

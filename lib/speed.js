@@ -1,23 +1,23 @@
-// The meters of a wire: speedometer, kept from the numbers that break it.
+// The speed meters of a wire: the package speedometer, protected from numbers that break it.
 'use strict'
 
 const speedometer = require('speedometer')
 const { checkInteger } = require('./arguments.js')
 
-/** Steps of speedometer in one second. */
+/** Steps of speedometer per second. */
 const RESOLUTION = 4
 
 /**
- * Makes a meter: called with bytes it counts them, and it always gives the speed of now.
+ * Makes a meter: it counts the bytes it is called with, if any, and returns the current speed.
  *
  * @param {number} seconds - over which it averages, in its range; see lib/options.js
  * @returns {(bytes?: number | null) => number} bytes per second
  */
 function makeMeter(seconds) {
-  // It walks a ring of so many places and ends where the numbers are equal: with a fraction never.
+  // It walks a ring of that many places until two positions are equal, which fractions never are.
   const meter = speedometer(Math.round(seconds * RESOLUTION) / RESOLUTION)
   return (bytes) => {
-    // Anything else would stay in its sums for ever.
+    // Anything else, such as NaN, would spoil its sums for good.
     if (bytes !== undefined && bytes !== null) checkInteger('bytes', bytes, Number.MAX_SAFE_INTEGER)
     return meter(bytes)
   }

@@ -1,4 +1,4 @@
-// The face of peer-wire-protocol: a Duplex that checks what its user gives, and passes it to a session.
+// The API of peer-wire-protocol: a Duplex that checks its arguments and passes them to a session.
 'use strict'
 
 const { errorMonitor } = require('node:events')
@@ -25,12 +25,12 @@ const noop = () => {}
  * One connection to a peer, as a stream of the bytes of the wire.
  *
  * @param {object} [options] - see docs/api.md
- * @throws {TypeError | RangeError} when an option is not in its range
+ * @throws {TypeError | RangeError} when an option is out of range
  */
 function Wire(options) {
   if (!(this instanceof Wire)) return new Wire(options)
   const settings = toSettings(options)
-  // 'close' is emitted by destroy() itself, as in peer-wire-protocol.
+  // destroy() emits 'close' itself, synchronously, as in peer-wire-protocol; Node would do it a tick later.
   Duplex.call(this, { emitClose: false })
 
   this.peerInterested = false
@@ -46,7 +46,7 @@ function Wire(options) {
   this._isDestroyed = undefined
   /** What is piped into the wire. */
   this._source = null
-  /** Whether the input was ended by us, and not by the peer. */
+  /** Whether we ended the input, and not the peer. */
   this._isEndOurs = false
   /** Made with the first pipe. */
   this._leftovers = null
@@ -66,12 +66,12 @@ defineStream(Wire.prototype)
 // Commands
 
 /**
- * Sends a handshake (BEP 3).
+ * Sends a handshake. BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>.
  *
  * @param {Uint8Array | string} infoHash - 20 bytes, or 40 hex digits
  * @param {Uint8Array | string} peerId - 20 bytes
- * @param {{dht?: unknown}} [extensions] - what we support besides the extension protocol: what is
- *   truthy
+ * @param {{dht?: unknown}} [extensions] - what we support in addition to the extension protocol: any
+ *   truthy value means yes, as in peer-wire-protocol
  */
 Wire.prototype.handshake = function (infoHash, peerId, extensions) {
   const session = sessionOf(this)
@@ -80,7 +80,7 @@ Wire.prototype.handshake = function (infoHash, peerId, extensions) {
   session.handshake(infoHashBytes, peerIdBytes, extensions?.dht ? 1 : 0)
 }
 
-/** Stops answering requests; those that wait are forgotten. */
+/** Stops answering requests; those that wait are dropped (BEP 3). */
 Wire.prototype.choke = function () {
   sessionOf(this).choke()
 }
@@ -90,18 +90,18 @@ Wire.prototype.unchoke = function () {
   sessionOf(this).unchoke()
 }
 
-/** Tells the peer that we want pieces. */
+/** Announces that we want pieces from the peer. */
 Wire.prototype.interested = function () {
   sessionOf(this).interested()
 }
 
-/** Tells the peer that we want nothing. */
+/** Announces that we want no pieces from the peer. */
 Wire.prototype.uninterested = function () {
   sessionOf(this).uninterested()
 }
 
 /**
- * Tells the peer that we have a piece.
+ * Announces a piece that we have.
  *
  * @param {number} piece - piece index
  */
@@ -112,7 +112,7 @@ Wire.prototype.have = function (piece) {
 }
 
 /**
- * Tells the peer all the pieces we have.
+ * Announces all pieces that we have. BEP 3 allows this only as the first message.
  *
  * @param {Uint8Array | {buffer: Uint8Array}} bitfield - the high bit first
  */
@@ -121,7 +121,7 @@ Wire.prototype.bitfield = function (bitfield) {
 }
 
 /**
- * Asks for a block.
+ * Requests a block.
  *
  * @param {number} piece - piece index
  * @param {number} offset - bytes
@@ -136,7 +136,7 @@ Wire.prototype.request = function (piece, offset, length, callback) {
 }
 
 /**
- * Withdraws the oldest such request, whose callback gets an error.
+ * Cancels the oldest request for this block; its callback gets an error.
  *
  * @param {number} piece - piece index
  * @param {number} offset - bytes
@@ -149,7 +149,7 @@ Wire.prototype.cancel = function (piece, offset, length) {
 }
 
 /**
- * Sends a block. Usually the callback of a `'request'` does this.
+ * Sends a block. Usually the callback of a `'request'` event does this.
  *
  * @param {number} piece - piece index
  * @param {number} offset - bytes
@@ -164,7 +164,7 @@ Wire.prototype.piece = function (piece, offset, block) {
 }
 
 /**
- * Sends the UDP port of our DHT node (BEP 5).
+ * Sends the UDP port of our DHT node. BEP 5 <https://www.bittorrent.org/beps/bep_0005.html>.
  *
  * @param {number} port
  */
@@ -175,11 +175,11 @@ Wire.prototype.port = function (port) {
 }
 
 /**
- * Sends a message of the extension protocol (BEP 10).
+ * Sends a message of the extension protocol. BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>.
  *
  * @param {number} id - 0 is the extended handshake
- * @param {Uint8Array | object | string | number | bigint | null} message - bytes, or what is
- *   bencoded
+ * @param {Uint8Array | object | string | number | bigint | null} message - bytes, or a value to
+ *   bencode
  */
 Wire.prototype.extended = function (id, message) {
   const session = sessionOf(this)
@@ -189,7 +189,7 @@ Wire.prototype.extended = function (id, message) {
 }
 
 /**
- * Sends a keep-alive every minute, or stops that.
+ * Sends a keep-alive every minute, or stops sending them.
  *
  * @param {boolean} [enable] - anything but `false` starts it
  */
@@ -212,7 +212,7 @@ Wire.prototype.setTimeout = function (ms, listener) {
 }
 
 /**
- * What the wire has counted, and what waits.
+ * Returns the counters of the wire, and how much is queued.
  *
  * @returns {object} see docs/diagnostics.md
  */
@@ -223,9 +223,9 @@ Wire.prototype.stats = function () {
 // Ends
 
 /**
- * Closes the wire at once: `'close'` is emitted before this returns, nothing of the peer is delivered
- * any more, and both sides end. Callbacks of open requests follow when the writable side has
- * finished. May be called again, and in any listener.
+ * Closes the wire at once: `'close'` is emitted before this returns, nothing more is delivered from the
+ * peer, and both sides end. The callbacks of open requests are called when the writable side has finished.
+ * May be called again, and in any listener.
  *
  * @param {Error | null} [error] - kept as `wire.error`; `'error'` is emitted if someone listens
  * @returns {this}
@@ -233,17 +233,17 @@ Wire.prototype.stats = function () {
 Wire.prototype.destroy = function (error) {
   const session = sessionOf(this)
   const { wire } = session
-  // Input after a local end() is from a peer that does not know of it yet: no error.
+  // Input after a local end() is from a peer that has not noticed the end yet: not an error.
   const isLateInput = isNativeError(error) && error.code === 'ERR_STREAM_WRITE_AFTER_END'
-  // 'close' of a socket, for one, calls with `false`, which is no reason.
+  // `false` is not a reason: the 'close' event of a socket, for one, passes it on.
   const reason = isLateInput ? null : error || session.failure
   const isOver = wire.readableEnded && wire.writableFinished
   if (!session.isClosed) {
-    // Whoever reads the last byte ends the wire, and may do so for any purpose.
+    // The reader of the last byte ends the wire, and may be running in any async context.
     if (isOver) session.inContext(close, reason)
     else close.call(session, reason)
   }
-  // The stream's own state follows when there is nothing left to read.
+  // The stream's own state follows once there is nothing left to read.
   if (isOver) Duplex.prototype.destroy.call(this)
   return this
 }
@@ -261,7 +261,7 @@ function close(error) {
 
 function emitError(wire, error) {
   if (wire.listenerCount('error') > 0) wire.emit('error', error)
-  // 'error' would reach these as well, but throw without a listener of its own.
+  // Emitting 'error' would reach the monitors as well, but throws when 'error' has no listener.
   else wire.emit(errorMonitor, error)
 }
 
@@ -275,7 +275,7 @@ function finish() {
   const isTruncated = ends.finish(this) && !wire._isEndOurs
   wire._leftovers?.discard()
   wire._source = null
-  // 'error' comes before 'close', once the output is read.
+  // destroy() emits 'error' and then 'close', once the output is read.
   if (isTruncated && !this.isClosed) wire.error = this.failure = truncated()
 }
 

@@ -1,15 +1,15 @@
-// Answers that do not fit the request of the peer.
+// Reports answers that do not fit the request of the peer.
 //
-// A peer can provoke them: it asks beyond the end of a piece, and the store clamps; it asks for a piece
-// that is not there, and the store gives nothing. So they never throw into the application that passes
-// them on. They are dropped, as by respond(error), and shown to those who look.
+// A peer can provoke them: it requests beyond the end of a piece, and the store clamps; it requests a piece
+// that is not there, and the store returns nothing. So they never throw into the application that passes
+// them on. They are dropped, as by respond(error), and reported to subscribers and in one warning.
 'use strict'
 
 const { isUint8Array } = require('node:util').types
 const { byteLength } = require('../arguments.js')
 const channels = require('./channels.js')
 
-/** On `process`, so that copies of this code warn once together. */
+/** A property of `process`, so that several copies of this code warn only once. */
 const WARNED = Symbol.for('peer-wire-native:answer-dropped')
 
 /**
@@ -22,7 +22,7 @@ function isAnswer(request, answer) {
 }
 
 /**
- * Shows an answer that is dropped.
+ * Reports an answer that was dropped.
  *
  * @param {object} wire - what subscribers get
  * @param {import('../session/requests.js').Request} request - of the peer

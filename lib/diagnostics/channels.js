@@ -1,4 +1,4 @@
-// The diagnostics channels, by the names that docs/diagnostics.md gives them.
+// The diagnostics channels; docs/diagnostics.md documents their names.
 'use strict'
 
 const { channel } = require('node:diagnostics_channel')

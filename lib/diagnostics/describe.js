@@ -1,4 +1,4 @@
-// Frames as text for people. Needs no addon: a transcript is read wherever it was sent to.
+// Describes frames as text for people. Needs no addon, so that a transcript can be read on any machine.
 'use strict'
 
 /**

@@ -1,9 +1,9 @@
-// Frames as the core traces them, made into objects.
+// Decodes the frames that the core has traced into objects.
 'use strict'
 
 const { addon } = require('../native.js')
 
-/** Kinds of messages with the names of their fields, in the order of the core's numbers. */
+/** Kinds of messages with the names of their fields, by their number in the core. */
 const KINDS = addon.messageKinds()
 
 /** Bytes of a traced frame: six numbers, see src/binding/diagnostics.rs. */

@@ -1,13 +1,13 @@
-// How long the peer takes to answer requests. One at a time is timed: that tells as much as all of
-// them, and costs next to nothing.
+// Measures how long the peer takes to answer requests. Times one request at a time: that says as much as
+// timing all of them, and costs next to nothing.
 'use strict'
 
-/** How much the newest sample counts in the average. */
+/** Weight of the newest sample in the average. */
 const NEWEST_SHARE = 1 / 8
 
 class Latency {
   constructor() {
-    /** The request that is timed. */
+    /** The request that is being timed. */
     this.request = null
     this.since = 0
     this.samples = 0
@@ -16,7 +16,7 @@ class Latency {
   }
 
   /**
-   * A request is sent.
+   * A request was sent.
    *
    * @param {object} request
    */

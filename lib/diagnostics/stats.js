@@ -7,11 +7,11 @@ const { addon, native, PANICKED } = require('../native.js')
 const scratch = Buffer.alloc(addon.diagnosticsLayout().countersLength)
 
 /**
- * The counters of the core, in its own form. A session keeps them after its end, and of all things
- * that hold bytes a string costs least to make.
+ * Reads the counters of the core, as bytes in its own layout. A session keeps them after its end; of all
+ * things that hold bytes a string is the cheapest to make.
  *
  * @param {import('../session/core.js').Core} core
- * @returns {string} a character for each byte
+ * @returns {string} one character for each byte
  */
 function readCounters(core) {
   if (native.readStats(core.slot, scratch) === PANICKED) scratch.fill(0)
@@ -19,8 +19,8 @@ function readCounters(core) {
 }
 
 /**
- * @param {string} counters - of `readCounters`
- * @param {number} skipped - bytes received that the core has not heard of
+ * @param {string} counters - from `readCounters`
+ * @param {number} skipped - bytes received that the core does not know of yet
  * @returns {object} see docs/diagnostics.md
  */
 function toStats(counters, skipped) {

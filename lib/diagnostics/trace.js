@@ -1,7 +1,7 @@
-// What goes over a wire, for those who look: the transcript, the channels, NODE_DEBUG.
+// Shows the frames of a wire to subscribers: in the transcript, on the channels and for NODE_DEBUG.
 //
-// The core traces frames only while someone looks. A frame is shown when its listeners have run, or
-// before what they send.
+// The core traces frames only while someone subscribes. A frame is shown after its listeners have run, but
+// before the frames that they send.
 'use strict'
 
 const { debuglog, types } = require('node:util')
@@ -10,12 +10,12 @@ const { describeFrame } = require('./describe.js')
 const { TRACED_LENGTH, readFrame } = require('./frames.js')
 const { native, PANICKED } = require('../native.js')
 
-/** Frames that the core keeps until they are read here: more than come between two events. */
+/** Frames that the core keeps until they are read here: more than there can be between two events. */
 const CAPACITY = 256
 
 const log = debuglog('peer-wire')
 
-/** Known from the start, and cheaper to ask than the logger. */
+/** Does not change later, and is cheaper to read than the logger's own property. */
 const isLogging = log.enabled
 
 const traced = Buffer.alloc(CAPACITY * TRACED_LENGTH)
@@ -23,18 +23,18 @@ const traced = Buffer.alloc(CAPACITY * TRACED_LENGTH)
 /** The number of the next wire in the log. */
 let nextNumber = 1
 
-/** Whether someone looks at all wires. */
+/** Whether someone watches the frames of all wires. */
 function isWatched() {
   return isLogging || channels.received.hasSubscribers || channels.sent.hasSubscribers
 }
 
-/** The newest frames. */
+/** The newest frames, in a ring. */
 class Transcript {
   /** @param {number} length - most frames */
   constructor(length) {
     this.length = length
     this.frames = []
-    /** Where the oldest one is, once there are so many. */
+    /** Index of the oldest frame, once the ring is full. */
     this.start = 0
   }
 
@@ -47,7 +47,7 @@ class Transcript {
     }
   }
 
-  /** The oldest first. */
+  /** The frames, oldest first. */
   toArray() {
     return [...this.frames.slice(this.start), ...this.frames.slice(0, this.start)]
   }
@@ -68,7 +68,7 @@ class Tracer {
     this.number = nextNumber++
   }
 
-  /** Turns the trace of the core on or off, as it is wanted now, and shows what it has. */
+  /** Turns the trace of the core on or off, as is wanted now, and shows the frames it has. */
   follow() {
     const isWanted = this.transcript !== null || isWatched()
     if (isWanted !== this.isTracing) {
@@ -112,12 +112,12 @@ class Tracer {
   }
 }
 
-/** Users give anything to destroy(), and one error to several wires. */
+/** Users pass anything to destroy(), and may pass one error to several wires. */
 function mayGetTranscript(error) {
   return isError(error) && Object.isExtensible(error) && !Object.hasOwn(error, 'transcript')
 }
 
-/** To look at a proxy may run what its owner wrote. */
+/** Checks for a proxy first: `instanceof` on one may run code of its owner. */
 function isError(reason) {
   return !types.isProxy(reason) && reason instanceof Error
 }

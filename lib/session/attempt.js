@@ -1,8 +1,8 @@
-// Steps of which others must not be kept by what a listener throws in them.
+// Runs steps in which a listener may throw, without keeping the steps after them from running.
 'use strict'
 
 /**
- * Runs a step. What it throws is thrown again in the next tick, as an uncaught exception.
+ * Runs a step. An error that it throws is thrown again in the next tick, as an uncaught exception.
  *
  * @param {Function} step
  * @param {...unknown} args - of the step

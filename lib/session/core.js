@@ -1,12 +1,12 @@
-// The native half of a session: a slot in the addon, and who owns it.
+// The native half of a session: owns its slot in the addon.
 'use strict'
 
 const { native, NO_SLOT } = require('../native.js')
 
-// A session that is dropped without an end must not keep its slot for ever.
+// A session that is dropped without an end must not leak its slot.
 const abandoned = new FinalizationRegistry(native.release)
 
-/** The parts of a session share it: once the slot is given back, calls with it do nothing. */
+/** Shared by the parts of a session: once the slot is released, calls with it do nothing. */
 class Core {
   /** @param {object} settings - see lib/options.js */
   constructor(settings) {
@@ -14,7 +14,7 @@ class Core {
     abandoned.register(this, this.slot, this)
   }
 
-  /** Gives the slot back; it is given back at the latest when this object is collected. */
+  /** Releases the slot, at the latest when this object is garbage collected. */
   release() {
     abandoned.unregister(this)
     native.release(this.slot)

@@ -1,7 +1,7 @@
-// Ends a session whose peer keeps silent, if the options say so.
+// Fails a session whose peer is silent for too long, if the options set a limit.
 //
-// The timers do not keep the process alive: the connection does, as long as there is one. Fake timers of
-// tests may be numbers, without the methods of Node's own.
+// The timers do not keep the process alive: the connection does, as long as it is open. Fake timers in
+// tests may be plain numbers, without the methods of Node's timers.
 'use strict'
 
 const { handshakeTimedOut, inactive } = require('../errors.js')
@@ -10,7 +10,7 @@ const { handshakeTimedOut, inactive } = require('../errors.js')
 class Deadline {
   /**
    * @param {number} ms
-   * @param {() => void} miss - called when it is over
+   * @param {() => void} miss - called when the time is up
    */
   constructor(ms, miss) {
     this.ms = ms
@@ -24,7 +24,7 @@ class Deadline {
     if (typeof this.timer?.unref === 'function') this.timer.unref()
   }
 
-  /** Puts it off: it is over so many ms from now. */
+  /** Restarts the time from now. */
   putOff() {
     if (typeof this.timer?.refresh === 'function') {
       this.timer.refresh()
@@ -39,7 +39,7 @@ class Deadline {
   }
 }
 
-/** Those of one session. */
+/** The deadlines of one session. */
 class Deadlines {
   /**
    * @param {{handshakeTimeout: number, inactivityTimeout: number}} settings - ms, 0 for none
@@ -50,12 +50,12 @@ class Deadlines {
     this.inactivity = start(inactivityTimeout, () => fail(inactive(inactivityTimeout)))
   }
 
-  /** The peer has sent something. */
+  /** Bytes of the peer were received. */
   putOff() {
     this.inactivity?.putOff()
   }
 
-  /** The peer has sent its handshake. */
+  /** The handshake of the peer was received. */
   meetHandshake() {
     this.handshake?.stop()
   }
@@ -73,7 +73,7 @@ function start(ms, miss) {
 /**
  * @param {object} settings - of a session
  * @param {(error: Error) => void} fail - called when one is missed
- * @returns {Deadlines | null} null if none is wanted
+ * @returns {Deadlines | null} null if no limit is set
  */
 function startDeadlines(settings, fail) {
   const isWanted = settings.handshakeTimeout > 0 || settings.inactivityTimeout > 0

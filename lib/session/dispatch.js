@@ -1,25 +1,25 @@
-// From the numbers of an event to a call of its handler.
+// Turns the numbers of an event into a call of its handler.
 'use strict'
 
 const { addon } = require('../native.js')
 
 const { EventKind } = addon
 
-// Names of their own, so that the switch below compares constants.
+// Constants of this module, so that the switch below reads no properties.
 const { Bitfield, Cancel, Choke, Extended, Failed, Handshake, Have, Interested } = EventKind
 const { KeepAlive, NotInterested, Part, Piece, Port, Request, RequestDropped } = EventKind
 const { Unchoke, Unknown } = EventKind
 const NoEvent = EventKind.None
 
 /**
- * Calls the handler of an event: of the session where there is more to do, else of its face. The
- * numbers are all read before it runs: it may cause other events.
+ * Calls the handler of an event: a method of the session where there is more to do, else the face's own.
+ * All numbers are read before it runs, because it may cause another event, which overwrites them.
  *
  * @param {number} kind - of EventKind
- * @param {Uint32Array} numbers - of the event, from place 1 on; see src/binding/record.rs
+ * @param {Uint32Array} numbers - of the event, from index 1 on; see src/binding/record.rs
  * @param {import('./session.js').Session} session
  * @param {import('./intake.js').Intake} intake - for payloads
- * @param {Buffer | null} chunk - in which they lie
+ * @param {Buffer | null} chunk - that holds the payloads
  */
 function deliver(kind, numbers, session, intake, chunk) {
   const { face, wire } = session

@@ -1,4 +1,4 @@
-// Our requests: their callbacks, the timer of the oldest, and how long the peer takes.
+// Our requests: their callbacks, the timer of the oldest one, and the latency of the peer.
 'use strict'
 
 const { Request, Requests } = require('./requests.js')
@@ -13,7 +13,7 @@ class Downloads {
     this.core = core
     this.requests = new Requests()
     this.lastId = 0
-    /** How long the oldest may wait; 0 for ever. */
+    /** How long the oldest request may wait; 0 for no limit. */
     this.timeoutMs = 0
     this.onTimeout = null
     /** Made with the first request. */
@@ -21,7 +21,7 @@ class Downloads {
   }
 
   /**
-   * Opens a request, and sends it.
+   * Opens a request and sends it.
    *
    * @param {number} piece - piece index
    * @param {number} offset - bytes
@@ -30,7 +30,7 @@ class Downloads {
    */
   open(piece, offset, length, callback) {
     const request = new Request(piece, offset, length, callback)
-    // The core knows no request by 0.
+    // In events of the core the id 0 means that a block answers no request.
     this.lastId = this.lastId === MAX_UINT32 ? 1 : this.lastId + 1
     this.requests.add(this.lastId, request)
     this.latency ??= new Latency()
@@ -40,7 +40,7 @@ class Downloads {
   }
 
   /**
-   * Withdraws the oldest such request without a message to the peer.
+   * Withdraws the oldest request for this block, without a message to the peer.
    *
    * @returns {Request | undefined}
    */
@@ -48,14 +48,14 @@ class Downloads {
     return this.requests.take(native.takeRequest(this.core.slot, piece, offset, length))
   }
 
-  /** @returns {Request | undefined} the oldest, withdrawn because it has waited too long */
+  /** @returns {Request | undefined} the oldest request, withdrawn because it has timed out */
   expire() {
     native.expireRequest(this.core.slot)
     return this.requests.takeOldest()
   }
 
   /**
-   * Ends a request that was taken out; the timer of the next one starts first.
+   * Ends a request that was taken out of the queue; the timer of the next one starts first.
    *
    * @param {Request} request
    * @param {Error | null} error
@@ -69,7 +69,7 @@ class Downloads {
     request.callback(error, block)
   }
 
-  /** Times the oldest, if there is a timeout and it is not timed yet. */
+  /** Starts the timer of the oldest request, if there is a timeout and it has no timer yet. */
   startTimer() {
     if (this.timeoutMs === 0) return
     const { oldest } = this.requests
@@ -77,10 +77,10 @@ class Downloads {
   }
 
   /**
-   * Limits how long the oldest may wait, from now on.
+   * Limits how long the oldest request may wait, starting now.
    *
    * @param {number} ms - 0 for no limit
-   * @param {() => void} onTimeout - called when it has waited too long
+   * @param {() => void} onTimeout - called when it has waited for too long
    */
   setTimeout(ms, onTimeout) {
     this.timeoutMs = ms

@@ -1,6 +1,6 @@
-// The ends of a session: it fails, it closes, and its input finishes, in whatever order.
+// How a session ends: it fails, it closes, and its input finishes, in any order.
 //
-// Closed, it delivers nothing more. Finished, it also sends nothing more, and gives its slot back.
+// Once closed, it delivers nothing more. Once finished, it also sends nothing more, and releases its slot.
 'use strict'
 
 const { attempt } = require('./attempt.js')
@@ -10,7 +10,7 @@ const { closed, withoutFrames } = require('../errors.js')
 const { native } = require('../native.js')
 
 /**
- * The peer has broken a rule that no message can break: it keeps silent.
+ * The peer has broken a rule that the core cannot check, as it has no clock: it was silent for too long.
  *
  * @param {import('./session.js').Session} session
  * @param {Error} error
@@ -18,12 +18,12 @@ const { native } = require('../native.js')
 function fail(session, error) {
   session.failure = error
   native.close(session.core.slot)
-  // Open requests get the error, and then the face closes the session with it.
+  // The callbacks of open requests get the error, then the face closes the session with it.
   session.poll()
 }
 
 /**
- * Nothing of the peer is delivered any more; what was sent before leaves.
+ * Nothing more is delivered from the peer; output that was sent before is still flushed.
  *
  * @param {import('./session.js').Session} session
  * @param {unknown} error - the reason; null for none
@@ -31,16 +31,16 @@ function fail(session, error) {
 function close(session, error) {
   session.isClosed = true
   stopDeadlines(session)
-  session.intake.tellSkipped()
+  session.intake.reportSkipped()
   native.stopReading(session.core.slot)
-  // Many readers take 'close' for the end.
-  attempt(hurryOutput, session)
+  // Many readers of streams, stream.pipeline() for one, take 'close' for the end of the output.
+  attempt(flushBeforeClose, session)
   if (session.tracer !== null) session.tracer.close(error)
   if (channels.close.hasSubscribers) channels.close.publish({ wire: session.wire, error })
 }
 
 /**
- * The input has ended: so does the output, never half open.
+ * The input has ended, and so does the output: a wire is never half open, as in peer-wire-protocol.
  *
  * @param {import('./session.js').Session} session
  * @returns {boolean} whether the input ended inside a message
@@ -56,7 +56,7 @@ function finish(session) {
   attempt(endOutput, session)
   attempt(emptyOutput, session)
   session.poll()
-  letGo(session)
+  tearDown(session)
   return isTruncated
 }
 
@@ -65,14 +65,14 @@ function stopDeadlines(session) {
   session.deadlines = null
 }
 
-/** What was gathered in a dispatch leaves now: who hears of the end may destroy the sink. */
-function hurryOutput(session) {
-  const { isGathering } = session.port
-  session.scatter()
-  if (isGathering) session.port.gather()
+/** Frames that are corked for a dispatch leave now, because a listener of the end may destroy the sink. */
+function flushBeforeClose(session) {
+  const { isCorked } = session.port
+  session.uncork()
+  if (isCorked) session.port.cork()
 }
 
-/** Whoever reads gets the rest at once, and may throw. */
+/** The reader gets the rest at once, and may throw. */
 function endOutput(session) {
   try {
     session.flush()
@@ -85,9 +85,9 @@ function emptyOutput(session) {
   session.port.empty()
 }
 
-function letGo(session) {
+function tearDown(session) {
   const { core, downloads, intake, output, pieces } = session
-  // The core has named each open request, unless a panic has broken it.
+  // The core has reported each open request as dropped, unless a panic has broken it.
   while (downloads.requests.size > 0) attempt(dropOldest, session)
   pieces.keep()
   session.counters = readCounters(core)

@@ -1,4 +1,4 @@
-// The way in: chunks to the core, and its events to a handler, one message at a time.
+// The input: passes chunks to the core and its events to their handlers, one message at a time.
 'use strict'
 
 const { throwLater } = require('./attempt.js')
@@ -15,24 +15,24 @@ const KIND = LAST - 1
 class Intake {
   /**
    * @param {import('./core.js').Core} core
-   * @param {boolean} copiesBlocks - whether payloads get memory of their own
+   * @param {boolean} copiesBlocks - whether payloads are copied into memory of their own
    */
   constructor(core, copiesBlocks) {
     this.core = core
     this.copiesBlocks = copiesBlocks
     /** The payload that is being joined. */
     this.joiner = null
-    /** Whether the core holds requests of the peer back. */
+    /** Whether the core holds back requests of the peer. */
     this.isHolding = false
   }
 
-  /** @returns {number} bytes received that the core has not heard of */
+  /** @returns {number} bytes received that the core does not know of yet */
   get skipped() {
     return this.joiner === null ? 0 : this.joiner.skipped
   }
 
   /**
-   * Keeps a chunk that lies wholly within a payload.
+   * Keeps a chunk that lies entirely within a payload, without a call of the core.
    *
    * @param {Buffer} chunk
    * @returns {boolean} whether it is such a chunk
@@ -42,27 +42,29 @@ class Intake {
   }
 
   /**
-   * Delivers each message of a chunk, and what follows from it. What a listener does is seen by the next
-   * message. What it throws is thrown again in the next tick: the rest of the chunk is delivered.
+   * Delivers each message of a chunk, and the events that follow from it. What a listener does takes effect
+   * before the next message. An error that it throws is thrown again in the next tick, so that the rest of
+   * the chunk is delivered.
    *
-   * @param {Buffer | null} lent - without a chunk: what the core has anyway
-   * @param {number} length - of the chunk when it was lent to us
+   * @param {Buffer | null} lent - null to deliver only events that the core has without new input
+   * @param {number} length - of the chunk when it was lent to us, in bytes
    * @param {import('./session.js').Session} session - whose handlers are called
    */
   drain(lent, length, session) {
-    this.tellSkipped()
+    this.reportSkipped()
     let chunk = lent
     let at = 0
     let isLast = false
     while (!isLast) {
       if (chunk !== null && chunk.length !== length) {
-        // A listener has transferred it with one of the blocks in it, or shrunk it: what it held is gone.
+        // A listener has transferred the chunk with a block, which is a view of it, or resized it: the rest
+        // of its bytes is lost.
         session.onLost()
         chunk = null
       }
       const { slot } = this.core
       const event = chunk === null ? native.next(slot) : native.poll(slot, at, chunk)
-      // The next one says that the core is broken.
+      // The next event reports the failure.
       if (event === PANICKED) continue
       at = record[0]
       isLast = (event & LAST) !== 0
@@ -76,19 +78,19 @@ class Intake {
     }
   }
 
-  /** The core hears of what was kept without it. */
-  tellSkipped() {
+  /** Reports to the core the bytes that were kept without it. */
+  reportSkipped() {
     if (this.joiner !== null && this.joiner.skipped > 0)
       native.skipPart(this.core.slot, this.joiner.takeSkipped())
   }
 
-  /** Keeps a part of a payload that is cut. */
+  /** Keeps a part of a payload that is split over several chunks. */
   keepPart(chunk, start, length, room, missing) {
     this.joiner ??= new Joiner()
     this.joiner.keep(chunk, start, length, room, missing)
   }
 
-  /** The payload of `length` bytes, or the last part of it, which begins at `start` in the chunk. */
+  /** The payload of `length` bytes, of which all, or the last part, begins at `start` in the chunk. */
   payload(chunk, start, length) {
     if (start === JOINED) return this.joined(length)
     const { joiner } = this
@@ -107,14 +109,14 @@ class Intake {
 
   /**
    * @param {Buffer} bytes - to fill with a payload that the core has
-   * @returns {Buffer} the same
+   * @returns {Buffer} the same Buffer
    */
   read(bytes) {
     if (native.readPayload(this.core.slot, bytes) === PANICKED) bytes.fill(0)
     return bytes
   }
 
-  /** Nothing more comes. */
+  /** Nothing more is received. */
   clear() {
     this.joiner = null
   }

@@ -1,28 +1,30 @@
-// Payloads that are cut between chunks: joined once, in memory of JavaScript.
+// Joins a payload that is split over several chunks: once, in memory of JavaScript.
+//
+// Memory grows with bytes received, never with an announced length: the core says how much to allocate.
 'use strict'
 
 const { allocate } = require('../own-memory.js')
 
-/** The payload of one message, as far as it was received. */
+/** The payload of one message, as far as it has been received. */
 class Joiner {
   constructor() {
-    /** Memory of its own: users keep blocks. */
+    /** Never part of a larger allocation, because users keep blocks. */
     this.bytes = null
     this.length = 0
     /** Bytes that the core waits for. */
     this.missing = 0
-    /** Bytes that were kept without the core; it hears of them with the next chunk. */
+    /** Bytes that were kept without the core; reported to it before the next chunk that it gets. */
     this.skipped = 0
   }
 
   /**
-   * Keeps a part. The core says how much room to have for all parts so far.
+   * Keeps a part.
    *
    * @param {Buffer} chunk
    * @param {number} start - in the chunk
    * @param {number} length - bytes
-   * @param {number} room - bytes
-   * @param {number} missing - bytes, after this part
+   * @param {number} room - bytes to have for all parts so far, as the core says
+   * @param {number} missing - bytes after this part
    */
   keep(chunk, start, length, room, missing) {
     const { bytes } = this
@@ -36,7 +38,7 @@ class Joiner {
   }
 
   /**
-   * Keeps a chunk that lies wholly within the payload, for which there is room.
+   * Keeps a chunk if it lies entirely within the payload and there is room for it.
    *
    * @param {Buffer} chunk
    * @returns {boolean} whether it is such a chunk
@@ -51,7 +53,7 @@ class Joiner {
     return true
   }
 
-  /** @returns {number} bytes that the core does not know of yet; it is told with this call */
+  /** @returns {number} bytes that the core does not know of yet; the caller reports them */
   takeSkipped() {
     const { skipped } = this
     this.skipped = 0

@@ -1,4 +1,4 @@
-// The way out: frames of the core and blocks of the user, in their order, into a port.
+// The output: pushes frames of the core and blocks of the user, in their order, into a port.
 'use strict'
 
 const { markAsUntransferable } = require('node:worker_threads')
@@ -7,20 +7,20 @@ const { addon, native, stretches, PANICKED } = require('../native.js')
 const { copyOf } = require('../own-memory.js')
 const { Slab } = require('../slab.js')
 
-/** Frames are cut out of slabs of this size in bytes; where more waits, it gets its own memory. */
+/** Bytes of a slab, out of which frames are cut; output that is longer gets memory of its own. */
 const SLAB_LENGTH = 16 * 1024
 
-/** Blocks up to this many bytes are copied next to other frames; above, a copy costs more. */
+/** Blocks up to this many bytes are copied next to other frames; above, the copy would cost more. */
 const MAX_COPIED_BLOCK = 2 * 1024
 
-/** Bytes of the message of a block before the block. */
+/** Bytes of a piece message before its block. */
 const HEAD_LENGTH = addon.memoryLayout().pieceHeadLength
 
-/** Frames, and the block of the user that follows them, if one does. */
+/** Frames, and the block of the user that follows them, if any. */
 class Part {
   /**
    * @param {Uint8Array | null} block
-   * @param {number} length - of the block when it was lent to us
+   * @param {number} length - of the block when it was lent to us, in bytes
    */
   constructor(block, length) {
     this.frames = null
@@ -29,7 +29,7 @@ class Part {
   }
 }
 
-/** Most blocks, and bytes of blocks, that wait for the end of a dispatch. */
+/** Most blocks, and most bytes of blocks, that wait for the end of a dispatch. */
 const MAX_BLOCKS = 32
 const MAX_BLOCK_BYTES = 256 * 1024
 
@@ -46,12 +46,12 @@ class Output {
     /** Whether the core may have something to send. */
     this.isWaiting = false
     this.isFlushing = false
-    /** Parts with blocks that the core has only the heads of, oldest first; null where none wait. */
+    /** Parts with blocks of which the core has only the heads, oldest first; null if none wait. */
     this.blocks = null
     this.blockBytes = 0
-    /** What users put into the readable side while a flush went on. */
+    /** What users put into the readable side during a flush. */
     this.inserted = null
-    /** Whether a block was taken away before it could leave: nothing follows then. */
+    /** Whether a block was transferred or resized before it was pushed: nothing is pushed after that. */
     this.isLost = false
     /** Whether a panic has broken the core. */
     this.isBroken = false
@@ -63,8 +63,8 @@ class Output {
    * @param {number} piece - piece index
    * @param {number} offset - bytes
    * @param {Uint8Array} block
-   * @param {number} length - of the block when it was lent to us: listeners may change it
-   * @returns {boolean} whether it is still there
+   * @param {number} length - of the block when it was lent to us: a listener may resize it
+   * @returns {boolean} whether the block is still there
    */
   addBlock(piece, offset, block, length) {
     const { slot } = this.core
@@ -80,15 +80,15 @@ class Output {
     return true
   }
 
-  /** Whether so much waits that it should not wait for the end of a dispatch. */
+  /** Whether too much is queued to wait for the end of a dispatch. */
   get isFull() {
     const { blocks } = this
     return this.blockBytes >= MAX_BLOCK_BYTES || (blocks !== null && blocks.length >= MAX_BLOCKS)
   }
 
   /**
-   * Pushes what there is. Whoever reads may send more, or insert: that follows, and is not put between
-   * a head and its block. What a reader throws is thrown at the end.
+   * Pushes all output. The reader may send or insert more meanwhile: that is pushed afterwards, never
+   * between a head and its block. An error that the reader throws is thrown at the end.
    */
   flush() {
     if (this.isFlushing) return
@@ -105,7 +105,7 @@ class Output {
   }
 
   /**
-   * Puts something of a user into the readable side while a flush goes on: after what was sent before.
+   * Puts bytes of a user into the readable side during a flush, after all that was sent before.
    *
    * @param {() => boolean} put
    * @returns {boolean} whether the reader wants more
@@ -119,12 +119,12 @@ class Output {
     return this.port.wantsMore
   }
 
-  /** @returns {number} bytes that were not pushed yet */
+  /** @returns {number} bytes that have not been pushed yet */
   get length() {
     return this.isWaiting ? native.outputLength(this.core.slot) : 0
   }
 
-  /** Forgets what can never leave. */
+  /** Drops blocks that can no longer be sent. */
   clear() {
     this.blocks = null
   }
@@ -147,7 +147,7 @@ class Output {
     }
   }
 
-  /** A reader that throws does not keep the rest back; gives what it threw. */
+  /** Pushes all parts even if the reader throws; returns what it threw last. */
   #pushParts(parts) {
     let failure = null
     for (const part of parts) {
@@ -180,7 +180,7 @@ class Output {
     this.blockBytes = 0
   }
 
-  /** @returns {Part[]} what waits in the core, with the blocks that belong there */
+  /** @returns {Part[]} the frames that wait in the core, with the blocks that belong between them */
   #takeSent() {
     const parts = this.blocks ?? []
     this.#begin()
@@ -212,32 +212,33 @@ class Output {
     try {
       if (sent.length > 0) this.port.push(sent)
     } finally {
-      // Whoever reads the frames may take the block away.
+      // The reader of the frames may transfer or resize the block.
       if (block !== null && this.#has(block, length)) this.port.push(this.#toKeep(block))
     }
   }
 
   /**
-   * A block that Node keeps until somebody reads. Were its memory transferred or resized meanwhile, the
-   * wire would wait for its bytes for ever. Behind a pipe that is held back a copy would cost too much.
+   * Copies a block that Node keeps until somebody reads it. If its memory were transferred or resized
+   * meanwhile, Node would go on counting its bytes and the wire would never end. For a pipe that is held back
+   * the copy would cost too much.
    */
   #toKeep(block) {
     return this.port.isPiped || this.port.takesNow() ? block : copyOf(block)
   }
 
-  /** A block may be transferred or resized before it leaves; its head must not leave alone. */
+  /** A block may be transferred or resized before it is pushed; its head must not be sent alone. */
   #has(block, length) {
     this.isLost ||= block.length !== length
     return !this.isLost
   }
 
   /**
-   * The bytes that wait in the core. `stretches` says which of them come before which block.
+   * Reads the frames that wait in the core. `stretches` says which of them precede which block.
    *
-   * @returns {{bytes: Buffer, start: number, length: number}} their memory, and where in it they are
+   * @returns {{bytes: Buffer, start: number, length: number}} their memory, and their place in it
    */
   #read() {
-    // Asked first, as it may look at a sink of the user's making, which may do anything.
+    // Asked before the slab is used, as it may call code of the user: the getters of a sink.
     const takesNow = this.port.takesNow()
     const { start } = slab
     const length = this.#readInto(start, slab.buffer)
@@ -247,14 +248,14 @@ class Output {
       return this.#keep(0, this.#readInto(0, slab.buffer), takesNow)
     }
     const bytes = Buffer.allocUnsafeSlow(length)
-    // Whoever reads a stretch must not take the others with it. Slabs are marked.
+    // A reader that transfers one stretch must not detach the others. Slabs are marked already.
     markAsUntransferable?.(bytes.buffer)
     return { bytes, start: 0, length: this.#readInto(0, bytes) }
   }
 
   /**
-   * Bytes that nobody takes at once would keep the slab, in which frames of other wires lie: one peer
-   * that does not read would hold the memory of what all others have read.
+   * Bytes that are not read at once are copied, because they would keep the whole slab alive, with the
+   * frames of other wires in it: one peer that does not read would hold memory of all the others.
    */
   #keep(start, length, takesNow) {
     if (takesNow) {
@@ -266,7 +267,7 @@ class Output {
     return { bytes, start: 0, length }
   }
 
-  /** Gives the length of the output. A core that a panic has broken has none. */
+  /** Returns the length of the output. A core that a panic has broken has none. */
   #readInto(start, buffer) {
     const length = native.readOutput(this.core.slot, start, buffer)
     if (length !== PANICKED) return length

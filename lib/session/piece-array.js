@@ -1,19 +1,19 @@
-// The array of `wire.peerPieces` while a peer fills it: dense before V8 would make it so.
+// Fills the array of `wire.peerPieces`, and makes it dense before V8 would.
 //
-// V8 keeps an array whose elements lie far apart as a hash table, and turns it into a plain one when
-// the table has grown to half of its size. For that it looks up each index: with four million
-// pieces, told in no order, one `have` then stops the event loop for more than a second.
+// V8 keeps an array with elements far apart as a hash table, and converts it to a plain array when the
+// table has grown to half of that array's size. To do so it looks up every index: with four million
+// pieces, announced in random order, one `have` then blocks the event loop for more than a second.
 'use strict'
 
 const { isProxy } = require('node:util').types
 
-/** Arrays up to this length are left to V8, which needs a millisecond for them. */
+/** Arrays up to this length are left to V8, which needs a millisecond to convert them. */
 const MAX_SMALL = 32 * 1024
 
 /**
- * An array becomes dense when the peer has told of one piece in so many. That takes it nearly as many
- * bytes as a bitfield, which costs the same memory; and the hash table, which is read for it, is
- * still small. A single `have` far up costs a few bytes.
+ * An array becomes dense once the peer has announced one piece in this many. By then it has sent nearly as
+ * many bytes as a bitfield, which costs the same memory; and the hash table, which has to be read, is still
+ * small. A single `have` with a high index costs a few bytes.
  */
 const MAX_SPARSENESS = 128
 
@@ -21,9 +21,9 @@ class PieceArray {
   constructor() {
     /** @type {boolean[]} */
     this.array = []
-    /** Pieces that were told, repeated ones too. */
-    this.told = 0
-    /** Indices below it take an element without another thought. */
+    /** Pieces that were announced, repeated ones too. */
+    this.announced = 0
+    /** Indices below it may be assigned without a check. */
     this.room = 0
   }
 
@@ -31,37 +31,37 @@ class PieceArray {
    * @param {boolean[]} array - of the wire now: users may replace it
    * @param {number} piece
    */
-  tellPiece(array, piece) {
-    this.told++
+  addPiece(array, piece) {
+    this.announced++
     if (array !== this.array || piece >= this.room) this.makeRoom(array, piece + 1)
     array[piece] = true
   }
 
   /**
-   * @param {boolean[]} array - likewise
+   * @param {boolean[]} array - of the wire now
    * @param {Uint8Array} bits - of the pieces from 0 on
    */
-  tellBits(array, bits) {
+  addBits(array, bits) {
     const count = bits.length * 8
-    this.told += count
+    this.announced += count
     if (array !== this.array || count > this.room) this.makeRoom(array, count)
     setBits(array, bits)
   }
 
   /**
-   * Fills it with what was told before someone read it.
+   * Fills the array with the pieces that were announced before it was first read.
    *
    * @param {Uint8Array} bits - the high bit first
-   * @param {number} inBitfields - bits that bitfield messages have told; single pieces lie above
-   * @returns {boolean[]} `true` or `false` where a bitfield told, and `true` at the single pieces
+   * @param {number} inBitfields - bits that bitfield messages have covered; above are single pieces
+   * @returns {boolean[]} `true` or `false` in the range of a bitfield, above it `true` at single pieces
    */
   fill(bits, inBitfields) {
     const { array } = this
     let end = inBitfields
-    this.told = inBitfields
+    this.announced = inBitfields
     eachSetBit(bits, inBitfields, (piece) => {
       end = piece + 1
-      this.told++
+      this.announced++
     })
     this.makeRoom(array, end)
     if (array.length < inBitfields) array.length = inBitfields
@@ -72,16 +72,16 @@ class PieceArray {
     return array
   }
 
-  /** Gives the array dense room for elements below `end`, if enough is told. */
+  /** Makes dense room for elements below `end`, if enough pieces were announced. */
   makeRoom(array, end) {
     if (array !== this.array) this.adopt(array)
     if (this.room === Infinity) return
     const length = Math.max(array.length, end)
-    if (length <= MAX_SMALL || this.told * MAX_SPARSENESS < length) {
+    if (length <= MAX_SMALL || this.announced * MAX_SPARSENESS < length) {
       this.room = 0
       return
     }
-    // In powers of two, so that V8 has no reason to look at it again but a few times.
+    // In powers of two, so that V8 reconsiders the array only a few times.
     const room = 2 ** Math.ceil(Math.log2(length))
     if (this.room === 0) makeDense(array, room)
     else array.length = room
@@ -89,18 +89,18 @@ class PieceArray {
     this.room = room
   }
 
-  /** The user has put another array in place: what is no plain one, or is large, stays as it is. */
+  /** The user has assigned another array: one that is large, or not a plain array, stays as it is. */
   adopt(array) {
     this.array = array
-    this.told = 0
+    this.announced = 0
     const isPlain = Array.isArray(array) && !isProxy(array) && Object.isExtensible(array)
     this.room = isPlain && array.length <= MAX_SMALL ? 0 : Infinity
   }
 }
 
 /**
- * Makes an array dense, with room for `length` elements. An emptied array is dense again for V8 when
- * it gets an element; only then memory is reserved at once and without a look at each index.
+ * Makes an array dense, with room for `length` elements. To V8 an emptied array becomes dense again with
+ * its first element; only then does it reserve memory at once, without a look at each index.
  */
 function makeDense(array, length) {
   const keys = Object.keys(array)
@@ -112,7 +112,7 @@ function makeDense(array, length) {
   for (let i = 0; i < keys.length; i++) array[keys[i]] = values[i]
 }
 
-/** Bits from `start` on, with which a byte begins. */
+/** Visits the set bits from `start` on, which is a multiple of 8. */
 function eachSetBit(bits, start, visit) {
   for (let at = start >> 3; at < bits.length; at++) {
     for (let byte = bits[at], piece = at * 8; byte !== 0; byte = (byte << 1) & 0xff, piece++) {
@@ -121,7 +121,7 @@ function eachSetBit(bits, start, visit) {
   }
 }
 
-/** Applies the bits of a bitfield message to an array: eight pieces a step, as there may be many. */
+/** Writes the bits of a bitfield message into an array: eight pieces a step, as there may be millions. */
 function setBits(array, bits) {
   for (let i = 0, piece = 0; i < bits.length; i++, piece += 8) {
     const byte = bits[i]

@@ -1,52 +1,52 @@
-// Which pieces the peer has, as users see it: an array from the moment someone reads it. Until then the
-// core's bits, an eighth of a byte for each piece instead of eight bytes, are the only copy.
+// The pieces of the peer as users see them: an array, made when it is first read. Until then the bits of
+// the core are the only copy: an eighth of a byte for each piece instead of eight bytes.
 'use strict'
 
 const { native, PANICKED } = require('../native.js')
 const { allocate } = require('../own-memory.js')
 const { PieceArray } = require('./piece-array.js')
 
-/** What is known of a peer that has said nothing. */
-const NO_PIECES = { bits: Buffer.alloc(0), told: 0 }
+/** A peer that has announced nothing. */
+const NO_PIECES = { bits: Buffer.alloc(0), inBitfields: 0 }
 
 class Pieces {
   /** @param {import('./core.js').Core} core */
   constructor(core) {
     this.core = core
-    /** Keeps the array in step; null while nobody has read it. */
+    /** Keeps the array up to date; null while nobody has read it. */
     this.filler = null
-    /** What the core knew at the end, for who reads it later. */
+    /** What the core knew at the end, for later readers. */
     this.last = null
   }
 
-  /** @returns {boolean[]} an array as listeners know it; it is filled from now on */
+  /** @returns {boolean[]} the pieces that listeners have seen announced; kept up to date from now on */
   toArray() {
-    const { bits, told } = this.last ?? this.#snapshot()
+    const { bits, inBitfields } = this.last ?? this.#snapshot()
     this.last = null
     this.filler = new PieceArray()
-    return this.filler.fill(bits, told)
+    return this.filler.fill(bits, inBitfields)
   }
 
-  /** The user has an array of his own, which is filled from now on. */
+  /** The user has assigned an array, which is kept up to date from now on. */
   adopt() {
     this.last = null
     this.filler = new PieceArray()
   }
 
-  /** The core's bits are about to go. */
+  /** Copies the bits of the core, which are about to be freed. */
   keep() {
     if (this.filler === null) this.last = this.#snapshot()
   }
 
-  /** What the core knows; `told`: bits that a bitfield message has told. */
+  /** What the core knows; `inBitfields`: how many bits the bitfield messages covered. */
   #snapshot() {
     const { slot } = this.core
     const length = native.pieceBytes(slot)
     if (length === 0) return NO_PIECES
-    const told = native.piecesTold(slot)
+    const inBitfields = native.piecesTold(slot)
     const bits = allocate(length)
     if (native.readPieces(slot, bits) === PANICKED) bits.fill(0)
-    return { bits, told }
+    return { bits, inBitfields }
   }
 }
 

@@ -1,4 +1,4 @@
-// Requests of one side that wait: found by their ids, in their order, and as the live array that users see.
+// The open requests of one side: by id, in their order, and as the live array that users see.
 'use strict'
 
 const { Waiting } = require('./waiting.js')
@@ -20,12 +20,12 @@ class Request {
   }
 }
 
-/** Without an array a request costs a step to add and one to take, wherever it is. */
+/** Until the array is read, adding a request and taking one out cost the same wherever it is. */
 class Requests {
   constructor() {
-    /** By id, the oldest first; null while there never was one. */
+    /** By id, the oldest first; null until the first request. */
     this.byId = null
-    /** Made when it is first read, and kept in step from then on: shifting costs more. */
+    /** Made when it is first read, because shifting an array costs more; kept up to date from then on. */
     this.array = null
   }
 
@@ -45,7 +45,7 @@ class Requests {
 
   /**
    * @param {number} id
-   * @returns {Request | undefined} taken out
+   * @returns {Request | undefined} which is taken out
    */
   take(id) {
     const request = this.byId === null ? undefined : this.byId.take(id)
@@ -58,7 +58,7 @@ class Requests {
     return this.byId === null ? undefined : this.byId.get(this.byId.oldestId)
   }
 
-  /** @returns {Request | undefined} taken out */
+  /** @returns {Request | undefined} which is taken out */
   takeOldest() {
     return this.byId === null ? undefined : this.take(this.byId.oldestId)
   }
@@ -66,7 +66,7 @@ class Requests {
   /**
    * @param {number} id
    * @param {Request} request
-   * @returns {boolean} whether it still waits under this id, and users have not taken it out
+   * @returns {boolean} whether it is still open under this id, and the user has not removed it
    */
   has(id, request) {
     return this.get(id) === request && (this.array === null || this.array.includes(request))
@@ -74,7 +74,7 @@ class Requests {
 
   /**
    * @param {(request: Request) => boolean} test
-   * @returns {number | undefined} the id of the oldest that passes
+   * @returns {number | undefined} the id of the oldest request that passes
    */
   find(test) {
     if (this.byId === null) return undefined
@@ -96,9 +96,9 @@ class Requests {
   }
 
   /**
-   * The user puts another array in place.
+   * The user assigns another array.
    *
-   * @param {Request[]} array - which is kept in step from now on
+   * @param {Request[]} array - which is kept up to date from now on
    */
   adopt(array) {
     this.array = Array.isArray(array) ? array : []

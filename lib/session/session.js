@@ -1,7 +1,7 @@
-// One connection to a peer: what it does with input, commands and ends, whatever its user's face is.
+// One connection to a peer: input, commands and ends, independent of the API that users see.
 //
-// A session drives the core and owns all that goes with it. Its face is a table of handlers, each called
-// with the object that users have (`wire`); its port takes the output. Neither is known to it otherwise.
+// A session drives the core and owns everything that belongs to it. Its face is a table of handlers, each
+// called with the object that users have (`wire`); its port takes the output. It knows no more of either.
 'use strict'
 
 const { AsyncResource } = require('node:async_hooks')
@@ -30,10 +30,13 @@ const {
 const { native } = require('../native.js')
 const { allocate, copyOf } = require('../own-memory.js')
 
-/** Between two keep-alives, in ms: peers drop a connection after about two silent minutes. */
+/**
+ * Ms between two keep-alives. Peers drop a connection after about two minutes of silence: BEP 3
+ * <https://www.bittorrent.org/beps/bep_0003.html>.
+ */
 const KEEP_ALIVE_INTERVAL = 60 * 1000
 
-/** Reserved bytes, info hash and peer id of a handshake that is delivered. */
+/** Reserved bytes, info hash and peer id of a handshake that was received; reused for each. */
 const handshakeFields = allocate(48)
 
 class Session {
@@ -48,8 +51,8 @@ class Session {
     this.face = face
     this.port = port
     this.core = new Core(settings)
-    // What is delivered later than the call that made it possible runs in the context in which the
-    // session was made. It costs some 50 bytes, where a snapshot of AsyncLocalStorage costs 1,400.
+    // Events that are delivered after the call that caused them has returned run in the async context in
+    // which the session was made. This costs some 50 bytes; a snapshot of AsyncLocalStorage costs 1,400.
     this.context = new AsyncResource('PeerWire')
     this.output = new Output(this.core, port)
     this.downloads = new Downloads(this.core)
@@ -64,15 +67,15 @@ class Session {
     this.reservedHigh = -1
     this.reservedLow = -1
     this.isDispatching = false
-    /** Nothing of the peer is delivered any more. */
+    /** Nothing more is delivered from the peer. */
     this.isClosed = false
     /** Both directions have ended. */
     this.isFinished = false
     /** Why the session fails, or has failed. */
     this.failure = null
-    /** Whether the core knows of output that waits with us. */
+    /** Whether the core was last told that output waits outside of it. */
     this.hasUnsent = false
-    /** A chunk that waits for the end of the dispatch. */
+    /** A chunk that was received during the dispatch, and waits for its end. */
     this.queued = null
     this.keepAliveTimer = null
     /** What the core had counted at the end. */
@@ -102,6 +105,7 @@ class Session {
   choke() {
     if (this.amChoking) return
     this.amChoking = true
+    // BEP 3: a choked peer gets no answers, so the requests that wait are dropped.
     this.uploads.requests.clear()
     native.choke(this.core.slot)
     this.#sent()
@@ -148,7 +152,7 @@ class Session {
     this.#sent()
   }
 
-  /** The callback is called at once where the request cannot be sent. */
+  /** Calls the callback at once if the request cannot be sent. */
   request(piece, offset, length, callback) {
     if (this.isFinished || this.failure !== null) return callback(closed())
     if (this.peerChoking) return callback(choking())
@@ -156,7 +160,7 @@ class Session {
     this.#sent()
   }
 
-  /** Withdraws the oldest such request; the peer is told in any case. */
+  /** Cancels the oldest request for this block; the message is sent even if there is none. */
   cancel(piece, offset, length) {
     const request = this.downloads.withdraw(piece, offset, length)
     if (request !== undefined) this.settle(request, cancelled(), null)
@@ -164,13 +168,13 @@ class Session {
     this.#sent()
   }
 
-  /** Sends a block, which answers such a request if one waits. */
+  /** Sends a block, which answers a request for it if one is open. */
   piece(piece, offset, block) {
     this.uploads.settle(piece, offset, block.length)
     this.#upload(piece, offset, block)
   }
 
-  /** Drops what is no block where a request waits for one; says whether it does. */
+  /** Drops an answer that is not a block; returns whether a request was open for it. */
   dropAnswer(piece, offset, answer) {
     const isDropped = this.uploads.drop(piece, offset, answer)
     if (isDropped) this.#releaseHeld()
@@ -195,7 +199,7 @@ class Session {
     this.keepAliveTimer = setInterval(tick, KEEP_ALIVE_INTERVAL)
   }
 
-  /** Users have written the mirror. */
+  /** A user has assigned to the mirror of the core's state. */
   overwriteState() {
     const { amChoking, amInterested, peerChoking } = this
     native.overwriteState(this.core.slot, +!!amChoking, +!!amInterested, +!!peerChoking)
@@ -206,15 +210,17 @@ class Session {
     this.#sent()
   }
 
-  /** The core has something to send: it leaves now, or with the end of the dispatch. A piped stream
-   * gathers by itself, being corked; so what was sent is before its end if a listener ends it. */
+  /**
+   * The core has output: it is flushed now, or at the end of the dispatch. A piped stream is corked during
+   * the dispatch and gets it at once, so that it is sent even if a listener ends that stream.
+   */
   #sent() {
     this.output.isWaiting = true
     this.#trace()
     if (!this.isDispatching || this.port.isPiped || this.output.isFull) this.flush()
   }
 
-  /** Answers a request of the peer, unless it is no longer waiting. */
+  /** Answers a request of the peer, unless it is no longer open. */
   #respond(request, id, error, answer) {
     const block = this.uploads.answer(request, id, error, answer)
     if (block === undefined) return
@@ -222,7 +228,7 @@ class Session {
     else this.#upload(request.piece, request.offset, block)
   }
 
-  /** A request has gone with it: those held back go on, even if a listener throws. */
+  /** This frees room: requests that are held back may be delivered, even if a listener throws. */
   #upload(piece, offset, block) {
     const { length } = block
     try {
@@ -241,7 +247,7 @@ class Session {
 
   // Output
 
-  /** What was sent leaves now. */
+  /** Pushes all output now. */
   flush() {
     if (!this.output.isWaiting || this.output.isFlushing) return
     try {
@@ -253,12 +259,12 @@ class Session {
 
   #afterFlush() {
     if (this.output.isLost && this.failure === null) this.#failLost()
-    // The next event says so.
+    // The next event reports the failure.
     if (this.output.isBroken) this.#pollSoon()
     this.release()
   }
 
-  /** Puts something of a user into the readable side, after what was sent before. */
+  /** Puts bytes of a user into the readable side, after all that was sent before. */
   insert(put) {
     if (this.output.isFlushing) return this.output.insert(put)
     this.flush()
@@ -266,15 +272,15 @@ class Session {
   }
 
   /**
-   * The output may have room again: the core hears how much waits outside of it, and requests that were
-   * held back go on.
+   * The output may have drained: tells the core how much waits outside of it, and resumes the delivery of
+   * requests that are held back.
    */
   release() {
     const { port } = this
     port.measure()
     const { waiting, ahead } = port
     const hasUnsent = waiting > 0 || ahead > 0
-    // Equal numbers may be those of other bytes.
+    // Sent even if unchanged, because equal numbers may stand for other bytes.
     if (hasUnsent || this.hasUnsent) native.setUnsent(this.core.slot, waiting, ahead)
     this.hasUnsent = hasUnsent
     if (!this.intake.isHolding) return
@@ -282,12 +288,12 @@ class Session {
     this.#pollSoon()
   }
 
-  /** What was gathered in a dispatch leaves. */
-  scatter() {
+  /** Flushes the output of a dispatch, and uncorks the stream we are piped into. */
+  uncork() {
     try {
       this.flush()
     } finally {
-      this.port.scatter()
+      this.port.uncork()
     }
   }
 
@@ -295,7 +301,7 @@ class Session {
     process.nextTick(() => this.inContext(this.poll))
   }
 
-  /** @returns {number} bytes that wait to be read, or to be taken by the stream after the pipe */
+  /** @returns {number} bytes that wait to be read, or to be taken by the stream we are piped into */
   get unsent() {
     const { output, port } = this
     port.measure()
@@ -307,8 +313,8 @@ class Session {
   /**
    * Hands a chunk to the core and delivers each message in it.
    *
-   * What a listener throws is thrown again in the next tick: an exception that came out of here
-   * would leave the stream's own machinery stuck, and the rest of the chunk undelivered.
+   * An error that a listener throws is thrown again in the next tick: thrown from here it would leave
+   * Node's Writable stuck in this write, and the rest of the chunk undelivered.
    *
    * @param {Buffer} chunk - read only until `done` is called
    * @param {() => void} done
@@ -316,7 +322,7 @@ class Session {
   receive(chunk, done) {
     if (this.deadlines !== null) this.deadlines.putOff()
     if (this.isDispatching) {
-      // A listener, or whoever got our output, writes to the wire.
+      // A listener, or the reader of our output, writes to the wire.
       this.queued = { chunk, length: chunk.length, done }
       return
     }
@@ -324,7 +330,7 @@ class Session {
     done()
   }
 
-  /** Delivers what the core has without new input. Does nothing within a dispatch. */
+  /** Delivers the events that the core has without new input. Does nothing within a dispatch. */
   poll() {
     if (!this.isDispatching) this.#dispatch(null)
   }
@@ -339,19 +345,19 @@ class Session {
     }
   }
 
-  /** One chunk, or without one what the core has anyway. `length`: of the chunk when it was lent. */
+  /** Delivers a chunk, or without one the events that the core has. `length`: of the chunk when lent. */
   #run(chunk, length) {
-    this.port.gather()
+    this.port.cork()
     this.#trace()
     try {
       this.intake.drain(chunk, length, this)
       if (this.failure !== null) attempt(endFailed, this)
     } finally {
-      attempt(scatter, this)
+      attempt(uncork, this)
     }
   }
 
-  /** Works off what came in meanwhile, one chunk after the other, however deep its writer was. */
+  /** Delivers chunks that were received meanwhile, one after the other and never nested. */
   #runAllQueued() {
     while (this.queued !== null) {
       const { queued } = this
@@ -370,13 +376,13 @@ class Session {
     this.#pollSoon()
   }
 
-  /** Memory that was lent to us is gone. */
+  /** Memory that was lent to us was transferred or resized. */
   onLost() {
     this.failure ??= memoryChanged()
     native.close(this.core.slot)
   }
 
-  /** Who looks may act, as a listener may. */
+  /** Shows the frame just delivered: a subscriber may act on the wire, as a listener may. */
   onDelivered() {
     this.#trace()
   }
@@ -398,6 +404,7 @@ class Session {
     if (!this.isClosed) face.handshake(wire, infoHash, peerId, extensions)
   }
 
+  /** Each open request follows as a RequestDropped event: without BEP 6 a choke drops them all. */
   onChoke() {
     this.peerChoking = true
     this.face.choke(this.wire)
@@ -419,9 +426,13 @@ class Session {
     this.face.cancel(this.wire, piece, offset, length)
   }
 
+  /**
+   * A block may already be in flight when we cancel or the peer chokes us, so 'piece' is emitted for one that
+   * answers no open request (`id` 0), too. A strict wire has failed before it gets here.
+   */
   onPiece(piece, offset, id, block) {
     const { face, wire } = this
-    // The callback may transfer it.
+    // Read first, as the callback may transfer the block.
     const { length } = block
     const request = id === 0 ? undefined : this.downloads.requests.take(id)
     if (request !== undefined) attempt(settle, this, request, null, block)
@@ -465,7 +476,7 @@ class Session {
     }
   }
 
-  /** Shows frames to those who look, from the moment they do. */
+  /** Shows frames to subscribers, from the moment they subscribe. */
   #trace() {
     if (this.tracer === null) {
       if (!isWatched()) return
@@ -475,7 +486,7 @@ class Session {
   }
 }
 
-/** The face closes a session that has failed. What was sent before leaves first. */
+/** The face closes a session that has failed, after the output has been flushed. */
 function endFailed(session) {
   attempt(flush, session)
   session.face.failed(session.wire, session.failure)
@@ -489,8 +500,8 @@ function flush(session) {
   session.flush()
 }
 
-function scatter(session) {
-  session.scatter()
+function uncork(session) {
+  session.uncork()
 }
 
 function readFailure(slot) {

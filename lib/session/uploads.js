@@ -1,4 +1,4 @@
-// The peer's requests: who answers them, what is an answer, and what is not.
+// The requests of the peer: their callbacks, and which answers fit them.
 'use strict'
 
 const { Request, Requests } = require('./requests.js')
@@ -23,7 +23,7 @@ class Uploads {
    * @param {number} piece - piece index
    * @param {number} offset - bytes
    * @param {number} length - bytes
-   * @param {number} id - of the core
+   * @param {number} id - given by the core
    * @param {(request: Request, id: number, error: unknown, answer: unknown) => void} respond
    * @returns {Request}
    */
@@ -36,14 +36,14 @@ class Uploads {
   }
 
   /**
-   * Ends a request with an answer, or without.
+   * Ends a request, with an answer or without.
    *
    * @param {Request} request
    * @param {number} id
    * @param {unknown} error - truthy for no answer
    * @param {unknown} answer
-   * @returns {Uint8Array | null | undefined} the block to send, null for none, and nothing if the
-   *   request waits no longer
+   * @returns {Uint8Array | null | undefined} the block to send, null for none, undefined if the request is
+   *   no longer open
    */
   answer(request, id, error, answer) {
     if (!this.requests.has(id, request)) return undefined
@@ -55,7 +55,7 @@ class Uploads {
     return null
   }
 
-  /** Ends the oldest request that such a block answers. */
+  /** Ends the oldest request that a block of this place and length answers. */
   settle(piece, offset, length) {
     const id = this.requests.find(
       (request) => request.piece === piece && request.offset === offset && request.length === length
@@ -64,10 +64,10 @@ class Uploads {
   }
 
   /**
-   * What is no block may be the answer of a store that does not have what the peer asks for: that is
-   * no mistake of the caller.
+   * Ends a request with an answer that is not a block. A store may give one when it does not have what the
+   * peer requests, so it is not a mistake of the caller.
    *
-   * @returns {boolean} whether there is such a request, which has ended with it
+   * @returns {boolean} whether there was such a request, which has ended now
    */
   drop(piece, offset, answer) {
     const id = this.requests.find((request) => request.piece === piece && request.offset === offset)

@@ -1,8 +1,8 @@
-// What waits, the oldest first, found by ascending ids. A Map that others enter as fast as they leave is laid
-// out anew all the time, in memory that only a full collection frees; this one uses its memory again.
+// A queue that is searched by ascending ids. A Map that is filled as fast as it is emptied is rebuilt all
+// the time, in memory that only a full garbage collection frees; this one reuses its memory.
 'use strict'
 
-/** Elements whose places are kept when nothing waits. */
+/** Longest arrays that are kept when the queue is empty. */
 const MAX_KEPT = 128
 
 /** @template T */
@@ -10,7 +10,7 @@ class Waiting {
   constructor() {
     /** Ids of 32 bits, ascending from `start` on; they may wrap. */
     this.ids = []
-    /** Likewise what they stand for, null where it was taken. */
+    /** The items of these ids, null where one was taken out. */
     this.items = []
     this.start = 0
     this.end = 0
@@ -39,7 +39,7 @@ class Waiting {
 
   /**
    * @param {number} id
-   * @returns {T | undefined} taken out
+   * @returns {T | undefined} which is taken out
    */
   take(id) {
     const place = this.#find(id)
@@ -52,7 +52,7 @@ class Waiting {
     return item
   }
 
-  /** @returns {number | undefined} the id of the oldest */
+  /** @returns {number | undefined} the id of the oldest item */
   get oldestId() {
     return this.size === 0 ? undefined : this.ids[this.start]
   }
@@ -71,7 +71,7 @@ class Waiting {
     this.#restart()
   }
 
-  /** @returns {number} the place of an id, -1 for none */
+  /** @returns {number} the index of an id, -1 for none; a binary search, as ids ascend modulo 2^32 */
   #find(id) {
     const { ids, start } = this
     if (this.size === 0) return -1
@@ -88,7 +88,7 @@ class Waiting {
     return low === high && ids[low] === id ? low : -1
   }
 
-  /** Nothing waits. */
+  /** The queue is empty: begins again at index 0. */
   #restart() {
     if (this.ids.length > MAX_KEPT) {
       this.ids = []

@@ -1,12 +1,12 @@
-// Reading a wire with `for await`: everything that was sent, also what destroy() finds unread.
+// Reads a wire with `for await`: everything that was sent, including what is unread at destroy().
 //
-// Node's own iterator stops where a stream says that it is destroyed, and takes 'close' for the end. A
-// wire is destroyed and emits 'close' at once, and ends when its output is read.
+// Node's own iterator stops when a stream says that it is destroyed, and takes 'close' for the end. A wire
+// is destroyed and emits 'close' at once, but ends when its output has been read.
 'use strict'
 
 /**
  * @param {import('../wire.js')} wire
- * @param {{destroyOnReturn?: boolean}} [options] - `false`: leaving the loop early does not destroy it
+ * @param {{destroyOnReturn?: boolean}} [options] - `false`: leaving the loop does not destroy the wire
  * @returns {AsyncGenerator<Buffer | string, void>} throws the error of the wire after the last chunk
  */
 async function* iterate(wire, { destroyOnReturn = true } = {}) {
@@ -25,20 +25,20 @@ async function* iterate(wire, { destroyOnReturn = true } = {}) {
   }
 }
 
-/** Once the wire has closed, all that is left: a pipeline that failed asks its functions only once. */
+/** After the wire has closed, all that is left in one chunk: a failed pipeline reads only once more. */
 function readNext(wire) {
   return wire.destroyed && wire.readableLength > 0 ? wire.read(wire.readableLength) : wire.read()
 }
 
-/** Waits for what may let a read() give something else. */
+/** Waits for events after which read() may return something else. */
 function watch(wire) {
   let wake = null
-  const tell = () => {
+  const notify = () => {
     if (wake !== null) wake()
     wake = null
   }
   const names = ['readable', 'end']
-  for (const name of names) wire.on(name, tell)
+  for (const name of names) wire.on(name, notify)
   return {
     next() {
       return new Promise((resolve) => {
@@ -46,7 +46,7 @@ function watch(wire) {
       })
     },
     stop() {
-      for (const name of names) wire.removeListener(name, tell)
+      for (const name of names) wire.removeListener(name, notify)
     }
   }
 }

@@ -1,5 +1,5 @@
-// What is left unread when the stream that a wire was piped into is over: nobody can get it any more,
-// and a wire that waits for a reader would never end.
+// Drops output that is unread when the stream that a wire was piped into has ended: nobody can read it any
+// more, and a wire that waits for a reader would never end.
 'use strict'
 
 class Leftovers {
@@ -10,15 +10,15 @@ class Leftovers {
   }
 
   /**
-   * The wire is no longer piped into a stream.
+   * The wire was unpiped from a stream.
    *
-   * @param {import('node:stream').Writable} sink - may be over, or just have been taken off
-   * @param {import('node:stream').Readable | null} source - of the input
+   * @param {import('node:stream').Writable} sink - which may have ended, or merely been unpiped
+   * @param {import('node:stream').Readable | null} source - what is piped into the wire
    * @param {boolean} isFinished - whether the wire takes no more input
-   * @param {() => void} onclose - to be called when the source closes without an end
+   * @param {() => void} onclose - called when the source closes without an end
    */
   onUnpiped(sink, source, isFinished, onclose) {
-    if (!isOver(sink) || this.#hasReader) return
+    if (!hasEnded(sink) || this.#hasReader) return
     this.isCutOff = true
     if (isFinished) this.discard()
     else if (source !== null) this.#watch(source, onclose)
@@ -28,7 +28,10 @@ class Leftovers {
     this.isCutOff = false
   }
 
-  /** Input may still come; but a source that closes without an end does not end the wire. */
+  /**
+   * Input may still be received, but a source that closes without 'end' does not end the wire: Node's pipe
+   * only forwards 'end'.
+   */
   #watch(source, onclose) {
     const listener = () => {
       if (this.isCutOff && !this.stream.writableEnded) onclose()
@@ -37,7 +40,7 @@ class Leftovers {
     else source.once('close', listener)
   }
 
-  /** The wire has finished: lets what is left go if it is cut off, so that it ends. */
+  /** The wire has finished: drops what is left if nobody can read it, so that the wire ends. */
   discard() {
     if (this.isCutOff && !this.#hasReader) this.stream.resume()
   }
@@ -47,7 +50,7 @@ class Leftovers {
   }
 }
 
-function isOver(sink) {
+function hasEnded(sink) {
   return sink.destroyed === true || sink.writableEnded === true || sink.writable === false
 }
 

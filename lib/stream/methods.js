@@ -1,4 +1,4 @@
-// The methods of a wire as a stream of Node: chunks in, what the session pushes out.
+// The methods of a wire as a stream of Node: they pass chunks to the session, and read its output.
 'use strict'
 
 const { Buffer } = require('node:buffer')
@@ -14,7 +14,7 @@ const { Leftovers } = require('./leftovers.js')
 const noop = () => {}
 
 /**
- * Gives them to the prototype of wires.
+ * Defines these methods on the prototype of wires.
  *
  * @param {object} prototype
  */
@@ -26,15 +26,15 @@ const METHODS = {
   // Input
 
   /**
-   * Takes a chunk. A Buffer that finds nothing before it, as pipe() brings them, needs none of the
-   * bookkeeping of Writable, which costs more than many a message: it is used up when this returns.
+   * Takes a chunk. A Buffer with nothing queued before it, as pipe() writes them, skips the bookkeeping of
+   * Writable, which costs more than many a message: it has been read entirely when this returns.
    */
   write(chunk, encoding, callback) {
     const session = sessionOf(this)
     const bytes = toInput(chunk)
     const isPlain = chunk instanceof Buffer && encoding === undefined && callback === undefined
     if (!isPlain || !isAtRest(session))
-      return Duplex.prototype.write.call(this, toKeep(session, bytes), encoding, callback)
+      return Duplex.prototype.write.call(this, toQueue(session, bytes), encoding, callback)
     session.receive(bytes, noop)
     return true
   },
@@ -42,10 +42,10 @@ const METHODS = {
   _write(chunk, encoding, callback) {
     const session = sessionOf(this)
     const { wire } = session
-    // A listener may take its memory away.
+    // Read first, as a listener may transfer the chunk.
     const { length } = chunk
-    // Node forgets to finish a stream that ends within the write of the last chunk that was corked, if
-    // this write is done at once.
+    // Node never finishes a stream that is ended during the write of its last corked chunk, if that write
+    // calls back synchronously.
     const done = () => {
       if (wire.writableEnded && wire.writableLength === length) process.nextTick(callback)
       else callback()
@@ -54,23 +54,26 @@ const METHODS = {
     else session.receive(chunk, done)
   },
 
-  /** Ends the input: for the peer, unless it is a listener that ends it, or a pipe goes on. */
+  /**
+   * Ends the input. That counts as the peer's end, unless a listener calls this or a stream is still piped
+   * into the wire.
+   */
   end(chunk, encoding, callback) {
     const session = sessionOf(this)
     const { wire } = session
     if (!wire.writableEnded) {
       const source = wire._source
-      const goesOn = source !== null && source.readableEnded === false && !source.destroyed
-      wire._isEndOurs = session.isDispatching || goesOn
+      const isSourceOpen = source !== null && source.readableEnded === false && !source.destroyed
+      wire._isEndOurs = session.isDispatching || isSourceOpen
     }
-    return Duplex.prototype.end.call(this, toKeep(session, toInput(chunk)), encoding, callback)
+    return Duplex.prototype.end.call(this, toQueue(session, toInput(chunk)), encoding, callback)
   },
 
   // Output
 
   _read: noop,
 
-  // Who writes into the readable side comes after what was sent before.
+  // What a user puts into the readable side follows the frames that were sent before.
 
   push(chunk, encoding) {
     const session = sessionOf(this)
@@ -82,7 +85,7 @@ const METHODS = {
     return sessionOf(this).insert(() => Duplex.prototype.unshift.call(this, chunk, encoding))
   },
 
-  // Who reads, or stops reading, within a dispatch gets the frames that wait for its end.
+  // A listener that reads, or stops reading, during a dispatch gets the frames that wait for its end.
 
   read(size) {
     const session = sessionOf(this)
@@ -132,8 +135,8 @@ const METHODS = {
   },
 
   /**
-   * Where Node looks for an iterator: `for await`, `stream.pipeline()` into a function,
-   * `stream/consumers`, `Readable.from()` and the operators (`map`, `toArray`) all use one of these.
+   * Node calls this or `Symbol.asyncIterator`: for `for await`, `stream.pipeline()` into a function,
+   * `stream/consumers`, `Readable.from()` and the operators (`map`, `toArray`).
    */
   iterator(options) {
     return iterate(sessionOf(this).wire, options)
@@ -143,25 +146,25 @@ const METHODS = {
     return this.iterator()
   },
 
-  // Node 26 has a way of its own for stream/iter, which stops early as well.
+  // Node 26 has a path of its own for stream/iter, which stops early as well; without this it iterates.
   [Symbol.for('Stream.toAsyncStreamable')]: undefined
 }
 
-/** Writable looks at what is no Buffer, but believes whatever has the prototype of one. */
+/** Writable checks other values itself, but trusts whatever has the prototype of a Buffer. */
 function toInput(chunk) {
   return chunk instanceof Buffer || isUint8Array(chunk) ? toBytes('chunk', chunk) : chunk
 }
 
 /**
- * A chunk that Node keeps until the wire is at it. Were its memory transferred or resized meanwhile, Node
- * would count it as waiting for ever, and the wire would never finish: so it is copied.
+ * Copies a chunk that Node queues. If its memory were transferred or resized meanwhile, Node would go on
+ * counting its bytes as queued and the wire would never finish.
  */
-function toKeep({ wire }, chunk) {
-  const isKept = wire.writableLength > 0 || wire.writableCorked > 0
-  return isKept && isUint8Array(chunk) ? copyOf(chunk) : chunk
+function toQueue({ wire }, chunk) {
+  const isQueued = wire.writableLength > 0 || wire.writableCorked > 0
+  return isQueued && isUint8Array(chunk) ? copyOf(chunk) : chunk
 }
 
-/** Whether a chunk need not wait, neither for another one nor for a listener. */
+/** Whether a chunk can be read at once: no other chunk is queued, and no listener is running. */
 function isAtRest({ wire, isDispatching }) {
   return (
     !isDispatching && wire.writableLength === 0 && !wire.writableEnded && wire.writableCorked === 0
@@ -169,7 +172,7 @@ function isAtRest({ wire, isDispatching }) {
 }
 
 /**
- * Notes what is piped into a wire.
+ * Keeps track of the stream that is piped into a wire.
  *
  * @param {import('../wire.js')} wire
  */

@@ -1,28 +1,28 @@
-// The port of a session to a stream of Node: its readable side, or the one stream that it is piped into.
+// Connects a session to a stream of Node: its readable side, or the one stream that it is piped into.
 //
-// A socket's buffer counts as full at 16 KiB (64 KiB from Node 22 on), one block. A pipe then
-// pauses its source after each block, and each block costs a round of events and system calls. So
-// a stream that is piped into one other keeps flowing until MAX_AHEAD bytes wait there, corked
-// while a dispatch lasts: all its frames are then one gathering write.
+// The high-water mark of a socket is 16 KiB (64 KiB from Node 22 on), which is one block. A pipe then
+// pauses its source after each block, and each block costs a round of events and system calls. So a stream
+// that is piped into one other keeps flowing until MAX_AHEAD bytes are queued there, corked during a
+// dispatch: all frames of a dispatch then leave in one gathering write (writev).
 'use strict'
 
 const { hasRoom, isKnown, lengthOf } = require('./sink.js')
 
 /**
- * Bytes that may wait in a piped stream before the source itself holds back. More than what a peer that does
- * not read is answered with, unless `uploadBacklog` is raised: so it is that which bounds them.
+ * Bytes that may be queued in a piped stream before we hold output back. Well above the default of
+ * `uploadBacklog`, so that it is that limit which bounds what a peer that does not read can make us queue.
  */
 const MAX_AHEAD = 4 * 1024 * 1024
 
 /**
- * A stream that is piped into.
+ * The stream that ours is piped into.
  *
  * @typedef {object} Pipe
  * @property {import('node:stream').Writable} sink
  * @property {Function} listener - of 'data', by which Node's pipe reads
  * @property {() => void} ondrain
- * @property {boolean} isHeldBack - whether it waits for room
- * @property {boolean} wasBusy - whether something waited in it when the dispatch began
+ * @property {boolean} isHeldBack - whether output waits for room in it
+ * @property {boolean} wasBusy - whether bytes were queued in it when the dispatch began
  */
 
 class Port {
@@ -33,23 +33,23 @@ class Port {
     this.pipe = null
     this.isPiped = false
     this.pipeCount = 0
-    /** What the last `measure` has found: bytes that wait, and of which someone will hear when they leave. */
+    /** As of the last `measure`: queued bytes whose departure will be noticed, by a read or by 'drain'. */
     this.waiting = 0
-    /** Likewise bytes that wait before those, of which nobody will hear. */
+    /** As of the last `measure`: bytes queued before those, without an event when they leave. */
     this.ahead = 0
-    /** Whether a pipe has got anything yet. */
+    /** Whether a pipe has received anything yet. */
     this.hasFlowed = false
-    /** What is corked for a dispatch: a listener may end the pipe. */
-    this.gathered = null
-    /** While bytes are pushed together: the pipe, if nobody else reads. */
+    /** The pipe that is corked for a dispatch: a listener may unpipe it before the end. */
+    this.corked = null
+    /** During `together`: the pipe, if nobody else reads. */
     this.soleReader = null
-    /** Whether the next push is ours, and not one of the user. */
+    /** Whether the next push is ours, and not the user's. */
     this.isOwnPush = false
   }
 
   /**
-   * Gives bytes to the reader. The stream that ours is piped into gets them at once, as the pipe
-   * would write them, but without a pause at its mark.
+   * Pushes bytes to the reader. The stream that ours is piped into gets them at once, as the pipe would
+   * write them, but without a pause at its high-water mark.
    *
    * @param {Uint8Array} bytes
    */
@@ -65,18 +65,18 @@ class Port {
       pipe.sink.write(bytes)
     } else {
       this.#give(bytes)
-      // A pipe flows from the next tick on, so that listeners find the time to come.
+      // Node starts the flow of a pipe in the next tick, so that the user can add listeners before.
       this.hasFlowed ||= stream.readableLength === 0
       pipe.isHeldBack = !stream.readableFlowing
     }
   }
 
-  /** Nothing follows. */
+  /** Ends the readable side: nothing follows. */
   end() {
     this.#give(null)
   }
 
-  /** By the public method, which subclasses may override, but not as a user's own bytes. */
+  /** Pushes by the public method, which subclasses may override, marked as ours. */
   #give(bytes) {
     this.isOwnPush = true
     try {
@@ -86,7 +86,7 @@ class Port {
     }
   }
 
-  /** @returns {boolean} whether a push that came in is ours */
+  /** @returns {boolean} whether the push that is being made is ours */
   takeOwnPush() {
     const { isOwnPush } = this
     this.isOwnPush = false
@@ -103,26 +103,26 @@ class Port {
     if (!stream.readableFlowing || stream.readableLength > 0) return false
     if (pipe === null) return true
     if (!this.hasFlowed) return false
-    // What is corked leaves with the end of the dispatch, if nothing was there before.
-    return pipe === this.gathered ? !pipe.wasBusy : lengthOf(pipe.sink) === 0
+    // A corked sink writes everything at the end of the dispatch, if nothing was queued in it before.
+    return pipe === this.corked ? !pipe.wasBusy : lengthOf(pipe.sink) === 0
   }
 
-  /** Looks at what waits beyond the port. */
+  /** Measures what is queued beyond the port. */
   measure() {
     const { pipe, stream } = this
     const inStream = stream.readableLength
     const inSink = pipe === null ? 0 : lengthOf(pipe.sink)
-    // A stream says that it has room again only when it was over its mark.
-    const saysWhenEmpty = inSink > 0 && pipe.sink.writableNeedDrain === true
-    this.waiting = saysWhenEmpty ? inStream + inSink : inStream
-    this.ahead = saysWhenEmpty ? 0 : inSink
+    // A stream emits 'drain' only after it has been at its high-water mark.
+    const willDrain = inSink > 0 && pipe.sink.writableNeedDrain === true
+    this.waiting = willDrain ? inStream + inSink : inStream
+    this.ahead = willDrain ? 0 : inSink
   }
 
   /**
-   * What is pushed in a step leaves together. The step may end the pipe.
+   * Writes all that is pushed in a step at once. The step may unpipe the sink.
    *
    * @param {() => unknown} step
-   * @returns {unknown} what it gives
+   * @returns {unknown} the result of the step
    */
   together(step) {
     const { pipe } = this
@@ -138,27 +138,27 @@ class Port {
     }
   }
 
-  /** A dispatch begins: what is pushed in it leaves together. */
-  gather() {
+  /** A dispatch begins: the sink writes all that is pushed in it at once, at its end. */
+  cork() {
     const { pipe } = this
-    this.gathered = pipe
+    this.corked = pipe
     if (pipe === null) return
     pipe.wasBusy = lengthOf(pipe.sink) > 0
     pipe.sink.cork()
   }
 
-  get isGathering() {
-    return this.gathered !== null
+  get isCorked() {
+    return this.corked !== null
   }
 
   /** The dispatch has ended. */
-  scatter() {
-    const pipe = this.gathered
-    this.gathered = null
+  uncork() {
+    const pipe = this.corked
+    this.corked = null
     if (pipe !== null) pipe.sink.uncork()
   }
 
-  /** Whether the bytes go to the piped stream as they are, and nowhere else. */
+  /** Whether bytes go to the piped stream unchanged, and nowhere else. */
   get #isReadByPipe() {
     const { pipe, stream } = this
     const readers = stream.listeners('data')
@@ -166,10 +166,10 @@ class Port {
   }
 
   /**
-   * Ours is being piped into a stream, which is read by the newest listener of 'data'.
+   * Our stream was piped into another one. Node's pipe reads it with the newest listener of 'data'.
    *
    * @param {import('node:stream').Writable} sink
-   * @param {() => void} ondrain - to be called when it has room
+   * @param {() => void} ondrain - called when it has room again
    */
   attach(sink, ondrain) {
     this.pipeCount++
@@ -186,7 +186,7 @@ class Port {
   }
 
   /**
-   * Ours is no longer piped into a stream, or into none.
+   * Our stream is no longer piped into this one, or into any.
    *
    * @param {import('node:stream').Writable} [sink]
    */
@@ -202,20 +202,20 @@ class Port {
     this.isPiped = false
   }
 
-  /** The sink has room again: gives it as much as it may hold, in one write. */
+  /** The sink has drained: writes as much as it may hold, at once. */
   pump() {
     this.#fill(MAX_AHEAD)
   }
 
   /**
-   * Nothing follows: the sink gets all that is left, room or not. A socket that may not be half open
-   * ends itself with its input, and would take nothing later. What is left is bounded by
-   * `uploadBacklog`.
+   * Nothing follows: writes all that is left to the sink, even above its limit. A socket without
+   * `allowHalfOpen` ends itself when its input ends, and takes nothing after that. What is left is bounded
+   * by `uploadBacklog`.
    */
   empty() {
     const { pipe } = this
     if (pipe === null) return
-    // The pipe itself may have paused it, too.
+    // Node's pipe may have paused our stream, too.
     if (pipe.sink.writableNeedDrain) pipe.isHeldBack = true
     this.#fill(Infinity)
   }

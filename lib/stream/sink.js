@@ -1,9 +1,9 @@
-// What a stream that a wire is piped into tells of itself. Older streams (readable-stream 1 to 3, through2)
-// and those of streamx tell less than those of Node, and a user's own may tell anything.
+// Reads the state of a stream that a wire is piped into. Older streams (readable-stream 1 to 3, through2) and
+// those of streamx have fewer properties than those of Node, and a user's own may return anything.
 'use strict'
 
 /**
- * Whether a wire may write to the stream itself instead of through the pipe.
+ * Whether a wire may write to the stream directly instead of through the pipe.
  *
  * @param {object} stream
  * @returns {boolean}
@@ -14,14 +14,14 @@ function isKnown(stream) {
     typeof stream.uncork === 'function' &&
     isLength(stream.writableLength) &&
     typeof stream.writableNeedDrain === 'boolean' &&
-    // Its length would count chunks.
+    // In object mode its length counts chunks, not bytes.
     stream.writableObjectMode === false
   )
 }
 
 /**
  * @param {object | null} sink
- * @returns {number} bytes that wait in it, as far as it tells
+ * @returns {number} bytes that are queued in it, 0 if it does not say
  */
 function lengthOf(sink) {
   const length = sink === null ? 0 : sink.writableLength
@@ -31,7 +31,7 @@ function lengthOf(sink) {
 /**
  * @param {object} sink
  * @param {number} limit - bytes
- * @returns {boolean} whether less waits in it
+ * @returns {boolean} whether fewer bytes are queued in it
  */
 function hasRoom(sink, limit) {
   const length = sink.writableLength
