@@ -1,4 +1,4 @@
-//! Tells cargo how to link the Node.js addon; does nothing for users of the plain crate.
+//! Sets up linking of the Node.js addon; does nothing for users of the plain crate.
 
 fn main() {
     #[cfg(feature = "binding")]

@@ -1,35 +1,64 @@
-//! The BitTorrent peer wire protocol (BEP 3, 5 and 10): a sans-IO core with two faces.
+//! The BitTorrent peer wire protocol ([BEP 3](https://www.bittorrent.org/beps/bep_0003.html),
+//! [5](https://www.bittorrent.org/beps/bep_0005.html) and
+//! [10](https://www.bittorrent.org/beps/bep_0010.html)): a sans-IO core, with a tokio transport and
+//! a Node.js addon on top.
 //!
 //! # Layout
 //!
 //! - [`protocol`]: bytes and commands in, events and bytes out. It owns every rule of the
 //!   protocol and knows neither sockets nor clocks nor Node.js. Start at [`protocol::Wire`].
-//! - `net` (feature `net`): drives the core over tokio sockets.
-//! - `binding` (feature `binding`): the Node.js addon behind the npm package `peer-wire-native`. It
-//!   converts and never decides.
+//! - `net` (feature `net`): drives the core over tokio sockets; its `Connection` runs the loop
+//!   below.
+//! - `binding` (feature `binding`): the Node.js addon of the npm package `peer-wire-native`. It
+//!   converts values and decides nothing about the protocol.
 //!
-//! # The drive loop
+//! # The loop
+//!
+//! One [`Wire`](protocol::Wire) is one connection, without a socket. The caller keeps one rule:
+//! after each chunk and after each command, poll and take output until both are empty.
 //!
 //! ```
 //! use peer_wire::protocol::{
 //!     Decoder, Event, InfoHash, Limits, PeerId, Reserved, Transmit, Wire,
 //! };
 //!
-//! let mut seed = Wire::default();
-//! seed.handshake(InfoHash::new([1; 20]), PeerId::new([2; 20]), Reserved::EXTENDED);
-//! seed.unchoke();
-//!
-//! let limits = Limits::default();
-//! let (mut peer, mut decoder) = (Wire::new(limits), Decoder::new(&limits));
-//! let mut events = Vec::new();
-//! while let Some(Transmit::Bytes(chunk)) = seed.poll_transmit() {
+//! /// Call it with each chunk that the socket reads; `write` sends to the socket.
+//! fn receive(wire: &mut Wire, decoder: &mut Decoder, chunk: &[u8], mut write: impl FnMut(&[u8])) {
 //!     let mut at = 0;
-//!     while let Some(event) = peer.poll(&mut decoder.read(&chunk, &mut at)) {
-//!         events.push(event);
+//!     loop {
+//!         // A poll applies one message, so the next message sees what is done here.
+//!         while let Some(event) = wire.poll(&mut decoder.read(chunk, &mut at)) {
+//!             match event {
+//!                 Event::Interested => _ = wire.unchoke(),
+//!                 Event::Piece { piece, begin, block, .. } => {
+//!                     println!("piece {piece} at {begin}: {:?}", block.bytes(chunk));
+//!                 }
+//!                 // The wire is closed now: send what is left, then close the socket.
+//!                 Event::Failed(error) => println!("{error}"),
+//!                 _ => {}
+//!             }
+//!         }
+//!         while let Some(Transmit::Bytes(bytes)) = wire.poll_transmit() {
+//!             write(&bytes);
+//!         }
+//!         // Output that was taken makes room for requests that were held back.
+//!         if !wire.has_consequence() {
+//!             break;
+//!         }
 //!     }
 //! }
-//! assert!(matches!(events[..], [Event::Handshake(_), Event::Unchoke]));
-//! assert!(!peer.peer_choking());
+//!
+//! let limits = Limits::default();
+//! let (mut wire, mut decoder) = (Wire::new(limits), Decoder::new(&limits));
+//! wire.handshake(InfoHash::new([1; 20]), PeerId::new([2; 20]), Reserved::EXTENDED);
+//!
+//! // The peer's handshake and its `interested`, cut anywhere.
+//! let mut sent = Vec::new();
+//! for chunk in [&b"\x13BitTorrent prot"[..], b"ocol", &[0; 48], &[0, 0, 0, 1, 2]] {
+//!     receive(&mut wire, &mut decoder, chunk, |bytes| sent.extend_from_slice(bytes));
+//! }
+//! assert!(wire.peer_interested() && !wire.am_choking());
+//! assert_eq!(sent[68..], [0, 0, 0, 1, 1], "our handshake, then an unchoke");
 //! ```
 
 #[cfg(feature = "binding")]

@@ -1,4 +1,4 @@
-//! What the peer has: `have` and `bitfield`.
+//! The pieces of the peer: `have` and `bitfield`.
 #![cfg(test)]
 
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
@@ -7,13 +7,13 @@ mod support;
 use bytes::Bytes;
 use peer_wire::protocol::{Event, Limits};
 
-use support::drive::{Endpoint, Told, feed, opened, sent};
+use support::drive::{Delivered, Endpoint, feed, opened, sent};
 use support::frames;
 use support::link::{Cut, Pair};
 use support::vectors::vector;
 
 #[test]
-fn have_adds_one_piece() {
+fn have_of_a_new_piece_adds_it() {
     let mut wire = opened(Limits::default());
     assert!(wire.peer_pieces().is_empty());
     assert_eq!(feed(&mut wire, &frames::have(9)), [have(9, true)]);
@@ -24,7 +24,7 @@ fn have_adds_one_piece() {
 }
 
 #[test]
-fn have_of_a_known_piece_is_told_as_known() {
+fn have_of_a_known_piece_is_not_new() {
     let mut wire = opened(Limits::default());
     let chunk = [frames::bitfield(&[0b0100_0000]), frames::have(1).repeat(2)].concat();
     assert_eq!(
@@ -36,27 +36,27 @@ fn have_of_a_known_piece_is_told_as_known() {
 }
 
 #[test]
-fn have_takes_effect_with_its_poll() {
+fn have_takes_effect_when_it_is_polled() {
     let mut wire = opened(Limits::default());
     wire.poll(&[frames::have(1), frames::have(2)].concat(), &mut 0);
     assert!(wire.peer_pieces().contains(1) && !wire.peer_pieces().contains(2));
 }
 
 #[test]
-fn bitfield_tells_pieces_from_the_high_bit() {
+fn bitfield_announces_pieces_from_the_high_bit() {
     let mut wire = opened(Limits::default());
     assert_eq!(
         feed(&mut wire, &frames::bitfield(&[0b1000_0001, 0b0100_0000])),
         [bitfield(&[0b1000_0001, 0b0100_0000])]
     );
     let pieces = wire.peer_pieces();
-    let told: Vec<usize> = (0..20).filter(|piece| pieces.contains(*piece)).collect();
-    assert_eq!(told, [0, 7, 9]);
+    let announced: Vec<usize> = (0..20).filter(|piece| pieces.contains(*piece)).collect();
+    assert_eq!(announced, [0, 7, 9]);
     assert_eq!((pieces.len(), pieces.told()), (16, 16));
 }
 
 #[test]
-fn bitfield_of_no_bytes_tells_nothing() {
+fn bitfield_of_zero_bytes_announces_nothing() {
     let mut wire = opened(Limits::default());
     for cut in Cut::kinds() {
         let bytes = vector("bitfield", "bitfield-empty");
@@ -67,7 +67,7 @@ fn bitfield_of_no_bytes_tells_nothing() {
 }
 
 #[test]
-fn bitfield_that_comes_again_overwrites_its_bits() {
+fn bitfield_received_twice_overwrites_its_bits() {
     let mut wire = opened(Limits::default());
     for bits in [&[0xff, 0xff][..], &[0x0f]] {
         assert_eq!(feed(&mut wire, &frames::bitfield(bits)), [bitfield(bits)]);
@@ -77,7 +77,7 @@ fn bitfield_that_comes_again_overwrites_its_bits() {
 }
 
 #[test]
-fn bitfield_behind_a_have_keeps_the_pieces_above() {
+fn bitfield_after_a_have_keeps_the_pieces_above() {
     let mut wire = opened(Limits::default());
     feed(&mut wire, &[frames::have(3), frames::have(20)].concat());
     feed(&mut wire, &frames::bitfield(&[0x80]));
@@ -89,7 +89,7 @@ fn bitfield_behind_a_have_keeps_the_pieces_above() {
 }
 
 #[test]
-fn spare_bits_are_kept_as_they_came_unless_it_is_known_which_are_spare() {
+fn spare_bits_are_kept_as_received_while_the_piece_count_is_unknown() {
     for (pieces, bits) in [(None, [0xff, 0xff]), (Some(10), [0xff, 0xc0])] {
         let mut wire = opened(Limits {
             pieces,
@@ -102,7 +102,7 @@ fn spare_bits_are_kept_as_they_came_unless_it_is_known_which_are_spare() {
 }
 
 #[test]
-fn bitfield_of_the_peer_that_is_cut_is_told_whole() {
+fn bitfield_cut_by_the_link_is_delivered_whole() {
     let bits = vec![0xa5; 3_000];
     for cut in Cut::kinds() {
         let mut pair = Pair::opened(cut);
@@ -123,11 +123,11 @@ fn have_and_bitfield_send_their_exact_bytes() {
     assert_eq!(sent(&mut wire), vector("bitfield", "bitfield-empty"));
 }
 
-fn have(piece: u32, is_new: bool) -> Told {
+fn have(piece: u32, is_new: bool) -> Delivered {
     Event::Have { piece, is_new }
 }
 
-fn bitfield(bits: &[u8]) -> Told {
+fn bitfield(bits: &[u8]) -> Delivered {
     Event::Bitfield {
         bits: Bytes::copy_from_slice(bits),
     }

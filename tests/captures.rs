@@ -7,7 +7,7 @@ mod support;
 use bytes::Bytes;
 use peer_wire::protocol::{BlockRequest, Event, Handshake, Limits, MessageId, RequestId};
 
-use support::drive::{Endpoint, Told, events, failure, feed_cut, sent};
+use support::drive::{Delivered, Endpoint, events, failure, feed_cut, sent};
 use support::frames::block;
 use support::link::Cut;
 use support::model::Model;
@@ -22,9 +22,9 @@ fn session_replayed_as_either_side_accounts_for_each_message() {
             let name = format!("{} as {side:?}", session.name);
             let replay = Replay::run(session, side, Cut::Whole);
             // The handshake, then one event for each message: none is lost, none is made up.
-            let told = replay.events.len().saturating_add(replay.fast_answers);
+            let accounted = replay.events.len().saturating_add(replay.fast_answers);
             let expected = split(&replay.received).len().saturating_add(1);
-            assert_eq!(told, expected, "{name}");
+            assert_eq!(accounted, expected, "{name}");
             assert_eq!(failure(&replay.events), None, "{name}");
             assert_eq!(replay.sent_by_wire, replay.sent_as_recorded, "{name}");
             assert_eq!(replay.wire.request_count(), 0, "{name}");
@@ -48,17 +48,17 @@ fn session_replayed_in_any_cut_gives_the_same_events() {
 }
 
 #[test]
-fn session_replayed_is_read_as_the_model_reads_it() {
+fn session_replayed_gives_the_events_of_the_model() {
     for session in &sessions() {
         for side in [Side::A, Side::B] {
             let received = Replay::run(session, side, Cut::Whole).received;
             let mut wire = Endpoint::default();
             wire.unchoke();
-            let told = feed_cut(&mut wire, &received, Cut::Random(3));
+            let events = feed_cut(&mut wire, &received, Cut::Random(3));
             let mut model = Model::new(Limits::default());
             model.set_choking(false);
             model.handle_bytes(&received);
-            assert!(told.into_iter().all(|event| model.poll() == Some(event)));
+            assert!(events.into_iter().all(|event| model.poll() == Some(event)));
             assert_eq!(model.poll(), None, "{}", session.name);
         }
     }
@@ -84,7 +84,7 @@ fn session_replayed_transfers_the_whole_content() {
 }
 
 /// Places and lengths of the blocks, all asked for and all with the right bytes.
-fn blocks_in(events: &[Told]) -> Vec<(usize, usize)> {
+fn blocks_in(events: &[Delivered]) -> Vec<(usize, usize)> {
     let mut blocks = Vec::new();
     for event in events {
         if let Event::Piece {
@@ -107,7 +107,7 @@ fn blocks_in(events: &[Told]) -> Vec<(usize, usize)> {
 /// A wire that does what one side of a session did.
 struct Replay {
     wire: Endpoint,
-    events: Vec<Told>,
+    events: Vec<Delivered>,
     /// Bytes of the other side.
     received: Vec<u8>,
     sent_by_wire: Vec<u8>,
@@ -147,13 +147,13 @@ impl Replay {
 
     fn receive(&mut self, chunk: &[u8], cut: Cut) {
         self.received.extend_from_slice(chunk);
-        let told = feed_cut(&mut self.wire, chunk, cut);
-        for event in &told {
+        let events = feed_cut(&mut self.wire, chunk, cut);
+        for event in &events {
             if let Event::Request { id, request } = event {
                 self.open.push((*id, *request));
             }
         }
-        self.events.extend(told);
+        self.events.extend(events);
     }
 
     fn send(&mut self, chunk: &[u8]) {
@@ -174,7 +174,7 @@ impl Replay {
         self.sent_by_wire.extend(sent(&mut self.wire));
     }
 
-    /// Gives the command for a message; gives whether it is to be sent.
+    /// Runs the command for a message; returns whether the message is to be sent.
     fn command(&mut self, message: &[u8]) -> bool {
         let Some((id, body)) = message.split_first() else {
             self.wire.keep_alive();
@@ -200,7 +200,7 @@ impl Replay {
         true
     }
 
-    /// Asks also while choked, as BEP 6 allows after `allowed fast`.
+    /// Requests even while choked, as BEP 6 allows after `allowed fast`.
     fn request(&mut self, request: BlockRequest) {
         let wire = &mut self.wire;
         let (am_choking, am_interested) = (wire.am_choking(), wire.am_interested());
@@ -224,7 +224,7 @@ impl Replay {
     }
 }
 
-/// The messages behind the handshake, prefixes included.
+/// The messages after the handshake, prefixes included.
 fn split(stream: &[u8]) -> Vec<&[u8]> {
     let mut messages = Vec::new();
     let mut rest = &stream[Handshake::LEN..];

@@ -1,4 +1,4 @@
-//! Choke and interest of both sides, and what a choke does to requests.
+//! Choke and interest of both sides, and the effect of a choke on requests.
 #![cfg(test)]
 
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
@@ -6,7 +6,7 @@ mod support;
 
 use peer_wire::protocol::{BlockRequest, DropReason, Event, Limits, RequestError, RequestId};
 
-use support::drive::{Endpoint, Told, feed, feed_with, opened, requested, sent, unchoked};
+use support::drive::{Delivered, Endpoint, feed, feed_with, opened, requested, sent, unchoked};
 use support::frames::{self, block};
 use support::link::{Cut, Pair};
 
@@ -43,7 +43,7 @@ fn choke_and_interest_are_sent_only_on_a_change() {
 }
 
 #[test]
-fn state_of_one_side_is_told_to_the_other() {
+fn choke_and_interest_of_one_side_reach_the_other() {
     for cut in Cut::kinds() {
         let mut pair = Pair::opened(cut);
         pair.a.unchoke();
@@ -58,7 +58,7 @@ fn state_of_one_side_is_told_to_the_other() {
 }
 
 #[test]
-fn unchoke_that_comes_twice_is_told_twice() {
+fn unchoke_received_twice_is_delivered_twice() {
     let mut wire = opened(Limits::default());
     let chunk = frames::unchoke().repeat(2);
     assert_eq!(feed(&mut wire, &chunk), [Event::Unchoke, Event::Unchoke]);
@@ -122,7 +122,7 @@ fn unchoke_between_two_requests_of_a_chunk_admits_the_second() {
 }
 
 #[test]
-fn choke_forgets_the_requests_of_the_peer() {
+fn choke_drops_the_requests_of_the_peer() {
     let mut wire = unchoked();
     let chunk = [frames::request(FIRST), frames::request(SECOND)].concat();
     assert_eq!(requested(&feed(&mut wire, &chunk)), [FIRST, SECOND]);
@@ -203,7 +203,7 @@ fn request_while_a_choke_drops_requests_fails() {
 }
 
 #[test]
-fn take_request_while_a_choke_drops_requests_spares_it() {
+fn take_request_while_a_choke_drops_requests_takes_it() {
     let mut wire = unchoked();
     for request in [FIRST, SECOND, THIRD] {
         wire.request(request).unwrap();
@@ -239,7 +239,7 @@ fn close_while_a_choke_drops_requests_changes_the_reason_of_the_rest() {
 }
 
 #[test]
-fn assumed_state_is_kept_and_not_sent() {
+fn overwritten_state_is_kept_and_not_sent() {
     let mut wire = opened(Limits::default());
     wire.overwrite_state(false, true, false);
     assert!(!wire.am_choking() && wire.am_interested() && !wire.peer_choking());
@@ -253,29 +253,29 @@ fn assumed_state_is_kept_and_not_sent() {
 }
 
 #[test]
-fn messages_behind_a_choke_come_behind_the_dropped_requests() {
+fn messages_after_a_choke_follow_the_dropped_requests() {
     let mut wire = unchoked();
     wire.request(FIRST).unwrap();
     wire.request(SECOND).unwrap();
     let beyond = frames::have(Limits::MAX_PIECES);
     let chunk = [frames::choke(), frames::have(1), beyond].concat();
-    let told = feed_with(&mut wire, &chunk, |wire, event| {
-        let is_before_the_have = matches!(event, Event::Choke | Event::RequestDropped { .. });
-        assert_eq!(wire.peer_pieces().contains(1), !is_before_the_have);
+    let events = feed_with(&mut wire, &chunk, |wire, event| {
+        let precedes_the_have = matches!(event, Event::Choke | Event::RequestDropped { .. });
+        assert_eq!(wire.peer_pieces().contains(1), !precedes_the_have);
     });
     let have = Event::Have {
         piece: 1,
         is_new: true,
     };
     assert_eq!(
-        told[..4],
+        events[..4],
         [Event::Choke, dropped(0, FIRST), dropped(1, SECOND), have]
     );
-    assert!(matches!(told[4..], [Event::Failed(_)]));
+    assert!(matches!(events[4..], [Event::Failed(_)]));
 }
 
 #[test]
-fn dropped_requests_need_no_input_and_the_rest_does() {
+fn dropped_requests_need_no_input_and_later_messages_do() {
     let mut wire = unchoked();
     feed(&mut wire, &frames::choke());
     assert!(!wire.has_consequence(), "none was open");
@@ -291,7 +291,7 @@ fn dropped_requests_need_no_input_and_the_rest_does() {
     assert_eq!(wire.poll(&chunk, &mut at), Some(Event::Unchoke));
 }
 
-fn dropped(id: u32, request: BlockRequest) -> Told {
+fn dropped(id: u32, request: BlockRequest) -> Delivered {
     Event::RequestDropped {
         id: RequestId::new(id),
         request,

@@ -10,7 +10,7 @@ use peer_wire::protocol::{
 };
 
 use support::drive::{
-    Endpoint, Told, events, feed, feed_cut, feed_with, greet, requested, sent, unchoked,
+    Delivered, Endpoint, events, feed, feed_cut, feed_with, greet, requested, sent, unchoked,
 };
 use support::frames::{self, block};
 use support::link::Cut;
@@ -41,7 +41,7 @@ fn close_sends_what_was_queued_and_nothing_after() {
 }
 
 #[test]
-fn close_forgets_the_requests_of_the_peer() {
+fn close_drops_the_requests_of_the_peer() {
     let mut wire = unchoked();
     assert_eq!(
         requested(&feed(&mut wire, &frames::request(FIRST))),
@@ -56,24 +56,24 @@ fn close_forgets_the_requests_of_the_peer() {
 fn close_between_two_messages_of_a_chunk_ends_the_events() {
     let mut wire = unchoked();
     let chunk = [frames::interested(), frames::have(1).repeat(1_000)].concat();
-    let told = feed_with(&mut wire, &chunk, |wire, _| wire.close());
-    assert_eq!(told, [Event::Interested]);
+    let delivered = feed_with(&mut wire, &chunk, |wire, _| wire.close());
+    assert_eq!(delivered, [Event::Interested]);
     assert_eq!(feed(&mut wire, &frames::have(2)), []);
     assert!(!wire.peer_pieces().contains(1));
 }
 
 #[test]
-fn close_before_a_violation_is_polled_forgets_it() {
+fn close_before_a_violation_is_polled_hides_it() {
     let mut wire = with_two_requests();
     let chunk = [frames::unchoke(), frames::prefix(u32::MAX)].concat();
-    let told = feed_with(&mut wire, &chunk, |wire, event| {
+    let delivered = feed_with(&mut wire, &chunk, |wire, event| {
         if *event == Event::Unchoke {
             wire.close();
         }
     });
     let closed = DropReason::Closed;
     assert_eq!(
-        told,
+        delivered,
         [
             Event::Unchoke,
             dropped(0, FIRST, closed),
@@ -83,7 +83,7 @@ fn close_before_a_violation_is_polled_forgets_it() {
 }
 
 #[test]
-fn close_twice_is_close_once() {
+fn close_called_twice_drops_requests_once() {
     let mut wire = with_two_requests();
     wire.close();
     let first = wire.poll_event();
@@ -95,29 +95,29 @@ fn close_twice_is_close_once() {
 }
 
 #[test]
-fn close_behind_a_failure_leaves_its_reason() {
+fn close_after_a_failure_keeps_its_reason() {
     let mut wire = with_two_requests();
-    let told = feed_with(&mut wire, &frames::prefix(u32::MAX), |wire, _| wire.close());
+    let delivered = feed_with(&mut wire, &frames::prefix(u32::MAX), |wire, _| wire.close());
     let failed = DropReason::Failed;
     assert_eq!(
-        told[1..],
+        delivered[1..],
         [dropped(0, FIRST, failed), dropped(1, SECOND, failed)]
     );
 }
 
 #[test]
-fn stop_reading_forgets_what_was_not_polled() {
+fn stop_reading_discards_what_was_not_polled() {
     let mut wire = unchoked();
     let chunk = [frames::interested(), frames::have(1), frames::prefix(9)].concat();
-    let told = feed_with(&mut wire, &chunk, |wire, _| wire.stop_reading());
-    assert_eq!(told, [Event::Interested]);
+    let delivered = feed_with(&mut wire, &chunk, |wire, _| wire.stop_reading());
+    assert_eq!(delivered, [Event::Interested]);
     assert_eq!(feed(&mut wire, &frames::have(2)), []);
     wire.end();
     assert_eq!(events(&mut wire), []);
 }
 
 #[test]
-fn stop_reading_takes_no_byte_and_still_sends() {
+fn stop_reading_reads_no_byte_and_still_sends() {
     let mut wire = unchoked();
     wire.stop_reading();
     assert!(!wire.is_reading());
@@ -134,7 +134,7 @@ fn stop_reading_takes_no_byte_and_still_sends() {
 }
 
 #[test]
-fn stop_reading_leaves_requests_until_the_close() {
+fn stop_reading_keeps_requests_open_until_the_close() {
     let mut wire = with_two_requests();
     wire.stop_reading();
     assert_eq!((events(&mut wire), wire.request_count()), (vec![], 2));
@@ -146,10 +146,10 @@ fn stop_reading_leaves_requests_until_the_close() {
 fn stop_reading_while_a_choke_drops_requests_lets_it_finish() {
     let mut wire = with_two_requests();
     let chunk = [frames::choke(), frames::have(1)].concat();
-    let told = feed_with(&mut wire, &chunk, |wire, _| wire.stop_reading());
+    let delivered = feed_with(&mut wire, &chunk, |wire, _| wire.stop_reading());
     let choked = DropReason::Choked;
     assert_eq!(
-        told,
+        delivered,
         [
             Event::Choke,
             dropped(0, FIRST, choked),
@@ -163,14 +163,14 @@ fn failure_drops_the_open_requests_and_closes() {
     let bytes = [frames::have(1), frames::prefix(u32::MAX), frames::have(2)].concat();
     for cut in Cut::everywhere(&bytes) {
         let mut wire = with_two_requests();
-        let told = feed_cut(&mut wire, &bytes, cut);
+        let delivered = feed_cut(&mut wire, &bytes, cut);
         let too_long = ProtocolError::MessageTooLong {
             length: u32::MAX,
             limit: 1024 * 1024,
         };
         let failed = DropReason::Failed;
         assert_eq!(
-            told[1..],
+            delivered[1..],
             [
                 Event::Failed(too_long),
                 dropped(0, FIRST, failed),
@@ -185,7 +185,7 @@ fn failure_drops_the_open_requests_and_closes() {
 }
 
 #[test]
-fn failure_is_told_once_and_nothing_behind_it() {
+fn failure_is_delivered_once_and_nothing_after_it() {
     let mut wire = unchoked();
     assert_eq!(feed(&mut wire, &frames::prefix(u32::MAX)).len(), 1);
     for chunk in [frames::have(1), frames::prefix(u32::MAX), vec![0; 5_000]] {
@@ -196,7 +196,7 @@ fn failure_is_told_once_and_nothing_behind_it() {
 }
 
 #[test]
-fn failure_of_a_meaning_forgets_the_messages_behind_it() {
+fn failure_of_a_well_formed_message_discards_those_after_it() {
     let mut wire = unchoked();
     let chunk = [
         frames::request(FIRST),
@@ -204,10 +204,10 @@ fn failure_of_a_meaning_forgets_the_messages_behind_it() {
         frames::have(1),
     ]
     .concat();
-    let told = feed(&mut wire, &chunk);
-    assert_eq!(told.len(), 2);
+    let delivered = feed(&mut wire, &chunk);
+    assert_eq!(delivered.len(), 2);
     assert!(matches!(
-        told[1],
+        delivered[1],
         Event::Failed(ProtocolError::PieceIndex { .. })
     ));
     assert_eq!(wire.peer_request_count(), 0);
@@ -231,7 +231,7 @@ fn truncated_end_drops_the_open_requests() {
 }
 
 #[test]
-fn clean_end_leaves_requests_until_the_close() {
+fn clean_end_keeps_requests_open_until_the_close() {
     let mut wire = with_two_requests();
     wire.end();
     assert_eq!(events(&mut wire), []);
@@ -266,7 +266,7 @@ fn every_command(wire: &mut Endpoint) {
     wire.piece_head(0, 0, 4).unwrap();
 }
 
-fn dropped(id: u32, request: BlockRequest, reason: DropReason) -> Told {
+fn dropped(id: u32, request: BlockRequest, reason: DropReason) -> Delivered {
     Event::RequestDropped {
         id: RequestId::new(id),
         request,

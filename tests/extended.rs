@@ -6,13 +6,13 @@ mod support;
 
 use peer_wire::protocol::{Event, Limits};
 
-use support::drive::{Endpoint, Told, feed, joined, opened, sent};
+use support::drive::{Delivered, Endpoint, feed, joined, opened, sent};
 use support::frames;
 use support::link::{Cut, Pair};
 use support::vectors::{vector, vectors};
 
 #[test]
-fn port_is_told_for_every_number() {
+fn port_of_any_number_is_delivered() {
     let mut wire = opened(Limits::default());
     for port in [0, 1, 6881, 65_535] {
         assert_eq!(feed(&mut wire, &frames::port(port)), [Event::Port { port }]);
@@ -20,7 +20,7 @@ fn port_is_told_for_every_number() {
 }
 
 #[test]
-fn extended_is_told_with_its_id_and_payload() {
+fn extended_is_delivered_with_its_id_and_payload() {
     let mut wire = opened(Limits::default());
     for (id, payload) in [
         (0, &b"d1:md6:ut_pexi1eee"[..]),
@@ -35,7 +35,7 @@ fn extended_is_told_with_its_id_and_payload() {
 }
 
 #[test]
-fn extended_that_is_no_bencoding_is_told_as_it_came() {
+fn extended_that_is_not_bencoded_is_delivered_as_received() {
     let mut wire = opened(Limits::default());
     let payload = [0xff; 100];
     assert_eq!(
@@ -45,7 +45,7 @@ fn extended_that_is_no_bencoding_is_told_as_it_came() {
 }
 
 #[test]
-fn unknown_messages_are_told_whole() {
+fn unknown_messages_are_delivered_whole() {
     for (name, bytes) in vectors("unknown") {
         let mut wire = opened(Limits::default());
         let payload = joined(&bytes[4..]);
@@ -71,7 +71,7 @@ fn port_extended_and_keep_alive_send_their_exact_bytes() {
 }
 
 #[test]
-fn carried_messages_travel_over_every_link() {
+fn carried_messages_arrive_over_every_link() {
     let payload = vec![0x42; 5_000];
     for cut in Cut::kinds() {
         let mut pair = Pair::opened(cut);
@@ -90,7 +90,7 @@ fn carried_messages_travel_over_every_link() {
     }
 }
 
-fn extended(id: u8, payload: &[u8]) -> Told {
+fn extended(id: u8, payload: &[u8]) -> Delivered {
     Event::Extended {
         id,
         payload: joined(payload),

@@ -9,7 +9,7 @@ use peer_wire::protocol::{
     Decoder, Event, Frame, Handshake, Limits, Message, MessageId, Payload, Place, ProtocolError,
 };
 
-use support::drive::{self, Endpoint, Joiner, Told, events, failure, feed, feed_cut};
+use support::drive::{self, Delivered, Endpoint, Joiner, events, failure, feed, feed_cut};
 use support::drive::{joined, opened, unchoked};
 use support::frames;
 use support::link::Cut;
@@ -47,7 +47,7 @@ fn message_without_its_last_byte_needs_more() {
 }
 
 #[test]
-fn message_without_its_last_byte_at_the_end_is_truncated() {
+fn end_inside_a_message_is_truncated() {
     for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
         for len in 1..bytes.len() {
             let mut wire = unchoked();
@@ -63,7 +63,7 @@ fn message_without_its_last_byte_at_the_end_is_truncated() {
 }
 
 #[test]
-fn end_behind_a_message_is_clean() {
+fn end_after_a_message_is_clean() {
     for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
         let mut wire = unchoked();
         assert_eq!(feed(&mut wire, &bytes).len(), 1, "{name}");
@@ -73,7 +73,7 @@ fn end_behind_a_message_is_clean() {
 }
 
 #[test]
-fn messages_of_all_topics_in_one_stream_survive_every_cut() {
+fn messages_of_all_topics_in_any_cut_give_the_same_events() {
     let all: Vec<_> = MESSAGE_TOPICS.into_iter().flat_map(vectors).collect();
     let stream: Vec<u8> = all.iter().flat_map(|(_, bytes)| bytes).copied().collect();
     let whole = feed(&mut unchoked(), &stream);
@@ -84,7 +84,7 @@ fn messages_of_all_topics_in_one_stream_survive_every_cut() {
 }
 
 #[test]
-fn keep_alives_in_one_chunk_are_told_one_by_one() {
+fn keep_alives_in_one_chunk_are_delivered_one_by_one() {
     let mut wire = opened(Limits::default());
     assert_eq!(
         feed(&mut wire, &vector("framing", "keep-alive").repeat(3)),
@@ -119,7 +119,7 @@ fn id_of_each_known_message_is_its_byte() {
 }
 
 #[test]
-fn excess_behind_fixed_fields_is_skipped() {
+fn excess_after_fixed_fields_is_skipped() {
     let excess = [
         ("choke-with-excess", Event::Choke),
         (
@@ -166,7 +166,7 @@ fn empty_chunk_changes_nothing() {
 }
 
 #[test]
-fn payload_inside_a_chunk_is_told_by_its_place() {
+fn payload_inside_a_chunk_is_delivered_as_a_range() {
     let mut wire = opened(Limits::default());
     let chunk = [frames::unchoke(), frames::piece(1, 2, b"bits")].concat();
     let mut at = 0;
@@ -193,13 +193,13 @@ fn payload_in_two_chunks_is_joined() {
             panic!("{event:?}");
         };
         assert!(matches!(block, Payload::Joined(_)));
-        let told = drive::with_bytes(event, &[]);
-        assert_eq!(told, drive::piece(1, 2, b"bits", None));
+        let delivered = drive::with_bytes(event, &[]);
+        assert_eq!(delivered, drive::piece(1, 2, b"bits", None));
     }
 }
 
 #[test]
-fn payload_whose_head_was_cut_is_told_by_its_place() {
+fn payload_whose_head_was_cut_is_delivered_as_a_range() {
     let bytes = frames::extended(3, b"bits");
     for cut in 1..6_u8 {
         let (front, back) = bytes.split_at(usize::from(cut));
@@ -217,7 +217,7 @@ fn payload_whose_head_was_cut_is_told_by_its_place() {
 }
 
 #[test]
-fn part_that_the_caller_skips_counts_as_come() {
+fn part_skipped_by_the_caller_counts_as_received() {
     let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
     let bytes = frames::piece(1, 2, &vec![7; 20_000]);
@@ -229,7 +229,7 @@ fn part_that_the_caller_skips_counts_as_come() {
         })
     ));
     wire.decoder.skip_part(5_000);
-    // No more than all but the last byte, whatever the caller says.
+    // No more than all but the last byte, however much the caller claims.
     wire.decoder.skip_part(usize::MAX);
     assert_eq!(wire.poll_event(), None);
     let event = wire.poll(&bytes[20_012..], &mut 0);
@@ -241,7 +241,7 @@ fn part_that_the_caller_skips_counts_as_come() {
 }
 
 #[test]
-fn payload_in_parts_is_told_part_by_part() {
+fn payload_in_parts_is_delivered_part_by_part() {
     let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
     let bytes = frames::piece(1, 2, &vec![7; 20_000]);
@@ -252,7 +252,8 @@ fn payload_in_parts_is_told_part_by_part() {
             missing,
         })
     };
-    // The first room is little, then at least that of a block, or four times what came, up to the whole.
+    // Little room at first, then at least that of a block, or four times what was received, up to
+    // the whole.
     for (chunk, event) in [
         (&bytes[..10], None),
         (&bytes[10..100], part(3..90, 1024, 19_913)),
@@ -272,9 +273,9 @@ fn payload_in_parts_is_told_part_by_part() {
     };
     assert_eq!((block.len(), block.bytes(&chunk).len()), (20_000, 3_013));
     let mut at = 0;
-    let told: Vec<_> = std::iter::from_fn(|| wire.poll(&chunk, &mut at)).collect();
+    let delivered: Vec<_> = std::iter::from_fn(|| wire.poll(&chunk, &mut at)).collect();
     assert_eq!(
-        told,
+        delivered,
         [
             Event::Piece {
                 piece: 1,
@@ -288,7 +289,7 @@ fn payload_in_parts_is_told_part_by_part() {
 }
 
 #[test]
-fn payload_in_parts_that_lies_in_one_chunk_is_told_by_its_place() {
+fn payload_in_parts_inside_one_chunk_is_delivered_as_a_range() {
     let mut wire = Endpoint::in_parts(Limits::default());
     feed(&mut wire, &frames::handshake());
     assert_eq!(
@@ -301,13 +302,13 @@ fn payload_in_parts_that_lies_in_one_chunk_is_told_by_its_place() {
 }
 
 #[test]
-fn bitfield_in_parts_is_joined_all_the_same() {
+fn bitfield_in_parts_is_joined_regardless() {
     let mut joiner = Joiner::new(Limits::default());
     let bytes = [frames::handshake(), frames::bitfield(&[7; 100])].concat();
     for cut in [Cut::Bytes, Cut::At(100)] {
-        let told = joiner.feed_cut(&bytes, cut);
+        let delivered = joiner.feed_cut(&bytes, cut);
         let bits = Bytes::from_static(&[7; 100]);
-        assert_eq!(told[1..], [Event::Bitfield { bits }], "{cut:?}");
+        assert_eq!(delivered[1..], [Event::Bitfield { bits }], "{cut:?}");
         joiner = Joiner::new(Limits::default());
     }
 }
@@ -334,7 +335,7 @@ fn end_between_two_parts_is_truncated() {
 }
 
 #[test]
-fn payload_of_no_bytes_is_empty() {
+fn payload_of_zero_bytes_is_empty() {
     let payload = Payload::InChunk(0..0);
     assert!(payload.is_empty() && Payload::Joined(Box::default()).is_empty());
     assert!(!Payload::Joined(Box::new(joined(b"x"))).is_empty());
@@ -358,7 +359,7 @@ fn each_poll_reads_one_message_of_the_chunk() {
 #[test]
 fn chunk_of_many_messages_gives_all_events_in_order() {
     let stream: Vec<u8> = (0..2_000).flat_map(frames::have).collect();
-    let expected: Vec<Told> = (0..2_000)
+    let expected: Vec<Delivered> = (0..2_000)
         .map(|piece| Event::Have {
             piece,
             is_new: true,
@@ -374,7 +375,7 @@ fn chunk_of_many_messages_gives_all_events_in_order() {
 }
 
 #[test]
-fn bad_bytes_are_told_behind_the_messages_before_them() {
+fn bad_bytes_fail_after_the_messages_before_them() {
     let bytes = [
         frames::unchoke(),
         frames::have(3),
@@ -404,7 +405,7 @@ fn bad_bytes_are_told_behind_the_messages_before_them() {
 }
 
 #[test]
-fn more_bytes_and_bad_bytes_and_an_early_end_are_three_outcomes() {
+fn missing_bytes_bad_bytes_and_an_early_end_are_distinct() {
     let mut more = opened(Limits::default());
     assert_eq!(feed(&mut more, &[0, 0, 0, 5, 4, 0]), []);
 
@@ -450,7 +451,7 @@ fn decoder_used_alone_moves_through_its_chunk() {
 }
 
 #[test]
-fn decoder_is_between_messages_only_there() {
+fn decoder_inside_a_message_is_not_between_messages() {
     let message = frames::piece(0, 0, b"bits");
     let mut decoder = Decoder::new(&Limits::default());
     assert!(decoder.is_between_messages());
@@ -465,7 +466,7 @@ fn decoder_is_between_messages_only_there() {
 }
 
 #[test]
-fn decoder_with_a_place_behind_its_chunk_needs_more() {
+fn decoder_with_an_offset_past_its_chunk_needs_more() {
     let mut decoder = Decoder::new(&Limits::default());
     let mut at = 99;
     assert_eq!(decoder.decode(&[1, 2, 3], &mut at), Ok(None));
@@ -475,7 +476,7 @@ fn decoder_with_a_place_behind_its_chunk_needs_more() {
 }
 
 #[test]
-fn decoder_repeats_its_error_for_ever() {
+fn decoder_after_an_error_repeats_it() {
     let mut decoder = Decoder::new(&Limits::default());
     let error = Err(ProtocolError::Handshake);
     assert_eq!(decoder.decode(b"GET", &mut 0), error);

@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets over the inputs that a fuzzer has found, and how far these get.
+//! The bodies of the fuzz targets over the inputs that a fuzzer has found, and what these cover.
 #![cfg(test)]
 
 mod fuzzing;
@@ -14,7 +14,7 @@ use peer_wire::protocol::Event;
 use fuzzing::{decoder, handshake, messages, wire};
 
 #[test]
-fn handshake_seeds_are_accepted_refused_and_cut_off() {
+fn handshake_seeds_cover_accepted_refused_and_cut_off() {
     let read = seeds("handshake").map(|seed| handshake::run(&seed).map(|read| read.is_some()));
     let outcomes: Vec<_> = read.collect();
     assert!(outcomes.contains(&Ok(true)));
@@ -23,7 +23,7 @@ fn handshake_seeds_are_accepted_refused_and_cut_off() {
 }
 
 #[test]
-fn decoder_seeds_hold_each_message_and_error() {
+fn decoder_seeds_cover_each_message_and_error() {
     let read: Vec<_> = seeds("decoder").map(|seed| decoder::run(&seed)).collect();
     let messages = kinds(read.iter().flat_map(|read| &read.messages));
     assert_eq!(messages, kinds_of(MESSAGES));
@@ -32,13 +32,13 @@ fn decoder_seeds_hold_each_message_and_error() {
 }
 
 #[test]
-fn messages_seeds_hold_each_message() {
+fn messages_seeds_cover_each_message() {
     let messages = seeds("messages").flat_map(|seed| messages::run(&seed));
     assert_eq!(kinds(messages), kinds_of(MESSAGES));
 }
 
 #[test]
-fn wire_seeds_make_each_event_error_and_reason() {
+fn wire_seeds_cover_each_event_error_and_reason() {
     let events: Vec<_> = seeds("wire").flat_map(|seed| wire::run(&seed)).collect();
     assert_eq!(kinds(&events), kinds_of(EVENTS));
     let errors = events.iter().filter_map(|event| match event {
@@ -72,7 +72,7 @@ fn kinds<T: Debug>(values: impl IntoIterator<Item = T>) -> BTreeSet<String> {
     values.into_iter().map(name).collect()
 }
 
-/// The first word of what is written; all behind it is refused, and so costs nothing.
+/// The first word of what is written; the rest is refused, and so costs nothing.
 #[derive(Default)]
 struct Name(String);
 

@@ -41,7 +41,7 @@ fn handshake_of_each_vector_encodes_to_the_same_bytes() {
 }
 
 #[test]
-fn handshake_of_real_clients_tells_their_flags_and_names() {
+fn handshake_of_real_clients_has_their_flags_and_names() {
     let all = [
         ("aria2-1.36", "A2-1-36-0-", false),
         ("libtorrent-2.1", "-LT2110-", true),
@@ -106,7 +106,7 @@ fn handshake_with_a_wrong_byte_of_the_protocol_fails_at_that_byte() {
 }
 
 #[test]
-fn handshake_behind_the_protocol_takes_any_byte() {
+fn handshake_after_the_protocol_string_accepts_any_byte() {
     let mut bytes = frames::handshake();
     for byte in &mut bytes[20..] {
         *byte = 0xff;
@@ -121,7 +121,7 @@ fn handshake_behind_the_protocol_takes_any_byte() {
 }
 
 #[test]
-fn handshake_with_a_message_behind_it_gives_both() {
+fn handshake_followed_by_a_message_gives_both() {
     let bytes = [frames::handshake(), frames::unchoke()].concat();
     for cut in Cut::everywhere(&bytes) {
         let mut wire = Endpoint::default();
@@ -163,7 +163,7 @@ fn end_inside_the_handshake_is_truncated() {
 }
 
 #[test]
-fn end_behind_the_handshake_is_clean() {
+fn end_after_the_handshake_is_clean() {
     let mut wire = opened(Limits::default());
     wire.end();
     assert_eq!(events(&mut wire), []);

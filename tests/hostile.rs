@@ -29,7 +29,7 @@ fn hostile_bytes_fail_with_the_code_of_their_name_under_every_cut() {
 }
 
 #[test]
-fn hostile_bytes_end_what_follows() {
+fn hostile_bytes_end_the_input() {
     for (name, bytes) in vectors("hostile") {
         let mut wire = before(&name);
         assert_eq!(feed(&mut wire, &bytes).len(), 1, "{name}");
@@ -82,7 +82,7 @@ fn flood_of_requests_and_cancels_leaves_none() {
 }
 
 #[test]
-fn flood_of_each_small_message_is_told_and_sends_nothing() {
+fn flood_of_each_small_message_is_delivered_and_sends_nothing() {
     let small = [
         frames::keep_alive(),
         frames::choke(),
@@ -105,7 +105,7 @@ fn flood_of_each_small_message_is_told_and_sends_nothing() {
 }
 
 #[test]
-fn noise_behind_a_handshake_ends_in_a_typed_error() {
+fn noise_after_a_handshake_ends_in_a_typed_error() {
     // Nearly every random prefix is above the limit.
     let mut failures = 0;
     for seed in 0..500 {

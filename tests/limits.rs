@@ -27,7 +27,7 @@ fn limits_by_default_are_those_of_their_docs() {
 }
 
 #[test]
-fn message_at_the_length_limit_is_told_and_above_fails_at_its_prefix() {
+fn message_at_the_length_limit_is_delivered_and_above_fails_at_its_prefix() {
     let limit = 100;
     let limits = Limits {
         max_message_len: limit,
@@ -63,7 +63,7 @@ fn message_without_a_length_limit_needs_more() {
 }
 
 #[test]
-fn message_of_the_default_limit_travels() {
+fn message_at_the_default_length_limit_is_delivered() {
     let body = vec![1; 1024 * 1024 - 2];
     for cut in [Cut::Whole, Cut::At(70), Cut::Random(1)] {
         let mut wire = opened(Limits::default());
@@ -132,7 +132,7 @@ fn with_small_index(id: MessageId, mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn request_at_the_length_limit_is_told_and_above_fails() {
+fn request_at_the_length_limit_is_delivered_and_above_fails() {
     let limit = 128 * 1024;
     for length in [1, limit - 1, limit] {
         let mut wire = unchoked_with(Limits::default());
@@ -151,24 +151,24 @@ fn request_at_the_length_limit_is_told_and_above_fails() {
 }
 
 #[test]
-fn requests_at_the_queue_limit_are_told_and_above_are_refused() {
+fn requests_at_the_queue_limit_are_delivered_and_above_are_refused() {
     for (count, refused) in [(1_999, 0), (2_000, 0), (2_001, 1)] {
         let mut wire = unchoked_with(Limits::default());
         let chunk: Vec<u8> = (0..count)
             .flat_map(|piece| frames::request(block(piece, 0, 1)))
             .collect();
-        let told = requested(&feed(&mut wire, &chunk)).len();
-        assert_eq!(told, wire.peer_request_count());
+        let delivered = requested(&feed(&mut wire, &chunk)).len();
+        assert_eq!(delivered, wire.peer_request_count());
         assert_eq!(wire.stats().refused_requests, refused);
         assert_eq!(
-            told,
+            delivered,
             usize::try_from(count).unwrap() - usize::from(refused == 1)
         );
     }
 }
 
 #[test]
-fn have_of_the_last_piece_is_told_and_above_fails() {
+fn have_of_the_last_piece_is_delivered_and_above_fails() {
     for (pieces, limit) in [(Some(10), 10), (Some(1), 1), (None, 4_194_304_u32)] {
         let limits = Limits {
             pieces,
@@ -244,7 +244,7 @@ fn bitfield_of_an_unknown_torrent_may_reach_the_piece_limit() {
 fn each_error_has_its_code_and_text_and_fields() {
     for (error, text) in error_texts() {
         assert_eq!(format!("{}: {error}", error.code()), text);
-        // What a field is called in the text need not be its name, but it has its number there.
+        // The text need not have the name of a field, but it has its number.
         for (_, number) in error.fields() {
             assert!(text.contains(&number.to_string()), "{text}");
         }

@@ -33,24 +33,24 @@ fn length_prefix_above_the_limit_allocates_nothing() {
 }
 
 #[test]
-fn room_for_a_cut_payload_follows_what_came() {
+fn room_for_a_cut_payload_follows_what_was_received() {
     let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);
     for chunk_len in [7, 100, 1_448, 16 * 1024, 65_536] {
         let mut wire = opened(Limits::default());
         let mut held = 0_i64;
-        let mut came = 0;
+        let mut received = 0;
         for chunk in message.chunks(chunk_len) {
             held += count(|| feed(&mut wire, chunk)).1.held;
-            came += i64::try_from(chunk.len()).unwrap();
-            let room = i64::try_from(BLOCK_ROOM).unwrap().max(came * 4);
-            assert!(held <= room + 1024, "{held} held, {came} came");
+            received += i64::try_from(chunk.len()).unwrap();
+            let room = i64::try_from(BLOCK_ROOM).unwrap().max(received * 4);
+            assert!(held <= room + 1024, "{held} held, {received} received");
         }
-        assert!(held <= 0, "{held} held behind the message");
+        assert!(held <= 0, "{held} held after the message");
     }
 }
 
 #[test]
-fn room_for_a_cut_payload_follows_what_came_without_a_length_limit() {
+fn room_for_a_cut_payload_without_a_length_limit_follows_what_was_received() {
     let limits = Limits {
         max_message_len: u32::MAX,
         ..Limits::default()
@@ -140,7 +140,7 @@ fn idle_wire_keeps_little() {
 }
 
 #[test]
-fn wire_behind_the_handshake_and_one_have_holds_almost_nothing() {
+fn wire_after_the_handshake_and_one_have_holds_almost_nothing() {
     let mut out = [0; 100];
     let (mut wire, made) = count(|| {
         let mut wire = Endpoint::in_parts(Limits::default());
@@ -149,10 +149,10 @@ fn wire_behind_the_handshake_and_one_have_holds_almost_nothing() {
         feed(&mut wire, &frames::handshake());
         wire
     });
-    let ((), told) = count(|| feed(&mut wire, &frames::have(1)));
+    let ((), fed) = count(|| feed(&mut wire, &frames::have(1)));
     let sizes = (size_of::<Wire>(), size_of::<Decoder>());
     assert!(sizes.0 <= 464 && sizes.1 <= 48, "{sizes:?}");
-    assert!(made.held + told.held <= 256, "{made:?} {told:?}");
+    assert!(made.held + fed.held <= 256, "{made:?} {fed:?}");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn pieces_of_the_peer_hold_no_more_than_their_limit() {
 }
 
 #[test]
-fn decoder_that_reads_no_more_gives_back_what_it_joined() {
+fn decoder_that_reads_no_more_frees_what_it_joined() {
     for end in [Decoder::forget, Decoder::end] {
         let mut wire = opened(Limits::default());
         let message = frames::extended(0, &vec![1; 1024 * 1024 - 2]);
@@ -238,16 +238,17 @@ fn block_to_send_is_not_copied() {
     assert!(counted.allocated < 64 * 1024, "{counted:?}");
 }
 
-/// Room that a cut payload gets at its first byte; later it is four times what came.
+/// The least room that a cut payload gets once more than a little was received; later it is four
+/// times that.
 const BLOCK_ROOM: usize = 16 * 1024;
 
-/// Drives the wire as a caller who drops each event. None may be a failure: a wire that has failed
-/// holds next to nothing, so it would pass.
+/// Drives the wire as a caller that drops each event. None may be a failure: a wire that has failed
+/// holds next to nothing, and so would pass.
 fn feed(wire: &mut Endpoint, chunk: &[u8]) {
     assert_eq!(failure(wire, chunk), None);
 }
 
-/// Drives the wire as a caller who drops each event but a failure.
+/// Drives the wire as a caller that drops each event except a failure.
 fn failure(wire: &mut Endpoint, chunk: &[u8]) -> Option<ProtocolError> {
     let mut failure = None;
     let mut at = 0;

@@ -6,7 +6,7 @@ use std::path::Path;
 use peer_wire::protocol::{MessageId, MessageKind};
 
 #[test]
-fn table_of_the_docs_is_that_of_the_code() {
+fn table_in_the_docs_matches_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
     let docs = std::fs::read_to_string(path).unwrap();
     let table = table();

@@ -26,7 +26,7 @@ proptest! {
     #![proptest_config(at_least(3_000))]
 
     #[test]
-    fn wire_does_what_the_model_does(
+    fn wire_given_any_commands_and_messages_agrees_with_the_model(
         turns in vec(turn(), 1..6),
         last in message(),
         last_len in 0_usize..30,
@@ -43,7 +43,7 @@ proptest! {
             for chunk in Cut::Random(turn.cut).chunks(&bytes) {
                 both.receive(chunk, &mut commands);
             }
-            // What is left of the commands finds no message behind it.
+            // The remaining commands run without a message after them.
             both.receive(&[], &mut commands);
             both.sent();
         }
@@ -53,7 +53,7 @@ proptest! {
     }
 }
 
-/// Such that random messages reach them.
+/// Small enough for random messages to reach them.
 fn limits(policy: Policy) -> Limits {
     Limits {
         max_message_len: 100,

@@ -24,14 +24,14 @@ use tokio::io::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
-use support::drive::{self, Told};
+use support::drive::{self, Delivered};
 use support::frames::{self, HANDSHAKE, block, content};
 use support::random::Random;
 use support::vectors::vectors;
 
 #[tokio::test]
 async fn transfer_over_an_in_memory_stream_is_exact() {
-    // The room of the stream cuts messages at all places.
+    // The room of the stream cuts messages everywhere.
     for room in [1_000, 16 * 1024, 1024 * 1024] {
         let (a, b) = duplex(room);
         let (received, ()) = tokio::join!(leech(a, 100), seed(b));
@@ -90,7 +90,7 @@ async fn payload_inside_a_chunk_is_a_view_of_it() {
 }
 
 #[tokio::test]
-async fn each_kind_of_payload_is_told_with_its_bytes() {
+async fn each_kind_of_payload_is_delivered_with_its_bytes() {
     let (mut peer, mut connection) = opened().await;
     let messages = [
         frames::piece(1, 2, b"block"),
@@ -110,7 +110,7 @@ async fn each_kind_of_payload_is_told_with_its_bytes() {
 }
 
 #[tokio::test]
-async fn hostile_bytes_give_a_typed_error_again_and_again() {
+async fn hostile_bytes_give_a_typed_error_at_every_call() {
     for (name, bytes) in vectors("hostile") {
         let (mut peer, stream) = duplex(1_000);
         let mut connection = Connection::new(stream, Limits::default());
@@ -131,7 +131,7 @@ async fn hostile_bytes_give_a_typed_error_again_and_again() {
 }
 
 #[tokio::test]
-async fn clean_end_is_told_again_and_again() {
+async fn clean_end_is_returned_by_every_later_call() {
     let (peer, mut connection) = opened().await;
     drop(peer);
     for _ in 0..3 {
@@ -162,7 +162,7 @@ async fn end_inside_a_message_is_truncated() {
 }
 
 #[tokio::test]
-async fn end_drops_the_open_requests_before_it_is_told() {
+async fn end_drops_the_open_requests_before_it_is_returned() {
     for (last, reason) in [
         (vec![], DropReason::Closed),
         (vec![0], DropReason::Failed),
@@ -171,11 +171,11 @@ async fn end_drops_the_open_requests_before_it_is_told() {
         let (mut peer, mut connection) = opened().await;
         peer.write_all(&frames::unchoke()).await.unwrap();
         assert_eq!(connection.next().await.unwrap(), Some(Event::Unchoke));
-        connection.wire_mut().request(NAME, BLOCK).unwrap();
+        connection.wire_mut().request(ID, BLOCK).unwrap();
         peer.write_all(&last).await.unwrap();
         drop(peer);
         let dropped = Event::RequestDropped {
-            id: NAME,
+            id: ID,
             request: BLOCK,
             reason,
         };
@@ -186,7 +186,7 @@ async fn end_drops_the_open_requests_before_it_is_told() {
 }
 
 #[tokio::test]
-async fn stream_that_fails_is_an_io_error_again_and_again() {
+async fn stream_that_fails_is_an_io_error_at_every_call() {
     for (writes, kind) in [
         (Writes::Fail, io::ErrorKind::BrokenPipe),
         (Writes::Nothing, io::ErrorKind::WriteZero),
@@ -205,7 +205,7 @@ async fn stream_that_fails_is_an_io_error_again_and_again() {
 }
 
 #[tokio::test]
-async fn messages_that_came_before_the_stream_failed_are_told() {
+async fn messages_received_before_the_stream_failed_are_delivered() {
     let bytes = [frames::handshake(), frames::have(1)].concat();
     let stream = Scripted::new(bytes, Writes::Fail);
     let mut connection = Connection::new(stream, Limits::default());
@@ -218,7 +218,7 @@ async fn messages_that_came_before_the_stream_failed_are_told() {
 }
 
 #[tokio::test]
-async fn requests_held_back_are_told_as_soon_as_the_backlog_is_written() {
+async fn requests_held_back_are_delivered_once_the_backlog_is_written() {
     let bytes = [frames::handshake(), frames::request(BLOCK).repeat(2)].concat();
     let stream = Scripted::new(bytes, Writes::Wait);
     let mut connection = Connection::new(stream, Limits::default());
@@ -229,7 +229,7 @@ async fn requests_held_back_are_told_as_soon_as_the_backlog_is_written() {
     let backlog = Bytes::from(vec![0; Limits::default().upload_backlog]);
     connection.wire_mut().piece(0, 0, backlog).unwrap();
     assert!(poll_once(connection.next()).await.is_none());
-    // All of it goes at once, and then the stream has nothing to wake for.
+    // All of it is written at once, and then the stream has nothing to wake for.
     connection.stream().writes.set(Writes::Take);
     let second = poll_once(connection.next()).await.unwrap().unwrap();
     assert!(matches!(second, Some(Event::Request { .. })));
@@ -275,10 +275,10 @@ async fn silence_ends_a_connection_with_a_deadline() {
     peer.write_all(&[0]).await.unwrap();
     let begin = Instant::now();
     for _ in 0..2 {
-        let Err(Error::Inactive { limit: told }) = connection.next().await else {
+        let Err(Error::Inactive { limit: reported }) = connection.next().await else {
             panic!("no error");
         };
-        assert_eq!(told, limit);
+        assert_eq!(reported, limit);
     }
     let silence = begin.elapsed();
     assert!(limit <= silence && silence < limit * 2, "{silence:?}");
@@ -293,7 +293,7 @@ async fn silence_ends_nothing_without_a_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_that_wait_are_read_before_the_deadline_counts() {
+async fn bytes_that_wait_are_read_although_the_deadline_has_passed() {
     let (mut peer, stream) = duplex(100);
     let limit = Duration::from_secs(10);
     let mut connection = Connection::new(stream, Limits::default()).with_inactivity(limit);
@@ -325,8 +325,8 @@ async fn next_dropped_at_any_moment_loses_nothing() {
     let stream: Vec<u8> = (0..200).flat_map(frames::have).collect();
     let mut random = Random::new(1);
     let mut rest = &stream[..];
-    let mut told = Vec::new();
-    while told.len() < 200 {
+    let mut pieces = Vec::new();
+    while pieces.len() < 200 {
         let (front, back) = rest.split_at(random.below(40).min(rest.len()));
         rest = back;
         peer.write_all(front).await.unwrap();
@@ -336,13 +336,13 @@ async fn next_dropped_at_any_moment_loses_nothing() {
             let Some(Event::Have { piece, .. }) = event.unwrap() else {
                 panic!("no have");
             };
-            told.push(piece);
+            pieces.push(piece);
         }
         let mut sent = [0; 4];
         peer.read_exact(&mut sent).await.unwrap();
         assert_eq!(sent, [0; 4]);
     }
-    assert!(told.into_iter().eq(0..200));
+    assert!(pieces.into_iter().eq(0..200));
 }
 
 #[tokio::test(start_paused = true)]
@@ -371,14 +371,15 @@ async fn peer_that_asks_and_never_reads_costs_a_bounded_backlog() {
         let most = Limits::default().upload_backlog + 2 * content.len();
         assert!(connection.backlog() < most);
     }
-    // All was read, little was told, the rest was held up to the limit and refused above it.
+    // All was read and little was delivered; the rest was held up to the limit and refused above
+    // it.
     let to_connection = asker.await.unwrap();
     assert!(answered < 80, "{answered}");
     assert_eq!(connection.wire().peer_request_count(), 2_000);
     let refused = usize::try_from(connection.wire().stats().refused_requests).unwrap();
     assert_eq!(answered + 2_000 + refused, 20_000);
 
-    // Once the peer reads, the held requests are told and answered.
+    // Once the peer reads, the held requests are delivered and answered.
     let reader = tokio::spawn(async move {
         let mut sink = vec![0; 64 * 1024];
         while from_connection.read(&mut sink).await.unwrap() > 0 {}
@@ -436,11 +437,11 @@ async fn shutdown_sends_what_waits_and_ends_both_sides() {
     let mut b = Connection::new(b, Limits::default());
     greet(&mut a);
     a.wire_mut().overwrite_state(true, false, false);
-    a.wire_mut().request(NAME, BLOCK).unwrap();
+    a.wire_mut().request(ID, BLOCK).unwrap();
     a.shutdown().await.unwrap();
     a.wire_mut().have(1);
     let dropped = Event::RequestDropped {
-        id: NAME,
+        id: ID,
         request: BLOCK,
         reason: DropReason::Closed,
     };
@@ -453,9 +454,9 @@ async fn shutdown_sends_what_waits_and_ends_both_sides() {
     assert!(b.stream().peer_addr().is_ok());
 }
 
-/// A peer that asks, ends its own output, and only then reads.
+/// A peer that sends requests, ends its own output, and only then reads.
 #[tokio::test]
-async fn half_closed_peer_gets_every_answer_before_the_end_is_told() {
+async fn half_closed_peer_gets_every_answer_before_the_end_is_returned() {
     for (count, length) in [(1, 100), (4, 16 * 1024), (7, 100_000), (600, 16 * 1024)] {
         for room in [50, 20_000] {
             let (mut peer, stream) = duplex(room);
@@ -494,7 +495,7 @@ async fn half_closed_peer_that_ends_inside_a_message_gets_what_was_sent_before()
             .wire_mut()
             .piece(0, 0, Bytes::from(vec![5; len]))
             .unwrap();
-        let told = tokio::spawn(async move {
+        let end = tokio::spawn(async move {
             connection.next().await.unwrap();
             connection.next().await
         });
@@ -505,13 +506,13 @@ async fn half_closed_peer_that_ends_inside_a_message_gets_what_was_sent_before()
         let mut received = Vec::new();
         peer.read_to_end(&mut received).await.unwrap();
         assert!(received == frames::piece(0, 0, &vec![5; len]), "{len}");
-        let error = told.await.unwrap().unwrap_err();
+        let error = end.await.unwrap().unwrap_err();
         assert!(matches!(error, Error::Protocol(ProtocolError::Truncated)));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn violation_keeps_nothing_back_that_was_sent_before() {
+async fn violation_does_not_stop_what_was_sent_before() {
     for (length, last) in [
         (10, frames::prefix(u32::MAX)),
         (900, frames::have(u32::MAX)),
@@ -525,9 +526,9 @@ async fn violation_keeps_nothing_back_that_was_sent_before() {
         peer.write_all(&input).await.unwrap();
         let event = connection.next().await.unwrap().unwrap();
         assert_eq!(answer(&mut connection, &event), 1);
-        // Told at once, whether the peer reads or not; what it takes at once has left by then.
-        let told = poll_once(connection.next()).await.unwrap();
-        assert!(matches!(told, Err(Error::Protocol(_))));
+        // Returned at once, whether the peer reads or not; what it takes at once is sent by then.
+        let outcome = poll_once(connection.next()).await.unwrap();
+        assert!(matches!(outcome, Err(Error::Protocol(_))));
         let expected = [frames::unchoke(), answer_to(asked)].concat();
         let mut received = vec![0; expected.len().min(1_000)];
         let read = poll_patiently(peer.read_exact(&mut received)).await;
@@ -551,8 +552,11 @@ async fn half_closed_peer_that_never_reads_ends_at_the_deadline() {
         let block = Bytes::from(vec![0; len]);
         connection.wire_mut().piece(0, 0, block).unwrap();
         for _ in 0..2 {
-            let told = timeout(limit * 3, connection.next()).await.unwrap();
-            assert!(matches!(told, Err(Error::Inactive { .. })), "{told:?}");
+            let outcome = timeout(limit * 3, connection.next()).await.unwrap();
+            assert!(
+                matches!(outcome, Err(Error::Inactive { .. })),
+                "{outcome:?}"
+            );
         }
     }
 }
@@ -565,7 +569,7 @@ async fn output_that_moves_is_a_sign_of_life() {
         let mut connection = Connection::new(stream, Limits::default()).with_inactivity(limit);
         let block = Bytes::from(vec![0; 100_000]);
         connection.wire_mut().piece(0, 0, block).unwrap();
-        // It says nothing, and reads a little at a time.
+        // The peer sends nothing and reads a little at a time.
         let peer = async {
             let mut taken = vec![0; step];
             for _ in 0..10 {
@@ -574,8 +578,11 @@ async fn output_that_moves_is_a_sign_of_life() {
             }
             Instant::now()
         };
-        let (told, last) = tokio::join!(timeout(limit * 20, connection.next()), peer);
-        assert!(matches!(told, Ok(Err(Error::Inactive { .. }))), "{told:?}");
+        let (outcome, last) = tokio::join!(timeout(limit * 20, connection.next()), peer);
+        assert!(
+            matches!(outcome, Ok(Err(Error::Inactive { .. }))),
+            "{outcome:?}"
+        );
         assert!(Instant::now() >= last + limit);
     }
 }
@@ -592,7 +599,7 @@ async fn shutdown_that_stays_pending_ends_at_the_deadline() {
             while !input.is_empty()
                 && poll_once(connection.next())
                     .await
-                    .is_some_and(|told| told.is_ok())
+                    .is_some_and(|event| event.is_ok())
             {}
             connection.wire_mut().have(1);
             tokio::time::advance(limit * idle).await;
@@ -602,7 +609,7 @@ async fn shutdown_that_stays_pending_ends_at_the_deadline() {
                 assert!(matches!(ended, Err(Error::Inactive { .. })), "{ended:?}");
             }
             assert_eq!(connection.backlog(), 0);
-            // Not sooner, however long nobody had a look at it before.
+            // Not sooner, however long the connection was idle before.
             assert!(begin.elapsed() >= limit && begin.elapsed() < limit * 2);
         }
     }
@@ -629,15 +636,15 @@ async fn noise_from_a_socket_ends_in_an_error() {
     }
 }
 
-/// It would be missing in the middle of the output.
+/// The block would be missing in the middle of the output.
 #[tokio::test]
 async fn block_that_stays_with_the_caller_ends_the_connection() {
     for len in [1, 4, 16 * 1024] {
         let (_peer, mut connection) = opened().await;
         connection.wire_mut().piece_head(0, 0, len).unwrap();
         connection.wire_mut().have(1);
-        let told = poll_once(connection.next()).await;
-        assert!(matches!(told, Some(Err(Error::Io(_)))), "{told:?}");
+        let outcome = poll_once(connection.next()).await;
+        assert!(matches!(outcome, Some(Err(Error::Io(_)))), "{outcome:?}");
         assert!(matches!(connection.flush().await, Err(Error::Io(_))));
     }
 }
@@ -668,7 +675,7 @@ fn each_error_has_its_text_and_source() {
     assert!(io.source().is_some() && protocol.source().is_some());
 }
 
-/// Asks for `count` blocks, at most [`WINDOW`] at a time, and checks them.
+/// Requests `count` blocks, at most [`WINDOW`] at a time, and checks them.
 async fn leech(stream: impl AsyncRead + AsyncWrite + Unpin, count: u32) -> u32 {
     let mut connection = Connection::new(stream, Limits::default());
     greet(&mut connection);
@@ -681,7 +688,7 @@ async fn leech(stream: impl AsyncRead + AsyncWrite + Unpin, count: u32) -> u32 {
                 for request in asks.by_ref().take(WINDOW) {
                     connection
                         .wire_mut()
-                        .request(name_of(request), request)
+                        .request(id_of(request), request)
                         .unwrap();
                 }
             }
@@ -691,7 +698,7 @@ async fn leech(stream: impl AsyncRead + AsyncWrite + Unpin, count: u32) -> u32 {
                 if let Some(request) = asks.next() {
                     connection
                         .wire_mut()
-                        .request(name_of(request), request)
+                        .request(id_of(request), request)
                         .unwrap();
                 }
             }
@@ -714,7 +721,7 @@ async fn seed(stream: impl AsyncRead + AsyncWrite + Unpin) {
     }
 }
 
-/// Unchokes at once and answers all, in the loop of the documentation.
+/// Unchokes at once and answers everything, in the loop of the documentation.
 async fn seed_unasked(stream: DuplexStream) -> Result<(), Error> {
     let mut connection = Connection::new(stream, Limits::default());
     greet(&mut connection);
@@ -729,7 +736,7 @@ fn answer_to(request: BlockRequest) -> Vec<u8> {
     frames::piece(request.piece, request.begin, &content(request))
 }
 
-/// Asks for everything at once and answers everything.
+/// Requests everything at once and answers everything.
 async fn exchange(stream: DuplexStream) -> u32 {
     let mut connection = Connection::new(stream, Limits::default());
     greet(&mut connection);
@@ -742,7 +749,7 @@ async fn exchange(stream: DuplexStream) -> u32 {
                 for request in asks(BLOCKS_EACH) {
                     connection
                         .wire_mut()
-                        .request(name_of(request), request)
+                        .request(id_of(request), request)
                         .unwrap();
                 }
             }
@@ -761,8 +768,11 @@ fn greet<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>) {
     drive::greet(connection.wire_mut());
 }
 
-/// Gives 1 if the event was a request.
-fn answer<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>, event: &Told) -> u32 {
+/// Answers the event if it is a request; returns how many were answered.
+fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &mut Connection<S>,
+    event: &Delivered,
+) -> u32 {
     let Event::Request { id, request } = event else {
         return 0;
     };
@@ -773,7 +783,7 @@ fn answer<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>, eve
     1
 }
 
-fn check(event: &Told) {
+fn check(event: &Delivered) {
     let Event::Piece {
         piece,
         begin,
@@ -786,7 +796,7 @@ fn check(event: &Told) {
     let length = u32::try_from(payload.len()).unwrap();
     let asked = block(*piece, *begin, length);
     assert!(*payload == content(asked));
-    assert_eq!(*id, Some(name_of(asked)));
+    assert_eq!(*id, Some(id_of(asked)));
 }
 
 /// Different lengths, so that heads and blocks lie at all places of a buffer.
@@ -815,7 +825,7 @@ async fn tcp_pair() -> (TcpStream, TcpStream) {
     (connected.unwrap(), accepted.unwrap().0)
 }
 
-/// What a future gives at its first poll.
+/// The output of a future that is ready at its first poll.
 async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match future.as_mut().poll(cx) {
@@ -825,12 +835,13 @@ async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     .await
 }
 
-/// What a future gives before all tasks wait: the paused clock goes on only then.
+/// The output of a future that is ready before all tasks wait, which is when a paused clock
+/// advances.
 async fn poll_patiently<F: Future>(future: F) -> Option<F::Output> {
     timeout(Duration::from_secs(1), future).await.ok()
 }
 
-fn joined(event: Option<Told>) -> Bytes {
+fn joined(event: Option<Delivered>) -> Bytes {
     match event {
         Some(
             Event::Piece { block: payload, .. }
@@ -841,11 +852,11 @@ fn joined(event: Option<Told>) -> Bytes {
     }
 }
 
-/// A stream that gives some bytes and then waits.
+/// A stream that has some bytes to read and then waits.
 struct Scripted {
     input: Vec<u8>,
     writes: Cell<Writes>,
-    /// Whether its output comes to an end.
+    /// Whether its shutdown completes.
     ends: bool,
 }
 
@@ -913,12 +924,12 @@ impl AsyncWrite for Scripted {
     }
 }
 
-/// A leech asks once for each piece.
-fn name_of(request: BlockRequest) -> RequestId {
+/// A leech requests each piece once, so its number identifies the request.
+fn id_of(request: BlockRequest) -> RequestId {
     RequestId::new(request.piece)
 }
 
-const NAME: RequestId = RequestId::new(77);
+const ID: RequestId = RequestId::new(77);
 
 const BLOCK: BlockRequest = block(0, 0, 16 * 1024);
 

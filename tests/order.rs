@@ -1,5 +1,5 @@
-//! The order of things: a message takes effect when it is polled, and what the local side does before
-//! that is seen by it, however the input comes.
+//! Order: a message takes effect when it is polled and sees what the local side did before, however
+//! the input is cut.
 #![cfg(test)]
 
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
@@ -16,7 +16,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::damage::damaged;
-use support::drive::{self, Told, feed_with, requested, sent, unchoked, unchoked_with};
+use support::drive::{self, Delivered, feed_with, requested, sent, unchoked, unchoked_with};
 use support::frames::{self, block, bytes_of};
 use support::link::Cut;
 use support::random::Random;
@@ -26,32 +26,32 @@ const FIRST: BlockRequest = block(0, 0, 4);
 const SECOND: BlockRequest = block(0, 4, 4);
 
 #[test]
-fn block_is_answer_to_a_request_made_just_before_it_is_polled() {
+fn block_answers_a_request_made_just_before_it_is_polled() {
     let mut wire = unchoked();
     let chunk = [frames::keep_alive(), frames::piece(0, 0, b"bits")].concat();
-    let told = feed_with(&mut wire, &chunk, |wire, event| {
+    let events = feed_with(&mut wire, &chunk, |wire, event| {
         if *event == Event::KeepAlive {
             wire.request(FIRST).unwrap();
         }
     });
-    assert_eq!(told[1], drive::piece(0, 0, b"bits", Some(0)));
+    assert_eq!(events[1], drive::piece(0, 0, b"bits", Some(0)));
 }
 
 #[test]
-fn request_is_admitted_to_a_place_made_just_before_it_is_polled() {
+fn request_takes_a_place_freed_just_before_it_is_polled() {
     let limits = Limits {
         max_peer_requests: 1,
         ..Limits::default()
     };
     let chunk = [frames::request(FIRST), frames::request(SECOND)].concat();
-    let told = feed_with(&mut unchoked_with(limits), &chunk, |wire, event| {
+    let events = feed_with(&mut unchoked_with(limits), &chunk, |wire, event| {
         if let Event::Request { id, .. } = event {
             wire.take_peer_request(*id);
         }
     });
-    assert_eq!(requested(&told), [FIRST, SECOND]);
-    let told = feed_with(&mut unchoked_with(limits), &chunk, |_, _| {});
-    assert_eq!(requested(&told), [FIRST]);
+    assert_eq!(requested(&events), [FIRST, SECOND]);
+    let events = feed_with(&mut unchoked_with(limits), &chunk, |_, _| {});
+    assert_eq!(requested(&events), [FIRST]);
 }
 
 /// What the local side does before a poll.
@@ -67,10 +67,10 @@ enum Command {
     TakeRequest(BlockRequest),
 }
 
-/// What came of a run: the events, the bytes sent, and the numbers of the wire at its end.
+/// The outcome of a run: the events, the bytes sent, and the numbers of the wire at its end.
 #[derive(Debug, PartialEq)]
 struct Outcome {
-    told: Vec<Told>,
+    events: Vec<Delivered>,
     sent: Vec<u8>,
     counts: [usize; 3],
     violations: u64,
@@ -80,7 +80,7 @@ proptest! {
     #![proptest_config(at_least(2_000))]
 
     #[test]
-    fn commands_between_polls_are_seen_alike_however_the_input_is_cut(
+    fn commands_between_polls_have_the_same_effect_in_any_cut(
         messages in vec(message(), 0..12),
         commands in commands(),
         seed in any::<u64>(),
@@ -116,7 +116,7 @@ proptest! {
     }
 }
 
-/// Gives the next commands before each poll until there are none left and nothing happens.
+/// Runs the next commands before each poll, until none are left and there is no event.
 fn run<I: Input<Payload: Into<Bytes>>>(input: &mut I, commands: &[Vec<Command>]) -> Outcome {
     let limits = Limits {
         max_peer_requests: 3,
@@ -125,21 +125,21 @@ fn run<I: Input<Payload: Into<Bytes>>>(input: &mut I, commands: &[Vec<Command>])
     };
     let mut wire = Wire::new(limits);
     wire.unchoke();
-    let (mut told, mut next_id) = (Vec::new(), 1_000);
+    let (mut events, mut next_id) = (Vec::new(), 1_000);
     let mut commands = commands.iter();
     loop {
         let before_poll = commands.next();
         for command in before_poll.into_iter().flatten() {
-            give(&mut wire, &mut next_id, command);
+            run_command(&mut wire, &mut next_id, command);
         }
         match wire.poll(input) {
-            Some(event) => told.push(event.map_payload(Into::into)),
+            Some(event) => events.push(event.map_payload(Into::into)),
             None if before_poll.is_none() => break,
             None => {}
         }
     }
     Outcome {
-        told,
+        events,
         sent: sent(&mut wire),
         counts: [
             wire.request_count(),
@@ -150,7 +150,7 @@ fn run<I: Input<Payload: Into<Bytes>>>(input: &mut I, commands: &[Vec<Command>])
     }
 }
 
-fn give(wire: &mut Wire, next_id: &mut u32, command: &Command) {
+fn run_command(wire: &mut Wire, next_id: &mut u32, command: &Command) {
     match command {
         Command::Answer(id) => {
             if let Some(request) = wire.take_peer_request(RequestId::new(*id)) {
@@ -200,7 +200,7 @@ fn stream_of(messages: &[Message<Vec<u8>>]) -> Vec<u8> {
     frames::handshake().into_iter().chain(messages).collect()
 }
 
-/// The frames of a stream with their bytes, and what makes the next impossible to read.
+/// The frames of a stream with their bytes, and the error that ends it.
 fn decode(stream: &[u8]) -> (VecDeque<Frame<Bytes>>, Option<ProtocolError>) {
     let mut input = Chunks::new(&[stream]);
     let mut frames = VecDeque::new();
@@ -249,7 +249,7 @@ impl From<Own> for Bytes {
     }
 }
 
-/// Frames and, behind them, perhaps an error.
+/// Frames, followed perhaps by an error.
 struct Failing(VecDeque<Frame<Own>>, Option<ProtocolError>);
 
 impl Input for Failing {
@@ -263,7 +263,7 @@ impl Input for Failing {
     }
 }
 
-/// Chunks one after the other, and the end behind them.
+/// Chunks one after the other, and then the end.
 struct Chunks<'a> {
     decoder: Decoder,
     rest: VecDeque<&'a [u8]>,

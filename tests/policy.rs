@@ -1,4 +1,4 @@
-//! What real clients do against the rules: tolerated and counted, or under the strict policy final.
+//! Violations that real clients make: tolerated and counted, or final under the strict policy.
 #![cfg(test)]
 
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
@@ -6,13 +6,13 @@ mod support;
 
 use peer_wire::protocol::{Event, Limits, MessageId, Policy, ProtocolError};
 
-use support::drive::{Endpoint, Told, failure, feed, feed_cut, unchoked_with};
+use support::drive::{Delivered, Endpoint, failure, feed, feed_cut, unchoked_with};
 use support::frames::{self, block};
 use support::link::Cut;
 
-/// Feeds it to a lenient wire, which counts as many violations, and to a strict one; gives what the
-/// lenient one told and how the strict one failed.
-fn judge(bytes: &[u8], count: u64) -> (Vec<Told>, Option<ProtocolError>) {
+/// Feeds it to a lenient wire, which counts `count` violations, and to a strict one; returns the
+/// events of the lenient one and the failure of the strict one.
+fn judge(bytes: &[u8], count: u64) -> (Vec<Delivered>, Option<ProtocolError>) {
     for cut in Cut::kinds() {
         let mut wire = wire(Policy::Lenient);
         let events = feed_cut(&mut wire, bytes, cut);
@@ -34,7 +34,7 @@ fn wire(policy: Policy) -> Endpoint {
 }
 
 #[test]
-fn bytes_behind_a_message_of_fixed_size_are_skipped_or_final() {
+fn excess_after_a_message_of_fixed_size_is_skipped_or_final() {
     use MessageId::{Cancel, Choke, Have, Interested, NotInterested, Port, Request, Unchoke};
     for id in [
         Choke,
@@ -47,7 +47,7 @@ fn bytes_behind_a_message_of_fixed_size_are_skipped_or_final() {
         Port,
     ] {
         let limit = id.fixed_len();
-        // Zeros, and a one at the end for requests, which must not be for no bytes.
+        // Zeros, and a one at the end for requests, which must not be for zero bytes.
         let mut body = vec![0; usize::try_from(limit).unwrap() - 1];
         body.last_mut().into_iter().for_each(|last| *last = 1);
         let exact = frames::frame(id.byte(), &body);
@@ -68,7 +68,7 @@ fn bytes_behind_a_message_of_fixed_size_are_skipped_or_final() {
 }
 
 #[test]
-fn excess_that_never_comes_is_final_at_once_only_under_the_strict_policy() {
+fn excess_that_is_never_received_is_final_only_under_the_strict_policy() {
     let head = [
         frames::prefix(1_000),
         vec![MessageId::Have.byte()],
@@ -80,7 +80,7 @@ fn excess_that_never_comes_is_final_at_once_only_under_the_strict_policy() {
 }
 
 #[test]
-fn bitfield_behind_messages_of_bep_3_is_late() {
+fn bitfield_after_messages_of_bep_3_is_late() {
     let bits = frames::bitfield(&[0x80, 0]);
     let others = [
         frames::keep_alive(),
@@ -88,7 +88,7 @@ fn bitfield_behind_messages_of_bep_3_is_late() {
         frames::port(1),
         frames::frame(99, b""),
     ];
-    // `unchoked_with` has fed an unchoke.
+    // Not from `unchoked_with`, which has fed an unchoke.
     for policy in [Policy::Lenient, Policy::Strict] {
         let mut wire = support::drive::opened(Limits {
             policy,
@@ -114,10 +114,10 @@ fn spare_bits_are_cleared_or_final() {
         let bits = frames::bitfield(&[0xff, last]);
         let mut wire = support::drive::opened(limits(Policy::Lenient));
         let events = feed(&mut wire, &bits);
-        let [Event::Bitfield { bits: told }] = &events[..] else {
+        let [Event::Bitfield { bits: delivered }] = &events[..] else {
             panic!("{events:?}");
         };
-        assert_eq!(told[..], [0xff, cleared]);
+        assert_eq!(delivered[..], [0xff, cleared]);
         assert_eq!(wire.peer_pieces().as_bytes(), [0xff, cleared]);
         assert_eq!(wire.stats().violations, 1);
         let mut wire = support::drive::opened(limits(Policy::Strict));
@@ -142,7 +142,7 @@ fn spare_bits_are_cleared_or_final() {
 }
 
 #[test]
-fn block_that_answers_nothing_is_told_or_final() {
+fn block_that_answers_nothing_is_delivered_or_final() {
     let (events, failure) = judge(&frames::piece(1, 2, b"bits"), 1);
     assert!(matches!(events[..], [Event::Piece { id: None, .. }]));
     assert_eq!(
@@ -163,15 +163,15 @@ fn block_that_answers_nothing_is_told_or_final() {
 fn request_that_no_block_can_answer_is_counted_or_final() {
     let limit = Limits::default().max_request_len;
     let empty = ProtocolError::RequestLength { length: 0, limit };
-    let behind = |piece| ProtocolError::PieceIndex { piece, limit: 10 };
+    let past_the_last = |piece| ProtocolError::PieceIndex { piece, limit: 10 };
     for (request, error) in [
         (block(0, 0, 0), empty),
         (block(9, 16 * 1024, 0), empty),
         (block(10, 0, 0), empty),
         (block(7, u32::MAX, 0), empty),
-        (block(10, 0, 1), behind(10)),
-        (block(11, 5, limit), behind(11)),
-        (block(u32::MAX, 0, 16 * 1024), behind(u32::MAX)),
+        (block(10, 0, 1), past_the_last(10)),
+        (block(11, 5, limit), past_the_last(11)),
+        (block(u32::MAX, 0, 16 * 1024), past_the_last(u32::MAX)),
     ] {
         let (events, failure) = judge(&frames::request(request), 1);
         assert_eq!((events, failure), (vec![], Some(error)));

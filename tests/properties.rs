@@ -1,4 +1,4 @@
-//! What holds for every message, every stream and every cut.
+//! Properties that hold for every message, every stream and every cut.
 //!
 //! Each property is tried on at least the given number of cases; `PROPTEST_CASES` asks for more.
 #![cfg(test)]
@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::damage::{damaged, noise};
-use support::drive::{Endpoint, Joiner, Told, failure, feed, feed_cut};
+use support::drive::{Delivered, Endpoint, Joiner, failure, feed, feed_cut};
 use support::frames::{self, bytes_of};
 use support::link::Cut;
 use support::model::Model;
@@ -58,7 +58,7 @@ proptest! {
     }
 
     #[test]
-    fn valid_stream_gives_an_event_for_each_message_under_any_cut(
+    fn valid_stream_in_any_cut_gives_an_event_for_each_message(
         messages in vec(message(), 0..30),
         seed in any::<u64>(),
     ) {
@@ -66,9 +66,9 @@ proptest! {
         let mut wire = Endpoint::default();
         wire.unchoke();
         let whole = feed(&mut wire, &stream);
-        // One for the handshake; requests for no bytes make none.
-        let told = messages.iter().filter(|message| !asks_for_nothing(message));
-        prop_assert_eq!(whole.len(), told.count().saturating_add(1));
+        // One for the handshake; requests for zero bytes have none.
+        let expected = messages.iter().filter(|message| !asks_for_nothing(message));
+        prop_assert_eq!(whole.len(), expected.count().saturating_add(1));
         for cut in [Cut::Bytes, Cut::Random(seed)] {
             let mut wire = Endpoint::default();
             wire.unchoke();
@@ -84,7 +84,7 @@ proptest! {
     #![proptest_config(at_least(4_000))]
 
     #[test]
-    fn damaged_stream_is_read_as_the_model_reads_it(
+    fn damaged_stream_gives_the_events_of_the_model(
         messages in vec(message(), 1..6),
         seed in any::<u64>(),
     ) {
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_is_read_as_the_model_reads_it(seed in any::<u64>()) {
+    fn noise_gives_the_events_of_the_model(seed in any::<u64>()) {
         let mut random = Random::new(seed);
         for _ in 0..STREAMS_PER_CASE {
             let mut bytes = noise(&mut random);
@@ -115,8 +115,8 @@ proptest! {
 /// With these more than 100,000 bad streams are read by default.
 const STREAMS_PER_CASE: usize = 13;
 
-/// Reads `bytes` whole, cut and by the model; gives the events, which are the same.
-fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Told> {
+/// Reads `bytes` whole, cut and with the model; returns the events, which are the same.
+fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Delivered> {
     let (events, mut wire) = read(bytes, Cut::Whole, seed);
     let (cut_events, _) = read(bytes, Cut::Random(seed), seed);
     assert_eq!(cut_events, events);
@@ -126,7 +126,7 @@ fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Told> {
     model.set_choking(is_choking(seed));
     model.handle_bytes(bytes);
     model.handle_end();
-    let model_events: Vec<Told> = std::iter::from_fn(|| model.poll()).collect();
+    let model_events: Vec<Delivered> = std::iter::from_fn(|| model.poll()).collect();
     assert_eq!(events, model_events);
     assert_eq!(wire.peer_request_count(), model.peer_requests.len());
 
@@ -137,8 +137,8 @@ fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Told> {
     events
 }
 
-/// Reads `bytes` and the end behind them.
-fn read(bytes: &[u8], cut: Cut, seed: u64) -> (Vec<Told>, Endpoint) {
+/// Reads `bytes` and then the end.
+fn read(bytes: &[u8], cut: Cut, seed: u64) -> (Vec<Delivered>, Endpoint) {
     let mut wire = fresh(seed);
     let mut events = feed_cut(&mut wire, bytes, cut);
     wire.end();
@@ -148,7 +148,7 @@ fn read(bytes: &[u8], cut: Cut, seed: u64) -> (Vec<Told>, Endpoint) {
 }
 
 /// As [`read`], and joins cut payloads itself.
-fn read_in_parts(bytes: &[u8], cut: Cut, seed: u64) -> Vec<Told> {
+fn read_in_parts(bytes: &[u8], cut: Cut, seed: u64) -> Vec<Delivered> {
     let mut joiner = Joiner::new(Limits::default());
     if !is_choking(seed) {
         joiner.endpoint.unchoke();
@@ -172,7 +172,7 @@ fn is_choking(seed: u64) -> bool {
     seed.is_multiple_of(3)
 }
 
-/// Where the bytes themselves are bad, the decoder says so again and again.
+/// Where the bytes themselves are bad, the decoder repeats its error.
 fn error_repeats(bytes: &[u8]) {
     let mut decoder = Decoder::new(&Limits::default());
     let mut at = 0;
@@ -197,7 +197,7 @@ fn stream_of(messages: &[Message<Vec<u8>>]) -> Vec<u8> {
     frames::handshake().into_iter().chain(messages).collect()
 }
 
-/// Length of the frames of `valid` that stand unchanged at the front of `damaged`.
+/// Length of the frames of `valid` that are unchanged at the front of `damaged`.
 fn intact_len(messages: &[Message<Vec<u8>>], valid: &[u8], damaged: &[u8]) -> usize {
     let same = valid
         .iter()

@@ -9,7 +9,7 @@ use peer_wire::protocol::{
     BlockRequest, Event, HeadError, Limits, Message, RequestId, TooLong, Transmit,
 };
 
-use support::drive::{self, Endpoint, Told, feed, feed_with, opened, requested, sent};
+use support::drive::{self, Delivered, Endpoint, feed, feed_with, opened, requested, sent};
 use support::drive::{sent_with, unchoked, unchoked_with};
 use support::frames::{self, block, content};
 use support::link::{Cut, Pair};
@@ -67,7 +67,7 @@ fn block_of_another_place_or_length_answers_nothing() {
 }
 
 #[test]
-fn block_without_a_request_is_told_all_the_same() {
+fn block_without_a_request_is_delivered_regardless() {
     let mut wire = opened(Limits::default());
     assert_eq!(
         feed(&mut wire, &frames::piece(9, 9, b"bits")),
@@ -112,7 +112,7 @@ fn expire_request_gives_up_the_oldest() {
 }
 
 #[test]
-fn cancel_between_two_blocks_of_a_chunk_leaves_the_second_unasked() {
+fn cancel_between_two_blocks_of_a_chunk_makes_the_second_unsolicited() {
     let mut wire = unchoked();
     wire.request(FIRST).unwrap();
     wire.request(SECOND).unwrap();
@@ -131,7 +131,7 @@ fn cancel_between_two_blocks_of_a_chunk_leaves_the_second_unasked() {
 }
 
 #[test]
-fn cancel_of_no_request_is_sent_all_the_same() {
+fn cancel_without_a_request_is_sent_regardless() {
     let mut wire = opened(Limits::default());
     assert_eq!(wire.take_request(FIRST), None);
     wire.cancel(FIRST);
@@ -139,7 +139,7 @@ fn cancel_of_no_request_is_sent_all_the_same() {
 }
 
 #[test]
-fn requests_of_the_peer_are_named_one_by_one() {
+fn equal_requests_of_the_peer_get_different_ids() {
     let mut wire = unchoked();
     let chunk = frames::request(FIRST).repeat(3);
     let ids: Vec<u32> = feed(&mut wire, &chunk)
@@ -190,7 +190,7 @@ fn cancel_of_the_peer_removes_its_oldest_equal_request() {
 }
 
 #[test]
-fn answer_to_a_cancelled_request_leaves_its_successor() {
+fn answer_to_a_cancelled_request_keeps_its_successor() {
     let mut wire = unchoked();
     let chunk = [
         frames::request(FIRST),
@@ -217,7 +217,7 @@ fn piece_in_each_form_sends_the_same_bytes() {
 }
 
 #[test]
-fn piece_head_is_refused_where_blocks_must_be_handed_in() {
+fn piece_head_without_foreign_blocks_is_refused() {
     let mut wire = Endpoint::default();
     let block = vec![5; 16 * 1024];
     let mut expected = vector("requests", "piece")[..13].to_vec();
@@ -240,7 +240,7 @@ fn piece_head_is_refused_where_blocks_must_be_handed_in() {
 }
 
 #[test]
-fn piece_of_no_bytes_sends_no_empty_stretch() {
+fn piece_of_zero_bytes_sends_no_empty_stretch() {
     let mut wire = Endpoint::default();
     wire.piece(1, 16 * 1024, Bytes::new()).unwrap();
     assert_eq!(sent(&mut wire), vector("requests", "piece-empty"));
@@ -277,7 +277,7 @@ fn message_that_is_too_long_appends_nothing() {
 }
 
 #[test]
-fn blocks_and_small_frames_leave_in_their_order() {
+fn blocks_and_small_frames_are_sent_in_order() {
     let large = Bytes::from(vec![7; 20_000]);
     let mut wire = unchoked();
     wire.have(1);
@@ -313,7 +313,7 @@ fn block_is_sent_without_a_copy() {
 }
 
 #[test]
-fn output_read_in_any_portions_is_the_same() {
+fn output_read_in_portions_of_any_size_is_the_same() {
     for portion in [1, 2, 7, 13, 14, 64, 1_000] {
         let mut wire = Endpoint::default();
         wire.have(1);
@@ -328,7 +328,7 @@ fn output_read_in_any_portions_is_the_same() {
                 break;
             }
             bytes.extend_from_slice(&out[..len]);
-            // What comes meanwhile is behind what waits.
+            // What is sent meanwhile follows what waits.
             if bytes.len() < 20 {
                 wire.keep_alive();
             }
@@ -342,7 +342,7 @@ fn output_read_in_any_portions_is_the_same() {
 }
 
 #[test]
-fn output_read_into_no_room_stays() {
+fn output_read_into_an_empty_buffer_stays() {
     let mut wire = Endpoint::default();
     wire.have(1);
     assert_eq!(wire.read_transmit(&mut []), 0);
@@ -350,7 +350,7 @@ fn output_read_into_no_room_stays() {
 }
 
 #[test]
-fn blocks_asked_for_travel_over_every_link() {
+fn requested_blocks_arrive_over_every_link() {
     for cut in Cut::kinds() {
         let mut pair = Pair::opened(cut);
         pair.b.unchoke();
@@ -363,9 +363,9 @@ fn blocks_asked_for_travel_over_every_link() {
         for request in asked {
             pair.a.request(request).unwrap();
         }
-        let told = pair.deliver_to_b();
-        assert_eq!(requested(&told), asked, "{cut:?}");
-        for event in told {
+        let events = pair.deliver_to_b();
+        assert_eq!(requested(&events), asked, "{cut:?}");
+        for event in events {
             answer(&mut pair.b, &event);
         }
         let blocks = (0..).zip(asked).map(|(id, request)| {
@@ -380,7 +380,7 @@ fn blocks_asked_for_travel_over_every_link() {
 }
 
 #[test]
-fn requests_behind_the_queue_limit_are_refused_and_counted() {
+fn requests_above_the_queue_limit_are_refused_and_counted() {
     let limits = Limits {
         max_peer_requests: 2,
         ..Limits::default()
@@ -401,12 +401,12 @@ fn requests_behind_the_queue_limit_are_refused_and_counted() {
 }
 
 #[test]
-fn requests_held_back_are_told_oldest_first_ahead_of_later_messages() {
+fn requests_held_back_are_delivered_oldest_first_before_later_messages() {
     let mut wire = unchoked();
     wire.set_unsent(CONGESTED, 0);
     let two = [frames::request(FIRST), frames::request(SECOND)].concat();
     assert_eq!(feed(&mut wire, &two), []);
-    // Other messages go on.
+    // Other messages are delivered as usual.
     assert_eq!(feed(&mut wire, &frames::interested()), [Event::Interested]);
     assert_eq!(wire.peer_request_count(), 2);
     wire.set_unsent(0, 0);
@@ -418,7 +418,7 @@ fn requests_held_back_are_told_oldest_first_ahead_of_later_messages() {
 }
 
 #[test]
-fn request_held_back_is_answered_only_once_it_is_told() {
+fn request_held_back_cannot_be_answered_before_it_is_delivered() {
     let mut wire = unchoked();
     wire.set_unsent(CONGESTED, 0);
     feed(&mut wire, &frames::request(FIRST));
@@ -446,7 +446,7 @@ fn requests_held_back_count_against_the_queue_limit() {
 }
 
 #[test]
-fn request_behind_a_choke_that_forgot_others_is_told() {
+fn request_after_a_choke_that_dropped_others_is_delivered() {
     let mut wire = unchoked();
     feed(&mut wire, &frames::request(FIRST).repeat(2));
     wire.choke();
@@ -460,7 +460,7 @@ fn request_behind_a_choke_that_forgot_others_is_told() {
 }
 
 #[test]
-fn cancel_of_a_request_held_back_removes_it_unseen() {
+fn cancel_of_a_request_held_back_removes_it_undelivered() {
     let mut wire = unchoked();
     wire.set_unsent(CONGESTED, 0);
     let chunk = [
@@ -481,7 +481,7 @@ fn cancel_of_a_request_held_back_removes_it_unseen() {
 }
 
 #[test]
-fn choke_and_stop_reading_and_close_forget_requests_held_back() {
+fn choke_and_stop_reading_and_close_drop_requests_held_back() {
     let choke = |wire: &mut Endpoint| assert!(wire.choke());
     let stop_reading = |wire: &mut Endpoint| wire.stop_reading();
     for end in [choke, stop_reading, |wire: &mut Endpoint| wire.close()] {
@@ -496,28 +496,28 @@ fn choke_and_stop_reading_and_close_forget_requests_held_back() {
 }
 
 #[test]
-fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
+fn requests_delivered_and_their_answers_stay_within_the_backlog_and_a_block() {
     let limits = Limits {
         upload_backlog: 10 + 2 * Limits::QUEUED_COST,
         ..Limits::default()
     };
     let mut wire = unchoked_with(limits);
     sent(&mut wire);
-    // Three of four bytes exceed it, at two there is room for one more.
-    let told = feed(&mut wire, &frames::request(FIRST).repeat(6));
-    assert_eq!((told.len(), wire.held_request_count()), (3, 3));
+    // Three requests of four bytes exceed it; with two there is room for one more.
+    let events = feed(&mut wire, &frames::request(FIRST).repeat(6));
+    assert_eq!((events.len(), wire.held_request_count()), (3, 3));
     // An answer that waits takes the place of its request, and more for its head.
-    answer(&mut wire, &told[0]);
+    answer(&mut wire, &events[0]);
     assert_eq!(drive::events(&mut wire), []);
     let taken = sent(&mut wire).len();
     wire.set_unsent(taken, 0);
     assert_eq!(drive::events(&mut wire), []);
-    // It has left.
+    // The answer is sent.
     wire.set_unsent(0, 0);
     assert_eq!(drive::events(&mut wire).len(), 1);
     // A foreign block waits until the caller takes it.
-    let Event::Request { id, .. } = told[1] else {
-        panic!("{told:?}");
+    let Event::Request { id, .. } = events[1] else {
+        panic!("{events:?}");
     };
     wire.take_peer_request(id).unwrap();
     wire.piece_head(0, 0, 4).unwrap();
@@ -525,7 +525,7 @@ fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
     assert_eq!(drive::events(&mut wire), []);
     sent_with(&mut wire, |len| vec![0; len]);
     assert_eq!(drive::events(&mut wire).len(), 1);
-    // The peer cancels one that was told.
+    // The peer cancels one that was delivered.
     assert_eq!(feed(&mut wire, &frames::cancel(FIRST)).len(), 2);
     assert_eq!(
         (wire.peer_request_count(), wire.held_request_count()),
@@ -533,7 +533,7 @@ fn requests_told_and_their_answers_stay_within_the_backlog_and_a_block() {
     );
 }
 
-/// The caller keeps each answer in a stretch of its own, and none of them leaves.
+/// The caller holds each answer in a stretch of its own and sends none of them.
 #[test]
 fn tiny_requests_that_are_never_read_cost_no_more_than_the_backlog() {
     let limits = Limits::default();
@@ -561,7 +561,7 @@ fn tiny_requests_that_are_never_read_cost_no_more_than_the_backlog() {
         let one = usize::try_from(length).unwrap() + 13 + Limits::QUEUED_COST;
         let most = limits.upload_backlog + 100 * one;
         assert!(cost <= most, "{length}: {answers} cost {cost}");
-        // As much as there is room for was served, and all goes on when it is read.
+        // As much as there is room for was served, and the rest resumes once it is read.
         assert!(
             cost + 100 * one >= limits.upload_backlog,
             "{length}: {answers}"
@@ -573,7 +573,7 @@ fn tiny_requests_that_are_never_read_cost_no_more_than_the_backlog() {
 }
 
 #[test]
-fn small_blocks_leave_together_and_keep_nothing_else_alive() {
+fn small_blocks_are_sent_together_and_keep_nothing_else_alive() {
     let all = Bytes::from(vec![7; 100_000]);
     for (len, stretches) in [(1, 1), (7, 1), (2_048, 1), (2_049, 6), (16_384, 6)] {
         let mut wire = unchoked();
@@ -586,7 +586,7 @@ fn small_blocks_leave_together_and_keep_nothing_else_alive() {
 }
 
 #[test]
-fn request_above_the_backlog_is_told_when_nothing_waits() {
+fn request_above_the_backlog_is_delivered_when_nothing_waits() {
     for upload_backlog in [0, 3] {
         let limits = Limits {
             upload_backlog,
@@ -594,9 +594,9 @@ fn request_above_the_backlog_is_told_when_nothing_waits() {
         };
         let mut wire = unchoked_with(limits);
         sent(&mut wire);
-        let told = feed(&mut wire, &frames::request(FIRST).repeat(2));
-        assert_eq!(told.len(), 1);
-        answer(&mut wire, &told[0]);
+        let events = feed(&mut wire, &frames::request(FIRST).repeat(2));
+        assert_eq!(events.len(), 1);
+        answer(&mut wire, &events[0]);
         sent(&mut wire);
         assert_eq!(drive::events(&mut wire).len(), 1);
     }
@@ -618,20 +618,20 @@ fn request_held_back_needs_no_input_once_there_is_room() {
 }
 
 #[test]
-fn requests_under_any_names_are_told_by_them() {
+fn requests_with_any_ids_are_reported_by_them() {
     let mut wire = unchoked();
     for number in [u32::MAX, 0, 7] {
         wire.wire.request(RequestId::new(number), FIRST).unwrap();
     }
     let block = frames::piece(0, 0, b"bits");
-    let told = drive::piece(0, 0, b"bits", Some(u32::MAX));
-    assert_eq!(feed(&mut wire, &block), [told]);
+    let answered = drive::piece(0, 0, b"bits", Some(u32::MAX));
+    assert_eq!(feed(&mut wire, &block), [answered]);
     assert_eq!(wire.expire_request(), Some((RequestId::new(0), FIRST)));
     assert_eq!(wire.take_request(FIRST), Some(RequestId::new(7)));
 }
 
 #[test]
-fn foreign_blocks_leave_in_their_order_with_all_other_output() {
+fn foreign_blocks_are_sent_in_order_with_all_other_output() {
     let own = Bytes::from(vec![7; 3_000]);
     let mut wire = unchoked();
     wire.piece_head(0, 0, 5).unwrap();
@@ -681,10 +681,10 @@ fn output_is_read_up_to_a_foreign_block_and_no_further() {
     assert_eq!(out[..9], frames::have(2));
 }
 
-/// More than may wait.
+/// More than may wait, in bytes.
 const CONGESTED: usize = 2 * 1024 * 1024;
 
-fn answer(wire: &mut Endpoint, event: &Told) {
+fn answer(wire: &mut Endpoint, event: &Delivered) {
     let Event::Request { id, .. } = event else {
         panic!("{event:?}");
     };

@@ -26,7 +26,7 @@ fn counts(traffic: Traffic) -> Vec<u64> {
 }
 
 #[test]
-fn kinds_have_the_numbers_of_their_places() {
+fn kind_number_is_its_place_in_the_list() {
     for (place, kind) in MessageKind::ALL.into_iter().enumerate() {
         assert_eq!(kind.number(), place);
     }
@@ -109,7 +109,7 @@ fn message_counts_when_its_event_is_polled() {
 }
 
 #[test]
-fn bytes_count_as_they_are_read() {
+fn bytes_count_when_they_are_read() {
     let mut wire = Endpoint::in_parts(Limits::default());
     let start = [frames::handshake(), frames::piece(1, 2, &[0; 50])].concat();
     let mut at = 0;
@@ -126,7 +126,7 @@ fn bytes_count_as_they_are_read() {
 }
 
 #[test]
-fn excess_counts_once_its_message_is_read() {
+fn excess_counts_when_its_message_is_read() {
     let mut wire = unchoked();
     let chunk = [
         frames::have(1),
@@ -142,7 +142,7 @@ fn excess_counts_once_its_message_is_read() {
 }
 
 #[test]
-fn requests_without_a_chance_are_counted() {
+fn requests_ignored_and_refused_are_counted() {
     let mut wire = opened(Limits {
         max_peer_requests: 1,
         ..Limits::default()
@@ -157,7 +157,7 @@ fn requests_without_a_chance_are_counted() {
 }
 
 #[test]
-fn trace_has_the_newest_frames_of_both_directions_in_their_order() {
+fn trace_has_the_newest_frames_of_both_directions_in_order() {
     let mut wire = Endpoint::default();
     wire.set_trace(3);
     assert_eq!(wire.poll_trace(), None);
@@ -207,7 +207,7 @@ fn trace_has_the_newest_frames_of_both_directions_in_their_order() {
 }
 
 #[test]
-fn trace_tells_of_a_frame_in_parts_and_of_a_handshake_once() {
+fn trace_of_frames_in_parts_has_each_frame_once() {
     let mut wire = Endpoint::in_parts(Limits::default());
     wire.set_trace(10);
     let bytes = [frames::handshake(), frames::piece(1, 2, &[0; 50])].concat();

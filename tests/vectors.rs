@@ -12,7 +12,7 @@ use support::vectors::vectors;
 type Named = (&'static str, Message<&'static [u8]>);
 
 #[test]
-fn choking_vectors_are_their_messages() {
+fn choking_vectors_decode_and_encode_to_themselves() {
     check(
         "choking",
         &[
@@ -25,7 +25,7 @@ fn choking_vectors_are_their_messages() {
 }
 
 #[test]
-fn bitfield_vectors_are_their_messages() {
+fn bitfield_vectors_decode_and_encode_to_themselves() {
     check(
         "bitfield",
         &[
@@ -51,7 +51,7 @@ fn bitfield_vectors_are_their_messages() {
 }
 
 #[test]
-fn request_vectors_are_their_messages() {
+fn request_vectors_decode_and_encode_to_themselves() {
     let asked = block(1, 16 * 1024, 16 * 1024);
     let piece = |block: &'static [u8]| Message::Piece {
         piece: 1,
@@ -76,7 +76,7 @@ fn request_vectors_are_their_messages() {
 }
 
 #[test]
-fn extended_vectors_are_their_messages() {
+fn extended_vectors_decode_and_encode_to_themselves() {
     let extended = |id, payload: &'static [u8]| Message::Extended { id, payload };
     check(
         "extended",
@@ -117,7 +117,7 @@ fn unknown_vectors_keep_their_id() {
 }
 
 #[test]
-fn framing_vectors_are_their_messages() {
+fn framing_vectors_decode_to_their_messages() {
     let all = vectors("framing");
     let expected = [
         ("keep-alive", Message::KeepAlive),
@@ -164,7 +164,7 @@ fn encode(message: &Message<&[u8]>) -> Vec<u8> {
     bytes
 }
 
-/// Decodes exactly one message behind a handshake.
+/// Decodes exactly one message after a handshake.
 fn decode(bytes: &[u8], name: &str) -> Message<Vec<u8>> {
     let mut decoder = Decoder::new(&Limits::default());
     decoder.decode(&handshake(), &mut 0).unwrap();

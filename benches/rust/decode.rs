@@ -1,4 +1,4 @@
-//! What a peer costs: chunks in, events out.
+//! The cost of a peer: chunks in, events out.
 
 use std::hint::black_box;
 
@@ -17,14 +17,14 @@ fn benches(criterion: &mut Criterion) {
     let haves: Vec<u8> = (0..1_000)
         .flat_map(|piece| encoded(&Message::Have { piece }))
         .collect();
-    let asked = BlockRequest {
+    let request = BlockRequest {
         piece: 1,
         begin: 0,
         length: 16 * 1024,
     };
     let both = [
-        encoded(&Message::Request { request: asked }),
-        encoded(&Message::Cancel { request: asked }),
+        encoded(&Message::Request { request }),
+        encoded(&Message::Cancel { request }),
     ]
     .concat();
     let bits = encoded(&Message::Bitfield { bits: &block });
@@ -59,7 +59,7 @@ fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A wire that has read a handshake and chokes nobody.
+/// A wire that has read a handshake and does not choke the peer.
 fn opened() -> (Wire, Decoder) {
     let mut handshake = Vec::new();
     Handshake {
@@ -75,7 +75,7 @@ fn opened() -> (Wire, Decoder) {
     (wire, decoder)
 }
 
-/// Hands in the stream and takes each event.
+/// Reads the stream in chunks and drops each event.
 fn feed(wire: &mut Wire, decoder: &mut Decoder, stream: &[u8], chunk_len: usize) {
     for chunk in stream.chunks(chunk_len) {
         let mut at = 0;

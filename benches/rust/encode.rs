@@ -1,4 +1,4 @@
-//! What answering costs: commands in, bytes out.
+//! The cost of answering: commands in, bytes out.
 
 use std::hint::black_box;
 
@@ -15,7 +15,7 @@ fn benches(criterion: &mut Criterion) {
         ("1,000 request", request, 17),
         (
             "1,000 cancel",
-            |wire, piece, _| wire.cancel(asked(piece)),
+            |wire, piece, _| wire.cancel(block_of(piece)),
             17,
         ),
         ("1,000 piece 16 KiB, by reference", piece, 13 + 16 * 1024),
@@ -40,9 +40,9 @@ fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Gives the request up again, so that the queue of open ones stays short.
+/// Gives up each request at once, so that the queue of open ones stays short.
 fn request(wire: &mut Wire, piece: u32, _: &Bytes) {
-    let sent = wire.request(RequestId::new(piece), asked(piece));
+    let sent = wire.request(RequestId::new(piece), block_of(piece));
     assert!(sent.is_ok() && wire.expire_request().is_some());
 }
 
@@ -54,7 +54,7 @@ fn piece_copied(wire: &mut Wire, piece: u32, block: &Bytes) {
     assert!(wire.piece_copied(piece, 0, block).is_ok());
 }
 
-fn asked(piece: u32) -> BlockRequest {
+fn block_of(piece: u32) -> BlockRequest {
     BlockRequest {
         piece,
         begin: 0,

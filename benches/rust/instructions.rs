@@ -1,4 +1,4 @@
-//! Runs one case of the core a number of times, for an instruction counter around it.
+//! Runs one case of the core a number of times, to be run under an instruction counter.
 //!
 //! `instructions <case> <rounds>`; without arguments it lists the cases.
 
@@ -90,7 +90,7 @@ fn feed(wire: &mut Wire, decoder: &mut Decoder, chunk: &[u8]) {
     }
 }
 
-/// Gives the command a thousand times in each of the rounds and takes what it sends.
+/// Runs the command a thousand times per round and takes the output.
 fn encode(rounds: usize, command: impl Fn(&mut Wire, u32)) {
     let mut wire = Wire::default();
     wire.overwrite_state(false, true, false);
@@ -104,7 +104,7 @@ fn encode(rounds: usize, command: impl Fn(&mut Wire, u32)) {
     }
 }
 
-/// Gives the command a thousand times in each of the rounds and copies what it sends each time.
+/// Runs the command a thousand times per round and copies the output each time.
 fn encode_and_read(rounds: usize, command: impl Fn(&mut Wire, u32)) {
     let mut wire = Wire::default();
     let mut out = [0; 64];
@@ -117,29 +117,29 @@ fn encode_and_read(rounds: usize, command: impl Fn(&mut Wire, u32)) {
     }
 }
 
-/// Opens `depth` requests and gives them up in another order, `times` times in each of the rounds.
+/// Opens `depth` requests and gives them up in another order, `times` times per round.
 fn answer_shuffled(depth: u32, times: u32, rounds: usize) {
     let mut wire = Wire::default();
     wire.overwrite_state(true, true, false);
     for _ in 0..rounds {
         for _ in 0..times {
             for piece in 0..depth {
-                assert!(wire.request(RequestId::new(piece), asked(piece)).is_ok());
+                assert!(wire.request(RequestId::new(piece), block_of(piece)).is_ok());
             }
             while wire.poll_transmit().is_some() {}
-            // A step without a common divisor with the depth comes by each number once.
+            // A step that is coprime to the depth visits each number once.
             let step = |turn: u32| turn.wrapping_mul(7_919).checked_rem(depth);
             let order = (0..depth).filter_map(step);
             for piece in order {
-                assert!(wire.take_request(asked(piece)).is_some());
+                assert!(wire.take_request(block_of(piece)).is_some());
             }
         }
     }
 }
 
-/// Gives the request up again, so that the queue of open ones stays short.
+/// Gives up each request at once, so that the queue of open ones stays short.
 fn request(wire: &mut Wire, piece: u32) {
-    assert!(wire.request(RequestId::new(piece), asked(piece)).is_ok());
+    assert!(wire.request(RequestId::new(piece), block_of(piece)).is_ok());
     assert!(wire.expire_request().is_some());
 }
 
@@ -175,13 +175,13 @@ fn haves() -> Vec<u8> {
 
 fn requests() -> Vec<u8> {
     (0..500)
-        .map(asked)
+        .map(block_of)
         .flat_map(|request| [Message::Request { request }, Message::Cancel { request }])
         .flat_map(|message| encoded(&message))
         .collect()
 }
 
-fn asked(piece: u32) -> BlockRequest {
+fn block_of(piece: u32) -> BlockRequest {
     BlockRequest {
         piece,
         begin: 0,

@@ -1,4 +1,4 @@
-//! The border itself: arguments out of JavaScript, one number back, and no panic across.
+//! The border itself: arguments from JavaScript in, one number back, and no panic across.
 //!
 //! All `unsafe` of the stream path is here. What it relies on:
 //!
@@ -6,8 +6,8 @@
 //! - The table lives until the environment is torn down, after which no callback runs.
 //! - No function used here runs JavaScript, so bytes of an argument stay in place during a call.
 //!
-//! No address of JavaScript's memory outlives a call: a caller may detach or shrink what it lends
-//! between two of them.
+//! No address of JavaScript's memory outlives a call, because a caller may detach or shrink what it
+//! lends between two calls.
 #![expect(unsafe_code, reason = "Node-API is a C interface")]
 
 use std::cell::RefCell;
@@ -30,8 +30,8 @@ pub(super) struct State<'call> {
     pub(super) memory: &'call mut Memory,
 }
 
-/// One call from JavaScript: numbers, which it writes into [`Memory`] because that costs less than
-/// to pass them, and at most one Buffer as an argument.
+/// One call from JavaScript: numbers, which it writes into [`Memory`] because passing them costs
+/// more, and at most one Buffer as an argument.
 #[derive(Debug)]
 pub(super) struct Call {
     env: sys::napi_env,
@@ -48,7 +48,7 @@ impl Call {
         slot
     }
 
-    /// The numbers behind the slot.
+    /// The numbers after the slot.
     pub(super) fn numbers(&self) -> [u32; NUMBERS_LEN - 1] {
         let [_, numbers @ ..] = self.numbers;
         numbers
@@ -60,8 +60,8 @@ impl Call {
         if len == 0 {
             return Ok(&[]);
         }
-        // SAFETY: the view has `len` bytes at `data`, none of them in the memory of this call, and no
-        // JavaScript runs that could move or free them before `self` ends with the callback.
+        // SAFETY: the view has `len` bytes at `data`, none of them in the memory of this call, and
+        // no JavaScript runs that could move or free them before `self` ends with the callback.
         Ok(unsafe { std::slice::from_raw_parts(data, len) })
     }
 
@@ -92,7 +92,7 @@ impl Call {
     }
 }
 
-/// An entry: reads its arguments, works on the state, gives a number.
+/// An entry: reads its arguments, works on the state, returns a number.
 pub(super) type Body = fn(&mut Call, &mut State<'_>) -> Result<u32>;
 
 /// Runs `body` for a callback of Node-API.
@@ -138,8 +138,8 @@ fn guard(
     let Some(mut table) = table.and_then(|table| table.try_borrow_mut().ok()) else {
         return Err(napi::Error::from_reason("the addon is not at rest"));
     };
-    // SAFETY: `memory` is an argument of the running callback. The borrow of the table is the only one,
-    // so no other entry runs, and `Call::view` gives no bytes that overlap.
+    // SAFETY: `memory` is an argument of the running callback. The borrow of the table is the only
+    // one, so no other entry runs, and `Call::view` gives no bytes that overlap.
     let memory = unsafe { Memory::borrow(env, memory) }?;
     let mut call = Call {
         env,
@@ -163,15 +163,15 @@ fn guard(
     Ok(PANICKED)
 }
 
-/// Runs `work` such that a panic ends this one wire, which tells of it with its next event.
+/// Runs `work` such that a panic ends this one wire, whose next event reports it.
 pub(super) fn catch(entry: &mut Entry, work: impl FnOnce(&mut Entry)) {
     if attempt(|| work(entry)).is_none() {
         entry.failure = Some(Cause::Panic);
     }
 }
 
-/// Gives what `work` gives, or nothing if it panics. The message of the panic goes to stderr with its
-/// place in our source, which a report of the fault needs.
+/// Returns what `work` returns, or `None` if it panics. The panic message goes to stderr with its
+/// place in our source, which a bug report needs.
 fn attempt<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(|| {
         #[cfg(feature = "fuse")]
@@ -188,7 +188,7 @@ fn to_js(env: sys::napi_env, number: u32) -> sys::napi_value {
     value
 }
 
-/// Throws: only `lib/` calls the entries, so this is a fault of ours, or a panic without a wire.
+/// Throws. Only `lib/` calls the entries, so this is our bug, or a panic without a wire.
 fn throw(env: sys::napi_env, error: &napi::Error) -> sys::napi_value {
     let code = c"ERR_PWP_INTERNAL";
     let message = CString::new(error.reason.as_str()).unwrap_or_default();
@@ -242,5 +242,6 @@ pub(super) fn check(status: sys::napi_status) -> Result<()> {
     }
 }
 
-/// What an entry gives after a panic, and `readOutput` ever after; the wire's next event is `Failed`.
+/// What an entry returns after a panic, and `readOutput` from then on; the wire's next event is
+/// `Failed`.
 pub(super) const PANICKED: u32 = u32::MAX;

@@ -1,5 +1,5 @@
-//! Commands that need no answer: JavaScript writes them into an array, and they cross with the next
-//! call into the addon, whatever it is for. Writing one costs a tenth of a call.
+//! Commands without a result: JavaScript writes them into an array, and they cross with the next
+//! call into the addon, whatever that is for. Writing one costs a tenth of a call.
 
 use napi_derive::napi;
 
@@ -73,7 +73,7 @@ impl CommandKind {
     }
 }
 
-/// The array: a count, then so many commands of a slot, a kind and up to four numbers.
+/// The array: a count, then that many commands of a slot, a kind and up to four numbers.
 pub(super) type CommandQueue = [u32; COMMAND_QUEUE_LEN];
 
 /// Numbers in the array, for 64 commands. `lib/native.js` empties it when it is full.
@@ -127,7 +127,7 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
         }
         CommandKind::OverwriteState => wire.overwrite_state(first == 1, second == 1, third == 1),
         CommandKind::PieceHead => {
-            // Too long: `lib/` has checked it, and nothing is sent then.
+            // Fails only on a length that `lib/` has ruled out; nothing is sent then.
             let _fits = wire.piece_head(first, second, third);
         }
         CommandKind::Port => {
@@ -136,7 +136,7 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
             }
         }
         CommandKind::Request => {
-            // Choked or closed: `lib/` has checked it, and nothing is sent then.
+            // Fails only when choked or closed, which `lib/` has ruled out; nothing is sent then.
             let _outcome = wire.request(RequestId::new(fourth), request);
         }
         CommandKind::SetTrace => wire.set_trace(to_usize(first)),

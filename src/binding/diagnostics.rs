@@ -1,4 +1,4 @@
-//! The entries for people who look at a wire from outside: its counters and its trace.
+//! The entries for diagnostics: the counters of a wire and its trace.
 
 use napi::Result;
 use napi_derive::napi;
@@ -7,9 +7,10 @@ use super::call::{Call, State};
 use crate::protocol::numbers::to_u32;
 use crate::protocol::{MessageId, MessageKind, Traffic};
 
-/// `readStats(slot, buffer) -> count`: the counters as big-endian 64-bit numbers. Those of what was
-/// received, then of what was sent: each kind of message, all bytes, bytes of blocks. Then requests
-/// that were ignored, refused and unanswerable, violations, and requests of the peer that are held back.
+/// `readStats(slot, buffer) -> count`: the counters as big-endian 64-bit numbers. First those of
+/// what was received, then of what was sent: each kind of message, all bytes, bytes of blocks. Then
+/// the peer's requests that were ignored, refused and unanswerable, violations, and requests held
+/// back.
 pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -120,7 +121,7 @@ pub fn diagnostics_layout() -> DiagnosticsLayout {
     }
 }
 
-/// Two directions, and the others.
+/// Those of two directions, and five more.
 const COUNTERS: usize = 2 * (MessageKind::ALL.len() + 2) + 5;
 
 /// Bytes of a traced frame: six numbers.

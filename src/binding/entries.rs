@@ -1,7 +1,7 @@
-//! The functions that `lib/` calls: each one call into the core.
+//! The functions that `lib/` calls: one call into the core each.
 //!
-//! Each works on the wire of its slot, after the commands that wait in the queue. A slot that is free
-//! gives 0 everywhere, which reads as "nothing": a wire gives back its slot when it closes.
+//! Each works on the wire of its slot, after the commands that wait in the queue. For a free slot
+//! all return 0, which reads as "nothing": a wire frees its slot when it closes.
 #![expect(unsafe_code, reason = "the entries are callbacks of Node-API")]
 #![expect(
     clippy::unnecessary_wraps,
@@ -144,7 +144,7 @@ fn read_payload(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(copy(&payload, call.bytes_mut()?))
 }
 
-/// `readFailure(slot, buffer) -> length`: lines that tell of the failure, in UTF-8.
+/// `readFailure(slot, buffer) -> length`: the lines that describe the failure, in UTF-8.
 fn read_failure(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -159,7 +159,7 @@ fn piece_bytes(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().as_bytes().len())))
 }
 
-/// `piecesTold(slot) -> count` of the pieces that a bitfield told.
+/// `piecesTold(slot) -> count` of the pieces that bitfields have covered.
 fn pieces_told(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().told())))
@@ -181,9 +181,10 @@ fn output_len(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.transmit_len())))
 }
 
-/// `readOutput(slot, start, buffer) -> length`: the bytes that wait to be sent, besides blocks of
-/// JavaScript's own, go into the buffer from `start` on, as far as they fit and the stretches tell where
-/// those blocks belong. If not even those before the first block fit, none does.
+/// `readOutput(slot, start, buffer) -> length`: copies the bytes that wait to be sent, except
+/// JavaScript's own blocks, into the buffer from `start` on, as far as they fit and the stretches
+/// can say where those blocks belong. If not even the bytes before the first block fit, copies none
+/// and returns how many they are.
 fn read_output(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let [is_all, count, stretches @ ..] = &mut state.memory.stretches;
     *is_all = 0;
@@ -223,12 +224,12 @@ fn read_output(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(total)
 }
 
-/// `runQueue()`: nothing besides the commands that wait, which every entry runs first.
+/// `runQueue()`: only the commands that wait, which every entry runs first.
 fn run_queue(_: &mut Call, _: &mut State<'_>) -> Result<u32> {
     Ok(0)
 }
 
-/// `handshake(slot, fields, dht)`: info hash and peer id, of 20 bytes each, and 1 to announce the DHT.
+/// `handshake(slot, fields, dht)`: info hash and peer id, 20 bytes each; 1 announces the DHT.
 fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     command(call, state, |wire, call, [dht, ..]| {
         let fields: [u8; 40] = exact(call.bytes()?)?;
@@ -302,12 +303,12 @@ fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     <[u8; N]>::try_from(bytes).map_err(fault)
 }
 
-/// `lib/` checks the arguments of its callers, so this error is a fault of ours.
+/// `lib/` checks the arguments of its callers, so this error is our bug.
 fn fault(error: impl std::fmt::Display) -> napi::Error {
     napi::Error::from_reason(error.to_string())
 }
 
-/// Copies as much as fits; gives how much that is.
+/// Copies as much as fits; returns how much that is.
 fn copy(from: &[u8], to: &mut [u8]) -> u32 {
     let len = from.len().min(to.len());
     if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {

@@ -1,4 +1,4 @@
-//! A fuse that makes the border panic on purpose, so that tests see what then happens.
+//! A fuse that makes the border panic on purpose, so that tests can check what follows.
 //!
 //! Only with the feature `fuse`, which no published binary has.
 

@@ -1,8 +1,8 @@
 //! The memory through which numbers cross the border: one `ArrayBuffer` for each copy of `lib/`.
 //!
-//! JavaScript makes it and passes it with each call, so that copies of `lib/` on one addon do not read
-//! what is for another one, and so that the addon keeps no address: whoever detaches the memory finds
-//! that calls fail, on every runtime.
+//! JavaScript makes it and passes it with each call. So copies of `lib/` on one addon do not read
+//! each other's events, and the addon keeps no address: once the memory is detached, calls fail, on
+//! every runtime.
 #![expect(unsafe_code, reason = "the memory is JavaScript's")]
 
 use std::mem::offset_of;
@@ -18,7 +18,7 @@ use super::record::Record;
 use crate::protocol::MessageId;
 use crate::protocol::numbers::to_u32;
 
-/// What JavaScript knows as `Uint32Array`s, under the names of the fields.
+/// What JavaScript sees as `Uint32Array`s, under the names of the fields.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Memory {
@@ -29,12 +29,12 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// The memory that a call brings.
+    /// The memory that a call passes.
     ///
     /// # Safety
     ///
-    /// `value` is an argument of the running callback. While the result lives, nothing else reads or
-    /// writes its bytes.
+    /// `value` is an argument of the running callback. While the result lives, nothing else reads
+    /// or writes its bytes.
     pub(super) unsafe fn borrow<'call>(
         env: sys::napi_env,
         value: sys::napi_value,
@@ -49,8 +49,9 @@ impl Memory {
                 "the memory of the border was changed",
             ));
         }
-        // SAFETY: there are enough bytes, aligned, and a `Self` is numbers, for which any bytes do.
-        // JavaScript does not run, and nobody else uses them by the contract of this function.
+        // SAFETY: there are enough bytes, aligned, and a `Self` is all integers, for which any bits
+        // are valid. JavaScript does not run, and by the contract of this function nothing else
+        // uses them.
         Ok(unsafe { &mut *data })
     }
 
@@ -62,7 +63,7 @@ impl Memory {
         &mut self.commands
     }
 
-    /// Where it lies, for a comparison with other memory.
+    /// Its addresses, to compare with those of other memory.
     pub(super) fn addresses(&self) -> Range<usize> {
         let start = ptr::from_ref(self).addr();
         start..start.saturating_add(size_of::<Self>())
@@ -121,13 +122,13 @@ fn area<T>(start: usize) -> Area {
     }
 }
 
-/// A slot and the most numbers that an entry takes besides.
+/// A slot, and the most numbers that an entry takes with it.
 pub(super) const NUMBERS_LEN: usize = 7;
 
 pub(super) type Numbers = [u32; NUMBERS_LEN];
 
-/// What one call reads of the output: 1 if that is all, how many blocks of JavaScript's own belong into
-/// it, and the count of bytes before each of them.
+/// What one call reads of the output: 1 if that is all, how many of JavaScript's own blocks belong
+/// into it, and the number of bytes before each of them.
 pub(super) type Stretches = [u32; 2 + MAX_STRETCHES];
 
 /// Most blocks of one call: as many as wait for the end of a dispatch.

@@ -1,9 +1,9 @@
 //! The Node.js addon: converts between JavaScript values and the core, and decides nothing.
 //!
 //! The stream path crosses the border a few times per message, so its entries are plain Node-API
-//! callbacks (`entries`) that take a slot number and write what they tell into memory of the caller
+//! callbacks (`entries`) that take a slot number and write their results into memory of the caller
 //! (`memory`, `record`). A wire is a slot in a table (`table`): a number is the cheapest thing to
-//! pass and the easiest to check, and a wrong or an old one finds nothing.
+//! pass and the easiest to check, and a wrong or stale one finds nothing.
 //! No entry calls back into JavaScript, so none is ever re-entered.
 
 mod call;

@@ -1,9 +1,9 @@
-//! Events as numbers: the one description of what an event looks like to JavaScript.
+//! Events as numbers: the only description of what an event looks like to JavaScript.
 //!
-//! An entry that polls returns an [`EventKind`], 0 for none, with [`LAST`] or [`HELD`] added, and
-//! writes into the record the place in the chunk up to which it has read, then the fields in the order
-//! given at the kind. A payload is two numbers, start and length in JavaScript's chunk; start
-//! [`JOINED`] says that `readPayload` has the bytes.
+//! An entry that polls returns an [`EventKind`], 0 for none, with [`LAST`] or [`HELD`] added. It
+//! writes into the record how far it has read the chunk, then the fields in the order given at the
+//! kind. A payload is two numbers, start and length in JavaScript's chunk; a start of [`JOINED`]
+//! means that `readPayload` has the bytes.
 
 use bytes::Bytes;
 use napi_derive::napi;
@@ -102,7 +102,8 @@ pub(super) fn poll(entry: &mut Entry, chunk: &[u8], at: usize, record: &mut Reco
     let (kind, is_idle) = loop {
         match wire.step(input) {
             Step::Event(event) => break (describe(event, fields, payload, failure), false),
-            // The trace is read after each message: there may be more without an event than it keeps.
+            // The trace is read after each message, as it may not have room for all without an
+            // event.
             Step::Quiet if wire.is_tracing() => break (EventKind::None, false),
             Step::Quiet => {}
             Step::Idle => break (EventKind::None, true),
@@ -114,7 +115,7 @@ pub(super) fn poll(entry: &mut Entry, chunk: &[u8], at: usize, record: &mut Reco
         result |= HELD;
     }
     let is_used_up = at >= chunk.len() || !wire.is_reading();
-    // Whoever hears of a request that is dropped may open another, which is dropped as well.
+    // The callback of a dropped request may open another one, which is dropped as well.
     let has_consequence = wire.has_consequence() || wire.is_dropping();
     if is_idle || (is_used_up && !has_consequence) {
         result |= LAST;
@@ -122,7 +123,7 @@ pub(super) fn poll(entry: &mut Entry, chunk: &[u8], at: usize, record: &mut Reco
     result
 }
 
-/// Writes the fields of an event, and keeps what does not fit a number; gives its kind.
+/// Writes the fields of an event, and keeps what does not fit a number; returns its kind.
 #[inline]
 #[expect(clippy::too_many_lines, reason = "one table of all events")]
 fn describe(
@@ -208,7 +209,7 @@ fn describe(
     }
 }
 
-/// Writes up to [`FIELDS_LEN`] numbers; what stands behind them has no meaning.
+/// Writes up to [`FIELDS_LEN`] numbers; fields after them have no meaning.
 #[inline]
 fn put<const N: usize>(fields: &mut Fields, numbers: [u32; N]) {
     for (field, number) in fields.iter_mut().zip(numbers) {
@@ -233,15 +234,15 @@ fn keep(payload: Payload, kept: &mut Bytes) -> [u32; 2] {
     }
 }
 
-/// JavaScript names no request of ours 0.
+/// The number of an id. JavaScript never uses 0 for a request, so it stands for none.
 pub(super) fn number_of(id: Option<RequestId>) -> u32 {
     id.map_or(0, RequestId::number)
 }
 
-/// What a poll of a wire that a panic has broken gives.
+/// What a poll of a wire returns once a panic has broken it.
 pub(super) const BROKEN: u32 = EventKind::Failed.number() | LAST;
 
-/// A failure in lines: code, message, and each field as `name number`.
+/// A failure as lines: code, message, and each field as `name number`.
 pub(super) fn failure_text(cause: Cause) -> String {
     match cause {
         Cause::Protocol(error) => {

@@ -1,4 +1,4 @@
-//! The wires of one JavaScript environment, each under a slot number that names it and no later one.
+//! The wires of one JavaScript environment, each under a slot number that no later wire shares.
 
 use std::collections::VecDeque;
 
@@ -9,12 +9,12 @@ use crate::protocol::{Decoder, Limits, ProtocolError, Wire};
 
 /// All wires of an environment.
 ///
-/// A slot number is a place and, above it, a generation. Places are reused after [`Table::remove`],
-/// with the next generation: a number that somebody has kept then finds nothing.
+/// A slot number is a place and, in the bits above it, a generation. Places are reused after
+/// [`Table::remove`] with the next generation, so that a stale number finds nothing.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     slots: Vec<Slot>,
-    /// Numbers of the next wires in the places that have none.
+    /// Numbers of the next wires in the free places.
     free: VecDeque<u32>,
 }
 
@@ -25,7 +25,7 @@ struct Slot {
     entry: Option<Box<Entry>>,
 }
 
-/// One wire and what the border has to remember about it between two calls.
+/// One wire, and what the border keeps about it between two calls.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) wire: Wire,
@@ -40,12 +40,12 @@ pub(super) struct Entry {
 pub(super) enum Cause {
     /// The peer broke the protocol.
     Protocol(ProtocolError),
-    /// A panic in the core, which is a fault of ours.
+    /// A panic in the core, which is our bug.
     Panic,
 }
 
 impl Entry {
-    /// Whether a panic has left the wire in an unknown state: it is not asked anything more.
+    /// Whether a panic has left the wire in an unknown state. It is not used any further then.
     pub(super) fn is_broken(&self) -> bool {
         matches!(self.failure, Some(Cause::Panic))
     }
@@ -99,8 +99,8 @@ fn place_of(number: u32) -> usize {
     to_usize(number & (PLACES - 1))
 }
 
-/// Generations begin again after 1,024 wires in one place. What is left of the first of them would
-/// have to be kept for that long, and places are taken in the order in which they were left.
+/// Generations start again after 1,024 wires in one place. A stale number would have to be kept for
+/// that long to find a wire, and free places are reused in the order in which they were freed.
 fn next_generation(number: u32) -> u32 {
     number.wrapping_add(PLACES) & MAX_NUMBER
 }
@@ -108,7 +108,7 @@ fn next_generation(number: u32) -> u32 {
 /// Wires that an environment may have at once: two million, more than a process has sockets.
 const PLACES: u32 = 1 << 21;
 
-/// Slot numbers have 31 bits: V8 keeps these without an allocation.
+/// Slot numbers have 31 bits, which V8 stores without an allocation.
 const MAX_NUMBER: u32 = (1 << 31) - 1;
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_finds_no_later_wire_of_its_place() {
+    fn stale_number_finds_no_later_wire_of_its_place() {
         let mut table = Table::default();
         let mut numbers = Vec::new();
         for _ in 0..1024 {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_twice_frees_a_place_once() {
+    fn remove_twice_frees_a_place_once() {
         let mut table = Table::default();
         let first = table.insert(Limits::default()).unwrap();
         table.remove(first);

@@ -1,4 +1,4 @@
-//! Drives one wire over one stream: read, feed, tell, write.
+//! Drives one wire over one stream: read, poll, write.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -17,7 +17,7 @@ use crate::protocol::{Decoder, Event, Limits, Payload, ProtocolError, Stats, Wir
 /// One wire and the stream that it speaks over.
 ///
 /// Give commands through [`Connection::wire_mut`] and call [`Connection::next`] in a loop: it
-/// also writes what the commands queued, all of it before it tells of a clean end.
+/// also writes what the commands queued, all of it before it returns a clean end.
 ///
 /// ```
 /// use peer_wire::net::{Connection, Error};
@@ -44,14 +44,14 @@ pub struct Connection<S> {
     decoder: Decoder,
     /// Room to read into; empty between two reads.
     room: BytesMut,
-    /// What was read last, of which the wire has taken the bytes before `at`.
+    /// The last chunk read; the wire has read the bytes before `at`.
     chunk: Bytes,
     at: usize,
     output: Output,
     deadline: Option<Deadline>,
-    /// How it ended; told once nothing else is left to tell.
+    /// How it ended; returned once there are no more events.
     end: Option<Result<(), Error>>,
-    /// Whether the last step began, which has the time of the deadline for itself.
+    /// Whether the shutdown has begun, for which the deadline starts again.
     is_shutting_down: bool,
 }
 
@@ -72,9 +72,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Ends the connection with [`Error::Inactive`] when nothing moves for so long: when the peer
-    /// sends nothing and takes nothing. So our own keep-alives keep a connection for as long as the
-    /// stream takes them.
+    /// Ends the connection with [`Error::Inactive`] when nothing moves for `limit`: the peer sends
+    /// nothing and takes nothing. Our own keep-alives therefore keep a connection open for as long
+    /// as the stream takes them.
     ///
     /// # Panics
     ///
@@ -114,34 +114,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Waits for the next event, and writes meanwhile; `None` after a clean end.
     ///
-    /// Payloads keep the buffer alive that they were read into.
-    /// [`Event::Failed`] never comes: it is [`Error::Protocol`] here. Cancel-safe.
+    /// Payloads keep the buffer that they were read into alive. [`Event::Failed`] is never
+    /// returned: it is [`Error::Protocol`] here. Cancel-safe.
     ///
-    /// A peer may end its output and still read, so an end of the stream is told once what waits is
-    /// written, or once it cannot be. At a violation only what the stream takes at once is:
-    /// [`Connection::shutdown`] sends the rest.
+    /// A peer may end its output and still read, so an end of the stream is returned once all
+    /// output is written, or once it cannot be. At a violation only what the stream takes at once
+    /// is written; [`Connection::shutdown`] sends the rest.
     ///
     /// # Errors
     ///
-    /// Each is final, and is told again by every later call. [`Error::Protocol`] with
-    /// [`Truncated`](crate::protocol::ProtocolError::Truncated) when the stream ends inside a message.
+    /// Each is final, and every later call returns it again. [`Error::Protocol`] with
+    /// [`Truncated`](crate::protocol::ProtocolError::Truncated) when the stream ends inside a
+    /// message.
     pub async fn next(&mut self) -> Result<Option<Event<Bytes>>, Error> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Writes all that waits. Reads nothing meanwhile: where both sides have much to send, call
+    /// Writes all output. Reads nothing meanwhile: where both sides have much to send, call
     /// [`Connection::next`] instead. Cancel-safe.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] and [`Error::Inactive`], as those of [`Connection::next`]. A violation by the
-    /// peer keeps nothing back that was sent before.
+    /// [`Error::Io`] and [`Error::Inactive`], as in [`Connection::next`]. A violation by the peer
+    /// does not stop what was sent before it.
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// Closes the wire, writes what waits, and ends the output of the stream. Then
-    /// [`Connection::next`] tells of dropped requests, and of the end. Cancel-safe.
+    /// Closes the wire, writes all output, and ends the output of the stream. Then
+    /// [`Connection::next`] returns the dropped requests, and then the end. Cancel-safe.
     ///
     /// # Errors
     ///
@@ -168,7 +169,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// The next event of what was read, with payloads in place of their places.
+    /// The next event of what was read, with the bytes of its payload.
     fn poll_wire(&mut self) -> Option<Event<Bytes>> {
         let input = &mut self.decoder.read(&self.chunk, &mut self.at);
         let event = self.wire.poll(input)?;
@@ -178,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }))
     }
 
-    /// Names the requests that an end leaves open, and then the end.
+    /// Returns the requests that an end leaves open, and then the end.
     fn last_event(&mut self) -> Result<Option<Event<Bytes>>, Error> {
         self.wire.close();
         match self.poll_wire() {
@@ -187,15 +188,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Writes what waits when the peer has ended; gives whether that is over. Not over is an end by
-    /// the deadline, and that there is room for requests which were held back.
+    /// Writes all output once the peer has ended; returns whether that is done. It is not done when
+    /// the deadline has just ended the connection, nor while there are held requests to deliver.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if matches!(self.end, Some(Err(Error::Io(_) | Error::Inactive { .. }))) {
             return Poll::Ready(true);
         }
         let waits_for_the_peer = match self.write(cx) {
             Ok(()) => !self.output.is_done() && !self.has_broken_a_rule(),
-            // The peer has gone, which is a clean end all the same.
+            // The peer has gone and cannot get the rest. Its end was clean nevertheless.
             Err(_) => false,
         };
         if self.wire.has_consequence() {
@@ -216,12 +217,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Waits until the stream has changed what [`Connection::poll_next`] can tell.
+    /// Waits until the stream has changed what [`Connection::poll_next`] can return.
     fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let outcome = match self.write(cx) {
             Ok(()) if self.wire.has_consequence() => return Poll::Ready(()),
             Ok(()) => self.poll_read(cx),
-            // What came before the stream failed, an end too, goes before the failure.
+            // What was received before the stream failed, also an end, goes before the failure.
             Err(error) => match self.poll_read(cx) {
                 Poll::Ready(Ok(len)) => Poll::Ready(Ok(len)),
                 _ => Poll::Ready(Err(error)),
@@ -242,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // Without it, and without views that the caller keeps, the room can be used again.
+        // Once this and the views that the caller keeps are gone, the room can be reused.
         self.chunk = Bytes::new();
         self.at = 0;
         if self.room.capacity() < MIN_READ_LEN {
@@ -273,7 +274,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Writes what the stream takes now. Bytes that leave are a sign of life: a peer takes them.
+    /// Writes what the stream takes now. Progress counts as a sign of life: the peer takes the
+    /// bytes.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let before = self.backlog();
         let outcome = self.output.write(&mut self.wire, &mut self.stream, cx);
@@ -298,8 +300,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-/// Bytes of a read buffer: four blocks of 16 KiB.
+/// Size of a read buffer in bytes: four blocks of 16 KiB.
 const READ_LEN: usize = 64 * 1024;
 
-/// Room under which a new read buffer is taken.
+/// Room below which a new read buffer is allocated, in bytes: a block.
 const MIN_READ_LEN: usize = 16 * 1024;

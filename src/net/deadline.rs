@@ -23,7 +23,7 @@ impl Deadline {
         Self { limit, sleep }
     }
 
-    /// Starts again. A limit beyond the end of time keeps its first start.
+    /// Starts again, unless the limit is too long for the clock.
     pub(super) fn restart(&mut self) {
         if let Some(at) = Instant::now().checked_add(self.limit) {
             self.sleep.as_mut().reset(at);

@@ -10,9 +10,9 @@ use crate::protocol::ProtocolError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nothing moved for too long, neither from the peer nor to it.
+    /// Nothing moved for too long, in neither direction.
     Inactive {
-        /// How long is too long.
+        /// The limit that was exceeded.
         limit: Duration,
     },
     /// The stream failed.

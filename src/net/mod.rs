@@ -5,15 +5,15 @@
 //!
 //! - Order: events come one at a time, and a command given between two of them is seen by every
 //!   later message, as in the core. Output leaves in the order of the commands.
-//! - Memory: reads go into a buffer of fixed size, and payloads are views of it where they can
-//!   be. Requests of the peer wait while [`Limits::upload_backlog`] is used up, so that a peer who asks
-//!   and never reads costs no more; all other messages go on, so that two
+//! - Memory: reads go into a buffer of fixed size, and payloads are views of it where they can be.
+//!   Requests of the peer are held back while [`Limits::upload_backlog`] is used up, so that a peer
+//!   that requests and never reads costs no more. All other messages are still read, so that two
 //!   busy peers never wait for each other.
-//! - Ends: a clean end, an end inside a message, a broken rule, a failed socket and silence are
-//!   told apart, and the same end is told ever after. Open requests are told as dropped before.
-//!   A peer that has ended its output and still reads gets all that was sent.
+//! - Ends: a clean end, an end inside a message, a violation, a failed socket and silence are
+//!   distinct, and every later call returns the same end. Open requests are reported as dropped
+//!   before it. A peer that has ended its output and still reads gets all that was sent.
 //! - Time: with a deadline no call waits longer than that for a stream on which nothing moves, in
-//!   whichever direction.
+//!   either direction.
 //! - Cancellation: dropping the future of any method loses nothing; call it again.
 //! - Faults: nothing here panics on what a peer sends.
 //!

@@ -1,4 +1,4 @@
-//! Bytes on their way from the wire to the stream.
+//! Output on its way from the wire to the stream.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -10,10 +10,10 @@ use tokio::io::AsyncWrite;
 
 use crate::protocol::{Transmit, Wire};
 
-/// What was taken from the wire and is not written yet.
+/// Output that was taken from the wire and is not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    /// At most [`MAX_SLICES`] stretches, none empty; the rest waits in the wire.
+    /// At most [`MAX_SLICES`] stretches, none of them empty; the rest waits in the wire.
     queue: VecDeque<Bytes>,
     /// Whether the stream may hold bytes that were written and not flushed.
     is_dirty: bool,
@@ -26,12 +26,12 @@ impl Output {
         lengths.fold(0, usize::saturating_add)
     }
 
-    /// Whether all that was taken has left.
+    /// Whether everything taken is written and flushed.
     pub(super) fn is_done(&self) -> bool {
         self.queue.is_empty() && !self.is_dirty
     }
 
-    /// Writes until nothing waits or the stream takes no more, in which case it wakes the task.
+    /// Writes until nothing waits or the stream takes no more, and then wakes the task.
     pub(super) fn write(
         &mut self,
         wire: &mut Wire,
@@ -52,14 +52,14 @@ impl Output {
         Ok(())
     }
 
-    /// Takes what fits from the wire; gives whether anything waits.
+    /// Takes what fits from the wire; returns whether anything waits.
     fn refill(&mut self, wire: &mut Wire) -> io::Result<bool> {
         while self.queue.len() < MAX_SLICES
             && let Some(next) = wire.poll_transmit()
         {
             match next {
                 Transmit::Bytes(bytes) => self.queue.push_back(bytes),
-                // Without it all that follows would be read as a part of it.
+                // Skipped, the peer would read what follows as a part of it.
                 Transmit::Foreign(_) => return Err(io::Error::other("nobody has the block")),
             }
         }
@@ -93,5 +93,5 @@ impl Output {
     }
 }
 
-/// Stretches written with one call.
+/// Most stretches written with one call.
 const MAX_SLICES: usize = 32;

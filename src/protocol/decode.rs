@@ -1,8 +1,9 @@
-//! From chunks, cut anywhere, to handshake and messages: framing and fixed fields.
+//! From chunks, cut anywhere, to the handshake and messages: framing and fixed fields.
 //!
-//! A message that lies inside one chunk is described by its place there, without a copy. Of a
-//! message that is cut, the head (at most 68 bytes) is staged in place and the payload is joined
-//! in memory that grows with the bytes received, never with an announced length.
+//! The payload of a message that lies inside one chunk is described by its place there, without a
+//! copy. Of a message that is cut, the head is staged in place (at most 68 bytes, those of a
+//! handshake) and the payload is joined in memory of its own. Memory grows with bytes received,
+//! never with an announced length.
 //! The decoder knows lengths and ids; what a message means is for [`Wire`](super::Wire).
 
 use std::ops::Range;
@@ -21,16 +22,16 @@ use super::numbers::{to_u32, to_usize};
 pub struct Decoder {
     max_message_len: u32,
     policy: Policy,
-    /// Whether cut payloads are joined here.
+    /// Whether cut payloads are joined here or by the caller.
     joins: bool,
-    /// Messages of fixed size that were longer, and tolerated.
+    /// Messages of fixed size that were longer, and were tolerated.
     excesses: u64,
     /// Bytes read so far.
     received: u64,
     state: State,
 }
 
-/// A chunk that a decoder reads, from a place on: the input of [`Wire::poll`](super::Wire::poll).
+/// A chunk that a decoder reads from an offset on: the input of [`Wire::poll`](super::Wire::poll).
 #[derive(Debug)]
 pub struct Chunk<'a> {
     decoder: &'a mut Decoder,
@@ -64,9 +65,9 @@ impl Decoder {
         }
     }
 
-    /// A decoder that does not join cut payloads: it gives their parts as they come, in
-    /// [`Frame::Part`] and [`Payload::LastPart`], to a caller who joins them in memory of his own.
-    /// Bitfields are joined all the same.
+    /// A decoder that does not join cut payloads: it returns their parts as they are received, in
+    /// [`Frame::Part`] and [`Payload::LastPart`], and the caller joins them in memory of its own.
+    /// Bitfields are joined here regardless.
     pub fn in_parts(limits: &Limits) -> Self {
         Self {
             joins: false,
@@ -74,7 +75,7 @@ impl Decoder {
         }
     }
 
-    /// The frames of `chunk` from `at` on, as the input of a wire. `at` moves past what was read.
+    /// The frames of `chunk` from `at` on, as the input of a wire. `at` moves past what is read.
     pub fn read<'a>(&'a mut self, chunk: &'a [u8], at: &'a mut usize) -> Chunk<'a> {
         Chunk {
             decoder: self,
@@ -86,12 +87,12 @@ impl Decoder {
     /// Reads one frame from `chunk` at `at` and moves `at` past what it read.
     ///
     /// `Ok(None)` means that the chunk is used up; the rest of the frame is in the next one.
-    /// Of a chunk no more than the first 4 GiB are read: places have 32 bits.
+    /// No more than the first 4 GiB of a chunk are read, because places have 32 bits.
     ///
     /// # Errors
     ///
     /// [`ProtocolError::Handshake`], [`ProtocolError::MessageTooLong`] or
-    /// [`ProtocolError::MessageLength`]; the same error again ever after.
+    /// [`ProtocolError::MessageLength`]; every later call returns the same error.
     #[inline]
     pub fn decode(
         &mut self,
@@ -110,7 +111,7 @@ impl Decoder {
         self.received = self.received.saturating_add(len);
     }
 
-    /// The usual case: a message of which all bytes are in the chunk, and whose payload may stay
+    /// The usual case: a message whose bytes are all in the chunk, and whose payload may stay
     /// there.
     #[inline]
     fn decode_whole(&mut self, chunk: &[u8], at: &mut usize) -> Option<Message<Payload>> {
@@ -121,6 +122,7 @@ impl Decoder {
         if !head.is_plain() {
             return None;
         }
+        // A message that is cut changes nothing here: `decode_any` reads it again from its start.
         let payload = place(chunk, at.saturating_add(head.len()), head.tail_len())?;
         let end = to_usize(payload.end);
         self.count(end.saturating_sub(*at));
@@ -128,7 +130,7 @@ impl Decoder {
         Some(head.with_payload(Payload::InChunk(payload)))
     }
 
-    /// All cases: also a handshake, a bitfield, a message that is cut, bytes that are missing or wrong.
+    /// Every case: also a handshake, a bitfield, a message that is cut, and missing or wrong bytes.
     #[inline(never)]
     fn decode_any(
         &mut self,
@@ -151,6 +153,7 @@ impl Decoder {
             State::Tail(tail) => Ok(tail.read(&mut input)),
         };
         match &read {
+            // Once the framing is lost, every later byte would be misread.
             Err(error) => self.state = State::Failed(*error),
             Ok(Some(Frame::Handshake(_) | Frame::Message(_))) => self.state = State::Between,
             Ok(Some(Frame::Part { .. }) | None) => {}
@@ -159,8 +162,8 @@ impl Decoder {
         read
     }
 
-    /// Takes note of `len` bytes, fewer than are missing of the current payload, that the caller has
-    /// joined without handing them in.
+    /// Counts `len` bytes of the current payload as received, which the caller has joined without
+    /// passing them in. They must be fewer than are missing.
     pub fn skip_part(&mut self, len: usize) {
         if let State::Tail(tail) = &mut self.state {
             tail.skip(len);
@@ -168,7 +171,7 @@ impl Decoder {
         }
     }
 
-    /// Takes the end of the input. If that is inside a message, the next read fails with
+    /// Ends the input. If it ends inside a message, the next read fails with
     /// [`ProtocolError::Truncated`].
     pub fn end(&mut self) {
         if !self.is_between_messages() {
@@ -176,7 +179,7 @@ impl Decoder {
         }
     }
 
-    /// Whether the bytes so far end between two messages. Before the first byte they do, too.
+    /// Whether the bytes so far end between two messages; also true before the first byte.
     pub fn is_between_messages(&self) -> bool {
         !matches!(
             self.state,
@@ -189,17 +192,17 @@ impl Decoder {
         self.received
     }
 
-    /// Messages that were longer than their id allows, so far: the excess was skipped.
+    /// Messages so far that were longer than their id allows; the excess was skipped.
     pub fn excesses(&self) -> u64 {
         self.excesses
     }
 
-    /// Forgets what was received of a message, and with it its memory, as nothing is read any more.
+    /// Drops what was received of a message, and its memory. For a caller who reads no more.
     pub fn forget(&mut self) {
         self.state = State::Between;
     }
 
-    /// Reads a message that is cut, after those bytes of its head that were received before.
+    /// Reads a message that is cut; `staged` has the bytes of its head received earlier.
     fn read_cut(
         &mut self,
         mut staged: Staged<{ Head::MAX_LEN }>,
@@ -214,6 +217,8 @@ impl Decoder {
             }
             return Ok(None);
         };
+        // Old clients send fixed messages with bytes to spare. Judged as soon as the head is there:
+        // a strict wire need not wait for an excess that may be announced and never sent.
         if let Some(excess) = head.excess() {
             if self.policy == Policy::Strict {
                 return Err(excess);
@@ -230,27 +235,30 @@ impl Decoder {
     }
 }
 
-/// Reads the handshake, after those bytes of it that were received before.
+/// Reads the handshake; `staged` has the bytes of it received earlier.
 fn read_handshake(
     staged: &mut Option<Box<Staged<{ Handshake::LEN }>>>,
     input: &mut Cursor<'_, '_>,
 ) -> Result<Option<Frame<Payload>>, ProtocolError> {
     let rest = input.rest();
+    // Without a byte nothing is staged, so that an end here is clean and not truncated.
     if rest.is_empty() {
         return Ok(None);
     }
     let staged = staged.get_or_insert_default();
     let taken = staged.append(rest);
     input.take(taken);
+    // Decoded with each chunk, not only when complete: another protocol fails at its first wrong
+    // byte.
     let handshake = Handshake::decode(staged.bytes())?;
     Ok(handshake.map(|handshake| Frame::Handshake(Box::new(handshake))))
 }
 
-/// What the bytes so far have left open. Most wires are between two messages, so what is larger
-/// than an error is in a box.
+/// What the bytes so far have left open.
+// Most wires are between two messages, so anything larger than an error is boxed.
 #[derive(Debug)]
 enum State {
-    /// The handshake, of which some bytes may have come.
+    /// Inside the handshake, of which some bytes may have been received.
     Handshake(Option<Box<Staged<{ Handshake::LEN }>>>),
     Between,
     Head(Staged<{ Head::MAX_LEN }>),
@@ -258,7 +266,7 @@ enum State {
     Failed(ProtocolError),
 }
 
-/// A chunk and the place up to which it is read.
+/// A chunk and the offset up to which it is read.
 struct Cursor<'c, 'a> {
     chunk: &'c [u8],
     at: &'a mut usize,
@@ -278,14 +286,14 @@ impl<'c> Cursor<'c, '_> {
     }
 }
 
-/// The place of `len` bytes from `start` on, if they are in the chunk.
+/// The range of `len` bytes from `start` on, if they are in the chunk.
 #[inline]
 fn place(chunk: &[u8], start: usize, len: usize) -> Option<Range<u32>> {
     let end = start.saturating_add(len);
     (end <= chunk.len().min(MAX_CHUNK_LEN)).then(|| to_u32(start)..to_u32(end))
 }
 
-/// The first of at most `N` bytes that are read together and were cut between chunks.
+/// The bytes received so far of up to `N` that are read together and were cut between chunks.
 #[derive(Clone, Copy, Debug)]
 struct Staged<const N: usize> {
     bytes: [u8; N],
@@ -302,7 +310,7 @@ impl<const N: usize> Staged<N> {
         self.bytes.get(..self.len()).unwrap_or_default()
     }
 
-    /// Appends what fits of `bytes`; gives how many that are.
+    /// Appends what fits of `bytes`; returns how many bytes that is.
     fn append(&mut self, bytes: &[u8]) -> usize {
         let before = self.len();
         let free = self.bytes.get_mut(before..).unwrap_or_default();
@@ -326,7 +334,7 @@ impl<const N: usize> Default for Staged<N> {
     }
 }
 
-/// The part of a cut message behind its head, as far as it came.
+/// What follows the head of a cut message, as far as it was received.
 #[derive(Debug)]
 struct Tail {
     head: Head,
@@ -334,20 +342,20 @@ struct Tail {
     missing: usize,
 }
 
-/// What is done with the bytes of a tail.
+/// What to do with the bytes of a tail.
 #[derive(Debug)]
 enum Keeping {
     /// They are joined here.
     Joined(Vec<u8>),
-    /// The caller joins them: bytes that came, and the room he was told to have for them.
+    /// The caller joins them: `len` bytes received, and the room it was asked to have for them.
     Parts { len: usize, room: usize },
-    /// They are no payload, or one that lies in the chunk as a whole.
+    /// They are excess to skip, or a payload that lies in the chunk as a whole.
     Nothing,
 }
 
 impl Tail {
-    /// A payload that lies in the chunk as a whole stays there, but for the bits of a bitfield:
-    /// the core needs them when the chunk is gone.
+    /// A payload that lies in the chunk as a whole stays there, except the bits of a bitfield: the
+    /// core still needs them when the chunk is gone.
     fn new(head: Head, joins: bool, input: &Cursor<'_, '_>) -> Self {
         let missing = head.tail_len();
         let is_whole = missing <= input.rest().len();
@@ -367,7 +375,7 @@ impl Tail {
         }
     }
 
-    /// Takes its bytes from the input; gives the message once it is complete, or a part of its
+    /// Takes its bytes from the input; returns the message once it is complete, or a part of its
     /// payload for the caller.
     fn read(&mut self, input: &mut Cursor<'_, '_>) -> Option<Frame<Payload>> {
         let start = to_u32(*input.at);
@@ -405,6 +413,7 @@ impl Tail {
     }
 
     fn skip(&mut self, bytes: usize) {
+        // The last byte must be read, since reading it is what completes the message.
         let bytes = bytes.min(self.missing.saturating_sub(1));
         if let Keeping::Parts { len, .. } = &mut self.keeping {
             *len = len.saturating_add(bytes);
@@ -413,40 +422,45 @@ impl Tail {
     }
 }
 
-/// Appends to a payload of which `missing` bytes are still to come.
+/// Appends to a payload of which `missing` bytes are still outstanding.
 fn append(joined: &mut Vec<u8>, bytes: &[u8], missing: usize) {
     let needed = joined.len().saturating_add(bytes.len());
+    // Exact: left to itself, a `Vec` would double again what `room_for` has chosen.
     let room = room_for(needed, joined.capacity(), needed.saturating_add(missing));
     joined.reserve_exact(room.saturating_sub(joined.len()));
     joined.extend_from_slice(bytes);
 }
 
 /// Room to make for `needed` bytes of a payload of `whole` bytes when there is `room` now: a little
-/// for the first few, that of a block, then four times what has come, and of a large message sixteen
-/// times. So joining is linear, and a length prefix buys little memory.
+/// for the first few, then that of a block, then four times what was received, and sixteen times
+/// for a large message. Joining is linear this way, and a length prefix buys little memory.
 fn room_for(needed: usize, room: usize, whole: usize) -> usize {
     if needed <= room {
         return room;
     }
     if needed >= LARGE {
-        // Where the caller has raised the limit, the whole may be anything up to 4 GiB.
+        // Under the default limit this is always the whole. Where the caller has raised the limit,
+        // the whole may be anything up to 4 GiB, which the peer has not sent yet.
         return needed.saturating_mul(16).min(whole);
     }
     let least = if needed <= FEW { FEW_ROOM } else { BLOCK_ROOM };
     needed.saturating_mul(4).max(least).min(whole)
 }
 
-/// Bytes of a chunk that have a place of 32 bits.
+/// Bytes of a chunk whose places fit in 32 bits.
 #[expect(clippy::as_conversions, reason = "a usize has at least 32 bits here")]
 const MAX_CHUNK_LEN: usize = u32::MAX as usize;
 
-/// Bytes of a payload that tell nothing of how many will come, and the room made for them.
+/// Bytes of a payload that say nothing about how many will follow, and the room made for them.
+// A cut message once cost 16 KiB from its first byte, whatever its prefix promised.
 const FEW: usize = 256;
 const FEW_ROOM: usize = 1024;
 
-/// Least room made for more of a cut payload that is not shorter, in bytes: a block of the usual size.
+/// Least room made for more of a cut payload, if it is not shorter, in bytes: a block of the usual
+/// size (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>).
+// Such a block is then allocated at most twice, however it is cut.
 const BLOCK_ROOM: usize = 16 * 1024;
 
-/// Bytes of a payload that must have come before it counts as large: a quarter of the longest
-/// message under the default limit, which gets all its room then.
+/// Bytes of a payload that must be received before it counts as large: a quarter of the longest
+/// message under the default limit, which then gets all its room at once.
 const LARGE: usize = 256 * 1024;

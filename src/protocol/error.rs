@@ -3,19 +3,21 @@
 use std::fmt;
 
 /// A violation of the protocol, or of a limit, by the peer. Final for its wire.
+///
+/// "Strict" marks what closes a wire only under [`Policy::Strict`](super::Policy::Strict).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolError {
     /// A bitfield of another size than the torrent's, or above the piece limit.
     BitfieldLength {
-        /// Bytes of bits that came.
+        /// Bytes of bits received.
         length: u32,
-        /// Bytes that are right (`pieces` known) or the most allowed.
+        /// The exact size where `pieces` is known, otherwise the largest allowed, in bytes.
         limit: u32,
     },
-    /// Strict: a bitfield behind another message of BEP 3.
+    /// Strict: a bitfield after another message of BEP 3.
     BitfieldLate,
-    /// Strict: a bitfield with bits set behind the last piece.
+    /// Strict: a bitfield with bits set past the last piece.
     BitfieldSpareBits,
     /// The first bytes are not a BitTorrent handshake.
     Handshake,
@@ -38,13 +40,13 @@ pub enum ProtocolError {
     /// A `have` for a piece that the torrent does not have, or above the piece limit; strict: a
     /// `request` for one that the torrent does not have.
     PieceIndex {
-        /// Piece index that came.
+        /// Piece index received.
         piece: u32,
         /// Pieces of the torrent, or the most allowed.
         limit: u32,
     },
     /// A request above [`Limits::max_request_len`](super::Limits::max_request_len); strict: or for
-    /// no bytes.
+    /// zero bytes.
     RequestLength {
         /// Bytes asked for.
         length: u32,
@@ -54,6 +56,8 @@ pub enum ProtocolError {
     /// The stream ended inside a handshake or a message.
     Truncated,
     /// Strict: a block that answers no open request.
+    // Not final by default: BEP 3 <https://www.bittorrent.org/beps/bep_0003.html> expects blocks to
+    // arrive unasked after a quick choke and unchoke.
     UnsolicitedBlock {
         /// Piece index.
         piece: u32,
@@ -65,7 +69,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The stable code: part of the public interface, never reused for another meaning.
+    /// The stable code: part of the public API, never reused for another meaning.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::BitfieldLength { .. } => "ERR_PWP_BITFIELD_LENGTH",
@@ -81,7 +85,7 @@ impl ProtocolError {
         }
     }
 
-    /// The numbers of the error, each with its name.
+    /// The numbers of the error, each with the name that JavaScript uses.
     pub fn fields(&self) -> Vec<(&'static str, u32)> {
         match *self {
             Self::BitfieldLength { length, limit }
@@ -91,6 +95,7 @@ impl ProtocolError {
                 vec![("id", u32::from(id)), ("length", length), ("limit", limit)]
             }
             Self::PieceIndex { piece, limit } => vec![("piece", piece), ("limit", limit)],
+            // What BEP 3 calls "begin", JavaScript has always called "offset".
             Self::UnsolicitedBlock {
                 piece,
                 begin,
@@ -148,7 +153,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_stays_small() {
+    fn error_is_at_most_16_bytes() {
+        // The decoder keeps one in its state and every event has room for one.
         assert!(size_of::<ProtocolError>() <= 16);
     }
 }

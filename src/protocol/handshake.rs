@@ -1,4 +1,5 @@
-//! The 68-byte handshake that opens each direction of a connection (BEP 3).
+//! The 68-byte handshake that opens each direction of a connection
+//! (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>).
 
 use super::error::ProtocolError;
 use super::ids::{ID_LEN, InfoHash, PeerId};
@@ -19,20 +20,22 @@ impl Handshake {
     /// Size in bytes.
     pub const LEN: usize = PROTOCOL.len() + Reserved::LEN + 2 * ID_LEN;
 
-    /// Reads a handshake; `Ok(None)` while `bytes` is a correct beginning of one.
+    /// Reads a handshake; `Ok(None)` while `bytes` is only a correct beginning of one.
     ///
     /// # Errors
     ///
     /// [`ProtocolError::Handshake`] at the first byte that differs from the protocol string, so
     /// that a peer of another protocol is refused without waiting for 68 bytes.
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
+        // The length byte is compared too. These 20 bytes distinguish a plain peer from
+        // one that opens with an encrypted handshake, so nothing else may pass.
         if bytes.iter().zip(PROTOCOL).any(|(got, want)| got != want) {
             return Err(ProtocolError::Handshake);
         }
         Ok(Self::read_fields(bytes))
     }
 
-    /// The exact bytes.
+    /// Appends the 68 bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(PROTOCOL);
         out.extend_from_slice(self.reserved.as_bytes());
@@ -40,6 +43,8 @@ impl Handshake {
         out.extend_from_slice(self.peer_id.as_bytes());
     }
 
+    // Nothing after the protocol string is judged: reserved bits are announcements, and which
+    // torrents are served is for the caller to know.
     fn read_fields(bytes: &[u8]) -> Option<Self> {
         let fields = bytes.get(PROTOCOL.len()..)?;
         let (reserved, fields) = fields.split_first_chunk()?;
@@ -53,5 +58,5 @@ impl Handshake {
     }
 }
 
-/// The length byte and the name of the protocol.
+/// The length byte and the protocol string.
 const PROTOCOL: &[u8; 20] = b"\x13BitTorrent protocol";

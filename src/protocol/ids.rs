@@ -5,18 +5,22 @@ use std::fmt;
 /// Size of an info hash and of a peer id in bytes.
 pub(super) const ID_LEN: usize = 20;
 
-/// SHA-1 of a torrent's info dictionary, or the first 20 bytes of its SHA-256 (BEP 52).
+/// SHA-1 of a torrent's info dictionary, or the first 20 bytes of its SHA-256
+/// (BEP 52 <https://www.bittorrent.org/beps/bep_0052.html>).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InfoHash([u8; ID_LEN]);
 
-/// The id a client chose for itself (BEP 20 describes the usual forms).
+/// The id that a client chose for itself; BEP 20
+/// <https://www.bittorrent.org/beps/bep_0020.html> describes the usual forms.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PeerId([u8; ID_LEN]);
 
+// Two types for two arrays of 20 bytes: swapped in a handshake, neither side would find the
+// torrent, and no error would say why.
 macro_rules! identity {
     ($name:ident) => {
         impl $name {
-            /// Takes the 20 bytes in network order.
+            /// Wraps the 20 bytes in network order.
             pub const fn new(bytes: [u8; ID_LEN]) -> Self {
                 Self(bytes)
             }

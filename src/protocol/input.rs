@@ -1,4 +1,4 @@
-//! Where a wire takes its frames from: chunks that it decodes, or frames that were decoded elsewhere.
+//! Where a wire gets its frames: chunks that it decodes, or frames that were decoded elsewhere.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,10 +10,11 @@ use super::handshake::Handshake;
 use super::message::Message;
 use super::numbers::to_usize;
 
-/// What a peer sends, one after the other; `P` says where payloads are.
+/// One frame from the peer; `P` says where its payload is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame<P> {
-    /// The handshake: always the first frame, and only the first.
+    /// The handshake: always the first frame, and only the first (BEP 3
+    /// <https://www.bittorrent.org/beps/bep_0003.html>).
     Handshake(Box<Handshake>),
     /// Any frame after it.
     Message(Message<P>),
@@ -23,7 +24,7 @@ pub enum Frame<P> {
         part: P,
         /// Bytes that the caller should have room for now, to join all parts so far.
         room: u32,
-        /// Bytes that are still missing.
+        /// Bytes of the payload that are still missing.
         missing: u32,
     },
 }
@@ -33,8 +34,9 @@ pub trait Input {
     /// Where the payloads of its frames are.
     type Payload: Place;
 
-    /// The next frame, if it is a message that can be told without further ado: the usual case, which an
-    /// input need not know.
+    /// The next frame, if it is a complete message that needs no further work: the usual case.
+    /// An input need not implement it.
+    // Apart from `next_frame` so that the usual case stays small enough to inline into the poll.
     #[inline]
     fn next_whole(&mut self) -> Option<Message<Self::Payload>> {
         None
@@ -44,7 +46,7 @@ pub trait Input {
     ///
     /// # Errors
     ///
-    /// What makes a frame impossible to read. It is final for the wire.
+    /// Why the next frame cannot be read. The error is final for the wire.
     fn next_frame(&mut self) -> Result<Option<Frame<Self::Payload>>, ProtocolError>;
 }
 
@@ -67,8 +69,8 @@ pub trait Place {
         self.len() == 0
     }
 
-    /// The bytes, if they were joined in memory of their own. Those of a bitfield must be: the wire
-    /// keeps them.
+    /// The bytes, if they are joined in memory of their own. Those of a bitfield must be, because
+    /// the wire keeps them.
     fn into_joined(self) -> Option<Bytes>;
 }
 
@@ -88,13 +90,13 @@ impl Place for Bytes {
 pub enum Payload {
     /// A part of the chunk that is being read.
     InChunk(Range<u32>),
-    /// Bytes that were received in several chunks, joined. In a box, because few payloads are and
-    /// all events would be larger for it.
+    /// Bytes that were received in several chunks, joined.
+    // Boxed: few payloads are joined, and every event would be larger for it.
     Joined(Box<Bytes>),
     /// The last of the parts that the caller joins; see
     /// [`Decoder::in_parts`](super::Decoder::in_parts).
     LastPart {
-        /// Its place in the chunk.
+        /// Where it is in the chunk.
         part: Range<u32>,
         /// Size of all parts together, in bytes.
         payload_len: u32,
@@ -102,9 +104,10 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// The bytes, given the chunk they may be a part of; of several parts the last one.
+    /// The bytes, given the chunk that was read; of several parts only the last one.
     pub fn bytes<'a>(&'a self, chunk: &'a [u8]) -> &'a [u8] {
         match self {
+            // Empty rather than a panic: the caller may pass another chunk than the one read.
             Self::InChunk(part) | Self::LastPart { part, .. } => chunk
                 .get(to_usize(part.start)..to_usize(part.end))
                 .unwrap_or_default(),

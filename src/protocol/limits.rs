@@ -1,52 +1,65 @@
-//! Every cap on what a peer may ask us to hold, with its default and the reason for the number, and
-//! what becomes of a peer that breaks a rule without doing harm.
+//! Every cap on what a peer may make us hold, with its default and the reason for the number, and
+//! the policy for violations that do no harm.
 
-/// Caps for one wire. A peer that goes over one gets a typed error, or a counted refusal.
+/// Caps for one wire. A peer that exceeds one gets a typed error or a counted refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest message by its length prefix, in bytes; checked before anything is kept.
     ///
-    /// Default 1 MiB: a bitfield of 8.4 million pieces or a hash answer of 8,192 hashes
-    /// (BEP 52), and what libtorrent takes.
+    /// Default 1 MiB, as in libtorrent: enough for a bitfield of 8.4 million pieces or an answer of
+    /// 8,192 hashes (BEP 52 <https://www.bittorrent.org/beps/bep_0052.html>).
+    // 64 KiB, the limit of anacrolix/torrent, is too little: a real torrent has 3,848,104 pieces
+    // and so a bitfield of 481 KB. A setting, because authors of libtorrent plugins have asked for
+    // more than 1 MiB.
     pub max_message_len: u32,
 
     /// Most requests of the peer that wait for an answer; further ones are refused and counted.
     ///
-    /// Default 2,000: what libtorrent and transmission announce as their queue (`reqq`).
+    /// Default 2,000: the queue that libtorrent and transmission announce (`reqq` of BEP 10
+    /// <https://www.bittorrent.org/beps/bep_0010.html>). A peer that fills theirs is not refused
+    /// here.
     pub max_peer_requests: usize,
 
     /// Longest block that the peer may request, in bytes.
     ///
-    /// Default 128 KiB: blocks are 16 KiB by BEP 3, and no client is known to ask for more
-    /// than webtorrent allows.
+    /// Default 128 KiB, above which webtorrent closes too; BEP 3
+    /// <https://www.bittorrent.org/beps/bep_0003.html> says 16 KiB.
+    // libtorrent, transmission and rqbit refuse anything above 16 KiB. At the other end, erigon
+    // runs anacrolix/torrent with blocks of 2 MiB, for which this must be raised.
     pub max_request_len: u32,
 
-    /// Pieces of the torrent, where the caller knows them: piece indices and bitfields must
-    /// then fit exactly. Otherwise they must stay below [`Limits::MAX_PIECES`].
+    /// Number of pieces of the torrent, if the caller knows it: piece indices and bitfields must
+    /// then fit exactly. Otherwise indices must stay below [`Limits::MAX_PIECES`].
+    // Unknown while a magnet link still waits for its metadata.
     pub pieces: Option<u32>,
 
-    /// What becomes of violations that do no harm. Default [`Policy::Lenient`].
+    /// What to do about violations that do no harm. Default [`Policy::Lenient`].
     pub policy: Policy,
 
-    /// Bytes of output that may wait to be sent, and of requests that were told and not answered
-    /// yet, before further requests are held back. They are told, in order, when there is room.
-    /// Each such request, and each stretch of output that the caller has taken to send, counts
-    /// [`Limits::QUEUED_COST`] more.
+    /// Back-pressure: bytes of output that may wait to be sent, and of requests that were delivered
+    /// but not yet answered, before further requests are held back. Held requests are delivered,
+    /// in order, when there is room. Each such request, and each stretch of output that the caller
+    /// has taken to send, counts [`Limits::QUEUED_COST`] more.
     ///
-    /// Default 1 MiB: what a link of 100 Mbit/s sends in 80 ms. So a peer that asks and never
-    /// reads costs this, one block, and its queue of requests, however little it asks for.
+    /// Default 1 MiB: what a link of 100 Mbit/s sends in 80 ms. A peer that requests and never
+    /// reads costs this, one block and its queue of requests, however small the requests are.
+    // Only requests are held back. Input as a whole is not, because two peers that serve each other
+    // would then wait for each other.
     pub upload_backlog: usize,
 }
 
-/// What becomes of a violation that does no harm.
+/// What to do about a violation that does no harm.
 ///
-/// These are: bytes behind a message of fixed size, a bitfield behind other messages of BEP 3, spare
-/// bits that are set where [`Limits::pieces`] tells which are spare, a block that answers no open
-/// request, a request for no bytes, and, with [`Limits::pieces`], one for a piece beyond the last.
+/// These are: excess bytes in a message of fixed size, a bitfield after other messages of BEP 3,
+/// spare bits that are set where [`Limits::pieces`] says which are spare, a block that answers no
+/// open request, a request for zero bytes, and, with [`Limits::pieces`], a request for a piece past
+/// the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// It is counted in [`Stats::violations`](super::Stats::violations): real clients do such
-    /// things, and blocks may cross our cancel. Requests that no block can answer are not told.
+    /// It is counted in [`Stats::violations`](super::Stats::violations) and tolerated. Requests
+    /// that no block can answer are not delivered.
+    // The default because real clients do these things, and because a block may already be in
+    // flight when we cancel.
     #[default]
     Lenient,
     /// It closes the wire.
@@ -54,19 +67,19 @@ pub enum Policy {
 }
 
 impl Limits {
-    /// Pieces that a wire accepts when the torrent's count is unknown.
+    /// Number of pieces that a wire accepts while the torrent's is unknown.
     ///
-    /// Above the largest torrent seen (3,848,104 pieces); 512 KiB of bits for a wire.
+    /// Above the largest torrent seen (3,848,104 pieces), and at most 512 KiB of bits per wire.
     pub const MAX_PIECES: u32 = 4 * 1024 * 1024;
 
-    /// What a request that waits for its answer, or a stretch of output that waits with the caller,
-    /// costs besides its bytes.
+    /// Bytes that a request waiting for its answer, or a stretch of output held by the caller,
+    /// costs in addition to its own.
     ///
-    /// Measured in Node.js: 200 bytes for a request with its callback, 120 to 160 for a small chunk in
-    /// a stream. Without it a peer that asks for single bytes costs ten times the backlog.
+    /// Measured in Node.js: 200 bytes for a request with its callback, 120 to 160 for a small chunk
+    /// in a stream. Without it a peer that requests single bytes costs ten times the backlog.
     pub const QUEUED_COST: usize = 192;
 
-    /// Pieces that the peer may have: the torrent's count or [`Limits::MAX_PIECES`].
+    /// Number of pieces that the peer may have: the torrent's or [`Limits::MAX_PIECES`].
     pub(super) fn piece_limit(&self) -> u32 {
         self.pieces.unwrap_or(Self::MAX_PIECES)
     }

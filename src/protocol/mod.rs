@@ -1,35 +1,41 @@
-//! The core: peer wire protocol rules without input or output.
+//! The core: the rules of the peer wire protocol, without I/O.
 //!
-//! One [`Wire`] is one connection. Its methods are of four kinds, and the caller keeps one rule:
-//! after each input or command, take the outputs until they are empty.
+//! One [`Wire`] is one connection. Its methods are of four kinds:
 //!
 //! - commands: [`Wire::request`], [`Wire::choke`], ... change the local side and queue bytes;
 //! - events: [`Wire::poll`], which reads an [`Input`];
 //! - output: [`Wire::poll_transmit`];
 //! - getters: [`Wire::peer_choking`], [`Wire::peer_pieces`], ...
 //!
-//! A [`Decoder`] makes frames of the bytes that a peer sends, and is the usual input. Each poll
-//! applies exactly one message to the state and describes it, so a command given between two polls is
-//! seen by every later message, even of the same chunk:
+//! The caller keeps one rule: after each input and after each command, poll and take output until
+//! both are empty. The [front page](crate#the-loop) has the whole loop.
+//!
+//! The usual input is a [`Decoder`], which turns the peer's bytes into frames. Each poll applies
+//! exactly one message and describes it, so a command given between two polls is seen by every
+//! later message, even of the same chunk. Here the second request is ignored, because we choke by
+//! then:
 //!
 //! ```
-//! use peer_wire::protocol::{Decoder, Event, Limits, Wire};
+//! use std::collections::VecDeque;
 //!
-//! let limits = Limits::default();
-//! let (mut wire, mut decoder) = (Wire::new(limits), Decoder::new(&limits));
-//! let mut receive = |chunk: &[u8]| {
-//!     let mut at = 0;
-//!     while let Some(event) = wire.poll(&mut decoder.read(chunk, &mut at)) {
-//!         if event == Event::Interested {
-//!             wire.unchoke();
-//!         }
-//!     }
-//! };
-//! receive(b"\x13BitTorrent protocol");
+//! use peer_wire::protocol::{BlockRequest, Event, Frame, Message, Wire};
+//!
+//! // Frames that were decoded elsewhere are an input as well.
+//! let request = BlockRequest { piece: 0, begin: 0, length: 16 * 1024 };
+//! let frame: Frame<bytes::Bytes> = Frame::Message(Message::Request { request });
+//! let mut input = VecDeque::from([frame.clone(), frame]);
+//!
+//! let mut wire = Wire::default();
+//! wire.unchoke();
+//! while let Some(event) = wire.poll(&mut input) {
+//!     assert!(matches!(event, Event::Request { .. }));
+//!     wire.choke();
+//! }
+//! assert_eq!(wire.stats().ignored_requests, 1);
 //! ```
 //!
 //! Nothing here panics on bytes from a peer, and no number from a peer sizes, indexes or counts
-//! anything before it is checked. Too few bytes are no error; an error is final.
+//! anything before it is checked. Too few bytes are not an error; an error is final.
 #![forbid(unsafe_code)]
 
 mod counters;

@@ -6,24 +6,26 @@ use super::message::MessageKind;
 /// Counters of one wire. They only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// From the peer. Messages count once they take effect; bytes are for whoever decodes them.
+    /// From the peer. A message counts once it takes effect; bytes are counted by the decoder, see
+    /// [`Stats::decoded_by`].
     pub received: Traffic,
-    /// To the peer. Messages count once they are queued.
+    /// To the peer. A message counts once it is queued.
     pub sent: Traffic,
-    /// Requests of the peer that were ignored because we choked it (BEP 3).
+    /// Requests of the peer that were ignored because we choked it (BEP 3
+    /// <https://www.bittorrent.org/beps/bep_0003.html>).
     pub ignored_requests: u64,
     /// Requests of the peer that were refused because
-    /// [`Limits::max_peer_requests`](super::Limits::max_peer_requests) waited.
+    /// [`Limits::max_peer_requests`](super::Limits::max_peer_requests) were already waiting.
     pub refused_requests: u64,
-    /// Requests of the peer that were ignored because no block can answer them: for no bytes, or
-    /// for a piece beyond the last. Each is among the violations too.
+    /// Requests of the peer that were ignored because no block can answer them: for zero bytes, or
+    /// for a piece past the last. Each counts as a violation too.
     pub unanswerable_requests: u64,
-    /// What the peer did against the rules: tolerated, or at last fatal.
+    /// Violations by the peer: those that were tolerated, and the one that closed the wire.
     pub violations: u64,
 }
 
 impl Stats {
-    /// With what the decoder of the same connection has counted: bytes received, and messages that
+    /// Adds what the decoder of the same connection has counted: bytes received, and messages that
     /// were longer than their id allows.
     #[must_use]
     pub fn decoded_by(mut self, decoder: &Decoder) -> Self {
@@ -36,11 +38,11 @@ impl Stats {
 /// One direction of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// By the number of the kind.
+    /// Indexed by [`MessageKind::number`].
     pub(super) messages: [u64; MessageKind::ALL.len()],
     /// All bytes.
     pub bytes: u64,
-    /// Those of blocks among them.
+    /// Of these, the bytes of blocks: without heads and other messages.
     pub block_bytes: u64,
 }
 

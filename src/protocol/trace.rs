@@ -1,5 +1,5 @@
-//! A record of the frames of a wire, for people who look for a fault: what went which way, in which
-//! order, without payloads.
+//! A record of the frames of a wire, for debugging: direction, kind, size and order, without
+//! payloads.
 
 use std::collections::VecDeque;
 
@@ -10,13 +10,13 @@ use super::numbers::to_usize;
 /// One frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TracedFrame {
-    /// Whether it went to the peer.
+    /// Whether we sent it.
     pub is_sent: bool,
     /// What it is.
     pub kind: MessageKind,
-    /// Its bytes, those of the length prefix and of the payload included.
+    /// Its size in bytes, length prefix and payload included.
     pub len: usize,
-    /// The numbers of its head, in the order of the wire; zeros behind the last.
+    /// Its fixed fields, in the order of the wire; zeros after the last.
     pub numbers: [u32; 3],
 }
 
@@ -24,7 +24,7 @@ pub struct TracedFrame {
 #[derive(Debug)]
 pub(super) struct Trace {
     frames: VecDeque<TracedFrame>,
-    /// Most frames that are kept, at least one.
+    /// Most frames kept; at least one.
     capacity: usize,
 }
 
@@ -59,6 +59,8 @@ impl Trace {
     }
 
     pub(super) fn push(&mut self, frame: TracedFrame) {
+        // The oldest go first: what led to a fault is among the newest. A flood of small frames
+        // costs the capacity and no more.
         if self.frames.len() >= self.capacity {
             self.frames.pop_front();
         }

@@ -17,7 +17,7 @@ pub(crate) struct Read {
     is_cut_off: bool,
 }
 
-/// The lengths of chunks, then the bytes of a peer behind its handshake.
+/// The lengths of chunks, then the bytes of a peer after its handshake.
 pub(crate) fn run(data: &[u8]) -> Read {
     let mut input = Unstructured::new(data);
     let lens = lens(&mut input).unwrap_or_default();
@@ -127,6 +127,6 @@ impl Reader {
     }
 }
 
-/// Room of a block, the least that is made for a cut payload, with something for the staged head.
-/// Four times the longest stream is no more.
+/// Room for a block, the least that is made for a cut payload, and some for the staged head. The
+/// fuzzer's streams are so short that four times their length is no more.
 const ROOM: i64 = 17 * 1024;

@@ -36,17 +36,17 @@ pub(crate) fn run(data: &[u8]) -> Read {
 /// The first frame of a decoder, which must end with the handshake.
 fn read_cut(bytes: &[u8], lens: &[u8]) -> Read {
     let mut decoder = Decoder::new(&Limits::default());
-    let mut came: usize = 0;
+    let mut received: usize = 0;
     for chunk in cut(bytes, lens) {
-        assert_eq!(decoder.is_between_messages(), came == 0);
+        assert_eq!(decoder.is_between_messages(), received == 0);
         let mut at = 0;
         let frame = decoder.decode(chunk, &mut at)?;
-        came = came.saturating_add(at);
+        received = received.saturating_add(at);
         if let Some(frame) = frame {
             let Frame::Handshake(handshake) = frame else {
                 panic!("{frame:?} before the handshake");
             };
-            assert_eq!(came, Handshake::LEN);
+            assert_eq!(received, Handshake::LEN);
             assert!(decoder.is_between_messages());
             return Ok(Some(*handshake));
         }
@@ -55,7 +55,7 @@ fn read_cut(bytes: &[u8], lens: &[u8]) -> Read {
     Ok(None)
 }
 
-/// What every handshake begins with.
+/// The first bytes of every handshake.
 fn protocol() -> impl Iterator<Item = u8> {
     frames::handshake().into_iter().take(20)
 }

@@ -6,7 +6,7 @@ use peer_wire::protocol::{Decoder, Frame, Limits, Message};
 use super::message;
 use crate::support::frames;
 
-/// Any messages, one behind the other.
+/// Any messages, one after the other.
 pub(crate) fn run(data: &[u8]) -> Vec<Message<Vec<u8>>> {
     let mut input = Unstructured::new(data);
     let messages = read(&mut input).unwrap_or_default();
@@ -28,7 +28,7 @@ fn read(input: &mut Unstructured<'_>) -> Result<Vec<Message<Vec<u8>>>> {
     Ok(messages)
 }
 
-/// Encodes in one go, and as a head with the payload behind it.
+/// Encodes it in one go, and as a head followed by the payload.
 fn append(message: &Message<Vec<u8>>, stream: &mut Vec<u8>) {
     let payload = message.payload().map(Vec::as_slice).unwrap_or_default();
     let len = u32::try_from(payload.len()).unwrap();

@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets: each reads its case from any bytes, checks it, and tells what
+//! The bodies of the fuzz targets: each reads its case from any bytes, checks it, and returns what
 //! it has seen.
 //!
 //! `fuzz/` runs them on what a fuzzer makes up, `tests/fuzz_seeds.rs` on what one has found.
@@ -63,7 +63,7 @@ fn block_request(input: &mut Unstructured<'_>) -> Result<BlockRequest> {
     ))
 }
 
-/// Mostly one of a few, so that requests and blocks meet.
+/// Mostly one of a few, so that requests and blocks match.
 fn number(input: &mut Unstructured<'_>) -> Result<u32> {
     match input.arbitrary::<u8>()? {
         byte @ 0..0xf0 => Ok(u32::from(byte % 4)),
@@ -88,7 +88,7 @@ fn lens<'a>(input: &mut Unstructured<'a>) -> Result<&'a [u8]> {
     input.bytes(input.len().min(count))
 }
 
-/// Cuts into chunks of one byte more than these lengths, again and again; without lengths not at
+/// Cuts into chunks one byte longer than each of these lengths in turn; without lengths, not at
 /// all.
 fn cut<'a>(stream: &'a [u8], lens: &[u8]) -> Vec<&'a [u8]> {
     let mut chunks = Vec::new();
@@ -98,9 +98,9 @@ fn cut<'a>(stream: &'a [u8], lens: &[u8]) -> Vec<&'a [u8]> {
             return chunks;
         }
         let len = usize::from(*len).saturating_add(1).min(rest.len());
-        let (chunk, behind) = rest.split_at(len);
+        let (chunk, after) = rest.split_at(len);
         chunks.push(chunk);
-        rest = behind;
+        rest = after;
     }
     vec![stream]
 }

@@ -1,6 +1,6 @@
 //! The wire: any commands between any input, in lockstep with the model.
 //!
-//! One more command is fuzzed once it is in [`command`].
+//! To fuzz one more command, add it to [`command`].
 
 use arbitrary::{Result, Unstructured};
 use peer_wire::protocol::{
@@ -8,12 +8,12 @@ use peer_wire::protocol::{
 };
 
 use super::{block_request, cut, lens, message, number, payload};
-use crate::support::drive::Told;
+use crate::support::drive::Delivered;
 use crate::support::frames::{self, block, bytes_of};
 use crate::support::lockstep::{Both, Command};
 
-/// The settings of a wire, then what happens to it; gives the events.
-pub(crate) fn run(data: &[u8]) -> Vec<Told> {
+/// The settings of a wire, then what happens to it; returns the events.
+pub(crate) fn run(data: &[u8]) -> Vec<Delivered> {
     let mut input = Unstructured::new(data);
     let mut case = Case::new(&mut input).unwrap();
     while !input.is_empty() && case.step(&mut input).is_ok() {}
@@ -22,9 +22,9 @@ pub(crate) fn run(data: &[u8]) -> Vec<Told> {
 
 struct Case {
     both: Both,
-    /// What the peer has sent and the wire was not given yet.
+    /// What the peer has sent and the wire has not read yet.
     unread: Vec<u8>,
-    /// Floods that may still come: each takes as long as a thousand other steps.
+    /// Floods that are still allowed: each takes as long as a thousand other steps.
     floods: u8,
 }
 
@@ -91,7 +91,7 @@ impl Case {
         self.both.receive(&[], &mut std::iter::once(commands));
     }
 
-    /// So many requests that their queue is indexed, or answers to them, in either order.
+    /// Enough requests that their queue is indexed, or answers to them, in either order.
     fn flood(
         &mut self,
         input: &mut Unstructured<'_>,
@@ -106,22 +106,23 @@ impl Case {
         Ok(())
     }
 
-    fn finish(mut self) -> Vec<Told> {
+    fn finish(mut self) -> Vec<Delivered> {
         self.receive(&[], &mut std::iter::empty());
         self.both.end();
         self.run(vec![Command::Close]);
         self.both.run(Command::PollTrace);
-        let told = self.both.told.len();
+        let event_count = self.both.events.len();
         let sent = self.both.sent().len();
         self.unread = [frames::handshake(), frames::unchoke()].concat();
         self.receive(&[], &mut std::iter::empty());
         self.run(vec![Command::KeepAlive, Command::Request(block(0, 0, 0))]);
-        assert_eq!(self.both.told.len(), told, "a closed wire tells nothing");
+        let after = self.both.events.len();
+        assert_eq!(after, event_count, "a closed wire has no events");
         assert_eq!(self.both.sent().len(), sent, "a closed wire sends nothing");
         let counted = self.both.stats().sent;
         decodes(self.both.sent(), counted);
-        ends_with_a_failure(&self.both.told);
-        self.both.told
+        ends_with_a_failure(&self.both.events);
+        self.both.events
     }
 }
 
@@ -173,7 +174,7 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
     })
 }
 
-/// Whatever was sent, a peer reads to its end, in as many messages as were counted.
+/// A peer reads all that was sent, to its end, in as many messages as were counted.
 fn decodes(sent: &[u8], counted: Traffic) {
     let mut decoder = Decoder::new(&Limits::default());
     let mut at = 0;
@@ -192,13 +193,13 @@ fn decodes(sent: &[u8], counted: Traffic) {
     assert!(decoder.is_between_messages());
 }
 
-/// Behind a failure only the open requests are dropped.
-fn ends_with_a_failure(events: &[Told]) {
-    let is_failure = |event: &Told| matches!(event, Event::Failed(_));
-    let behind = events.iter().skip_while(|event| !is_failure(event)).skip(1);
-    for event in behind {
+/// After a failure only the open requests are dropped.
+fn ends_with_a_failure(events: &[Delivered]) {
+    let is_failure = |event: &Delivered| matches!(event, Event::Failed(_));
+    let later = events.iter().skip_while(|event| !is_failure(event)).skip(1);
+    for event in later {
         let Event::RequestDropped { reason, .. } = event else {
-            panic!("{event:?} behind a failure");
+            panic!("{event:?} after a failure");
         };
         assert_eq!(*reason, DropReason::Failed);
     }

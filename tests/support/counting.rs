@@ -22,7 +22,7 @@ thread_local! {
     };
 }
 
-/// Runs it and tells what it allocated. Needs [`CountingAllocator`] as the global allocator.
+/// Runs it and counts what it allocates. Needs [`CountingAllocator`] as the global allocator.
 pub(crate) fn count<T>(run: impl FnOnce() -> T) -> (T, Counted) {
     COUNTED.set(Counted::default());
     let value = run();

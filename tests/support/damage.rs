@@ -14,11 +14,11 @@ pub(crate) fn damaged(bytes: &[u8], random: &mut Random) -> Vec<u8> {
 
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     let at = random.below(bytes.len());
-    let behind = bytes.len().min(at.saturating_add(random.below(20)));
+    let end = bytes.len().min(at.saturating_add(random.below(20)));
     match random.below(6) {
-        0 => bytes.truncate(behind),
-        1 => drop(bytes.drain(at..behind)),
-        2 => bytes.extend_from_within(at..behind),
+        0 => bytes.truncate(end),
+        1 => drop(bytes.drain(at..end)),
+        2 => bytes.extend_from_within(at..end),
         3 => {
             let len = random.below(6);
             bytes.splice(at..at, random.bytes(len));

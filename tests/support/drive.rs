@@ -12,9 +12,9 @@ use super::frames::{self, HANDSHAKE};
 use super::link::Cut;
 
 /// An event with the bytes of its payload, so that cuts make no difference.
-pub(crate) type Told = Event<Bytes>;
+pub(crate) type Delivered = Event<Bytes>;
 
-/// One end of a connection: a wire, the decoder that reads for it, and names for its requests.
+/// One end of a connection: a wire, the decoder that reads for it, and ids for its requests.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) wire: Wire,
@@ -46,17 +46,17 @@ impl Endpoint {
     }
 
     /// The next event without further input.
-    pub(crate) fn poll_event(&mut self) -> Option<Told> {
+    pub(crate) fn poll_event(&mut self) -> Option<Delivered> {
         let event = self.poll(&[], &mut 0)?;
         Some(with_bytes(event, &[]))
     }
 
-    /// Takes the end of the input.
+    /// Ends the input.
     pub(crate) fn end(&mut self) {
         self.decoder.end();
     }
 
-    /// Opens a request under the next name: they are 0, 1, 2, ...
+    /// Opens a request under the next id: they are 0, 1, 2, ...
     pub(crate) fn request(&mut self, request: BlockRequest) -> Result<RequestId, RequestError> {
         let id = RequestId::new(self.next_id);
         self.wire.request(id, request)?;
@@ -100,7 +100,7 @@ pub(crate) fn opened(limits: Limits) -> Endpoint {
     wire
 }
 
-/// A wire behind the handshake that neither chokes nor is choked, with nothing left to send.
+/// A wire after the handshake that neither chokes nor is choked, with nothing left to send.
 pub(crate) fn unchoked() -> Endpoint {
     unchoked_with(Limits::default())
 }
@@ -114,25 +114,25 @@ pub(crate) fn unchoked_with(limits: Limits) -> Endpoint {
     wire
 }
 
-/// Hands in `bytes` as one chunk; gives the events.
-pub(crate) fn feed(wire: &mut Endpoint, bytes: &[u8]) -> Vec<Told> {
+/// Reads `bytes` as one chunk; returns the events.
+pub(crate) fn feed(wire: &mut Endpoint, bytes: &[u8]) -> Vec<Delivered> {
     feed_with(wire, bytes, |_, _| {})
 }
 
-/// Hands in `bytes` cut into chunks.
-pub(crate) fn feed_cut(wire: &mut Endpoint, bytes: &[u8], cut: Cut) -> Vec<Told> {
+/// Reads `bytes` cut into chunks; returns the events.
+pub(crate) fn feed_cut(wire: &mut Endpoint, bytes: &[u8], cut: Cut) -> Vec<Delivered> {
     cut.chunks(bytes)
         .into_iter()
         .flat_map(|chunk| feed(wire, chunk))
         .collect()
 }
 
-/// Hands in `bytes` as one chunk and calls `react` between each two polls.
+/// Reads `bytes` as one chunk and calls `react` after each poll.
 pub(crate) fn feed_with(
     wire: &mut Endpoint,
     bytes: &[u8],
-    mut react: impl FnMut(&mut Endpoint, &Told),
-) -> Vec<Told> {
+    mut react: impl FnMut(&mut Endpoint, &Delivered),
+) -> Vec<Delivered> {
     let mut events = Vec::new();
     let mut at = 0;
     while let Some(event) = wire.poll(bytes, &mut at) {
@@ -147,13 +147,13 @@ pub(crate) fn feed_with(
     events
 }
 
-/// A caller who joins cut payloads in memory of his own.
+/// A caller that joins cut payloads in memory of its own.
 #[derive(Debug)]
 pub(crate) struct Joiner {
     pub(crate) endpoint: Endpoint,
     parts: Vec<u8>,
     room: usize,
-    /// Bytes of the payload that are still to come.
+    /// Bytes of the payload that are still missing.
     missing: usize,
 }
 
@@ -172,7 +172,7 @@ impl Joiner {
         }
     }
 
-    /// Keeps every other chunk that lies wholly within a payload, without handing it in; gives
+    /// Keeps every other chunk that lies wholly within a payload, without passing it in; returns
     /// whether it did.
     pub(crate) fn keep(&mut self, chunk: &[u8]) -> bool {
         let joined_len = self.parts.len().saturating_add(chunk.len());
@@ -187,7 +187,7 @@ impl Joiner {
     }
 
     /// The next event of `chunk` from `at` on, with its payload joined.
-    pub(crate) fn poll(&mut self, chunk: &[u8], at: &mut usize) -> Option<Told> {
+    pub(crate) fn poll(&mut self, chunk: &[u8], at: &mut usize) -> Option<Delivered> {
         loop {
             let event = self.endpoint.poll(chunk, at)?;
             if let Some(event) = self.join(event, chunk) {
@@ -196,8 +196,8 @@ impl Joiner {
         }
     }
 
-    /// Hands in `bytes` cut into chunks; gives the events, with their payloads joined.
-    pub(crate) fn feed_cut(&mut self, bytes: &[u8], cut: Cut) -> Vec<Told> {
+    /// Reads `bytes` cut into chunks; returns the events, with their payloads joined.
+    pub(crate) fn feed_cut(&mut self, bytes: &[u8], cut: Cut) -> Vec<Delivered> {
         let mut events = Vec::new();
         for chunk in cut.chunks(bytes) {
             if !self.keep(chunk) {
@@ -209,7 +209,7 @@ impl Joiner {
     }
 
     /// The event with its payload joined; `None` for a part that is not the last.
-    fn join(&mut self, event: Event<Payload>, chunk: &[u8]) -> Option<Told> {
+    fn join(&mut self, event: Event<Payload>, chunk: &[u8]) -> Option<Delivered> {
         if let Event::Part {
             part,
             room,
@@ -222,7 +222,7 @@ impl Joiner {
             assert!(self.parts.len() <= room, "there is room for all parts");
             assert!(self.room <= room, "room is never taken back");
             let most = self.parts.len().saturating_mul(4).max(16 * 1024);
-            assert!(room <= most, "room follows what came");
+            assert!(room <= most, "room follows what was received");
             self.room = room;
             return None;
         }
@@ -240,11 +240,11 @@ impl Joiner {
 }
 
 /// All events that need no further input.
-pub(crate) fn events(wire: &mut Endpoint) -> Vec<Told> {
+pub(crate) fn events(wire: &mut Endpoint) -> Vec<Delivered> {
     std::iter::from_fn(|| wire.poll_event()).collect()
 }
 
-/// Sends the handshake that [`HANDSHAKE`] is.
+/// Sends [`HANDSHAKE`].
 pub(crate) fn greet(wire: &mut Wire) {
     wire.handshake(HANDSHAKE.info_hash, HANDSHAKE.peer_id, HANDSHAKE.reserved);
 }
@@ -254,7 +254,7 @@ pub(crate) fn sent(wire: &mut Wire) -> Vec<u8> {
     sent_with(wire, |len| panic!("a foreign block of {len} bytes"))
 }
 
-/// All bytes that wait to be sent; `foreign` gives the next foreign block, which has this length.
+/// All bytes that wait to be sent; `foreign` returns the next foreign block, which has this length.
 pub(crate) fn sent_with(wire: &mut Wire, mut foreign: impl FnMut(usize) -> Vec<u8>) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(part) = wire.poll_transmit() {
@@ -267,8 +267,8 @@ pub(crate) fn sent_with(wire: &mut Wire, mut foreign: impl FnMut(usize) -> Vec<u
     bytes
 }
 
-/// The same event with its payload's bytes in place of their place.
-pub(crate) fn with_bytes(event: Event<Payload>, chunk: &[u8]) -> Told {
+/// The same event with the bytes of its payload.
+pub(crate) fn with_bytes(event: Event<Payload>, chunk: &[u8]) -> Delivered {
     event.map_payload(|payload| {
         let bytes = payload.bytes(chunk);
         assert_eq!(bytes.len(), payload.len(), "the range lies in the chunk");
@@ -281,8 +281,8 @@ pub(crate) fn joined(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(bytes)
 }
 
-/// The event of a block that answers the request of this name.
-pub(crate) fn piece(piece: u32, begin: u32, block: &[u8], id: Option<u32>) -> Told {
+/// The event of a block that answers the request with this id.
+pub(crate) fn piece(piece: u32, begin: u32, block: &[u8], id: Option<u32>) -> Delivered {
     Event::Piece {
         piece,
         begin,
@@ -292,7 +292,7 @@ pub(crate) fn piece(piece: u32, begin: u32, block: &[u8], id: Option<u32>) -> To
 }
 
 /// The requests in `events`, to be answered or counted.
-pub(crate) fn requested(events: &[Told]) -> Vec<BlockRequest> {
+pub(crate) fn requested(events: &[Delivered]) -> Vec<BlockRequest> {
     events
         .iter()
         .filter_map(|event| match event {
@@ -303,7 +303,7 @@ pub(crate) fn requested(events: &[Told]) -> Vec<BlockRequest> {
 }
 
 /// The failure in `events`, if there is one.
-pub(crate) fn failure(events: &[Told]) -> Option<ProtocolError> {
+pub(crate) fn failure(events: &[Delivered]) -> Option<ProtocolError> {
     events.iter().find_map(|event| match event {
         Event::Failed(error) => Some(*error),
         _ => None,

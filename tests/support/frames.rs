@@ -120,7 +120,7 @@ fn numbers(request: BlockRequest) -> Vec<u8> {
         .concat()
 }
 
-/// Bytes that tell where they belong.
+/// Bytes that depend on their place, so that a misplaced block shows.
 pub(crate) fn content(request: BlockRequest) -> Vec<u8> {
     (request.begin..)
         .map(|at| {

@@ -2,7 +2,7 @@
 
 use peer_wire::protocol::Event;
 
-use super::drive::{Endpoint, Told, feed_cut, greet, sent};
+use super::drive::{Delivered, Endpoint, feed_cut, greet, sent};
 use super::frames::HANDSHAKE;
 use super::random::Random;
 
@@ -90,13 +90,13 @@ impl Pair {
         pair
     }
 
-    /// Carries what `a` sends; gives what `b` tells.
-    pub(crate) fn deliver_to_b(&mut self) -> Vec<Told> {
+    /// Carries what `a` sends; returns the events of `b`.
+    pub(crate) fn deliver_to_b(&mut self) -> Vec<Delivered> {
         feed_cut(&mut self.b, &sent(&mut self.a), self.cut)
     }
 
-    /// Carries what `b` sends; gives what `a` tells.
-    pub(crate) fn deliver_to_a(&mut self) -> Vec<Told> {
+    /// Carries what `b` sends; returns the events of `a`.
+    pub(crate) fn deliver_to_a(&mut self) -> Vec<Delivered> {
         feed_cut(&mut self.a, &sent(&mut self.b), self.cut)
     }
 }

@@ -1,4 +1,4 @@
-//! A wire and its model, given the same input and the same commands: they must agree after each.
+//! A wire and its model with the same input and the same commands: they must agree after each.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "an overflow is to fail the test"
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use peer_wire::protocol::{BlockRequest, Decoder, Event, Limits, RequestId, Stats};
 
-use super::drive::{Endpoint, Joiner, Told};
+use super::drive::{Delivered, Endpoint, Joiner};
 use super::model::Model;
 use super::trace_check::TraceCheck;
 
@@ -51,8 +51,8 @@ pub(crate) enum Command {
 pub(crate) struct Both {
     joiner: Joiner,
     model: Model,
-    /// All events told so far.
-    pub(crate) told: Vec<Told>,
+    /// All events so far.
+    pub(crate) events: Vec<Delivered>,
     /// All bytes taken from the wire so far, foreign blocks among them.
     sent: Vec<u8>,
     /// Foreign blocks that wait, the oldest first.
@@ -70,7 +70,7 @@ impl Both {
         Self {
             joiner: Joiner::over(Endpoint::reading_with(make, limits)),
             model: Model::new(limits),
-            told: Vec::new(),
+            events: Vec::new(),
             sent: Vec::new(),
             foreign: VecDeque::new(),
             next_id: 0,
@@ -85,7 +85,7 @@ impl Both {
         self.trace = TraceCheck::begin(&mut self.joiner.endpoint, capacity);
     }
 
-    /// Hands in a chunk, and before each poll gives the next commands.
+    /// Reads a chunk, and runs the next commands before each poll.
     pub(crate) fn receive(
         &mut self,
         chunk: &[u8],
@@ -106,7 +106,7 @@ impl Both {
             assert_eq!(event, self.model.poll());
             self.agree();
             match event {
-                Some(event) => self.told.push(event),
+                Some(event) => self.events.push(event),
                 None if is_idle => break,
                 None => {}
             }
@@ -138,8 +138,8 @@ impl Both {
         self.joiner.endpoint.stats()
     }
 
-    /// What needs no input comes first, and takes none.
-    fn poll(&mut self, chunk: &[u8], at: &mut usize) -> Option<Told> {
+    /// Events that need no input are first, and read none.
+    fn poll(&mut self, chunk: &[u8], at: &mut usize) -> Option<Delivered> {
         let needs_no_input = self.joiner.endpoint.has_consequence();
         let before = *at;
         let event = self.joiner.poll(chunk, at);
@@ -157,8 +157,8 @@ impl Both {
         event
     }
 
-    /// A name that tells nothing of the order, and that no other request has.
-    fn name_request(&mut self) -> RequestId {
+    /// An id that says nothing about the order, and that no other request has.
+    fn next_request_id(&mut self) -> RequestId {
         self.next_id = self.next_id.wrapping_add(0x9e37_79b9);
         RequestId::new(self.next_id)
     }

@@ -1,4 +1,4 @@
-//! A second reading of the rules, as plain as possible: the reference for the core.
+//! A second implementation of the rules, as plain as possible: the reference for the core.
 //!
 //! It keeps all input in one `Vec` and parses it from the front, one message for each poll. It
 //! shares types with the core and no code.
@@ -16,7 +16,7 @@ use peer_wire::protocol::{
     ProtocolError, RequestError, RequestId, Reserved,
 };
 
-use super::drive::{Told, joined};
+use super::drive::{Delivered, joined};
 use super::frames;
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Model {
     input: Vec<u8>,
     is_handshake_read: bool,
     is_ended: bool,
-    pub(crate) is_deaf: bool,
+    pub(crate) is_read_closed: bool,
     is_closed: bool,
     dropping: Option<DropReason>,
     next_id: u32,
@@ -39,22 +39,23 @@ pub(crate) struct Model {
     pub(crate) peer_choking: bool,
     pub(crate) peer_interested: bool,
     pub(crate) pieces: BTreeSet<u32>,
-    pub(crate) told: usize,
+    /// Bits that bitfields have covered.
+    pub(crate) covered: usize,
     pub(crate) requests: Vec<(RequestId, BlockRequest)>,
-    /// Those that were told and wait for an answer.
+    /// Those that were delivered and wait for an answer.
     pub(crate) peer_requests: Vec<(RequestId, BlockRequest)>,
-    /// Younger ones, which were not told.
+    /// Younger ones, which are held back.
     pub(crate) held_requests: Vec<(RequestId, BlockRequest)>,
-    /// Bytes that the caller still has to send, of which he tells when they leave.
+    /// Bytes that the caller still has to send, and about which it reports.
     unsent: usize,
     /// Those, and others before them.
     all_unsent: usize,
-    /// Of those, how many he took at a time.
+    /// Of those, how many the caller took at a time.
     stretches: Vec<usize>,
     pub(crate) refused: u64,
     pub(crate) ignored: u64,
     pub(crate) unanswerable: u64,
-    /// But for the messages that were too long for their id.
+    /// Except messages that were too long for their id.
     pub(crate) violations: u64,
     /// Those, where they were tolerated.
     excesses: u64,
@@ -75,7 +76,7 @@ impl Model {
             input: Vec::new(),
             is_handshake_read: false,
             is_ended: false,
-            is_deaf: false,
+            is_read_closed: false,
             is_closed: false,
             dropping: None,
             next_id: 0,
@@ -84,7 +85,7 @@ impl Model {
             peer_choking: true,
             peer_interested: false,
             pieces: BTreeSet::new(),
-            told: 0,
+            covered: 0,
             requests: Vec::new(),
             peer_requests: Vec::new(),
             held_requests: Vec::new(),
@@ -118,7 +119,7 @@ impl Model {
         }
     }
 
-    /// Takes note that the caller has taken so many bytes.
+    /// Notes that the caller has taken `len` bytes.
     pub(crate) fn take_sent(&mut self, len: usize) {
         if self.all_unsent > 0 && len > 0 {
             self.stretches.push(len);
@@ -126,7 +127,7 @@ impl Model {
         self.taken += len;
     }
 
-    /// Likewise of a foreign block, which belongs to its head.
+    /// The same for a foreign block, which belongs to its head.
     pub(crate) fn take_foreign(&mut self, len: usize) {
         if self.all_unsent > 0 {
             match self.stretches.last_mut() {
@@ -137,12 +138,12 @@ impl Model {
         self.taken += len;
     }
 
-    /// The foreign block that is next or comes later.
+    /// The first foreign block that is not taken yet.
     fn next_foreign(&self) -> Option<&Range<usize>> {
         self.foreign.iter().find(|block| block.start >= self.taken)
     }
 
-    /// Bytes of the foreign block that is next, if one is.
+    /// Length of the foreign block, if one is next.
     pub(crate) fn foreign_len(&self) -> Option<usize> {
         let next = self.next_foreign()?;
         (next.start == self.taken).then_some(next.len())
@@ -156,7 +157,7 @@ impl Model {
         end - self.taken
     }
 
-    /// Takes note of what still waits with the caller: the last bytes of those that he has taken.
+    /// Notes what the caller has not sent yet: the last bytes of those that it has taken.
     pub(crate) fn set_unsent(&mut self, waiting: usize, ahead: usize) {
         if self.all_unsent == 0 {
             self.stretches = vec![waiting + ahead];
@@ -231,7 +232,7 @@ impl Model {
     }
 
     pub(crate) fn stop_reading(&mut self) {
-        self.is_deaf = true;
+        self.is_read_closed = true;
         self.input.clear();
         self.held_requests.clear();
     }
@@ -243,7 +244,7 @@ impl Model {
     }
 
     pub(crate) fn handle_bytes(&mut self, bytes: &[u8]) {
-        if !self.is_deaf && !self.is_ended {
+        if !self.is_read_closed && !self.is_ended {
             self.input.extend_from_slice(bytes);
         }
     }
@@ -252,7 +253,7 @@ impl Model {
         self.is_ended = true;
     }
 
-    pub(crate) fn poll(&mut self) -> Option<Told> {
+    pub(crate) fn poll(&mut self) -> Option<Delivered> {
         loop {
             if let Some(reason) = self.dropping {
                 if let Some((id, request)) = self.expire_request() {
@@ -264,7 +265,7 @@ impl Model {
                 }
                 self.dropping = None;
             }
-            if let Some(event) = self.tell_held() {
+            if let Some(event) = self.deliver_held() {
                 return Some(event);
             }
             let outcome = match self.next_frame() {
@@ -360,7 +361,7 @@ impl Model {
         !self.input.is_empty()
     }
 
-    fn apply(&mut self, frame: &[u8]) -> Result<Option<Told>, ProtocolError> {
+    fn apply(&mut self, frame: &[u8]) -> Result<Option<Delivered>, ProtocolError> {
         if !self.is_handshake_read {
             self.is_handshake_read = true;
             self.received[MessageKind::Handshake.number()] += 1;
@@ -411,7 +412,7 @@ impl Model {
         }))
     }
 
-    fn apply_have(&mut self, piece: u32) -> Result<Told, ProtocolError> {
+    fn apply_have(&mut self, piece: u32) -> Result<Delivered, ProtocolError> {
         let limit = self.piece_limit();
         if piece >= limit {
             return Err(ProtocolError::PieceIndex { piece, limit });
@@ -420,7 +421,7 @@ impl Model {
         Ok(Event::Have { piece, is_new })
     }
 
-    fn apply_bitfield(&mut self, bits: &[u8]) -> Result<Told, ProtocolError> {
+    fn apply_bitfield(&mut self, bits: &[u8]) -> Result<Delivered, ProtocolError> {
         let length = u32::try_from(bits.len()).unwrap();
         let limit = self.piece_limit().div_ceil(8);
         let is_right = match self.limits.pieces {
@@ -435,7 +436,7 @@ impl Model {
             self.tolerate(ProtocolError::BitfieldLate)?;
         }
         let bits = self.without_spare_bits(bits)?;
-        self.told = self.told.max(bits.len() * 8);
+        self.covered = self.covered.max(bits.len() * 8);
         for (piece, is_set) in (0..).zip(bits.iter().flat_map(|byte| bits_of(*byte))) {
             if is_set {
                 self.pieces.insert(piece);
@@ -448,7 +449,7 @@ impl Model {
         })
     }
 
-    /// Clears the bits behind the last piece.
+    /// Clears the bits past the last piece.
     fn without_spare_bits(&mut self, bits: &[u8]) -> Result<Vec<u8>, ProtocolError> {
         let mut cleared = bits.to_vec();
         if let Some(pieces) = self.limits.pieces {
@@ -462,20 +463,20 @@ impl Model {
         Ok(cleared)
     }
 
-    fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Told>, ProtocolError> {
+    fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Delivered>, ProtocolError> {
         let BlockRequest { piece, length, .. } = request;
         let limit = self.limits.max_request_len;
         if length > limit {
             return Err(ProtocolError::RequestLength { length, limit });
         }
-        let is_behind_the_last = self.limits.pieces.is_some_and(|pieces| piece >= pieces);
+        let is_past_the_last = self.limits.pieces.is_some_and(|pieces| piece >= pieces);
         if length == 0 {
             self.tolerate(ProtocolError::RequestLength { length, limit })?;
-        } else if is_behind_the_last {
+        } else if is_past_the_last {
             let limit = self.piece_limit();
             self.tolerate(ProtocolError::PieceIndex { piece, limit })?;
         }
-        if length == 0 || is_behind_the_last {
+        if length == 0 || is_past_the_last {
             self.unanswerable += 1;
             return Ok(None);
         }
@@ -490,10 +491,10 @@ impl Model {
         let id = RequestId::new(self.next_id);
         self.next_id += 1;
         self.held_requests.push((id, request));
-        Ok(self.tell_held())
+        Ok(self.deliver_held())
     }
 
-    fn tell_held(&mut self) -> Option<Told> {
+    fn deliver_held(&mut self) -> Option<Delivered> {
         if self.held_requests.is_empty() || self.is_congested() {
             return None;
         }
@@ -515,7 +516,7 @@ impl Model {
         asked + waiting + queued * Limits::QUEUED_COST > self.limits.upload_backlog
     }
 
-    fn apply_cancel(&mut self, request: BlockRequest) -> Told {
+    fn apply_cancel(&mut self, request: BlockRequest) -> Delivered {
         let id = self.take_equal_peer_request(request);
         if id.is_none() {
             take_first(&mut self.held_requests, |(_, open)| *open == request);
@@ -523,7 +524,12 @@ impl Model {
         Event::Cancel { request, id }
     }
 
-    fn apply_piece(&mut self, piece: u32, begin: u32, block: &[u8]) -> Result<Told, ProtocolError> {
+    fn apply_piece(
+        &mut self,
+        piece: u32,
+        begin: u32,
+        block: &[u8],
+    ) -> Result<Delivered, ProtocolError> {
         let length = u32::try_from(block.len()).unwrap();
         let id = self.take_request(frames::block(piece, begin, length));
         if id.is_none() {

@@ -30,7 +30,7 @@ impl Random {
         (0..len).map(|_| self.byte()).collect()
     }
 
-    /// Whether one of `chances` came up.
+    /// True once in `chances`, on average.
     pub(crate) fn one_in(&mut self, chances: usize) -> bool {
         self.below(chances) == 0
     }

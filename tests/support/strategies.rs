@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::frames;
 
-/// At least `cases` of them; `PROPTEST_CASES` asks for more.
+/// At least `cases` cases; `PROPTEST_CASES` asks for more.
 pub(crate) fn at_least(cases: u32) -> ProptestConfig {
     let configured = ProptestConfig::default();
     ProptestConfig {
@@ -50,7 +50,7 @@ fn fixed_message() -> impl Strategy<Value = Message<Vec<u8>>> {
     ]
 }
 
-/// Few different ones, so that messages meet, and mostly one of two, so that equal ones do.
+/// Few different ones, so that messages match, and mostly one of two, so that equal ones occur.
 pub(crate) fn block_request() -> impl Strategy<Value = BlockRequest> {
     prop_oneof![
         3 => (1_u32..3).prop_map(|length| frames::block(0, 0, length)),

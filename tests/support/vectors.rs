@@ -1,4 +1,4 @@
-//! Reads `tests/vectors/*.txt`: lines `name = hex`, comments behind `#`.
+//! Reads `tests/vectors/*.txt`: lines `name = hex`, comments after `#`.
 
 use std::path::Path;
 

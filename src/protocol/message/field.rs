@@ -1,4 +1,4 @@
-//! The fields of messages: up to three numbers behind the id, in network order.
+//! The fixed fields of messages: up to three numbers after the id, in network order.
 
 use super::BlockRequest;
 
@@ -7,11 +7,11 @@ pub(super) trait Field: Copy {
     /// Bytes on the wire.
     const LEN: u32;
 
-    /// Bits of a number of 32 that it leaves free below. Only the first field of a message may
-    /// leave any, as numbers are read at every fourth byte.
+    /// Low bits that it leaves unused when it is read as a 32-bit number. Only the first field of a
+    /// message may leave any, because numbers are read at every fourth byte.
     const FREE_BITS: u32;
 
-    /// The names of its numbers, given its own.
+    /// The names of its numbers; `own` is the name of the field in the table.
     fn names(own: &'static str) -> Vec<&'static str> {
         vec![own]
     }
@@ -21,7 +21,7 @@ pub(super) trait Field: Copy {
     fn take(numbers: &mut Numbers) -> Self;
 }
 
-/// Numbers that are put in, or taken out, one after the other.
+/// Numbers that are put in, or taken out, in the order of the fields.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Numbers {
     all: [u32; 3],
@@ -50,6 +50,8 @@ impl Numbers {
     }
 
     #[inline]
+    // A fourth number would be dropped here. None can exist: `Head::MAX_LEN` has room for three,
+    // and the vectors in `tests/` check the exact bytes of each message.
     fn push(mut self, number: u32) -> Self {
         if let Some(place) = self.all.get_mut(self.at) {
             *place = number;
@@ -81,6 +83,7 @@ impl Field for u32 {
     }
 }
 
+// The port of BEP 5 <https://www.bittorrent.org/beps/bep_0005.html>.
 impl Field for u16 {
     const LEN: u32 = 2;
     const FREE_BITS: u32 = 16;
@@ -97,6 +100,7 @@ impl Field for u16 {
     }
 }
 
+// The extended message id of BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>.
 impl Field for u8 {
     const LEN: u32 = 1;
     const FREE_BITS: u32 = 24;
@@ -117,6 +121,7 @@ impl Field for BlockRequest {
     const LEN: u32 = 12;
     const FREE_BITS: u32 = 0;
 
+    // Named in the table once, but three numbers to those who print a message.
     fn names(_: &'static str) -> Vec<&'static str> {
         vec!["piece", "begin", "length"]
     }

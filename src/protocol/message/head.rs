@@ -1,7 +1,7 @@
 //! The front of a message: length prefix, id and up to three numbers, in at most 17 bytes.
 //!
-//! This is the one place that knows where these fields lie, in both directions. What follows a
-//! head is the payload, or an excess to skip.
+//! This is the only place that knows where these fields are, in both directions. What follows a
+//! head is the payload, or excess bytes to skip.
 
 use super::{Message, MessageId};
 use crate::protocol::error::ProtocolError;
@@ -12,12 +12,12 @@ use crate::protocol::numbers::to_usize;
 pub(in crate::protocol) struct Head {
     /// The length prefix.
     length: u32,
-    /// What the byte of the id means; `None` for a keep-alive, which has none, and for a message
-    /// that is handed through.
+    /// The id; `None` for a keep-alive, which has none, and for an id that is handed through.
     id: Option<MessageId>,
-    /// Bytes of the id and the fields; a message that is handed through is all payload.
+    /// Bytes of the id and the fields; 0 for a message that is handed through, which is all
+    /// payload.
     fixed_len: u32,
-    /// The fields behind the id.
+    /// The fields after the id.
     numbers: [u32; 3],
 }
 
@@ -25,24 +25,25 @@ impl Head {
     /// Bytes of the length prefix.
     pub(in crate::protocol) const PREFIX_LEN: usize = 4;
 
-    /// Most bytes of a head: those of a request.
+    /// The longest head, in bytes: that of a request.
     pub(in crate::protocol) const MAX_LEN: usize = 17;
 
-    /// Reads the head of a message of which the first `came` bytes are there; `Ok(None)` while
-    /// bytes of the head are missing.
+    /// Reads the head of a message of which `received` bytes have arrived; `Ok(None)` while bytes
+    /// of the head are missing.
     pub(in crate::protocol) fn read(
         front: &[u8; Self::MAX_LEN],
-        came: usize,
+        received: usize,
         max_message_len: u32,
     ) -> Result<Option<Self>, ProtocolError> {
         let head = Self::parse(front);
-        let is_whole = head.check(came, max_message_len)?;
+        let is_whole = head.check(received, max_message_len)?;
         Ok(is_whole.then_some(head))
     }
 
     /// Reads the head at the front of `bytes`; `None` when something is missing or wrong.
     #[inline]
     pub(in crate::protocol) fn read_whole(bytes: &[u8], max_message_len: u32) -> Option<Self> {
+        // An error is not reported here but found again by `read`, off the fast path.
         let head = match bytes.first_chunk() {
             Some(front) => Self::parse(front),
             None => Self::parse(&padded(bytes)),
@@ -51,6 +52,8 @@ impl Head {
         is_whole.then_some(head)
     }
 
+    // Reads all three numbers whatever the id, in one pass without branches. Those that the id does
+    // not have are bytes of the payload or of the next message, and are not used.
     #[inline]
     fn parse(bytes: &[u8; Self::MAX_LEN]) -> Self {
         let [
@@ -73,6 +76,8 @@ impl Head {
             c3,
         ] = *bytes;
         let length = u32::from_be_bytes([l0, l1, l2, l3]);
+        // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>: a length of zero is a keep-alive.
+        // What looks like its id is the next message.
         let id = if length == 0 {
             None
         } else {
@@ -84,36 +89,39 @@ impl Head {
         Self::new(length, id, [first, second, third])
     }
 
-    /// Whether the head is whole when `came` bytes of the message are there.
+    /// Whether the head is complete once `received` bytes of the message have arrived.
     #[inline]
-    fn check(&self, came: usize, max_message_len: u32) -> Result<bool, ProtocolError> {
+    fn check(&self, received: usize, max_message_len: u32) -> Result<bool, ProtocolError> {
         let &Self {
             length,
             id,
             fixed_len,
             ..
         } = self;
-        if came < Self::PREFIX_LEN {
+        if received < Self::PREFIX_LEN {
             return Ok(false);
         }
+        // Checked with the prefix alone, so that nothing is allocated for what it announces.
         if length > max_message_len {
             return Err(ProtocolError::MessageTooLong {
                 length,
                 limit: max_message_len,
             });
         }
-        if came > Self::PREFIX_LEN && length < fixed_len {
+        // And this with the id, at byte 5: the fields of a message too short for them would be read
+        // from the next one. peer-wire-protocol threw here, which ended the process.
+        if received > Self::PREFIX_LEN && length < fixed_len {
             return Err(ProtocolError::MessageLength {
                 id: id.map_or(0, MessageId::byte),
                 length,
                 limit: fixed_len,
             });
         }
-        Ok(length == 0 || came > Self::PREFIX_LEN && came >= self.len())
+        Ok(length == 0 || received > Self::PREFIX_LEN && received >= self.len())
     }
 
-    /// The head of a message with a payload of so many bytes; `None` when the prefix cannot tell
-    /// its length.
+    /// The head of a message whose payload is given by its length; `None` when the total does not
+    /// fit the prefix.
     #[inline]
     pub(in crate::protocol) fn of(message: &Message<u32>) -> Option<Self> {
         let mut head = Self::new(0, message.id(), message.numbers());
@@ -134,31 +142,32 @@ impl Head {
         let bytes: [u8; Self::MAX_LEN] = [
             l0, l1, l2, l3, id, a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3,
         ];
-        // All of them and then less: a copy of a known size is two instructions, another a call.
+        // Copies all 17 bytes and then drops the excess: a copy of constant size is two
+        // instructions, one of a variable size is a call.
         let end = out.len().saturating_add(self.len());
         out.extend_from_slice(&bytes);
         out.truncate(end);
     }
 
-    /// Whether what follows, if anything, is a payload that may stay where it is. The bits of a
-    /// bitfield may not, and behind most messages nothing should follow.
+    /// Whether what follows, if anything, is a payload that may stay in the chunk. The bits of a
+    /// bitfield may not, and most messages should have nothing after their fields.
     #[inline]
     pub(in crate::protocol) fn is_plain(&self) -> bool {
         self.id
             .is_none_or(|id| !id.is_joined() && (id.has_payload() || self.length == self.fixed_len))
     }
 
-    /// Whether there is a payload that is joined in memory of its own, also if it is whole.
+    /// Whether the payload is joined in memory of its own, even if the chunk has all of it.
     pub(in crate::protocol) fn is_joined(&self) -> bool {
         self.id.is_some_and(MessageId::is_joined)
     }
 
-    /// Whether what follows is a payload: of any other message it is an excess.
+    /// Whether what follows is a payload; otherwise it is excess.
     pub(in crate::protocol) fn has_payload(&self) -> bool {
         self.id.map_or(self.length > 0, MessageId::has_payload)
     }
 
-    /// What is wrong with a message of fixed size that is longer.
+    /// The violation of a message of fixed size that is longer; `None` if it is not.
     pub(in crate::protocol) fn excess(&self) -> Option<ProtocolError> {
         let (id, length, limit) = (self.id?, self.length, self.fixed_len);
         let has_excess = length > limit && !self.has_payload();
@@ -169,19 +178,19 @@ impl Head {
         })
     }
 
-    /// Bytes that it takes.
+    /// Its size in bytes.
     #[inline]
     pub(in crate::protocol) fn len(&self) -> usize {
         Self::PREFIX_LEN.saturating_add(to_usize(self.fixed_len))
     }
 
-    /// Bytes behind it.
+    /// Bytes of the message that follow it.
     #[inline]
     pub(in crate::protocol) fn tail_len(&self) -> usize {
         to_usize(self.length.saturating_sub(self.fixed_len))
     }
 
-    /// The message, with this payload if messages of its kind have one.
+    /// The message, with this payload if its kind has one.
     #[inline]
     pub(in crate::protocol) fn with_payload<P>(&self, payload: P) -> Message<P> {
         match self.id {
@@ -202,7 +211,7 @@ impl Head {
     }
 }
 
-/// All of `bytes`, of which there are less than a head may have, and zeros behind them.
+/// All of `bytes`, which are fewer than the longest head has, followed by zeros.
 fn padded(bytes: &[u8]) -> [u8; Head::MAX_LEN] {
     let mut padded = [0; Head::MAX_LEN];
     if let Some(front) = padded.get_mut(..bytes.len()) {

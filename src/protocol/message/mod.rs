@@ -1,8 +1,9 @@
-//! The messages of the protocol: one table, from which everything that depends on them is made.
+//! The messages of the protocol: one table, from which everything that depends on them is
+//! generated.
 //!
-//! A row gives the id, the name, the fields in the order of the wire, and behind `;` the payload,
+//! A row gives the id, the name, the fields in the order of the wire and, after `;`, the payload,
 //! under the BEP that assigns the id. Ids, kinds, heads, counters, the names that JavaScript and
-//! docs show, and the arms of each `match` come from it.
+//! docs show, and the arms of each `match` are made from it.
 
 mod field;
 mod head;
@@ -12,7 +13,8 @@ use std::fmt;
 use field::{Field, Numbers};
 pub(super) use head::Head;
 
-/// A part of a piece, as `request` and `cancel` name it (BEP 3: index, begin, length).
+/// A part of a piece, as `request` and `cancel` name it (index, begin and length in BEP 3
+/// <https://www.bittorrent.org/beps/bep_0003.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockRequest {
     /// Piece index.
@@ -31,7 +33,7 @@ macro_rules! messages {
             $(; $(#[$payload_doc:meta])* $payload:ident)?
         })?
     ),* $(,)?})*) => {
-        /// Ids of the messages that this wire understands.
+        /// Ids of the messages that a wire understands.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum MessageId {
@@ -42,7 +44,7 @@ macro_rules! messages {
             /// All of them, in the order of the table.
             pub const ALL: &[Self] = &[$($(Self::$name,)*)*];
 
-            /// The id of a received byte; `None` for ids that are handed through.
+            /// The id with this byte; `None` for ids that are handed through.
             #[inline]
             pub const fn from_byte(byte: u8) -> Option<Self> {
                 Some(match byte {
@@ -67,10 +69,10 @@ macro_rules! messages {
                 }
             }
 
-            /// Bytes of the id and the fields behind it: the least length of the message.
+            /// Bytes of the id and the fields after it: the least length of the message.
             ///
-            /// What follows is the payload, if the message has one. Other messages end there; longer
-            /// ones are tolerated and the excess is skipped, because old clients send such.
+            /// What follows is the payload, if the message has one. Other messages end there;
+            /// longer ones are tolerated and the excess is skipped, because old clients send them.
             #[inline]
             pub const fn fixed_len(self) -> u32 {
                 match self {
@@ -97,13 +99,16 @@ macro_rules! messages {
         /// A message; `P` is its payload: bytes, a place in a chunk, or only a length.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Message<P> {
-            /// A length of zero, sent so that an idle connection stays open.
+            /// A length of zero, sent so that an idle connection stays open: about every two
+            /// minutes (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>).
             KeepAlive,
             $($($(#[$doc])* $name $({
                 $($(#[$field_doc])* $field: $type,)*
                 $($(#[$payload_doc])* $payload: P,)?
             })?,)*)*
-            /// A message with another id, handed through.
+            /// A message with another id, handed through unread.
+            // Not an error: the fast extension and BEP 52 use ids that a caller may handle itself,
+            // while libtorrent closes on ids that it does not know.
             Unknown {
                 /// The whole message with its id byte.
                 payload: P,
@@ -111,8 +116,8 @@ macro_rules! messages {
         }
 
         impl<P> Message<P> {
-            /// Its id; `None` for a keep-alive, which has none, and for a message handed through,
-            /// whose id is the first byte of its payload.
+            /// Its id; `None` for a keep-alive, which has none, and for an unknown message, whose
+            /// id is the first byte of its payload.
             #[inline]
             pub const fn id(&self) -> Option<MessageId> {
                 Some(match self {
@@ -131,7 +136,7 @@ macro_rules! messages {
                 }
             }
 
-            /// Its payload, if messages of its kind have one.
+            /// Its payload, if its kind has one.
             #[inline]
             pub const fn payload(&self) -> Option<&P> {
                 match self {
@@ -141,7 +146,7 @@ macro_rules! messages {
                 }
             }
 
-            /// The same message with its payload turned into something else.
+            /// The same message with its payload mapped.
             #[inline]
             pub fn map_payload<Q>(self, map: impl FnOnce(P) -> Q) -> Message<Q> {
                 match self {
@@ -154,7 +159,7 @@ macro_rules! messages {
                 }
             }
 
-            /// Its fields, in the order of the wire; zeros behind the last.
+            /// Its fields, in the order of the wire; zeros after the last.
             #[inline]
             pub(super) fn numbers(&self) -> [u32; 3] {
                 let numbers = Numbers::default();
@@ -168,7 +173,7 @@ macro_rules! messages {
         }
 
         impl MessageId {
-            /// The message of these fields, with this payload if it has one.
+            /// The message with these fields, and with this payload if it has one.
             #[inline]
             fn message<P>(self, numbers: [u32; 3], payload: P) -> Message<P> {
                 let mut numbers = Numbers::of(numbers);
@@ -180,7 +185,7 @@ macro_rules! messages {
                 }
             }
 
-            /// Bits that the first field leaves free in its number.
+            /// Low bits that the first field leaves unused when it is read as a number.
             #[inline]
             const fn free_bits(self) -> u32 {
                 match self {
@@ -189,7 +194,7 @@ macro_rules! messages {
             }
         }
 
-        /// What goes over a wire, by name, in the order of the table.
+        /// The kinds of frames, by name, in the order of the table.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum MessageKind {
             /// The handshake.
@@ -206,7 +211,7 @@ macro_rules! messages {
             pub const ALL: [Self; 3 + MessageId::ALL.len()] =
                 [Self::Handshake, Self::KeepAlive, $($(Self::$name,)*)* Self::Unknown];
 
-            /// Its id, if all messages of this kind have the same.
+            /// Its id, if all messages of this kind share one.
             pub const fn id(self) -> Option<MessageId> {
                 match self {
                     Self::Handshake | Self::KeepAlive | Self::Unknown => None,
@@ -217,7 +222,7 @@ macro_rules! messages {
     };
 }
 
-/// Whether there is a name.
+/// Whether a name is given.
 macro_rules! is_there {
     () => {
         false
@@ -248,9 +253,9 @@ macro_rules! free_bits {
 messages! {
     // <https://www.bittorrent.org/beps/bep_0003.html>
     bep 3 {
-        /// No requests are answered until `unchoke`.
+        /// The sender answers no requests until `unchoke`.
         0 Choke,
-        /// Requests are answered.
+        /// The sender answers requests.
         1 Unchoke,
         /// The sender wants pieces.
         2 Interested,
@@ -264,10 +269,10 @@ messages! {
         /// All pieces that the sender has.
         5 Bitfield {
             ;
-            /// One bit for each piece, the high bit first.
+            /// One bit per piece, the high bit first.
             bits
         },
-        /// Asks for a block.
+        /// Requests a block.
         6 Request {
             /// The block.
             request: BlockRequest,
@@ -284,7 +289,7 @@ messages! {
         },
         /// Withdraws a request.
         8 Cancel {
-            /// The block that was asked for.
+            /// The block that was requested.
             request: BlockRequest,
         },
     }
@@ -310,12 +315,13 @@ messages! {
 }
 
 impl MessageId {
-    /// Bytes before the payload, those of the length prefix included.
+    /// Bytes before the payload, length prefix included.
     pub const fn head_len(self) -> u32 {
         self.fixed_len().saturating_add(4)
     }
 
-    /// Whether its payload is joined in memory of its own, because the core keeps it.
+    /// Whether its payload is joined in memory of its own.
+    // The core keeps a bitfield; it keeps no other payload.
     const fn is_joined(self) -> bool {
         matches!(self, Self::Bitfield)
     }
@@ -330,16 +336,13 @@ impl MessageKind {
 }
 
 impl Message<u32> {
-    /// Appends all bytes before the payload, where the payload is given by its length in bytes.
+    /// Appends all bytes before the payload; the payload is given by its length in bytes.
     ///
     /// # Errors
     ///
     /// [`TooLong`] when the length does not fit the prefix; nothing is appended.
     #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "where it is called the kind of message is known"
-    )]
+    #[expect(clippy::inline_always, reason = "the callers know the kind of message")]
     pub fn encode_head(&self, out: &mut Vec<u8>) -> Result<(), TooLong> {
         Head::of(self).ok_or(TooLong)?.write(out);
         Ok(())
@@ -361,7 +364,7 @@ impl Message<&[u8]> {
     }
 }
 
-/// A payload does not fit a message: its length prefix has 32 bits.
+/// A payload does not fit a message, whose length prefix has 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 

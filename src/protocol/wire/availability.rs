@@ -1,4 +1,5 @@
-//! Which pieces the peer has, as its `bitfield` and `have` messages say (BEP 3).
+//! Which pieces the peer has, as its `bitfield` and `have` messages say
+//! (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>).
 
 use bytes::Bytes;
 
@@ -18,20 +19,22 @@ impl Availability {
         &self.pieces
     }
 
-    /// Takes a `have`; gives whether the piece is new.
+    /// Applies a `have`; returns whether the piece is new.
     #[inline]
     pub(super) fn add(&mut self, piece: u32, limits: &Limits) -> Result<bool, ProtocolError> {
         let limit = limits.piece_limit();
+        // Final under both policies: a single `have` would otherwise size the set of pieces, up to
+        // 512 MiB of bits.
         if piece >= limit {
             return Err(ProtocolError::PieceIndex { piece, limit });
         }
         Ok(self.pieces.insert(to_usize(piece)))
     }
 
-    /// Takes a `bitfield`; gives the bits without those past the last piece.
+    /// Applies a `bitfield`; returns the bits without those past the last piece.
     ///
-    /// BEP 3 wants it right after the handshake, or not at all. Clients that learn the torrent's
-    /// pieces late send it late; a lenient wire takes it.
+    /// BEP 3 allows it only as the first message after the handshake. Clients that learn the
+    /// torrent's pieces late send it late; a lenient wire accepts it.
     pub(super) fn replace(
         &mut self,
         bits: Bytes,
@@ -43,9 +46,13 @@ impl Availability {
         if length > limit || (limits.pieces.is_some() && length != limit) {
             return Err(ProtocolError::BitfieldLength { length, limit });
         }
+        // Only messages of BEP 3 make it late. Others may precede it: libtorrent sends its extended
+        // handshake first (see `tests/captures`). This one is counted already.
         if ledger.counters.received.basic_messages() > 1 {
             ledger.tolerate(limits.policy, ProtocolError::BitfieldLate)?;
         }
+        // BEP 3 wants spare bits to be zero. A lenient wire clears them, so that no piece is
+        // requested that does not exist.
         let bits = match without_spare_bits(&bits, limits.pieces) {
             Some(cleared) => {
                 ledger.tolerate(limits.policy, ProtocolError::BitfieldSpareBits)?;
@@ -58,8 +65,8 @@ impl Availability {
     }
 }
 
-/// The bits of a torrent of so many pieces without those past the last piece; `None` when there
-/// are none such, or nobody knows.
+/// `bits` with those past the last piece cleared; `None` when none of these is set, or when the
+/// number of pieces is unknown.
 fn without_spare_bits(bits: &[u8], pieces: Option<u32>) -> Option<Bytes> {
     let spare_mask = 0xff_u8
         .checked_shr(pieces? % 8)

@@ -1,16 +1,18 @@
-//! Which pieces a peer has: a set of piece indices, one bit each, the high bit first (BEP 3).
+//! A set of piece indices, one bit each, the high bit first
+//! (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>).
 
-/// The pieces of a peer, as told by `bitfield` and `have`.
+/// The pieces of a peer, as announced by `bitfield` and `have`.
 ///
-/// Grows with the highest piece that was told; the caller checks indices against its limits.
+/// Grows with the highest piece announced; the caller checks indices against its limits.
 #[derive(Clone, Debug, Default)]
 pub struct Bitfield {
-    /// Zeros from `used` on. They are allocated as such: the system gives memory for those that are
-    /// touched, so that a piece far up costs little.
+    /// Zeros from `used` on.
+    // Allocated as zeros: the system then backs only the pages that are touched. One `have` of the
+    // last piece once cost 512 KiB.
     bytes: Vec<u8>,
-    /// Bytes up to the highest that was told.
+    /// Bytes up to the highest piece announced; `used <= bytes.len()`.
     used: usize,
-    /// Bits that a bitfield message has told, as ones or as zeros.
+    /// Bits that bitfield messages have covered, set or not.
     told: usize,
 }
 
@@ -22,7 +24,7 @@ impl Bitfield {
             .is_some_and(|byte| byte & mask(piece) != 0)
     }
 
-    /// Pieces that were told: one more than the highest.
+    /// One more than the highest piece announced, or the bits that a bitfield has covered if more.
     pub fn len(&self) -> usize {
         let highest = self
             .as_bytes()
@@ -39,23 +41,23 @@ impl Bitfield {
         highest.unwrap_or(0).max(self.told)
     }
 
-    /// Whether no piece was told.
+    /// Whether nothing was announced.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bits that a bitfield message has told; above them only single pieces were told.
+    /// Bits that bitfield messages have covered; above them pieces were announced one by one.
     pub fn told(&self) -> usize {
         self.told
     }
 
-    /// The bits. Spare bits of a peer's last byte are kept as they came, unless the caller knows the
-    /// pieces of the torrent.
+    /// The bits. Spare bits in the last byte are kept as received, unless the number of pieces is
+    /// known.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.used).unwrap_or_default()
     }
 
-    /// Adds one piece; gives whether it is new.
+    /// Adds one piece; returns whether it is new.
     pub(super) fn insert(&mut self, piece: usize) -> bool {
         let index = piece / 8;
         self.reach(index.saturating_add(1));
@@ -67,7 +69,8 @@ impl Bitfield {
         is_new
     }
 
-    /// Takes the bits of a bitfield message; pieces above them stay.
+    /// Overwrites the bits that a bitfield message covers; pieces above them stay.
+    // A bitfield may follow a `have` on a lenient wire, and may be shorter than what is known.
     pub(super) fn replace(&mut self, bits: &[u8]) {
         self.reach(bits.len());
         if let Some(front) = self.bytes.get_mut(..bits.len()) {
@@ -76,10 +79,12 @@ impl Bitfield {
         self.told = self.told.max(bits.len().saturating_mul(8));
     }
 
-    /// Makes at least `len` bytes count, with room to grow.
+    /// Brings at least `len` bytes into use, with room to grow.
     fn reach(&mut self, len: usize) {
         self.used = self.used.max(len);
         if len > self.bytes.len() {
+            // A new vector in place of `resize`, which would write the zeros and so touch every
+            // page.
             let mut grown = vec![0; len.max(self.bytes.len().saturating_mul(2))];
             if let Some(front) = grown.get_mut(..self.bytes.len()) {
                 front.copy_from_slice(&self.bytes);
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn have_adds_a_piece_once() {
+    fn insert_of_a_known_piece_is_not_new() {
         let mut pieces = Bitfield::default();
         assert!(pieces.insert(9));
         assert!(!pieces.insert(9));
@@ -115,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn bitfield_overwrites_its_bits_and_keeps_those_above() {
+    fn replace_with_fewer_bits_keeps_the_pieces_above() {
         let mut pieces = Bitfield::default();
         pieces.insert(1);
         pieces.insert(20);

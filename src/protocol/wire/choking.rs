@@ -1,6 +1,7 @@
-//! Who chokes whom, and who wants something (BEP 3): four flags, changed by commands and messages.
+//! Choke and interest of both sides (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>): four
+//! flags, changed by commands and messages.
 
-/// The state that both sides begin in: both choke, none is interested.
+/// The four flags of a connection.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -15,18 +16,21 @@ pub(super) struct Choking {
 }
 
 impl Choking {
-    /// Sets whether we choke; gives whether that is a change.
+    /// Sets whether we choke; returns whether that is a change.
+    // Only a change is sent: the peer knows the rest. It may still repeat its own, see
+    // `Wire::apply`.
     pub(super) fn choke(&mut self, choking: bool) -> bool {
         std::mem::replace(&mut self.am_choking, choking) != choking
     }
 
-    /// Sets whether we are interested; gives whether that is a change.
+    /// Sets whether we are interested; returns whether that is a change.
     pub(super) fn interest(&mut self, interested: bool) -> bool {
         std::mem::replace(&mut self.am_interested, interested) != interested
     }
 }
 
 impl Default for Choking {
+    // BEP 3: connections start out choked and not interested, on both sides.
     fn default() -> Self {
         Self {
             am_choking: true,

@@ -1,4 +1,4 @@
-//! What a poll delivers.
+//! What a poll returns.
 
 use bytes::Bytes;
 
@@ -6,20 +6,20 @@ use crate::protocol::error::ProtocolError;
 use crate::protocol::handshake::Handshake;
 use crate::protocol::message::BlockRequest;
 
-/// One message that took effect, or one consequence of it. `P` says where payloads are.
+/// One message that took effect, or a consequence of one. `P` says where payloads are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<P> {
-    /// All pieces that the peer has; [`Wire::peer_pieces`](super::Wire::peer_pieces) has them.
+    /// All pieces that the peer has, also in [`Wire::peer_pieces`](super::Wire::peer_pieces).
     Bitfield {
-        /// The bits as they were received.
+        /// The bits as received; spare bits are cleared if they are known to be spare.
         bits: Bytes,
     },
     /// The peer withdrew a request.
     Cancel {
-        /// What it named.
+        /// The block that it named.
         request: BlockRequest,
-        /// The delivered request that this removed.
+        /// The delivered request that this removed; `None` if there was none.
         id: Option<RequestId>,
     },
     /// The peer chokes us. [`Event::RequestDropped`] follows for each open request.
@@ -40,24 +40,24 @@ pub enum Event<P> {
     Have {
         /// Piece index.
         piece: u32,
-        /// Whether this wire did not know it yet.
+        /// Whether the wire did not have it yet.
         is_new: bool,
     },
     /// The peer is interested in us.
     Interested,
-    /// The peer keeps the connection open.
+    /// A keep-alive.
     KeepAlive,
     /// The peer is not interested in us.
     NotInterested,
-    /// A part of the payload of the message that comes next, but not its last one. Only with
+    /// A part of the payload of the next message, but not its last one. Only with
     /// [`Decoder::in_parts`](crate::protocol::Decoder::in_parts).
     Part {
         /// Where it is.
         part: P,
         /// Bytes that the caller should have room for now, to join all parts so far.
         room: u32,
-        /// Bytes that are still missing. Of these the caller may join all but the last one by
-        /// himself, and note it with [`Decoder::skip_part`](crate::protocol::Decoder::skip_part).
+        /// Bytes that are still missing. The caller may join all of these but the last one itself,
+        /// and report them with [`Decoder::skip_part`](crate::protocol::Decoder::skip_part).
         missing: u32,
     },
     /// A block.
@@ -68,54 +68,54 @@ pub enum Event<P> {
         begin: u32,
         /// The data.
         block: P,
-        /// The request that it answers; `None` for an unsolicited block.
+        /// Our request that it answers; `None` for an unsolicited block.
         id: Option<RequestId>,
     },
-    /// The peer listens for DHT messages there.
+    /// The UDP port of the peer's DHT node (BEP 5).
     Port {
         /// UDP port.
         port: u16,
     },
-    /// The peer asks for a block. Answer with [`Wire::take_peer_request`] and a piece.
+    /// The peer requests a block. Answer with [`Wire::take_peer_request`] and a piece.
     ///
     /// [`Wire::take_peer_request`]: super::Wire::take_peer_request
     Request {
-        /// Names this request among equal ones.
+        /// Identifies this request among equal ones.
         id: RequestId,
-        /// What it asks for.
+        /// The block.
         request: BlockRequest,
     },
-    /// An open request will not be answered.
+    /// One of our open requests was given up.
     RequestDropped {
-        /// Its name.
+        /// Its id.
         id: RequestId,
-        /// What it asked for.
+        /// The block that it requested.
         request: BlockRequest,
         /// Why.
         reason: DropReason,
     },
     /// The peer answers requests from now on.
     Unchoke,
-    /// A message with an id that this wire does not know.
+    /// A message with an id that the wire does not know.
     Unknown {
         /// The whole message with its id byte.
         payload: P,
     },
 }
 
-/// What [`Wire::step`](super::Wire::step) has done.
+/// What [`Wire::step`](super::Wire::step) did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<P> {
     /// A message took effect, or a consequence of one.
     Event(Event<P>),
-    /// A message took effect and made no event: a request that is held back or refused.
+    /// A message took effect without an event: a request that was held back, ignored or refused.
     Quiet,
     /// Nothing: more input is needed.
     Idle,
 }
 
 impl<P> Event<P> {
-    /// The same event with its payload turned into something else, if it has one.
+    /// The same event with its payload, if it has one, mapped.
     pub fn map_payload<Q>(self, map: impl FnOnce(P) -> Q) -> Event<Q> {
         match self {
             Self::Bitfield { bits } => Event::Bitfield { bits },
@@ -170,17 +170,19 @@ impl<P> Event<P> {
     }
 }
 
-/// Names a request among equal ones.
+/// Identifies a request among equal ones.
+// BEP 3 has no such id: equal requests look alike on the wire. Matched by value, a late answer to a
+// cancelled request would take the place of its successor, as it does in peer-wire-protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(u32);
 
 impl RequestId {
-    /// The name with this number.
+    /// The id with this number.
     pub const fn new(number: u32) -> Self {
         Self(number)
     }
 
-    /// The number of the name.
+    /// The number of the id.
     pub const fn number(self) -> u32 {
         self.0
     }

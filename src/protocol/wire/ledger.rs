@@ -1,4 +1,4 @@
-//! What a wire notes of the frames of both directions: counters, and a trace if someone wants one.
+//! What a wire records of the frames of both directions: counters, and a trace on demand.
 
 use crate::protocol::counters::{Counters, count};
 use crate::protocol::error::ProtocolError;
@@ -10,11 +10,12 @@ use crate::protocol::trace::{Trace, TracedFrame};
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) counters: Counters,
+    // Boxed: hardly any wire is traced.
     trace: Option<Box<Trace>>,
 }
 
 impl Ledger {
-    /// Keeps the newest `capacity` frames, or with 0 none.
+    /// Keeps the newest `capacity` frames; 0 turns the trace off.
     pub(super) fn set_trace(&mut self, capacity: usize) {
         self.trace = (capacity > 0).then(|| Box::new(Trace::new(capacity)));
     }
@@ -27,7 +28,8 @@ impl Ledger {
         self.trace.as_mut()?.pop()
     }
 
-    /// Notes a message that takes effect; the decoder counts the bytes.
+    /// Records a message that takes effect; the decoder counts its bytes.
+    // Before the message is judged, so that a trace ends with the one that closed the wire.
     #[inline]
     pub(super) fn note_received<P: Place>(&mut self, message: &Message<P>) {
         let received = &mut self.counters.received;
@@ -49,7 +51,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a message that is queued, of `len` bytes with `payload_len` bytes of payload.
+    /// Records a message that is queued, of `len` bytes with `payload_len` bytes of payload.
     #[inline]
     pub(super) fn note_sent(&mut self, message: &Message<u32>, len: usize, payload_len: usize) {
         let sent = &mut self.counters.sent;
@@ -72,13 +74,14 @@ impl Ledger {
         }
     }
 
-    /// Counts a violation that does no harm; gives it back as the error that it is to a strict wire.
+    /// Counts a violation that does no harm; returns it as an error under the strict policy.
     pub(super) fn tolerate(
         &mut self,
         policy: Policy,
         error: ProtocolError,
     ) -> Result<(), ProtocolError> {
         match policy {
+            // Counted when the wire fails, like every other error.
             Policy::Strict => Err(error),
             Policy::Lenient => {
                 self.count_violation();

@@ -2,10 +2,10 @@
 //!
 //! Each room owns a part of the state and the rules for it:
 //!
-//! - [`choking`]: who chokes whom, and who is interested;
-//! - [`availability`]: the pieces of the peer;
+//! - [`choking`]: which side chokes, and which is interested;
+//! - [`availability`]: the pieces that the peer has;
 //! - [`downloads`]: our requests;
-//! - [`uploads`]: the peer's requests, and how many are let in;
+//! - [`uploads`]: the peer's requests, and which are admitted;
 //! - [`sender`]: the output;
 //! - [`ledger`]: counters and the trace.
 
@@ -59,7 +59,7 @@ pub struct Wire {
     downloads: Downloads,
     uploads: Uploads,
     sender: Sender,
-    /// What the caller has taken to send and still waits with him.
+    /// Output that the caller has taken and not sent yet.
     unsent: Unsent,
     ledger: Ledger,
 }
@@ -69,14 +69,15 @@ pub struct Wire {
 enum Phase {
     #[default]
     Open,
-    /// Sends, but reads no more.
+    /// Sends, but reads no further input.
     ReadClosed,
     Closed,
 }
 
 /// Commands.
 impl Wire {
-    /// A wire at the beginning of a connection: both sides choke, none is interested.
+    /// A wire at the beginning of a connection: both sides choke and neither is interested (BEP 3
+    /// <https://www.bittorrent.org/beps/bep_0003.html>).
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -85,6 +86,8 @@ impl Wire {
     }
 
     /// Sends the handshake.
+    // Neither required nor first here: the side that accepts a connection may wait for the peer's
+    // handshake to learn which torrent it wants.
     pub fn handshake(&mut self, info_hash: InfoHash, peer_id: PeerId, reserved: Reserved) {
         let handshake = Handshake {
             reserved,
@@ -94,17 +97,20 @@ impl Wire {
         self.sender.handshake(&handshake, &mut self.ledger);
     }
 
-    /// Sends `choke` on a change and forgets the requests of the peer; gives whether it changed.
+    /// Sends `choke` on a change and drops the peer's requests; returns whether it changed.
     pub fn choke(&mut self) -> bool {
         let changed = self.choking.choke(true);
         if changed {
+            // Without the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>)
+            // the peer discards its requests when it reads this: an answer would be unsolicited,
+            // and there is no reject to send.
             self.uploads.clear();
             self.send(&Message::Choke);
         }
         changed
     }
 
-    /// Sends `unchoke` on a change; gives whether it changed.
+    /// Sends `unchoke` on a change; returns whether it changed.
     pub fn unchoke(&mut self) -> bool {
         let changed = self.choking.choke(false);
         if changed {
@@ -113,7 +119,7 @@ impl Wire {
         changed
     }
 
-    /// Sends `interested` on a change; gives whether it changed.
+    /// Sends `interested` on a change; returns whether it changed.
     pub fn interested(&mut self) -> bool {
         let changed = self.choking.interest(true);
         if changed {
@@ -122,7 +128,7 @@ impl Wire {
         changed
     }
 
-    /// Sends `not interested` on a change; gives whether it changed.
+    /// Sends `not interested` on a change; returns whether it changed.
     pub fn not_interested(&mut self) -> bool {
         let changed = self.choking.interest(false);
         if changed {
@@ -136,7 +142,8 @@ impl Wire {
         self.send(&Message::Have { piece });
     }
 
-    /// Sends a bitfield, the high bit first.
+    /// Sends a bitfield, the high bit first. BEP 3 allows it only as the first message after the
+    /// handshake; spare bits must be zero.
     ///
     /// # Errors
     ///
@@ -145,17 +152,19 @@ impl Wire {
         self.send_copied(&Message::Bitfield { bits })
     }
 
-    /// Opens a request under a name of the caller's choice, and sends it. Events about it have the
-    /// name; it should be of no other request that is open.
+    /// Opens a request under an id of the caller's choice, and sends it. Events about it carry the
+    /// id, which should differ from those of other open requests.
     ///
     /// # Errors
     ///
-    /// [`RequestError`]: after [`Wire::close`], and while the peer chokes; nothing is sent then.
+    /// [`RequestError`] after [`Wire::close`] and while the peer chokes; nothing is sent then.
     #[inline]
     pub fn request(&mut self, id: RequestId, request: BlockRequest) -> Result<(), RequestError> {
         if self.phase == Phase::Closed {
             return Err(RequestError::Closed);
         }
+        // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>: no data is sent until `unchoke`.
+        // A caller that knows better, from `allowed fast` of BEP 6, uses `overwrite_state`.
         if self.choking.peer_choking {
             return Err(RequestError::Choked);
         }
@@ -164,48 +173,51 @@ impl Wire {
         Ok(())
     }
 
-    /// Gives up the oldest open request equal to `request` without telling the peer.
+    /// Gives up the oldest open request equal to `request`, without a message to the peer.
     pub fn take_request(&mut self, request: BlockRequest) -> Option<RequestId> {
         self.downloads.take(request)
     }
 
-    /// Gives up the oldest open request, which took too long.
+    /// Gives up the oldest open request, because it took too long.
     pub fn expire_request(&mut self) -> Option<(RequestId, BlockRequest)> {
         self.downloads.take_oldest()
     }
 
     /// Sends `cancel`. [`Wire::take_request`] gives up the request itself.
+    // Two commands: the block may already be in flight (BEP 3
+    // <https://www.bittorrent.org/beps/bep_0003.html>), and not every client honours a cancel
+    // (rqbit ignores it), so a caller may prefer to keep the request open for the block.
     pub fn cancel(&mut self, request: BlockRequest) {
         self.send(&Message::Cancel { request });
     }
 
-    /// Takes note of how many bytes, of those that the caller has taken to send, still wait:
-    /// `waiting`, of which he will say when they leave, and before them `ahead`, of which he will
-    /// not, and which hold nothing back by themselves.
+    /// Back-pressure: sets how many of the bytes that the caller has taken are still unsent.
+    /// `waiting` bytes, about which the caller reports again when they drain, and before them
+    /// `ahead` bytes, about which it does not, and which hold nothing back by themselves.
     ///
-    /// Where they, the output in the wire and the requests that were delivered and not answered
-    /// exceed [`Limits::upload_backlog`], further requests of the peer are held back, and delivered,
-    /// oldest first, when there is room. Held ones count against [`Limits::max_peer_requests`]; all
-    /// other messages go on.
+    /// When these bytes, the output in the wire and the unanswered requests together exceed
+    /// [`Limits::upload_backlog`], further requests of the peer are queued and resume, oldest
+    /// first, when output drains. Held requests count against [`Limits::max_peer_requests`]; all
+    /// other messages are delivered as usual.
     pub fn set_unsent(&mut self, waiting: usize, ahead: usize) {
         self.unsent.set(waiting, ahead);
     }
 
     /// Takes a request of the peer out of the queue, to answer it.
     ///
-    /// `None` when it is no longer waiting: cancelled, answered or choked.
+    /// `None` when it no longer waits: cancelled, answered or dropped by our choke.
     #[inline]
     pub fn take_peer_request(&mut self, id: RequestId) -> Option<BlockRequest> {
         self.uploads.take(id)
     }
 
-    /// Likewise the oldest one equal to `request`.
+    /// Takes the oldest delivered request of the peer that equals `request`, to answer it.
     pub fn take_equal_peer_request(&mut self, request: BlockRequest) -> Option<RequestId> {
         self.uploads.take_equal(request)
     }
 
-    /// Sends a block: a small one as [`Wire::piece_copied`], as it would keep more memory than its
-    /// own, others without a copy.
+    /// Sends a block without a copy, or a small one as [`Wire::piece_copied`] does, because a
+    /// reference would cost more memory than the bytes.
     ///
     /// # Errors
     ///
@@ -215,7 +227,7 @@ impl Wire {
         self.sender.block(piece, begin, block, ledger)
     }
 
-    /// Sends a block that is copied next to other small frames.
+    /// Sends a block and copies it, next to other small frames.
     ///
     /// # Errors
     ///
@@ -228,29 +240,34 @@ impl Wire {
         })
     }
 
-    /// Sends a block that stays with the caller: [`Transmit::Foreign`] says when it is next.
+    /// Sends all of a block's message except the block, which stays with the caller:
+    /// [`Transmit::Foreign`] says when it is next.
     ///
     /// # Errors
     ///
-    /// [`HeadError`] when the block does not fit a message, or may not stay with the caller.
+    /// [`HeadError`] when the block does not fit a message or may not stay with the caller.
     #[inline]
     pub fn piece_head(&mut self, piece: u32, begin: u32, block_len: u32) -> Result<(), HeadError> {
         let ledger = &mut self.ledger;
         self.sender.foreign_block(piece, begin, block_len, ledger)
     }
 
-    /// Says whether blocks may stay with the caller; they may from the start. Where something works on
-    /// all bytes that leave, as a cipher does, they may not: [`Wire::piece_head`] then refuses.
+    /// Sets whether blocks may stay with the caller, as they may by default. Turn it off when every
+    /// byte sent has to pass through something, such as a cipher: [`Wire::piece_head`] then
+    /// refuses.
     pub fn set_foreign_blocks(&mut self, are_allowed: bool) {
         self.sender.set_foreign_blocks(are_allowed);
     }
 
-    /// Sends the UDP port of the DHT node (BEP 5).
+    /// Sends the UDP port of the DHT node, to a peer that announced [`Reserved::DHT`] (BEP 5
+    /// <https://www.bittorrent.org/beps/bep_0005.html>).
     pub fn port(&mut self, port: u16) {
         self.send(&Message::Port { port });
     }
 
-    /// Sends a message of the extension protocol (BEP 10).
+    /// Sends a message of the extension protocol (BEP 10
+    /// <https://www.bittorrent.org/beps/bep_0010.html>). `id` is the one that the peer announced
+    /// for it, or 0 for the extended handshake.
     ///
     /// # Errors
     ///
@@ -259,37 +276,41 @@ impl Wire {
         self.send_copied(&Message::Extended { id, payload })
     }
 
-    /// Sends a keep-alive.
+    /// Sends a keep-alive; by BEP 3 about every two minutes on an idle connection.
+    // The caller decides when, as it has the clock. rqbit drops a peer after 10 s of silence.
     pub fn keep_alive(&mut self) {
         self.send(&Message::KeepAlive);
     }
 
-    /// Overwrites the local state and the peer's choke without a message, for a caller who lets
-    /// others change them.
+    /// Overwrites the local state and the peer's choke without a message, for a caller that lets
+    /// its users change them.
+    // peer-wire-protocol has them as plain properties, which its users write.
     pub fn overwrite_state(&mut self, am_choking: bool, am_interested: bool, peer_choking: bool) {
         self.choking.am_choking = am_choking;
         self.choking.am_interested = am_interested;
         self.choking.peer_choking = peer_choking;
     }
 
-    /// Reads no further input, and forgets requests that are held back.
+    /// Stops reading input, and drops the requests that are held back.
     pub fn stop_reading(&mut self) {
         if self.phase == Phase::Open {
             self.phase = Phase::ReadClosed;
         }
+        // Delivered requests can still be answered; held ones would be input that arrives after
+        // all.
         self.uploads.forget_held();
     }
 
-    /// Ends both directions. [`Event::RequestDropped`] follows for each open request; commands
-    /// send nothing any more.
+    /// Closes both directions. [`Event::RequestDropped`] follows for each open request; commands no
+    /// longer send anything. What was queued before can still be taken.
     pub fn close(&mut self) {
         if self.phase != Phase::Closed {
             self.end(DropReason::Closed);
         }
     }
 
-    /// Keeps the newest `capacity` frames of both directions for [`Wire::poll_trace`], or with 0
-    /// none.
+    /// Keeps the newest `capacity` frames of both directions for [`Wire::poll_trace`]; 0 turns the
+    /// trace off.
     pub fn set_trace(&mut self, capacity: usize) {
         self.ledger.set_trace(capacity);
     }
@@ -325,10 +346,12 @@ impl Wire {
         }
     }
 
-    /// Applies at most one message of the input. For a caller who reads the trace after each message:
-    /// [`Wire::poll`] goes on past those that make no event.
+    /// Applies at most one message of the input. For a caller that reads the trace after each
+    /// message: [`Wire::poll`] continues past those that make no event.
     #[inline]
     pub fn step<I: Input>(&mut self, input: &mut I) -> Step<I::Payload> {
+        // Before further input, so that the order of events does not depend on where chunks are
+        // cut.
         if (self.is_dropping() || self.can_deliver_held())
             && let Some(event) = self.poll_consequence()
         {
@@ -343,7 +366,7 @@ impl Wire {
         }
     }
 
-    /// The rarer half of [`Wire::step`].
+    /// The rare half of [`Wire::step`], not inlined.
     #[inline(never)]
     fn step_frame<I: Input>(&mut self, input: &mut I) -> Step<I::Payload> {
         match input.next_frame() {
@@ -371,14 +394,15 @@ impl Wire {
         self.ledger.is_tracing()
     }
 
-    /// Whether [`Wire::poll`] has an event without further input.
+    /// Whether [`Wire::poll`] returns an event without further input.
     #[inline]
     pub fn has_consequence(&self) -> bool {
         self.downloads.has_dropped() || self.can_deliver_held()
     }
 
-    /// Whether open requests are given up: from a choke or an end on until [`Wire::poll`] finds none
-    /// left. One that is opened meanwhile, by a caller who overwrites the peer's choke, is given up too.
+    /// Whether open requests are being dropped: from a choke or a close on, until [`Wire::poll`]
+    /// finds none left. A request that is opened meanwhile, by a caller that overwrites the peer's
+    /// choke, is dropped too.
     #[inline]
     pub fn is_dropping(&self) -> bool {
         self.downloads.is_dropping()
@@ -398,6 +422,7 @@ impl Wire {
                 reason,
             });
         }
+        // Checked here too: a drop that found no request left leads here whatever waits.
         if self.is_congested() {
             return None;
         }
@@ -405,7 +430,10 @@ impl Wire {
         Some(Event::Request { id, request })
     }
 
-    /// Whether further requests of the peer have to wait.
+    /// Whether further requests of the peer have to be held back.
+    // Delivered requests count with the length of their blocks: the caller may still be reading
+    // these from a disk, and will send them whatever waits by then. Otherwise a burst of requests
+    // would pass while the output is still empty.
     #[inline]
     fn is_congested(&self) -> bool {
         let waiting = [self.sender.len(), self.unsent.cost()];
@@ -423,7 +451,7 @@ impl Wire {
 
 /// Output.
 impl Wire {
-    /// What is to be sent next.
+    /// The next output; `None` when nothing waits.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         let next = self.sender.pop()?;
         match &next {
@@ -433,19 +461,19 @@ impl Wire {
         Some(next)
     }
 
-    /// Copies the next bytes to send into `out`, up to a foreign block; gives how many.
+    /// Copies the next output into `out`, up to a foreign block; returns how many bytes.
     pub fn read_transmit(&mut self, out: &mut [u8]) -> usize {
         let len = self.sender.read(out);
         self.unsent.take(len);
         len
     }
 
-    /// Bytes that [`Wire::read_transmit`] can read: all, or those before a foreign block.
+    /// Bytes that [`Wire::read_transmit`] can read: all output, or that before a foreign block.
     pub fn readable_len(&self) -> usize {
         self.sender.readable_len()
     }
 
-    /// Takes the foreign block that is to be sent next, if one is; gives its length.
+    /// Takes the foreign block if one is next in the output; returns its length.
     pub fn take_foreign(&mut self) -> Option<usize> {
         let len = self.sender.take_foreign()?;
         self.unsent.extend(len);
@@ -460,7 +488,7 @@ impl Wire {
 
 /// Getters.
 impl Wire {
-    /// Whether input still takes effect.
+    /// Whether input is still read.
     pub fn is_reading(&self) -> bool {
         self.phase == Phase::Open
     }
@@ -490,36 +518,35 @@ impl Wire {
         self.availability.pieces()
     }
 
-    /// Requests of ours that wait for a block.
+    /// Number of our requests that wait for a block.
     pub fn request_count(&self) -> usize {
         self.downloads.len()
     }
 
-    /// Requests of the peer that wait for an answer, those held back included.
+    /// Number of the peer's requests that wait for an answer, held ones included.
     pub fn peer_request_count(&self) -> usize {
         self.uploads.len()
     }
 
-    /// Requests of the peer that are held back.
+    /// Number of the peer's requests that are held back.
     pub fn held_request_count(&self) -> usize {
         self.uploads.held_count()
     }
 
-    /// What was counted so far, but for what the decoder counts: see [`Stats::decoded_by`].
+    /// The counters so far, without those of the decoder: see [`Stats::decoded_by`].
     pub fn stats(&self) -> Stats {
         self.ledger.counters.stats()
     }
 
-    /// Bytes that wait to be sent.
+    /// Bytes of output that wait to be taken.
     pub fn transmit_len(&self) -> usize {
         self.sender.len()
     }
 }
 
 /// The effect of each message.
-///
-/// Each arm makes its result where it ends up: moving an event, of which the fields were just written,
-/// makes the processor wait for them.
+// Each arm returns its event in place. Passing it through intermediate results costs 20 ns per
+// message: the processor waits for fields that were just written.
 impl Wire {
     #[inline(always)]
     #[expect(
@@ -530,11 +557,15 @@ impl Wire {
         self.ledger.note_received(&message);
         match message {
             Message::KeepAlive => Step::Event(Event::KeepAlive),
+            // Without the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>)
+            // a choke discards all outstanding requests. An event even without a change.
             Message::Choke => {
                 self.choking.peer_choking = true;
                 self.downloads.drop_all(DropReason::Choked);
                 Step::Event(Event::Choke)
             }
+            // An event even without a change: libtorrent repeats its unchoke when it receives
+            // `interested`.
             Message::Unchoke => {
                 self.choking.peer_choking = false;
                 Step::Event(Event::Unchoke)
@@ -558,18 +589,24 @@ impl Wire {
                 begin,
                 block,
             } => self.apply_piece(piece, begin, block),
+            // An event even without a match: the block may already be sent, which is no violation.
             Message::Cancel { request } => Step::Event(Event::Cancel {
                 request,
                 id: self.uploads.cancel(request),
             }),
+            // Whatever the reserved bits say: libtorrent, too, answers a port with its own although
+            // the DHT bit was not set.
             Message::Port { port } => Step::Event(Event::Port { port }),
+            // Not parsed, since its payload need not be bencoded, nor is its id checked: ids are
+            // given by the receiver (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), so by
+            // the caller.
             Message::Extended { id, payload } => Step::Event(Event::Extended { id, payload }),
             Message::Unknown { payload } => Step::Event(Event::Unknown { payload }),
         }
     }
 
     fn apply_bitfield<P: Place>(&mut self, bits: P) -> Step<P> {
-        // Every input joins them.
+        // Every input joins a bitfield, so nothing is lost here.
         let bits = bits.into_joined().unwrap_or_default();
         match (self.availability).replace(bits, &self.limits, &mut self.ledger) {
             Ok(bits) => Step::Event(Event::Bitfield { bits }),
@@ -595,10 +632,11 @@ impl Wire {
         Step::Quiet
     }
 
-    /// A block answers the oldest request of the same place and of the block's own length.
+    /// A block answers the oldest open request of its piece, offset and length.
     ///
-    /// One that answers none may have been in flight when we cancelled or the peer choked us
-    /// (BEP 3): a lenient wire delivers it.
+    /// A block may already be in flight when we cancel or the peer chokes us (BEP 3
+    /// <https://www.bittorrent.org/beps/bep_0003.html>): a strict wire treats it as
+    /// unsolicited, a lenient one delivers it.
     #[inline]
     fn apply_piece<P: Place>(&mut self, piece: u32, begin: u32, block: P) -> Step<P> {
         let length = to_u32(block.len());

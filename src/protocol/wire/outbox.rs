@@ -1,24 +1,25 @@
-//! Bytes that wait to be sent, in order: small frames joined, blocks by reference.
+//! Output that waits, in order: small frames joined, blocks by reference.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// What comes next on the way out.
+/// The next output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transmit {
     /// These bytes.
     Bytes(Bytes),
-    /// A block of so many bytes that the caller has; see
+    /// A block of this many bytes that the caller has; see
     /// [`Wire::piece_head`](super::Wire::piece_head).
     Foreign(usize),
 }
 
-/// The output of a wire. Bytes leave in the order in which they were queued.
+/// The output of a wire. Bytes are taken in the order in which they were queued.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     small: Small,
-    /// In a box because many wires never have any, and kept for the next.
+    /// Kept once made.
+    // Boxed, because many wires only download and never send a block.
     blocks: Option<Box<Blocks>>,
 }
 
@@ -26,14 +27,16 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct Small {
     bytes: Vec<u8>,
-    /// How many of these have left.
+    /// How many of these were taken.
     start: usize,
 }
 
 /// Blocks, and where they belong among the small frames.
+// All small frames share one buffer: between two blocks there is mostly a single head of 13 bytes,
+// for which an allocation of its own would cost more than the bytes.
 #[derive(Debug, Default)]
 struct Blocks {
-    /// Each with the count of small bytes between the block before and this one.
+    /// Each with the number of small bytes between the previous block and this one.
     queue: VecDeque<(usize, Transmit)>,
     /// Small bytes before the last block.
     small_len: usize,
@@ -48,7 +51,7 @@ impl Outbox {
         &mut self.small.bytes
     }
 
-    /// Appends a block without a copy. An empty one adds nothing: no stretch is ever empty.
+    /// Appends a block without a copy. An empty one adds nothing, so no [`Transmit`] is ever empty.
     #[inline]
     pub(super) fn push(&mut self, block: Transmit) {
         if block.len() == 0 {
@@ -72,7 +75,7 @@ impl Outbox {
         }
     }
 
-    /// Copies the oldest bytes into `out`, up to a foreign block; gives how many.
+    /// Copies the oldest bytes into `out`, up to a foreign block; returns how many.
     pub(super) fn read(&mut self, out: &mut [u8]) -> usize {
         let mut len = 0;
         while let Some(free) = out.get_mut(len..).filter(|free| !free.is_empty()) {
@@ -97,7 +100,7 @@ impl Outbox {
         self.len()
     }
 
-    /// Takes the foreign block that is next, if one is; gives its length.
+    /// Takes the foreign block if one is next; returns its length.
     pub(super) fn take_foreign(&mut self) -> Option<usize> {
         let blocks = self.blocks.as_mut()?;
         let (0, Transmit::Foreign(len)) = *blocks.queue.front()? else {
@@ -114,13 +117,13 @@ impl Outbox {
         block_len.saturating_add(self.small.len())
     }
 
-    /// Small bytes before the next block, or all.
+    /// Small bytes before the next block, or all of them.
     fn next_small(&self) -> usize {
         let next = self.blocks.as_ref().and_then(|blocks| blocks.queue.front());
         next.map_or(self.small.len(), |(before, _)| *before)
     }
 
-    /// Copies from the oldest stretch; nothing from a foreign block.
+    /// Copies from the oldest frames or block; nothing from a foreign block.
     fn read_part(&mut self, out: &mut [u8]) -> usize {
         match self.next_small().min(out.len()) {
             0 => self.blocks.as_mut().map_or(0, |blocks| blocks.read(out)),
@@ -131,7 +134,7 @@ impl Outbox {
         }
     }
 
-    /// Takes note of small bytes that leave.
+    /// Counts small bytes as taken.
     fn count_out(&mut self, len: usize) {
         if let Some(blocks) = &mut self.blocks
             && let Some((before, _)) = blocks.queue.front_mut()
@@ -162,7 +165,7 @@ impl Small {
         len
     }
 
-    /// Takes the first `len` bytes, without a copy if these are all.
+    /// Takes the first `len` bytes, without a copy if these are all of them.
     fn take(&mut self, len: usize) -> Bytes {
         if self.start == 0 && len == self.bytes.len() {
             return Bytes::from(std::mem::take(&mut self.bytes));
@@ -172,7 +175,9 @@ impl Small {
         taken
     }
 
-    /// Forgets the first `len` bytes, and moves the rest once these are the lesser part.
+    /// Drops the first `len` bytes.
+    // The rest is moved only once it is the smaller part, so that each byte moves at most once on
+    // average, however little is taken at a time.
     fn skip(&mut self, len: usize) {
         self.start = self.start.saturating_add(len);
         if self.start >= self.bytes.len() {
@@ -187,7 +192,7 @@ impl Small {
 }
 
 impl Blocks {
-    /// Takes the oldest.
+    /// Takes the oldest block.
     fn pop(&mut self) -> Option<Transmit> {
         let (_, block) = self.queue.pop_front()?;
         self.block_len = self.block_len.saturating_sub(block.len());
@@ -195,7 +200,7 @@ impl Blocks {
         Some(block)
     }
 
-    /// Copies from the oldest, if it is not foreign.
+    /// Copies from the oldest block, if it is not foreign.
     fn read(&mut self, out: &mut [u8]) -> usize {
         let Some((_, Transmit::Bytes(block))) = self.queue.front_mut() else {
             return 0;
@@ -230,8 +235,9 @@ impl Transmit {
     }
 }
 
-/// Bytes of small frames that a wire keeps room for when all was read.
+/// Bytes of small frames that a wire keeps room for once all were taken.
+// Both are small, because most wires are idle: a burst must not leave its memory behind.
 const KEPT_LEN: usize = 512;
 
-/// Blocks that a wire keeps room for when all were taken.
+/// Blocks that a wire keeps room for once all were taken.
 const KEPT_BLOCKS: usize = 4;

@@ -1,22 +1,23 @@
-//! Requests in their order, the oldest first, taken by what they ask for or by age.
+//! Requests in order, the oldest first, taken by what they ask for or by age.
 //!
-//! A request that is taken is mostly the oldest, or close to it: a short queue is looked through.
-//! Once one is taken from far behind, two ordered maps hold the queue until it is short again: then
-//! the work does not grow with the length, whatever the order.
+//! A request that is taken is mostly the oldest or close to it, so the queue is scanned. Once one
+//! is taken from far back, two ordered maps hold the queue until it is short again. The work per
+//! request then hardly grows with the length of the queue, whatever the order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::protocol::message::BlockRequest;
 
-/// A queue of requests, each with a `tag` of its owner. Equal ones may wait at once.
+/// A queue of requests, each with a `tag` of its owner. Equal ones may wait at the same time.
+// BEP 3 <https://www.bittorrent.org/beps/bep_0003.html> does not forbid to request a block twice.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    /// By age; empty while there is `far`.
+    /// By age; empty while `far` is in use.
     near: VecDeque<Waiting<T>>,
     far: Option<Box<Far<T>>>,
 }
 
-/// One that waits. An older one has a smaller age.
+/// One that waits. Older ones have smaller ages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Waiting<T> {
     pub(super) age: u64,
@@ -31,7 +32,7 @@ struct Far<T> {
 }
 
 impl<T: Copy> Queue<T> {
-    /// Appends one, younger than all others.
+    /// Appends one, which must be younger than all others.
     #[inline]
     pub(super) fn push(&mut self, waiting: Waiting<T>) {
         match &mut self.far {
@@ -81,11 +82,13 @@ impl<T: Copy> Queue<T> {
             return self.take_far(age);
         }
         let place = match self.near.front() {
+            // Peers are mostly answered in order: spare these the search.
             Some(oldest) if oldest.age == age => 0,
             _ => (self.near)
                 .binary_search_by_key(&age, |waiting| waiting.age)
                 .ok()?,
         };
+        // Removal moves the entries on the shorter side.
         let from_end = self.near.len().saturating_sub(place);
         if place.min(from_end) <= NEAR {
             return self.take_near(place);
@@ -100,6 +103,7 @@ impl<T: Copy> Queue<T> {
             0 => self.near.pop_front(),
             _ => self.near.remove(place),
         };
+        // The memory of a burst is given back, as most wires are idle most of the time.
         if self.near.is_empty() && self.near.capacity() > KEPT {
             self.near.shrink_to(KEPT);
         }
@@ -110,6 +114,8 @@ impl<T: Copy> Queue<T> {
     fn take_far(&mut self, age: u64) -> Option<Waiting<T>> {
         let far = self.far.as_mut()?;
         let taken = far.take(age);
+        // Half of the length at which maps are made, so that a queue about as long as that does not
+        // switch back and forth.
         if far.by_age.len() <= NEAR / 2 {
             self.near = far.in_order().collect();
             self.far = None;
@@ -172,8 +178,8 @@ impl<T> Default for Far<T> {
     }
 }
 
-/// Requests that are looked through before the maps are made: up to about so many that costs less
-/// than to keep them.
+/// Requests that are scanned before the maps are made.
+// Measured: up to about this length a scan costs less than keeping the maps does.
 const NEAR: usize = 512;
 
 /// Requests that an empty queue keeps room for.
@@ -185,7 +191,7 @@ mod tests {
 
     /// Pushes and takes in an order without a pattern, against a plain list.
     #[test]
-    fn queue_in_any_order_is_that_of_a_list() {
+    fn queue_taken_in_any_order_behaves_as_a_list() {
         for (most, kinds) in [(40, 5), (300, 20), (3_000, 100_000)] {
             let mut queue = Queue::default();
             let mut list: Vec<Waiting<u32>> = Vec::new();
@@ -236,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn short_queue_in_any_order_makes_no_maps() {
+    fn short_queue_taken_in_any_order_makes_no_maps() {
         let mut queue = of(NEAR);
         for piece in (0..NEAR).rev() {
             assert_eq!(
@@ -250,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_end_when_the_queue_is_short_again() {
+    fn long_queue_that_gets_short_drops_its_maps() {
         let mut queue = of(1_000);
         for piece in (10..1_000).rev() {
             assert_eq!(

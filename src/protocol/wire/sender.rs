@@ -1,4 +1,4 @@
-//! The way out: messages in, exact bytes in their order.
+//! The output: messages in, exact bytes out, in the order of the commands.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use crate::protocol::numbers::to_usize;
 pub(super) struct Sender {
     outbox: Outbox,
     is_closed: bool,
-    /// Whether the caller has to hand in all blocks.
+    /// Whether the caller has to pass in every block.
     takes_blocks: bool,
 }
 
 impl Sender {
-    /// Sends nothing any more; what waits can still be taken.
+    /// Sends nothing from now on; what waits can still be taken.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
     }
@@ -31,12 +31,9 @@ impl Sender {
         }
     }
 
-    /// Sends a message without a payload: none is too long for its prefix.
+    /// Sends a message without a payload, which is never too long for its prefix.
     #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "where it is called the kind of message is known"
-    )]
+    #[expect(clippy::inline_always, reason = "the callers know the kind of message")]
     pub(super) fn plain(&mut self, message: &Message<u32>, ledger: &mut Ledger) {
         let _fits = self.head(message, ledger);
     }
@@ -80,7 +77,7 @@ impl Sender {
         self.with_block(&head, Transmit::Bytes(block), ledger)
     }
 
-    /// Sends a block of so many bytes, which stays with the caller.
+    /// Sends the head of a block of `block_len` bytes, which stays with the caller.
     #[inline]
     pub(super) fn foreign_block(
         &mut self,
@@ -113,18 +110,16 @@ impl Sender {
         block: Transmit,
         ledger: &mut Ledger,
     ) -> Result<(), TooLong> {
+        // Nothing of a block without its head: the peer would read it as messages.
         if self.head(head, ledger)? {
             self.outbox.push(block);
         }
         Ok(())
     }
 
-    /// Sends all of a message but the payload; gives whether anything is sent.
+    /// Sends all of a message but the payload; returns whether anything is sent.
     #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "where it is called the kind of message is known"
-    )]
+    #[expect(clippy::inline_always, reason = "the callers know the kind of message")]
     fn head(&mut self, message: &Message<u32>, ledger: &mut Ledger) -> Result<bool, TooLong> {
         if self.is_closed {
             return Ok(false);
@@ -160,14 +155,14 @@ impl Sender {
     }
 }
 
-/// Blocks up to this many bytes are joined with other frames. A view of some bytes costs about 100
-/// more, and keeps alive what it is a view of, which may be a whole piece.
+/// Blocks up to this many bytes are copied next to other frames.
+// A reference costs about 100 bytes, and keeps alive what it refers to, which may be a whole piece.
 const MAX_COPIED_BLOCK_LEN: usize = 2 * 1024;
 
 /// Why a block that stays with the caller was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadError {
-    /// Blocks have to be handed in: see
+    /// Blocks have to be passed in: see
     /// [`Wire::set_foreign_blocks`](super::Wire::set_foreign_blocks).
     NotForeign,
     /// The block does not fit a message.

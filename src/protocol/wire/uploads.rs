@@ -1,4 +1,4 @@
-//! The peer's requests: which are admitted, held back or refused, and which wait for an answer.
+//! The peer's requests: which are delivered, held back or refused, and which wait for an answer.
 
 use super::event::RequestId;
 use super::ledger::Ledger;
@@ -9,35 +9,35 @@ use crate::protocol::limits::Limits;
 use crate::protocol::message::BlockRequest;
 use crate::protocol::numbers::to_usize;
 
-/// Requests of the peer. The caller knows the delivered ones; the others are held back, and are all
-/// younger. Only delivered ones can be answered.
+/// Requests of the peer. Only delivered ones can be answered; those held back are all younger.
 #[derive(Debug, Default)]
 pub(super) struct Uploads {
     delivered: Queue<()>,
-    /// What the delivered ones cost while they wait.
+    /// What the delivered ones cost while they wait, in bytes.
     delivered_cost: usize,
-    /// Made with the first one that is held back; most wires hold none.
+    /// Made when the first one is held back.
+    // Most peers read what they request, so most wires never hold one.
     held: Option<Box<Queue<()>>>,
-    /// The age of the next one; its low 32 bits are the name.
+    /// The age of the next one; its low 32 bits are its id.
     next: u64,
 }
 
-/// What becomes of a request.
+/// What to do with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
     /// It is delivered now.
     Deliver,
-    /// It is delivered when there is room.
+    /// It is queued, and delivered when there is room.
     Hold,
-    /// It is counted, and that is all.
+    /// It is counted and otherwise ignored.
     Ignore,
 }
 
 impl Uploads {
     /// Decides on a request, and counts one that is not admitted.
     ///
-    /// Requests of a peer that we choke are ignored (BEP 3), as are those above the queue limit and
-    /// those that no block can answer: whoever answers takes the numbers for those of a block.
+    /// Ignored are requests of a peer that we choke, those above the queue limit, and those that no
+    /// block can answer.
     #[inline]
     pub(super) fn admit(
         &mut self,
@@ -48,22 +48,30 @@ impl Uploads {
         ledger: &mut Ledger,
     ) -> Result<Admission, ProtocolError> {
         let (length, limit) = (request.length, limits.max_request_len);
+        // Before the choke is looked at, so that the outcome does not depend on when ours arrived.
         if length > limit {
             return Err(ProtocolError::RequestLength { length, limit });
         }
+        // Never delivered: some stores read a length of 0 as the whole chunk, or throw for a piece
+        // that does not exist, and so a peer could end the process.
         if let Some(error) = unanswerable(request, limits) {
             ledger.tolerate(limits.policy, error)?;
             count(&mut ledger.counters.unanswerable_requests);
             return Ok(Admission::Ignore);
         }
+        // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>: no data is sent to a choked peer.
+        // No violation: requests cross our choke on the way. libtorrent tolerates them for 2 s.
         if am_choking {
             count(&mut ledger.counters.ignored_requests);
             return Ok(Admission::Ignore);
         }
+        // Ignored rather than fatal: an honest peer may not know the length of our queue. Without
+        // the fast extension there is no reject to send.
         if self.len() >= limits.max_peer_requests {
             count(&mut ledger.counters.refused_requests);
             return Ok(Admission::Ignore);
         }
+        // One that is held holds all later ones, so that requests are delivered in order.
         Ok(if self.has_held() || is_congested {
             Admission::Hold
         } else {
@@ -71,21 +79,21 @@ impl Uploads {
         })
     }
 
-    /// Appends one that is delivered.
+    /// Queues one that is delivered; returns its id.
     #[inline]
     pub(super) fn deliver(&mut self, request: BlockRequest) -> RequestId {
-        let waiting = self.named(request);
+        let waiting = self.aged(request);
         self.push_delivered(waiting)
     }
 
-    /// Appends one that is held back.
+    /// Queues one that is held back.
     #[cold]
     pub(super) fn hold(&mut self, request: BlockRequest) {
-        let waiting = self.named(request);
+        let waiting = self.aged(request);
         self.held.get_or_insert_default().push(waiting);
     }
 
-    /// Delivers the oldest of those held back.
+    /// Delivers the oldest one held back.
     pub(super) fn deliver_held(&mut self) -> Option<(RequestId, BlockRequest)> {
         let oldest = self.held.as_mut()?.take_oldest()?;
         if self.held_count() == 0 {
@@ -94,9 +102,10 @@ impl Uploads {
         Some((self.push_delivered(oldest), oldest.request))
     }
 
-    /// Takes the delivered one of this name, to answer it.
+    /// Takes the delivered one with this id, to answer it.
     #[inline]
     pub(super) fn take(&mut self, id: RequestId) -> Option<BlockRequest> {
+        // The full age from its low 32 bits: the newest one, up to `next`, that ends in them.
         let since = RequestId::of_age(self.next)
             .number()
             .wrapping_sub(id.number());
@@ -113,9 +122,10 @@ impl Uploads {
         Some(RequestId::of_age(taken.age))
     }
 
-    /// Forgets the oldest one equal to `request`, which the peer cancels; gives its name if it was
-    /// delivered.
+    /// Drops the oldest one equal to `request`, which the peer cancels (BEP 3
+    /// <https://www.bittorrent.org/beps/bep_0003.html>); returns its id if it was delivered.
     pub(super) fn cancel(&mut self, request: BlockRequest) -> Option<RequestId> {
+        // Delivered ones are older. One that is held back is unknown to the caller, and stays so.
         let id = self.take_equal(request);
         if id.is_none()
             && let Some(held) = &mut self.held
@@ -125,12 +135,13 @@ impl Uploads {
         id
     }
 
-    /// Forgets those held back.
+    /// Drops those held back.
     pub(super) fn forget_held(&mut self) {
         self.held = None;
     }
 
-    /// Forgets all: we choke, or the wire is closed.
+    /// Drops all, because we choke or the wire is closed.
+    // Ages continue, so that the id of a dropped request never names a later one.
     pub(super) fn clear(&mut self) {
         *self = Self {
             next: self.next,
@@ -155,14 +166,14 @@ impl Uploads {
         self.delivered.len().saturating_add(self.held_count())
     }
 
-    /// What the delivered ones cost while they wait.
+    /// What the delivered ones cost while they wait, in bytes.
     #[inline]
     pub(super) fn delivered_cost(&self) -> usize {
         self.delivered_cost
     }
 
     #[inline]
-    fn named(&mut self, request: BlockRequest) -> Waiting<()> {
+    fn aged(&mut self, request: BlockRequest) -> Waiting<()> {
         let age = self.next;
         self.next = self.next.wrapping_add(1);
         Waiting {
@@ -186,18 +197,18 @@ impl Uploads {
 }
 
 impl RequestId {
-    /// The low 32 bits name one of those that wait, of which there are far fewer.
+    /// The low 32 bits identify one of those that wait, of which there are far fewer.
     #[expect(
         clippy::as_conversions,
         clippy::cast_possible_truncation,
-        reason = "the low bits are meant"
+        reason = "the low bits are the id"
     )]
     const fn of_age(age: u64) -> Self {
         Self::new(age as u32)
     }
 }
 
-/// What is wrong with a request that no block can answer.
+/// The violation of a request that no block can answer; `None` if one can.
 fn unanswerable(request: BlockRequest, limits: &Limits) -> Option<ProtocolError> {
     let BlockRequest { piece, length, .. } = request;
     if length == 0 {
@@ -208,7 +219,7 @@ fn unanswerable(request: BlockRequest, limits: &Limits) -> Option<ProtocolError>
     Some(ProtocolError::PieceIndex { piece, limit })
 }
 
-/// What a request costs that waits for its answer.
+/// What a request costs while it waits for its answer: its block, and memory in the caller.
 fn cost(request: BlockRequest) -> usize {
     to_usize(request.length).saturating_add(Limits::QUEUED_COST)
 }

@@ -32,10 +32,10 @@ impl Both {
         assert_eq!(stats.violations, model.violations);
     }
 
-    /// Once all is told: what takes longer to compare.
+    /// Once there are no more events: what takes longer to compare.
     pub(super) fn agree_at_rest(&self) {
         let Self { model, .. } = self;
-        if !model.is_deaf {
+        if !model.is_read_closed {
             let decoder = &self.joiner.endpoint.decoder;
             assert_eq!(!decoder.is_between_messages(), model.is_truncated());
             assert_eq!(decoder.excesses(), model.excesses());
@@ -49,7 +49,7 @@ impl Both {
         assert_eq!(sent, model.sent.len());
     }
 
-    /// At the end: `is_new` of each `have` has told of most of it before.
+    /// At the end: `is_new` of each `have` has shown most of it before.
     pub(super) fn agree_on_pieces(&self) {
         let Self { model, .. } = self;
         let pieces = self.joiner.endpoint.peer_pieces();
@@ -58,7 +58,10 @@ impl Both {
         let has = |piece: &u32| pieces.contains(usize::try_from(*piece).unwrap());
         assert!(model.pieces.iter().all(has));
         let end = model.pieces.last().map_or(0, |last| last.saturating_add(1));
-        assert_eq!(pieces.len(), usize::try_from(end).unwrap().max(model.told));
-        assert_eq!(pieces.told(), model.told);
+        assert_eq!(
+            pieces.len(),
+            usize::try_from(end).unwrap().max(model.covered)
+        );
+        assert_eq!(pieces.told(), model.covered);
     }
 }

@@ -55,7 +55,7 @@ impl Both {
     }
 
     fn request(&mut self, request: BlockRequest) {
-        let id = self.name_request();
+        let id = self.next_request_id();
         let opened = self.joiner.endpoint.wire.request(id, request);
         assert_eq!(opened, self.model.request(id, request));
         self.open += usize::from(opened.is_ok());
