@@ -61,6 +61,15 @@ refuses('refuses a request above 128 KiB by default', {
   bad: frame(6, 0, 0, 128 * 1024 + 1)
 })
 
+for (const maxRequestLength of [1, 16 * 1024, 1024 * 1024]) {
+  refuses(`honors a maxRequestLength of ${maxRequestLength}`, {
+    code: 'ERR_PWP_REQUEST_LENGTH',
+    options: { maxRequestLength },
+    good: frame(6, 0, 0, maxRequestLength),
+    bad: frame(6, 0, 0, maxRequestLength + 1)
+  })
+}
+
 refuses('refuses a piece that the torrent does not have', {
   code: 'ERR_PWP_PIECE_INDEX',
   options: { pieces: 10 },

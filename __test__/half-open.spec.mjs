@@ -154,35 +154,41 @@ for (const [what, endInput] of Object.entries(PARTS)) {
   }
 }
 
-test('stays open while it may receive input or its output may be read', async (t) => {
-  const deaf = await between()
-  deaf.sink.destroy()
+test('stays open while it may receive input', async (t) => {
+  const { life, sink, source, wire } = await between()
+  sink.destroy()
   await settled()
-  const delivered = record(deaf.wire, ['have'])
-  deaf.source.write(frame(4, 2))
+  const delivered = record(wire, ['have'])
+  source.write(frame(4, 2))
   await settled()
-  t.deepEqual([deaf.life, delivered], [[], ['have']])
+  t.deepEqual([life, delivered], [[], ['have']])
+})
 
-  const read = await between()
-  read.wire.on('readable', () => {})
-  read.source.destroy()
-  read.sink.destroy()
+test('stays open while its output may be read', async (t) => {
+  const { life, sink, source, wire } = await between()
+  wire.on('readable', () => {})
+  source.destroy()
+  sink.destroy()
   await settled()
-  t.deepEqual(read.life, [])
+  t.deepEqual(life, [])
+})
 
-  const taken = await between()
-  taken.wire.unpipe(taken.sink)
-  taken.source.end()
-  taken.sink.destroy()
+test('keeps its output for a reader when it was unpiped and its input has ended', async (t) => {
+  const { life, sink, source, wire } = await between()
+  wire.unpipe(sink)
+  source.end()
+  sink.destroy()
   await settled()
-  t.deepEqual(taken.life, ['finish'])
-  t.deepEqual(taken.wire.read(), frame(4, 1))
+  t.deepEqual(life, ['finish'])
+  t.deepEqual(wire.read(), frame(4, 1))
+})
 
-  const moved = await between()
-  moved.sink.destroy()
+test('keeps its output for the stream that it is piped into next', async (t) => {
+  const { sink, source, wire } = await between()
+  sink.destroy()
   await settled()
-  const other = moved.wire.pipe(new PassThrough())
-  moved.source.end()
+  const other = wire.pipe(new PassThrough())
+  source.end()
   await settled()
   t.deepEqual(other.read(), frame(4, 1))
 })

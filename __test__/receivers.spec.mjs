@@ -3,42 +3,12 @@ import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import { ROOT } from '../testkit/processes/command.mjs'
 import { encodeHandshake, frame } from '../testkit/messages.mjs'
+import { METHOD_CALLS as CALLS } from '../testkit/method-calls.mjs'
 import { PROXIES } from '../testkit/memory/proxies.mjs'
 import { readAll } from '../testkit/read-all.mjs'
 import { HANDSHAKE, UNCHOKE, greeted, pwp, record, settled } from '../testkit/wires.mjs'
 
 const ID = Buffer.alloc(20, 1)
-
-/** All our methods, with valid arguments. */
-const CALLS = {
-  _write: [frame(4, 1), 'buffer', () => {}],
-  bitfield: [Buffer.from([0xf0])],
-  cancel: [1, 2, 3],
-  choke: [],
-  destroy: [],
-  end: [],
-  extended: [0, { m: {} }],
-  handshake: [ID, ID],
-  have: [7],
-  interested: [],
-  iterator: [],
-  pause: [],
-  piece: [1, 2, Buffer.alloc(5000)],
-  pipe: [pwp()],
-  port: [6881],
-  push: [frame(4, 1)],
-  read: [],
-  request: [1, 2, 3],
-  resume: [],
-  setKeepAlive: [],
-  setTimeout: [1000],
-  stats: [],
-  unchoke: [],
-  uninterested: [],
-  unpipe: [],
-  unshift: [frame(4, 1)],
-  write: [frame(4, 1)]
-}
 
 test('covers every public method', (t) => {
   const names = Object.keys(pwp.prototype).filter((name) => !name.startsWith('_'))

@@ -137,7 +137,7 @@ const native = {
   isTruncated: (slot) => call(addon.isTruncated, slot) === 1,
   outputLength: (slot) => call(addon.outputLength, slot),
   pieceBytes: (slot) => call(addon.pieceBytes, slot),
-  piecesTold: (slot) => call(addon.piecesTold, slot),
+  piecesAnnounced: (slot) => call(addon.piecesAnnounced, slot),
   takeRequest: (slot, piece, offset, length) =>
     call(addon.takeRequest, slot, piece, offset, length),
 

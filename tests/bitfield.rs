@@ -19,7 +19,7 @@ fn have_of_a_new_piece_adds_it() {
     assert_eq!(feed(&mut wire, &frames::have(9)), [have(9, true)]);
     let pieces = wire.peer_pieces();
     assert!(pieces.contains(9) && !pieces.contains(8) && !pieces.contains(10));
-    assert_eq!((pieces.len(), pieces.told()), (10, 0));
+    assert_eq!((pieces.len(), pieces.announced()), (10, 0));
     assert_eq!(pieces.as_bytes(), [0, 0b0100_0000]);
 }
 
@@ -52,7 +52,7 @@ fn bitfield_announces_pieces_from_the_high_bit() {
     let pieces = wire.peer_pieces();
     let announced: Vec<usize> = (0..20).filter(|piece| pieces.contains(*piece)).collect();
     assert_eq!(announced, [0, 7, 9]);
-    assert_eq!((pieces.len(), pieces.told()), (16, 16));
+    assert_eq!((pieces.len(), pieces.announced()), (16, 16));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn bitfield_received_twice_overwrites_its_bits() {
         assert_eq!(feed(&mut wire, &frames::bitfield(bits)), [bitfield(bits)]);
     }
     assert_eq!(wire.peer_pieces().as_bytes(), [0x0f, 0xff]);
-    assert_eq!(wire.peer_pieces().told(), 16);
+    assert_eq!(wire.peer_pieces().announced(), 16);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn bitfield_after_a_have_keeps_the_pieces_above() {
     feed(&mut wire, &frames::bitfield(&[0x80]));
     assert_eq!(wire.peer_pieces().as_bytes(), [0x80, 0, 0b0000_1000]);
     assert_eq!(
-        (wire.peer_pieces().len(), wire.peer_pieces().told()),
+        (wire.peer_pieces().len(), wire.peer_pieces().announced()),
         (21, 8)
     );
 }

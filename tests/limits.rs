@@ -296,7 +296,7 @@ fn error_texts() -> Vec<(ProtocolError, &'static str)> {
         ),
         (
             ProtocolError::BitfieldLate,
-            "ERR_PWP_BITFIELD_LATE: peer sent a bitfield behind other messages",
+            "ERR_PWP_BITFIELD_LATE: peer sent a bitfield after other messages",
         ),
         (
             ProtocolError::BitfieldSpareBits,

@@ -43,7 +43,7 @@ class Pieces {
     const { slot } = this.core
     const length = native.pieceBytes(slot)
     if (length === 0) return NO_PIECES
-    const inBitfields = native.piecesTold(slot)
+    const inBitfields = native.piecesAnnounced(slot)
     const bits = allocate(length)
     if (native.readPieces(slot, bits) === PANICKED) bits.fill(0)
     return { bits, inBitfields }

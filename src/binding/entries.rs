@@ -54,7 +54,7 @@ entries! {
     output_len c"outputLength"
     piece c"piece"
     piece_bytes c"pieceBytes"
-    pieces_told c"piecesTold"
+    pieces_announced c"piecesAnnounced"
     poll_chunk c"poll"
     read_failure c"readFailure"
     read_output c"readOutput"
@@ -159,10 +159,10 @@ fn piece_bytes(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().as_bytes().len())))
 }
 
-/// `piecesTold(slot) -> count` of the pieces that bitfields have covered.
-fn pieces_told(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+/// `piecesAnnounced(slot) -> count` of the pieces that bitfields have covered.
+fn pieces_announced(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
-    Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().told())))
+    Ok(entry.map_or(0, |entry| to_u32(entry.wire.peer_pieces().announced())))
 }
 
 /// `readPieces(slot, buffer) -> length`: the peer's bitfield.

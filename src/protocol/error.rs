@@ -114,7 +114,7 @@ impl fmt::Display for ProtocolError {
             Self::BitfieldLength { length, limit } => {
                 write!(f, "peer sent a bitfield of {length} bytes, limit {limit}")
             }
-            Self::BitfieldLate => f.write_str("peer sent a bitfield behind other messages"),
+            Self::BitfieldLate => f.write_str("peer sent a bitfield after other messages"),
             Self::BitfieldSpareBits => f.write_str("peer sent a bitfield with spare bits set"),
             Self::Handshake => f.write_str("peer did not send a BitTorrent handshake"),
             Self::MessageLength { id, length, limit } => {

@@ -13,7 +13,7 @@ pub struct Bitfield {
     /// Bytes up to the highest piece announced; `used <= bytes.len()`.
     used: usize,
     /// Bits that bitfield messages have covered, set or not.
-    told: usize,
+    announced: usize,
 }
 
 impl Bitfield {
@@ -38,7 +38,7 @@ impl Bitfield {
                 let bit = 8_usize.checked_sub(usize::try_from(bits).ok()?)?;
                 index.checked_mul(8)?.checked_add(bit)
             });
-        highest.unwrap_or(0).max(self.told)
+        highest.unwrap_or(0).max(self.announced)
     }
 
     /// Whether nothing was announced.
@@ -47,8 +47,8 @@ impl Bitfield {
     }
 
     /// Bits that bitfield messages have covered; above them pieces were announced one by one.
-    pub fn told(&self) -> usize {
-        self.told
+    pub fn announced(&self) -> usize {
+        self.announced
     }
 
     /// The bits. Spare bits in the last byte are kept as received, unless the number of pieces is
@@ -76,7 +76,7 @@ impl Bitfield {
         if let Some(front) = self.bytes.get_mut(..bits.len()) {
             front.copy_from_slice(bits);
         }
-        self.told = self.told.max(bits.len().saturating_mul(8));
+        self.announced = self.announced.max(bits.len().saturating_mul(8));
     }
 
     /// Brings at least `len` bytes into use, with room to grow.
@@ -96,7 +96,7 @@ impl Bitfield {
 
 impl PartialEq for Bitfield {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes() && self.told == other.told
+        self.as_bytes() == other.as_bytes() && self.announced == other.announced
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         assert!(pieces.insert(9));
         assert!(!pieces.insert(9));
         assert!(pieces.contains(9) && !pieces.contains(8) && !pieces.contains(1_000));
-        assert_eq!((pieces.len(), pieces.told()), (10, 0));
+        assert_eq!((pieces.len(), pieces.announced()), (10, 0));
     }
 
     #[test]
@@ -126,8 +126,8 @@ mod tests {
         pieces.insert(20);
         pieces.replace(&[0b1000_0001]);
         assert_eq!(pieces.as_bytes(), [0b1000_0001, 0, 0b0000_1000]);
-        assert_eq!((pieces.len(), pieces.told()), (21, 8));
+        assert_eq!((pieces.len(), pieces.announced()), (21, 8));
         pieces.replace(&[]);
-        assert_eq!((pieces.len(), pieces.told()), (21, 8));
+        assert_eq!((pieces.len(), pieces.announced()), (21, 8));
     }
 }

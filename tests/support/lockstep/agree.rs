@@ -62,6 +62,6 @@ impl Both {
             pieces.len(),
             usize::try_from(end).unwrap().max(model.covered)
         );
-        assert_eq!(pieces.told(), model.covered);
+        assert_eq!(pieces.announced(), model.covered);
     }
 }

@@ -1,0 +1,37 @@
+// A call of each public method of a wire, with arguments that it takes.
+import { PassThrough } from 'node:stream'
+
+import { frame } from './messages.mjs'
+
+const ID = Buffer.alloc(20, 1)
+
+/** Arguments by the name of the method. */
+export const METHOD_CALLS = {
+  _write: [frame(4, 1), 'buffer', () => {}],
+  bitfield: [Buffer.from([0xf0])],
+  cancel: [1, 2, 3],
+  choke: [],
+  destroy: [],
+  end: [],
+  extended: [0, { m: {} }],
+  handshake: [ID, ID],
+  have: [7],
+  interested: [],
+  iterator: [],
+  pause: [],
+  piece: [1, 2, Buffer.alloc(5000)],
+  pipe: [new PassThrough()],
+  port: [6881],
+  push: [frame(4, 1)],
+  read: [],
+  request: [1, 2, 3],
+  resume: [],
+  setKeepAlive: [],
+  setTimeout: [1000],
+  stats: [],
+  unchoke: [],
+  uninterested: [],
+  unpipe: [],
+  unshift: [frame(4, 1)],
+  write: [frame(4, 1)]
+}
