@@ -7,7 +7,7 @@ import path from 'node:path'
 import { ROOT, start } from '../testkit/processes/command.mjs'
 
 /** From the bottom to the top; the files of the package itself have no folder. */
-export const ORDER = [
+const ORDER = [
   'lib',
   '.',
   'bin',

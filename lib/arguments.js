@@ -197,7 +197,6 @@ module.exports = {
   checkDuration,
   checkInteger,
   checkBlock,
-  checkBytes,
   checkCallback,
   checkOneOf,
   checkRange,

@@ -2,7 +2,7 @@
 import { randomFrom } from './random.mjs'
 
 /** Longest block, in bytes: the longest that a wire lets its peer request. */
-export const MAX_LENGTH = 128 * 1024
+const MAX_LENGTH = 128 * 1024
 
 const POOL_LENGTH = 1024 * 1024
 const pool = Buffer.alloc(POOL_LENGTH + MAX_LENGTH)

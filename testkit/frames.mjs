@@ -1,4 +1,6 @@
-// Builds the bytes of the peer wire protocol that the workloads feed, apart from any library.
+// The frames of a made-up torrent, as benchmarks and long checks feed them: each by its number.
+import { cut, encodeHandshake, frame } from './messages.mjs'
+import { randomFrom } from './random.mjs'
 
 /** Bytes in a block, as clients request them. */
 export const BLOCK_LEN = 16 * 1024
@@ -15,12 +17,8 @@ export const PEER_ID = Buffer.from('-BE0001-012345678901')
 
 /** @returns {Buffer} a handshake without any extension bit, so that no library adds messages. */
 export function handshake() {
-  return Buffer.concat([
-    Buffer.from('\u0013BitTorrent protocol'),
-    Buffer.alloc(8),
-    INFO_HASH,
-    PEER_ID
-  ])
+  const reserved = Array(8).fill(0)
+  return encodeHandshake({ reserved, infoHash: INFO_HASH, peerId: PEER_ID })
 }
 
 /**
@@ -30,12 +28,7 @@ export function handshake() {
  * @returns {Buffer} the whole frame, length prefix included
  */
 export function message(id, numbers = [], payload = new Uint8Array(0)) {
-  const frame = Buffer.alloc(5 + 4 * numbers.length + payload.length)
-  frame.writeUInt32BE(frame.length - 4, 0)
-  frame[4] = id
-  numbers.forEach((number, index) => frame.writeUInt32BE(number, 5 + 4 * index))
-  frame.set(payload, 5 + 4 * numbers.length)
-  return frame
+  return frame(id, ...numbers, Buffer.from(payload))
 }
 
 export const unchoke = () => message(1)
@@ -89,18 +82,13 @@ export function pieceOf(n) {
  * @returns {Buffer[]} views of `bytes`, the last one perhaps shorter
  */
 export function chunksOf(bytes, size) {
-  const chunks = []
-  for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size))
-  return chunks
+  return cut(bytes, [size])
 }
 
-/** @returns {(below: number) => number} the same pseudo-random whole numbers on every run */
+/** @returns {(limit: number) => number} the same pseudo-random whole numbers on every run */
 export function random(seed = 1) {
-  let state = seed >>> 0
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
+  const source = randomFrom(seed)
+  return (limit) => source.below(limit)
 }
 
 /** @returns {number[]} the numbers 0 to `count - 1` in a fixed disorder */

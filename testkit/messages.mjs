@@ -1,12 +1,14 @@
 // Builds the bytes that a remote peer sends, from messages written as plain data.
 
 /**
- * Bytes of a payload that is given by its size and a number, which keeps messages short to print.
+ * Bytes of a payload that is given as such, or by its size and a number, which keeps messages short to print.
  *
- * @param {{size: number, fill: number}} payload
+ * @param {Buffer | {size: number, fill: number}} payload
  * @returns {Buffer}
  */
-export const bytesOf = ({ size, fill }) => {
+export const bytesOf = (payload) => {
+  if (Buffer.isBuffer(payload)) return payload
+  const { size, fill } = payload
   const bytes = Buffer.allocUnsafe(size)
   for (let at = 0; at < size; at++) bytes[at] = (fill + at * 37) & 0xff
   return bytes

@@ -104,7 +104,7 @@ export const compareSession = async ({ original, ours }, session) => {
  * @param {object} session one in which they differ
  * @returns {Promise<object>}
  */
-export const shrinkSession = async (implementations, session) => {
+const shrinkSession = async (implementations, session) => {
   const smaller = await inTurn(smallerSessions(session), async (candidate) => {
     const { difference } = await compareSession(implementations, candidate)
     return difference && candidate

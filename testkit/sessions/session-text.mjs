@@ -32,7 +32,7 @@ const describeCalls = (calls) => calls.map(describeCall).join('; ')
  * @param {{do: string}} call
  * @returns {string}
  */
-export const describeCall = ({ do: kind, inside, messages, ...fields }) => {
+const describeCall = ({ do: kind, inside, messages, ...fields }) => {
   const values = Object.values(fields).map(describeField).join(', ')
   const given = messages ? describeMessages(messages) : values
   return `${kind}(${given})${inside ? ` { ${describeCalls(inside)} }` : ''}`
