@@ -16,8 +16,8 @@ withTransmission('leech.js downloads from transmission', async (t) => {
   await transmission.reaches(await transmission.add(torrent, path.dirname(source)), SEEDING)
 
   const copy = path.join(folder, 'copy')
-  const args = [torrentPath, `127.0.0.1:${transmission.peerPort}`, '--out', copy]
-  const leech = startScript(t, 'leech.js', args)
+  const args = [torrentPath, `127.0.0.1:${transmission.peerPort}`, copy]
+  const leech = startScript(t, 'examples/leech.js', args)
 
   t.is(await leech.ended, 0, leech.output)
   t.deepEqual(await hashFiles(path.join(copy, 'source')), await hashFiles(source))
@@ -32,7 +32,7 @@ withTransmission('transmission downloads from seed.js', async (t) => {
 
   // Transmission has no command to connect to an address, so the seeder connects to it.
   const address = `127.0.0.1:${transmission.peerPort}`
-  const seed = startScript(t, 'seed.js', [torrentPath, '--connect', address])
+  const seed = startScript(t, 'examples/seed.js', [torrentPath, '--connect', address])
   await Promise.race([transmission.reaches(id, SEEDING), seed.ended])
 
   t.deepEqual(await hashFiles(path.join(copy, 'source')), await hashFiles(source), seed.output)
