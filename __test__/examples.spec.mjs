@@ -18,14 +18,16 @@ const test = ava.serial
 
 test('each script explains itself and refuses wrong arguments', async (t) => {
   await Promise.all(
-    ['demo/demo.js', 'examples/seed.js', 'examples/leech.js'].map(async (name) => {
-      const help = startScript(t, name, ['--help'])
-      t.is(await help.ended, 0)
-      t.regex(help.output, /^Usage: /)
-      const wrong = startScript(t, name, ['--no-such-option'])
-      t.is(await wrong.ended, 1)
-      t.regex(wrong.output, /Unknown option/)
-    })
+    ['demo/demo.js', 'examples/seed.js', 'examples/leech.js', 'examples/inspect.js'].map(
+      async (name) => {
+        const help = startScript(t, name, ['--help'])
+        t.is(await help.ended, 0)
+        t.regex(help.output, /^Usage: /)
+        const wrong = startScript(t, name, ['--no-such-option'])
+        t.is(await wrong.ended, 1)
+        t.regex(wrong.output, /Unknown option/)
+      }
+    )
   )
 })
 
@@ -297,11 +299,101 @@ test('seed.js holds little memory for a peer that sends requests and does not re
   t.true(uploaded < (asked * length) / 4, `${uploaded} bytes`)
 })
 
+test('inspect.js tells what seed.js says of itself', async (t) => {
+  const { torrentPath, folder, infoHash } = await makeSource(t)
+  const { seed, address } = await startSeed(t, [torrentPath, '--data', folder])
+  const inspection = inspectAt(t, address, infoHash)
+  t.is(await inspection.ended, 0, inspection.output)
+  t.regex(inspection.output, /^peer id +2d504e303130302d\w{24} '-PN0100-/m)
+  t.regex(inspection.output, /^reserved bits +0000000000100000$/m)
+  t.regex(inspection.output, /^announces +extension protocol$/m)
+  t.regex(inspection.output, /^client +'peer-wire-native seed.js'$/m)
+  t.regex(inspection.output, /^request queue +2000$/m)
+  t.regex(inspection.output, /^pieces +310 of at most 312$/m)
+  t.regex(inspection.output, /^received +\d+ bytes: handshake 1, bitfield 1, extended 1$/m)
+  t.regex(inspection.output, /^violation +-$/m)
+  await seed.printed(/left after 0 bytes: no error/)
+})
+
+test('inspect.js counts the pieces of a peer that sends no bitfield', async (t) => {
+  const { torrentPath, folder, source, infoHash } = await makeSource(t)
+  const address = await seedIn(t, torrentPath, source, () => {})
+  const inspection = inspectAt(t, address, infoHash)
+  t.is(await inspection.ended, 0, inspection.output)
+  t.regex(inspection.output, /^client +null$/m)
+  t.regex(inspection.output, /^pieces +310 of an unknown number$/m)
+  t.deepEqual((await readdir(folder)).toSorted(), ['source', 'torrents'])
+})
+
+for (const [name, send, expected] of [
+  ['random bytes', (socket) => socket.write(randomBytes(1000)), /not.*handshake/i],
+  ['another protocol', (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n'), /not.*handshake/i],
+  ['nothing and closes', (socket) => socket.end(), /the peer closed the connection/],
+  ['a reset', (socket) => socket.resetAndDestroy(), /ECONNRESET/],
+  ['nothing', () => {}, /in 5000 ms/],
+  ['another info hash', (socket) => socket.write(greeting(randomBytes(20))), /another torrent/]
+]) {
+  test(`inspect.js fails when the peer sends ${name}`, async (t) => {
+    const inspection = inspectAt(t, await peerThat(t, send), randomBytes(20))
+    t.is(await inspection.ended, 1)
+    t.regex(inspection.output, expected)
+    t.regex(inspection.output, /^inspect\.js: .+\n$/)
+  })
+}
+
+test('inspect.js fails when nobody listens', async (t) => {
+  const server = await listen()
+  const address = addressOf(server)
+  server.close()
+  const inspection = inspectAt(t, address, randomBytes(20))
+  t.is(await inspection.ended, 1)
+  t.regex(inspection.output, /ECONNREFUSED/)
+})
+
+test('inspect.js tells what a peer said before it broke the protocol', async (t) => {
+  const infoHash = randomBytes(20)
+  const tooLong = Buffer.from('ffffffff07', 'hex')
+  const address = await peerThat(t, (socket) => {
+    socket.write(Buffer.concat([greeting(infoHash), INTERESTED, tooLong]))
+  })
+  const inspection = inspectAt(t, address, infoHash)
+  t.is(await inspection.ended, 0, inspection.output)
+  t.regex(inspection.output, /^received +\d+ bytes: handshake 1, interested 1$/m)
+  t.regex(inspection.output, /^violation +.*4294967295/m)
+})
+
+for (const [name, handshake, client] of [
+  ['no bencode', 'd1:v', /'\(an extended handshake that is no bencode: .+\)'/],
+  ['a list', 'le', /null/],
+  ['values of other types', 'd1:mle4:reqq1:x1:vi7ee', /null/],
+  ['commands for a terminal', 'd1:v8:\u001b[2Jabcde', /'\\x1B\[2Jabcd'/]
+]) {
+  test(`inspect.js survives an extended handshake with ${name}`, async (t) => {
+    const infoHash = randomBytes(20)
+    const address = await peerThat(t, (socket) => {
+      socket.write(Buffer.concat([greeting(infoHash, { extended: true }), extended(handshake)]))
+    })
+    const inspection = inspectAt(t, address, infoHash)
+    t.is(await inspection.ended, 0, inspection.output)
+    t.regex(inspection.output, new RegExp(`^client +${client.source}$`, 'm'))
+    // oxlint-disable-next-line no-control-regex -- that is what must not be printed
+    t.notRegex(inspection.output, /\u001b/)
+  })
+}
+
 const INTERESTED = Buffer.from('0000000102', 'hex')
 
-function greeting(infoHash) {
+function greeting(infoHash, { extended: isExtended = false } = {}) {
   const head = Buffer.from('\x13BitTorrent protocol\0\0\0\0\0\0\0\0', 'latin1')
+  if (isExtended) head[25] = 0x10
   return Buffer.concat([head, infoHash, randomBytes(20)])
+}
+
+/** An extended handshake with these bytes. */
+function extended(text) {
+  const head = Buffer.from('000000001400', 'hex')
+  head.writeUInt32BE(2 + text.length)
+  return Buffer.concat([head, Buffer.from(text)])
 }
 
 function request(piece, offset, length) {
@@ -322,6 +414,21 @@ async function startSeed(t, args) {
 function leechFrom(t, folder, torrentPath, address) {
   const out = path.join(folder, 'out')
   return { out, leech: startScript(t, 'examples/leech.js', [torrentPath, address, out]) }
+}
+
+function inspectAt(t, address, infoHash) {
+  return startScript(t, 'examples/inspect.js', [address, infoHash.toString('hex')])
+}
+
+/** The address of a peer that sends something to everyone who connects. */
+async function peerThat(t, send) {
+  const server = await listen((socket) => {
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => {}).resume()
+    send(socket)
+  })
+  t.teardown(() => server.close())
+  return addressOf(server)
 }
 
 /** A folder with files and a .torrent that does not lie beside it. */

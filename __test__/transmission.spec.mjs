@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'ava'
+import parseTorrent from 'parse-torrent'
 import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from '../testkit/files.mjs'
 import { startScript } from './helpers/scripts.mjs'
 import { isInstalled, startTransmission } from '../testkit/clients/transmission.mjs'
@@ -36,6 +37,21 @@ withTransmission('transmission downloads from seed.js', async (t) => {
   await Promise.race([transmission.reaches(id, SEEDING), seed.ended])
 
   t.deepEqual(await hashFiles(path.join(copy, 'source')), await hashFiles(source), seed.output)
+})
+
+withTransmission('inspect.js tells what transmission says of itself', async (t) => {
+  const { folder, source, torrent } = await setUp(t)
+  const transmission = await startTransmission(t, folder)
+  await transmission.reaches(await transmission.add(torrent, path.dirname(source)), SEEDING)
+  const { infoHash } = await parseTorrent(torrent)
+
+  const address = `127.0.0.1:${transmission.peerPort}`
+  const inspection = startScript(t, 'examples/inspect.js', [address, infoHash])
+
+  t.is(await inspection.ended, 0, inspection.output)
+  t.regex(inspection.output, /^peer id .*'-TR/m)
+  t.regex(inspection.output, /^client +'Transmission \d/m)
+  t.regex(inspection.output, /^violation +-$/m)
 })
 
 const DOWNLOADING = 4
