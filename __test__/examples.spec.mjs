@@ -1,100 +1,33 @@
-// The example scripts as their users run them, and what they do when something goes wrong.
+// The examples as their users run them, and what they do when something goes wrong.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import ava from 'ava'
 import bencode from 'bencode'
+import parseTorrent from 'parse-torrent'
 import pwp from '../index.js'
-import torrentFile from '../examples/lib/torrent-file.js'
-import {
-  hashFiles,
-  makeTorrent,
-  temporaryFolder,
-  writeFiles,
-  writeManyFiles
-} from '../testkit/files.mjs'
+import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from '../testkit/files.mjs'
 import { startScript } from './helpers/scripts.mjs'
 
 // Each test starts processes of its own: all at once would be too many for a small machine.
 const test = ava.serial
 
-test('the demo transfers generated data and prints a summary', async (t) => {
-  const { demo, temporary } = await startDemo(t, ['--size', '8MiB'])
-  t.is(await demo.ended, 0, demo.output)
-  t.regex(demo.output, /^8388608 bytes in \d+\.\d\d s, \d+\.\d [MG]B\/s$/m)
-  t.regex(demo.output, /^Seeder: +\d+\.\d\d CPU seconds per GB/m)
-  t.regex(demo.output, /^Leecher: +\d+\.\d\d CPU seconds per GB/m)
-  t.regex(demo.output, /^Compared .* 3 files without a difference$/m)
-  t.deepEqual(await readdir(temporary), [])
-})
-
-test('the demo transfers a folder and leaves no other files', async (t) => {
-  const folder = await temporaryFolder(t)
-  await writeManyFiles(path.join(folder, 'source'))
-  await writeFiles(path.join(folder, 'source'), { 'b/empty.bin': 0 })
-  const { demo } = await startDemo(t, [path.join(folder, 'source')])
-  t.is(await demo.ended, 0, demo.output)
-  t.regex(demo.output, /5 files without a difference/)
-  t.deepEqual(await readdir(folder), ['source'])
-})
-
-test('the demo transfers a single file', async (t) => {
-  const folder = await temporaryFolder(t)
-  await writeFiles(folder, { 'one.bin': 1_000_003 })
-  const { demo } = await startDemo(t, [path.join(folder, 'one.bin')])
-  t.is(await demo.ended, 0, demo.output)
-})
-
-test('the demo transfers the data of a .torrent', async (t) => {
-  const { torrentPath, folder } = await makeSource(t)
-  const { demo } = await startDemo(t, [torrentPath, '--data', folder])
-  t.is(await demo.ended, 0, demo.output)
-})
-
-test('the demo fails when the data of the seeder is corrupt', async (t) => {
-  const { torrentPath, folder, source } = await makeSource(t)
-  await corrupt(path.join(source, 'b', 'c.bin'), 1_000_000)
-  const { demo, temporary } = await startDemo(t, [torrentPath, '--data', folder])
-  t.is(await demo.ended, 1)
-  t.regex(demo.output, /piece \d+ has a wrong SHA-1/)
-  t.deepEqual(await readdir(temporary), [])
-})
-
-test('the demo fails when the data of the seeder has another length', async (t) => {
-  const { torrentPath, folder, source } = await makeSource(t)
-  await writeFile(path.join(source, 'a.bin'), 'short')
-  const { demo, temporary } = await startDemo(t, [torrentPath, '--data', folder])
-  t.is(await demo.ended, 1)
-  t.regex(demo.output, /a\.bin has 5 bytes, the torrent says 3000001/)
-  t.deepEqual(await readdir(temporary), [])
-})
-
-test('Ctrl-C ends both processes of the demo and removes its folder', async (t) => {
-  // So slow that it cannot finish before it is interrupted.
-  const { demo, temporary } = await startDemo(t, ['--size', '64MiB', '--rate', '64KiB'])
-  const [, seeder] = await demo.printed(/Seeder (\d+)/)
-  const [, leecher] = await demo.printed(/Leecher (\d+)/)
-  await demo.printed(/[1-9]\d*(\.\d+)? [KM]B of/)
-  demo.interrupt()
-  t.is(await demo.ended, 130)
-  t.deepEqual([seeder, leecher].filter(isRunning), [])
-  t.deepEqual(await readdir(temporary), [])
-})
-
-test('the scripts explain themselves and refuse wrong arguments', async (t) => {
+test('each script explains itself and refuses wrong arguments', async (t) => {
   await Promise.all(
-    ['demo.js', 'seed.js', 'leech.js'].map(async (name) => {
-      const help = startScript(t, name, ['--help'])
-      t.is(await help.ended, 0)
-      t.regex(help.output, /^Usage: /)
-      const wrong = startScript(t, name, ['--no-such-option'])
-      t.is(await wrong.ended, 1)
-      t.regex(wrong.output, /Unknown option/)
-    })
+    ['demo/demo.js', 'examples/seed.js', 'examples/leech.js', 'examples/inspect.js'].map(
+      async (name) => {
+        const help = startScript(t, name, ['--help'])
+        t.is(await help.ended, 0)
+        t.regex(help.output, /^Usage: /)
+        const wrong = startScript(t, name, ['--no-such-option'])
+        t.is(await wrong.ended, 1)
+        t.regex(wrong.output, /Unknown option/)
+      }
+    )
   )
 })
 
@@ -102,7 +35,7 @@ test('leech.js refuses a torrent whose names leave the folder', async (t) => {
   const folder = await temporaryFolder(t)
   const torrentPath = await writeTorrentWithPaths(folder, 'name', [['..', '..', 'outside']])
   const out = path.join(folder, 'out')
-  const leech = startScript(t, 'leech.js', [torrentPath, '127.0.0.1:1', '--out', out])
+  const leech = startScript(t, 'examples/leech.js', [torrentPath, '127.0.0.1:1', out])
   t.is(await leech.ended, 1)
   t.regex(leech.output, /an unsafe file name: "\.\."/)
   t.deepEqual(await readdir(folder), [path.basename(torrentPath)])
@@ -123,33 +56,78 @@ for (const [name, ...paths] of [
   test(`a torrent with the names ${JSON.stringify([name, ...paths])} is refused`, async (t) => {
     const folder = await temporaryFolder(t)
     const torrentPath = await writeTorrentWithPaths(folder, name, paths)
-    await t.throwsAsync(torrentFile.readTorrentFile(torrentPath), { message: /unsafe/ })
+    const { leech, out } = leechFrom(t, folder, torrentPath, '127.0.0.1:1')
+    t.is(await leech.ended, 1)
+    t.regex(leech.output, /unsafe/)
+    t.false(existsSync(out))
   })
 }
 
 test('a torrent whose sizes do not fit together is refused', async (t) => {
   const folder = await temporaryFolder(t)
   const torrentPath = await writeTorrentWithPaths(folder, 'name', [['a'], ['b']], { pieces: 1 })
-  const refusal = { message: /has 1 piece hashes for 32768 bytes/ }
-  await t.throwsAsync(torrentFile.readTorrentFile(torrentPath), refusal)
+  const { leech, out } = leechFrom(t, folder, torrentPath, '127.0.0.1:1')
+  t.is(await leech.ended, 1)
+  t.regex(leech.output, /1 piece hashes for 32768 bytes/)
+  t.false(existsSync(out))
 })
 
 test('leech.js overwrites no files', async (t) => {
   const { torrentPath, folder } = await makeSource(t)
-  const leech = startScript(t, 'leech.js', [torrentPath, '127.0.0.1:1', '--out', folder])
+  const leech = startScript(t, 'examples/leech.js', [torrentPath, '127.0.0.1:1', folder])
   t.is(await leech.ended, 1)
-  t.regex(leech.output, /exists already/)
+  t.regex(leech.output, /file already exists/)
 })
 
-test('leech.js fails and leaves no files when the peer disconnects', async (t) => {
-  const { torrentPath, folder } = await makeSource(t)
-  const { seed, address } = await startSeed(t, [torrentPath, '--data', folder, '--rate', '64KiB'])
-  const out = path.join(folder, 'out')
-  const leech = startScript(t, 'leech.js', [torrentPath, address, '--out', out])
-  await leech.report('progress')
-  await seed.kill()
+for (const [how, leave] of Object.entries({
+  disconnects: (socket) => socket.end(),
+  'resets the connection': (socket) => socket.resetAndDestroy()
+})) {
+  test(`leech.js fails and leaves no files when the peer ${how}`, async (t) => {
+    const { torrentPath, folder, source } = await makeSource(t)
+    const address = await seedIn(t, torrentPath, source, ({ socket, answers }) => {
+      if (answers === 100) leave(socket)
+    })
+    const { leech, out } = leechFrom(t, folder, torrentPath, address)
+    t.is(await leech.ended, 1)
+    t.regex(leech.output, /the peer closed the connection|ended inside a message|ECONNRESET|EPIPE/)
+    t.regex(leech.output, /^20 %$/m)
+    t.deepEqual(await readdir(out), [])
+  })
+}
+
+test('leech.js fails and leaves no files when a piece has a wrong hash', async (t) => {
+  const { torrentPath, folder, source } = await makeSource(t)
+  await corrupt(path.join(source, 'b', 'c.bin'), 1_000_000)
+  const { address } = await startSeed(t, [torrentPath, '--data', folder])
+  const { leech, out } = leechFrom(t, folder, torrentPath, address)
   t.is(await leech.ended, 1)
-  t.regex(leech.output, /the peer closed the connection|ECONNRESET/)
+  t.regex(leech.output, /piece \d+ has a wrong SHA-1/)
+  t.deepEqual(await readdir(out), [])
+})
+
+test('leech.js fails and leaves no files when the peer has another torrent', async (t) => {
+  const { torrentPath, folder } = await makeSource(t)
+  const server = await listen((socket) => {
+    socket.on('error', () => {}).write(greeting(randomBytes(20)))
+  })
+  t.teardown(() => server.close())
+  const { leech, out } = leechFrom(t, folder, torrentPath, addressOf(server))
+  t.is(await leech.ended, 1)
+  t.regex(leech.output, /the peer has another torrent/)
+  t.deepEqual(await readdir(out), [])
+})
+
+test('leech.js leaves no files on Ctrl-C', async (t) => {
+  const { torrentPath, folder, source } = await makeSource(t)
+  const address = await seedIn(t, torrentPath, source, ({ socket, answers }) => {
+    if (answers === 100) socket.pause()
+  })
+  const { leech, out } = leechFrom(t, folder, torrentPath, address)
+  await leech.printed(/^20 %$/m)
+  leech.interrupt()
+  t.is(await leech.ended, 1)
+  t.regex(leech.output, /interrupted/)
   t.deepEqual(await readdir(out), [])
 })
 
@@ -159,7 +137,7 @@ test('leech.js fails when nobody listens', async (t) => {
   const { port } = server.address()
   server.close()
   const out = path.join(folder, 'out')
-  const leech = startScript(t, 'leech.js', [torrentPath, `127.0.0.1:${port}`, '--out', out])
+  const leech = startScript(t, 'examples/leech.js', [torrentPath, `127.0.0.1:${port}`, out])
   t.is(await leech.ended, 1)
   t.regex(leech.output, /ECONNREFUSED/)
 })
@@ -167,11 +145,13 @@ test('leech.js fails when nobody listens', async (t) => {
 test('leech.js resumes after a choke', async (t) => {
   const { torrentPath, folder, source } = await makeSource(t)
   const chokes = []
-  const server = await listen(await chokingSeeder(torrentPath, source, chokes))
-  t.teardown(() => server.close())
-  const out = path.join(folder, 'out')
-  const address = `127.0.0.1:${server.address().port}`
-  const leech = startScript(t, 'leech.js', [torrentPath, address, '--out', out])
+  const address = await seedIn(t, torrentPath, source, ({ wire, answers }) => {
+    if (answers % 10) return
+    wire.choke() // drops the requests that wait
+    wire.unchoke()
+    chokes.push(answers)
+  })
+  const { leech, out } = leechFrom(t, folder, torrentPath, address)
   t.is(await leech.ended, 0, leech.output)
   t.true(chokes.length > 10)
   t.deepEqual(await hashFiles(path.join(out, 'source')), await hashFiles(source))
@@ -183,7 +163,7 @@ test('leech.js fails when the peer breaks the protocol', async (t) => {
   t.teardown(() => server.close())
   const out = path.join(folder, 'out')
   const address = `127.0.0.1:${server.address().port}`
-  const leech = startScript(t, 'leech.js', [torrentPath, address, '--out', out])
+  const leech = startScript(t, 'examples/leech.js', [torrentPath, address, out])
   t.is(await leech.ended, 1)
   t.false(existsSync(path.join(out, 'source')))
 })
@@ -192,15 +172,39 @@ test('seed.js writes the .torrent, overwrites none, and stops on Ctrl-C', async 
   const folder = await temporaryFolder(t)
   await writeManyFiles(path.join(folder, 'source'))
   const { seed, infoHash } = await startSeed(t, [path.join(folder, 'source')])
-  const torrent = await torrentFile.readTorrentFile(path.join(folder, 'source.torrent'))
-  t.is(infoHash, torrent.infoHash.toString('hex'))
+  const torrent = await parseTorrent(await readFile(path.join(folder, 'source.torrent')))
+  t.is(infoHash, torrent.infoHash)
 
-  const second = startScript(t, 'seed.js', [path.join(folder, 'source')])
+  const second = startScript(t, 'examples/seed.js', [path.join(folder, 'source')])
   t.is(await second.ended, 1)
   t.regex(second.output, /EEXIST/)
 
   seed.interrupt()
-  t.is(await seed.ended, 130)
+  t.is(await seed.ended, 'SIGINT')
+})
+
+test('seed.js refuses a folder without files, and writes no .torrent', async (t) => {
+  const folder = await temporaryFolder(t)
+  await mkdir(path.join(folder, 'empty'))
+  const seed = startScript(t, 'examples/seed.js', [path.join(folder, 'empty')])
+  t.is(await seed.ended, 1)
+  t.regex(seed.output, /no torrent with files/)
+  t.deepEqual(await readdir(folder), ['empty'])
+})
+
+test('both peers refuse a .torrent that is none', async (t) => {
+  const folder = await temporaryFolder(t)
+  const torrentPath = path.join(folder, 'bad.torrent')
+  await writeFile(torrentPath, 'text')
+  for (const script of [
+    startScript(t, 'examples/seed.js', [torrentPath]),
+    leechFrom(t, folder, torrentPath, '127.0.0.1:1').leech
+  ]) {
+    // oxlint-disable-next-line no-await-in-loop -- both run at the same time
+    t.is(await script.ended, 1)
+    t.regex(script.output, /no torrent with files/)
+  }
+  t.deepEqual(await readdir(folder), ['bad.torrent'])
 })
 
 test('seed.js closes a connection for another torrent', async (t) => {
@@ -224,14 +228,14 @@ for (const [name, send] of Object.entries({
   test(`seed.js drops a peer that sends or requests ${name}, and serves the next`, async (t) => {
     const { torrentPath, folder, source, infoHash } = await makeSource(t)
     const { address } = await startSeed(t, [torrentPath, '--data', folder])
-    const socket = net.connect(addressOf(address)).on('error', () => {})
+    const socket = net.connect(splitAddress(address)).on('error', () => {})
     t.teardown(() => socket.destroy())
     socket.resume()
     send(socket, (bytes) => socket.write(Buffer.concat([greeting(infoHash), INTERESTED, bytes])))
     await closing(socket)
 
     const out = path.join(folder, 'out')
-    const leech = startScript(t, 'leech.js', [torrentPath, address, '--out', out])
+    const leech = startScript(t, 'examples/leech.js', [torrentPath, address, out])
     t.is(await leech.ended, 0, leech.output)
     t.deepEqual(await hashFiles(path.join(out, 'source')), await hashFiles(source))
   })
@@ -264,7 +268,7 @@ test('seed.js serves several peers at a time', async (t) => {
   const hashes = await hashFiles(source)
   await Promise.all(
     outs.map(async (out) => {
-      const leech = startScript(t, 'leech.js', [torrentPath, address, '--out', out])
+      const leech = startScript(t, 'examples/leech.js', [torrentPath, address, out])
       t.is(await leech.ended, 0, leech.output)
       t.deepEqual(await hashFiles(path.join(out, 'source')), hashes)
     })
@@ -276,32 +280,120 @@ test('seed.js holds little memory for a peer that sends requests and does not re
   const { torrentPath, folder, infoHash } = await makeSource(t, { pieceLength: length })
   const { seed, address } = await startSeed(t, [torrentPath, '--data', folder])
   const asked = 2000
-  const socket = net.connect(addressOf(address)).on('error', () => {})
+  const socket = net.connect(splitAddress(address)).on('error', () => {})
   t.teardown(() => socket.destroy())
   socket.pause()
   const requests = Array.from({ length: asked }, (_, number) => request(number % 30, 0, length))
   socket.write(Buffer.concat([greeting(infoHash), INTERESTED, ...requests]))
 
   // Another download takes long enough for the seeder to answer everything, if it did.
-  const leftFirst = seed.report('left')
-  const out = path.join(folder, 'out')
-  const leech = startScript(t, 'leech.js', [torrentPath, address, '--out', out])
+  const { leech } = leechFrom(t, folder, torrentPath, address)
   t.is(await leech.ended, 0, leech.output)
-  await leftFirst
+  await seed.printed(/left after/)
 
-  const leftNext = seed.report('left')
   socket.destroy()
-  const { uploaded } = await leftNext
+  const [, text] = await seed.printed(/left after [^]*left after (\d+) bytes/)
+  const uploaded = Number(text)
   t.true(uploaded > 0)
   // Most of what was sent is in the buffers of the system, which are not ours.
   t.true(uploaded < (asked * length) / 4, `${uploaded} bytes`)
 })
 
+test('inspect.js tells what seed.js says of itself', async (t) => {
+  const { torrentPath, folder, infoHash } = await makeSource(t)
+  const { seed, address } = await startSeed(t, [torrentPath, '--data', folder])
+  const inspection = inspectAt(t, address, infoHash)
+  t.is(await inspection.ended, 0, inspection.output)
+  t.regex(inspection.output, /^peer id +2d504e303130302d\w{24} '-PN0100-/m)
+  t.regex(inspection.output, /^reserved bits +0000000000100000$/m)
+  t.regex(inspection.output, /^announces +extension protocol$/m)
+  t.regex(inspection.output, /^client +'peer-wire-native seed.js'$/m)
+  t.regex(inspection.output, /^request queue +2000$/m)
+  t.regex(inspection.output, /^pieces +310 of at most 312$/m)
+  t.regex(inspection.output, /^received +\d+ bytes: handshake 1, bitfield 1, extended 1$/m)
+  t.regex(inspection.output, /^violation +-$/m)
+  await seed.printed(/left after 0 bytes: no error/)
+})
+
+test('inspect.js counts the pieces of a peer that sends no bitfield', async (t) => {
+  const { torrentPath, folder, source, infoHash } = await makeSource(t)
+  const address = await seedIn(t, torrentPath, source, () => {})
+  const inspection = inspectAt(t, address, infoHash)
+  t.is(await inspection.ended, 0, inspection.output)
+  t.regex(inspection.output, /^client +null$/m)
+  t.regex(inspection.output, /^pieces +310 of an unknown number$/m)
+  t.deepEqual((await readdir(folder)).toSorted(), ['source', 'torrents'])
+})
+
+for (const [name, send, expected] of [
+  ['random bytes', (socket) => socket.write(randomBytes(1000)), /not.*handshake/i],
+  ['another protocol', (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n'), /not.*handshake/i],
+  ['nothing and closes', (socket) => socket.end(), /the peer closed the connection/],
+  ['a reset', (socket) => socket.resetAndDestroy(), /ECONNRESET/],
+  ['nothing', () => {}, /in 5000 ms/],
+  ['another info hash', (socket) => socket.write(greeting(randomBytes(20))), /another torrent/]
+]) {
+  test(`inspect.js fails when the peer sends ${name}`, async (t) => {
+    const inspection = inspectAt(t, await peerThat(t, send), randomBytes(20))
+    t.is(await inspection.ended, 1)
+    t.regex(inspection.output, expected)
+    t.regex(inspection.output, /^inspect\.js: .+\n$/)
+  })
+}
+
+test('inspect.js fails when nobody listens', async (t) => {
+  const server = await listen()
+  const address = addressOf(server)
+  server.close()
+  const inspection = inspectAt(t, address, randomBytes(20))
+  t.is(await inspection.ended, 1)
+  t.regex(inspection.output, /ECONNREFUSED/)
+})
+
+test('inspect.js tells what a peer said before it broke the protocol', async (t) => {
+  const infoHash = randomBytes(20)
+  const tooLong = Buffer.from('ffffffff07', 'hex')
+  const address = await peerThat(t, (socket) => {
+    socket.write(Buffer.concat([greeting(infoHash), INTERESTED, tooLong]))
+  })
+  const inspection = inspectAt(t, address, infoHash)
+  t.is(await inspection.ended, 0, inspection.output)
+  t.regex(inspection.output, /^received +\d+ bytes: handshake 1, interested 1$/m)
+  t.regex(inspection.output, /^violation +.*4294967295/m)
+})
+
+for (const [name, handshake, client] of [
+  ['no bencode', 'd1:v', /'\(an extended handshake that is no bencode: .+\)'/],
+  ['a list', 'le', /null/],
+  ['values of other types', 'd1:mle4:reqq1:x1:vi7ee', /null/],
+  ['commands for a terminal', 'd1:v8:\u001b[2Jabcde', /'\\x1B\[2Jabcd'/]
+]) {
+  test(`inspect.js survives an extended handshake with ${name}`, async (t) => {
+    const infoHash = randomBytes(20)
+    const address = await peerThat(t, (socket) => {
+      socket.write(Buffer.concat([greeting(infoHash, { extended: true }), extended(handshake)]))
+    })
+    const inspection = inspectAt(t, address, infoHash)
+    t.is(await inspection.ended, 0, inspection.output)
+    t.regex(inspection.output, new RegExp(`^client +${client.source}$`, 'm'))
+    // oxlint-disable-next-line no-control-regex -- that is what must not be printed
+    t.notRegex(inspection.output, /\u001b/)
+  })
+}
+
 const INTERESTED = Buffer.from('0000000102', 'hex')
 
-function greeting(infoHash) {
+function greeting(infoHash, { extended: isExtended = false } = {}) {
   const head = Buffer.from('\x13BitTorrent protocol\0\0\0\0\0\0\0\0', 'latin1')
+  if (isExtended) head[25] = 0x10
   return Buffer.concat([head, infoHash, randomBytes(20)])
+}
+
+/** An extended handshake with these bytes. */
+function extended(text) {
+  const head = Buffer.from('000000001400', 'hex')
+  head.writeUInt32BE(2 + text.length)
+  return Buffer.concat([head, Buffer.from(text)])
 }
 
 function request(piece, offset, length) {
@@ -312,17 +404,31 @@ function request(piece, offset, length) {
   return message
 }
 
-/** Starts the demo with a folder of its own for temporary files. */
-async function startDemo(t, args) {
-  const temporary = await temporaryFolder(t)
-  const env = { TMPDIR: temporary, TEMP: temporary, TMP: temporary }
-  return { temporary, demo: startScript(t, 'demo.js', args, env) }
+async function startSeed(t, args) {
+  const seed = startScript(t, 'examples/seed.js', args)
+  const [, infoHash, address] = await seed.printed(/^(\w{40}) at (\S+:\d+)$/m)
+  return { seed, infoHash, address }
 }
 
-async function startSeed(t, args) {
-  const seed = startScript(t, 'seed.js', args)
-  const { port, infoHash } = await seed.report('listening')
-  return { seed, infoHash, address: `127.0.0.1:${port}` }
+/** Starts a download into a new folder. */
+function leechFrom(t, folder, torrentPath, address) {
+  const out = path.join(folder, 'out')
+  return { out, leech: startScript(t, 'examples/leech.js', [torrentPath, address, out]) }
+}
+
+function inspectAt(t, address, infoHash) {
+  return startScript(t, 'examples/inspect.js', [address, infoHash.toString('hex')])
+}
+
+/** The address of a peer that sends something to everyone who connects. */
+async function peerThat(t, send) {
+  const server = await listen((socket) => {
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => {}).resume()
+    send(socket)
+  })
+  t.teardown(() => server.close())
+  return addressOf(server)
 }
 
 /** A folder with files and a .torrent that does not lie beside it. */
@@ -333,8 +439,8 @@ async function makeSource(t, options) {
   const torrentPath = path.join(folder, 'torrents', 'x.torrent')
   await mkdir(path.dirname(torrentPath))
   await writeFile(torrentPath, await makeTorrent(source, options))
-  const { infoHash } = await torrentFile.readTorrentFile(torrentPath)
-  return { folder, source, torrentPath, infoHash }
+  const { infoHash } = await parseTorrent(await readFile(torrentPath))
+  return { folder, source, torrentPath, infoHash: Buffer.from(infoHash, 'hex') }
 }
 
 async function writeTorrentWithPaths(folder, name, paths, { pieces = paths.length } = {}) {
@@ -346,11 +452,9 @@ async function writeTorrentWithPaths(folder, name, paths, { pieces = paths.lengt
 }
 
 async function corrupt(file, position) {
-  const handle = await open(file, 'r+')
-  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, position)
-  buffer[0] ^= 1
-  await handle.write(buffer, 0, 1, position)
-  await handle.close()
+  const bytes = await readFile(file)
+  bytes[position] ^= 1
+  await writeFile(file, bytes)
 }
 
 async function listen(onconnection) {
@@ -360,9 +464,13 @@ async function listen(onconnection) {
   return server
 }
 
-function addressOf(address) {
+function splitAddress(address) {
   const [host, port] = address.split(':')
   return { host, port: Number(port) }
+}
+
+function addressOf(server) {
+  return `127.0.0.1:${server.address().port}`
 }
 
 /** Unlike `once`, ignores an error before the event. */
@@ -371,45 +479,36 @@ function closing(socket) {
 }
 
 function connect(t, address) {
-  const socket = net.connect(addressOf(address)).on('error', () => {})
+  const socket = net.connect(splitAddress(address)).on('error', () => {})
   const wire = pwp()
   t.teardown(() => socket.destroy())
   socket.pipe(wire).pipe(socket)
   return { socket, wire }
 }
 
-/** A seeder that answers a few requests, chokes, drops the others, and unchokes. */
-async function chokingSeeder(torrentPath, source, chokes) {
-  const torrent = await torrentFile.readTorrentFile(torrentPath)
+/** Seeds from memory in this process; `onanswer` is called after each block. */
+async function seedIn(t, torrentPath, source, onanswer) {
+  const torrent = await parseTorrent(await readFile(torrentPath))
   const parts = await Promise.all(
     torrent.files.map((file) => readFile(path.join(source, '..', file.path)))
   )
   const bytes = Buffer.concat(parts)
-  return (socket) => {
+  const server = await listen((socket) => {
     const wire = pwp()
     socket.on('error', () => {})
     socket.pipe(wire).pipe(socket)
     wire.on('handshake', (infoHash) => {
       wire.handshake(infoHash, randomBytes(20))
-      wire.bitfield(torrent.fullBitfield())
+      for (const piece of torrent.pieces.keys()) wire.have(piece)
     })
     wire.on('interested', () => wire.unchoke())
     let answers = 0
     wire.on('request', (piece, offset, length, respond) => {
-      const start = torrent.position(piece, offset)
+      const start = piece * torrent.pieceLength + offset
       respond(null, bytes.subarray(start, start + length))
-      if (++answers % 10) return
-      wire.choke()
-      wire.unchoke()
-      chokes.push(answers)
+      onanswer({ wire, socket, answers: ++answers })
     })
-  }
-}
-
-function isRunning(pid) {
-  try {
-    return process.kill(Number(pid), 0)
-  } catch {
-    return false
-  }
+  })
+  t.teardown(() => server.close())
+  return addressOf(server)
 }

@@ -1,111 +1,183 @@
 #!/usr/bin/env node
-// Downloads a torrent from one peer: asks for blocks, checks each piece, writes the files.
+// Downloads a torrent from one peer, and writes only pieces whose hash is right.
 'use strict'
 
+const { createHash, randomBytes } = require('node:crypto')
+const { once } = require('node:events')
+const { createWriteStream } = require('node:fs')
+const { mkdir, readFile, rm, writeFile } = require('node:fs/promises')
 const net = require('node:net')
-const { createPeerId, openWire, parseAddress } = require('./lib/connection')
-const { DownloadPlan } = require('./lib/download-plan')
-const { watchProgress } = require('./lib/progress')
-const { cpuSince, report, run } = require('./lib/script')
-const { formatBytes } = require('./lib/size')
-const { Storage } = require('./lib/storage')
-const { readTorrentFile } = require('./lib/torrent-file')
+const path = require('node:path')
+const { pipeline } = require('node:stream/promises')
+const { parseArgs } = require('node:util')
+const pwp = require('..')
 
-const HELP = `Usage: leech.js <file.torrent> <host:port> [--out folder]
+const HELP = `Usage: leech.js <file.torrent> <host:port> [folder]
 
-Downloads the torrent from the peer at host:port into the folder (default: the current one).`
+Downloads the torrent from the peer into the folder (default: the current one).`
 
-const MAX_REQUESTS = 128 // 2 MiB in flight, so that the peer never waits for our next request
+const BLOCK_LENGTH = 16 * 1024 // bytes; every client answers requests of this length
+const MAX_REQUESTS = 64 // 1 MiB on its way, so that the peer never waits for our next request
 const MAX_WRITES = 8 // pieces; a disk slower than the peer must not fill the memory
-const REQUEST_TIMEOUT = 30_000 // ms
+const MAX_PIECE_LENGTH = 256 * 1024 * 1024 // bytes; each piece is put together in memory
+const PATIENCE = 60_000 // ms without a block, or for the answer to a request
 
-/** One download from one peer. */
-class Download {
-  written = 0 // bytes
-  failure = null
-  #writes = 0
+// What leads to another folder or drive, or deceives whoever reads it on a terminal.
+const UNSAFE_NAME =
+  process.platform === 'win32' ? /^\.{0,2}$|[/\\:\p{Cc}]/u : /^\.{0,2}$|[/\\\p{Cc}]/u
 
-  constructor(torrent, storage, address, signal) {
-    this.torrent = torrent
-    this.storage = storage
-    this.plan = new DownloadPlan(torrent)
-    this.socket = net.connect(address)
-    this.wire = openWire(this.socket, { pieces: torrent.pieceCount, signal })
+/** Settles when every piece is on disk; rejects with the reason why not. */
+async function download({ infoHash, length, pieceLength, pieces, files }, address) {
+  // With `pieces`, the library refuses a bitfield and indices that do not fit the torrent.
+  const wire = pwp({ pieces: pieces.length, handshakeTimeout: 10_000, inactivityTimeout: 150_000 })
+  const socket = net.connect(address)
+  socket.pipe(wire).pipe(socket)
+  // A wire does not know its socket: whichever ends first has to end the other.
+  socket.on('error', () => {}) // the reason stays in socket.errored, and 'close' follows
+  socket.on('close', () => wire.destroy())
+  wire.on('close', () => socket.destroy())
+  process.once('SIGINT', () => wire.destroy(new Error('interrupted')))
+  // A peer may send keep-alives and nothing else, choke us for ever, or leave out one block.
+  const giveUp = () => wire.destroy(new Error('the peer does not send what we requested'))
+  const patience = setTimeout(giveUp, PATIENCE).unref()
+  wire.setTimeout(PATIENCE, giveUp)
+
+  const waiting = Array.from(pieces.keys()) // pieces of which nothing was requested yet
+  const blocks = [] // to be requested, of the pieces under way
+  const underWay = new Map() // piece -> its bytes, and how many of them are missing
+  let written = 0 // bytes
+  let writes = 0 // pieces that are being written
+  let told = 0 // tenths of the torrent
+
+  wire.handshake(infoHash, Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)]))
+  wire.on('handshake', (theirs) => {
+    if (theirs.toString('hex') !== infoHash) {
+      return wire.destroy(new Error('the peer has another torrent'))
+    }
+    wire.setKeepAlive()
+    wire.interested() // the peer answers with 'unchoke' when it lets us request
+  })
+  for (const event of ['bitfield', 'have', 'unchoke']) wire.on(event, requestBlocks)
+
+  function mayRequest() {
+    const { writable, peerChoking, requests } = wire
+    return writable && !peerChoking && requests.length < MAX_REQUESTS && writes < MAX_WRITES
   }
 
-  /** Settles when every piece is on disk, or rejects with the reason why not. */
-  run() {
-    const { socket, wire, torrent } = this
-    wire.handshake(torrent.infoHash, createPeerId())
-    wire.on('handshake', (infoHash) => {
-      if (!infoHash.equals(torrent.infoHash)) this.#fail(new Error('the peer has another torrent'))
-    })
-    wire.on('bitfield', () => this.#ask())
-    wire.on('have', () => this.#ask())
-    wire.on('unchoke', () => this.#ask())
-    wire.setTimeout(REQUEST_TIMEOUT, () => this.#fail(new Error('the peer does not answer')))
-
-    return new Promise((resolve, reject) => {
-      socket.on('close', () => {
-        if (this.written === torrent.length) return resolve()
-        const reason = this.failure ?? wire.error ?? socket.errored
-        reject(reason ?? new Error('the peer closed the connection'))
-      })
-    })
-  }
-
-  /** Keeps the pipeline of requests full. */
-  #ask() {
-    const { wire, plan } = this
-    wire.interested() // sent once; the peer answers with 'unchoke' when it lets us ask
-    while (wire.writable && !wire.peerChoking && this.#writes < MAX_WRITES) {
-      const block = wire.requests.length < MAX_REQUESTS && plan.take(wire.peerPieces)
-      if (!block) return
+  function requestBlocks() {
+    while (mayRequest()) {
+      if (blocks.length === 0) beginPiece(waiting.findIndex((piece) => wire.peerPieces[piece]))
+      if (blocks.length === 0) return // the peer has nothing that we miss
+      const block = blocks.shift()
       wire.request(block.piece, block.offset, block.length, (error, bytes) => {
-        this.#onblock(block, error, bytes)
+        // The peer choked us: the block is requested again after the next 'unchoke'.
+        if (error) blocks.push(block)
+        else addBlock(block, bytes).catch((reason) => wire.destroy(reason))
       })
     }
   }
 
-  #onblock(block, error, bytes) {
-    // The peer choked us (the next 'unchoke' resumes the requests), or the wire closed.
-    if (error) return this.plan.putBack(block)
-    const piece = this.plan.add(block, bytes)
-    if (piece) this.#save(block.piece, piece).catch((reason) => this.#fail(reason))
-    this.#ask()
+  function beginPiece(number) {
+    if (number === -1) return
+    const [piece] = waiting.splice(number, 1)
+    const end = Math.min(pieceLength, length - piece * pieceLength) // the last piece is shorter
+    underWay.set(piece, { bytes: Buffer.alloc(end), missing: end })
+    for (let offset = 0; offset < end; offset += BLOCK_LENGTH) {
+      blocks.push({ piece, offset, length: Math.min(BLOCK_LENGTH, end - offset) })
+    }
   }
 
-  async #save(piece, bytes) {
-    if (!this.torrent.isGenuine(piece, bytes)) throw new Error(`piece ${piece} has a wrong SHA-1`)
-    this.#writes++
-    await this.storage.write(this.torrent.position(piece, 0), bytes)
-    this.#writes--
-    this.written += bytes.length
-    if (this.written === this.torrent.length) this.wire.destroy()
-    else this.#ask()
+  async function addBlock({ piece, offset }, block) {
+    patience.refresh()
+    const begun = underWay.get(piece)
+    block.copy(begun.bytes, offset) // copied, as a block is a view of a much larger chunk
+    begun.missing -= block.length
+    if (begun.missing === 0) await savePiece(piece, begun.bytes)
+    if (written === length) wire.destroy()
+    else requestBlocks()
   }
 
-  #fail(reason) {
-    this.failure ??= reason
-    this.wire.destroy()
+  async function savePiece(piece, bytes) {
+    underWay.delete(piece)
+    const hash = createHash('sha1').update(bytes).digest('hex')
+    if (hash !== pieces[piece]) throw new Error(`piece ${piece} has a wrong SHA-1`)
+    writes++
+    await write(files, piece * pieceLength, bytes)
+    writes--
+    written += bytes.length
+    const tenth = Math.floor((10 * written) / length)
+    if (tenth > told) console.log(`${tenth}0 %`)
+    told = tenth
   }
+
+  await once(wire, 'close') // rejects with wire.error if the peer broke the protocol
+  if (written < length) throw socket.errored ?? new Error('the peer closed the connection')
 }
 
-async function main({ out }, [torrentPath, address], signal) {
-  const torrent = await readTorrentFile(torrentPath)
-  const peer = parseAddress(address)
-  const start = { cpu: process.cpuUsage(), time: performance.now() }
-  await Storage.fill(torrent, out, async (storage) => {
-    const download = new Download(torrent, storage, peer, signal)
-    const stopWatching = watchProgress(torrent.length, () => {
-      return { bytes: download.written, speed: download.wire.downloadSpeed() }
-    })
-    await download.run().finally(stopWatching)
+/** Writes bytes at a position of the torrent, whose files follow one another. */
+async function write(files, position, bytes) {
+  const parts = files.map((file) => {
+    const start = Math.max(file.offset, position)
+    const end = Math.min(file.offset + file.length, position + bytes.length)
+    if (start >= end) return null
+    const output = createWriteStream(file.target, { flags: 'r+', start: start - file.offset })
+    return pipeline([bytes.subarray(start - position, end - position)], output)
   })
-  const seconds = (performance.now() - start.time) / 1000
-  const text = `${torrent.name}: ${formatBytes(torrent.length)} in ${seconds.toFixed(1)} s`
-  report('done', { bytes: torrent.length, seconds, cpu: cpuSince(start.cpu) }, text)
+  await Promise.all(parts)
 }
 
-const options = { out: { type: 'string', default: '.' } }
-run({ help: HELP, options, positionals: [2, 2] }, main)
+/** Reads a .torrent. Its numbers and names come from a stranger, and all else relies on them. */
+async function readTorrent(torrentPath) {
+  const { default: parseTorrent } = await import('parse-torrent') // an ES module
+  const torrent = await parseTorrent(await readFile(torrentPath)).catch((cause) => {
+    throw new Error(`no torrent with files: ${cause.message}`, { cause })
+  })
+  const { info, files, length, pieceLength, pieces } = torrent
+  const areSizes = files.every((file) => Number.isSafeInteger(file.length) && file.length >= 0)
+  const isUsable = length > 0 && pieceLength > 0 && pieceLength <= MAX_PIECE_LENGTH
+  if (!areSizes || !isUsable || pieces.length !== Math.ceil(length / pieceLength)) {
+    throw new Error(`the torrent has bad sizes: ${pieces.length} piece hashes for ${length} bytes`)
+  }
+  // The names as they stand in the file: parse-torrent tidies '..' away, which hides the attempt.
+  const paths = (info.files ?? [info]).flatMap((file) => file['path.utf-8'] || file.path || [])
+  const names = [info['name.utf-8'] || info.name, ...paths].map((name) => `${Buffer.from(name)}`)
+  const unsafe = names.find((name) => UNSAFE_NAME.test(name))
+  if (unsafe === undefined) return torrent
+  throw new Error(`the torrent has an unsafe file name: ${JSON.stringify(unsafe)}`)
+}
+
+/** Makes empty files; nothing that exists is overwritten. */
+async function makeFiles({ info, name, files }, folder) {
+  await mkdir(folder, { recursive: true })
+  if (info.files) await mkdir(path.join(folder, name))
+  const makeFile = async (file) => {
+    file.target = path.join(folder, file.path)
+    await mkdir(path.dirname(file.target), { recursive: true })
+    await writeFile(file.target, '', { flag: 'wx' })
+  }
+  await Promise.all(files.map(makeFile))
+}
+
+async function main() {
+  const options = { help: { type: 'boolean', short: 'h' } }
+  const { values, positionals } = parseArgs({ options, allowPositionals: true })
+  if (values.help) return console.log(HELP)
+  const [torrentPath, address, folder = '.'] = positionals
+  if (!address) throw new Error(HELP)
+  const { hostname, port } = new URL(`tcp://${address}`)
+  const peer = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) } // as [::1]:6881
+  const torrent = await readTorrent(torrentPath)
+  await makeFiles(torrent, folder)
+  try {
+    await download(torrent, peer)
+  } catch (error) {
+    await rm(path.join(folder, torrent.name), { recursive: true })
+    throw error
+  }
+  console.log(`${torrent.name}: ${torrent.length} bytes`)
+}
+
+main().catch((error) => {
+  console.error(`leech.js: ${error.message || error.code}`)
+  process.exitCode = 1
+})

@@ -2,99 +2,147 @@
 // Serves a file or a folder as a torrent to every peer that connects.
 'use strict'
 
-const { once } = require('node:events')
+const { randomBytes } = require('node:crypto')
+const { open, readFile, writeFile } = require('node:fs/promises')
 const net = require('node:net')
-const { createPeerId, openWire, parseAddress, whenRoom } = require('./lib/connection')
-const { Limit } = require('./lib/limit')
-const { createPacer } = require('./lib/pacer')
-const { ReadAhead } = require('./lib/read-ahead')
-const { cpuSince, report, run } = require('./lib/script')
-const { formatBytes, parseSize } = require('./lib/size')
-const { openSource } = require('./lib/source')
+const path = require('node:path')
+const { parseArgs, promisify } = require('node:util')
+const pwp = require('..')
 
-const HELP = `Usage: seed.js <file|folder|file.torrent> [options]
+const HELP = `Usage: seed.js <file|folder|file.torrent> [port] [options]
 
 Makes <file>.torrent and serves it. With a .torrent, serves the data that lies next to it.
+Without a port, any that is free.
 
-  --port n             listen on this port (default: any that is free)
   --host address       listen on this address (default: 127.0.0.1)
-  --torrent path       where to write the .torrent (default: next to the data)
   --data folder        where the data of a given .torrent lies (default: next to it)
-  --connect host:port  also connect to this peer; may be given several times
-  --rate size          send no more than this in a second, such as 5MiB`
+  --connect host:port  also connect to this peer`
 
 const MAX_PEERS = 100
-const MAX_READS = 4 // per peer, so that one with many requests does not hold up the others
 
 /** Serves one peer. `isOurs`: we opened the connection, so we send the first handshake. */
-function serve({ torrent, data, pace, signal }, socket, isOurs) {
-  const wire = openWire(socket, { pieces: torrent.pieceCount, signal })
-  const reads = new Limit(MAX_READS)
-  const shakeHands = () => wire.handshake(torrent.infoHash, createPeerId())
-  reportEnd(socket, wire)
+function serve({ infoHash, pieceLength, length: total, pieces, files }, socket, isOurs) {
+  // With `pieces`, the library ignores requests for pieces that the torrent does not have. It also
+  // holds requests back while 1 MiB of answers waits for a peer that does not read.
+  const wire = pwp({ pieces: pieces.length, handshakeTimeout: 10_000, inactivityTimeout: 150_000 })
+  const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
+  socket.pipe(wire).pipe(socket)
+  // A wire does not know its socket: whichever ends first has to end the other. Without an error,
+  // what was sent still leaves.
+  socket.on('error', () => {}) // the reason stays in socket.errored, and 'close' follows
+  socket.on('close', () => wire.destroy())
+  socket.setTimeout(150_000, () => socket.destroy())
+  wire.on('close', () => {
+    if (wire.error) socket.destroy()
+    else socket.destroySoon()
+    const { message = 'no error' } = wire.error ?? socket.errored ?? {}
+    console.log(`A peer left after ${wire.uploaded} bytes: ${message}`)
+  })
 
-  if (isOurs) shakeHands()
-  wire.once('handshake', (infoHash) => {
-    if (!infoHash.equals(torrent.infoHash)) return wire.destroy()
-    if (!isOurs) shakeHands()
-    wire.bitfield(torrent.fullBitfield())
+  if (isOurs) wire.handshake(infoHash, peerId)
+  wire.once('handshake', (theirs, theirPeerId, { extended }) => {
+    if (theirs.toString('hex') !== infoHash) return wire.destroy(new Error('wants another torrent'))
+    if (!isOurs) wire.handshake(infoHash, peerId)
+    // Who we are, and how many requests we keep in our queue (BEP 10).
+    if (extended) wire.extended(0, { m: {}, v: 'peer-wire-native seed.js', reqq: 2000 })
+    wire.bitfield(fullBitfield(pieces.length))
+    wire.setKeepAlive()
   })
   wire.on('interested', () => wire.unchoke())
   wire.on('uninterested', () => wire.choke())
   wire.on('request', (piece, offset, length, respond) => {
-    if (!torrent.allows(piece, offset, length)) return wire.destroy()
-    const read = async () => {
-      await whenRoom(socket, wire)
-      await pace(length)
-      return data.read(torrent.position(piece, offset), length)
-    }
-    reads.run(read).then(
-      (block) => respond(null, block),
-      (error) => {
-        if (!socket.destroyed) console.error(error.message)
-        wire.destroy()
-      }
+    const position = piece * pieceLength + offset
+    const end = Math.min((piece + 1) * pieceLength, total) // the last piece is shorter
+    // The library knows the number of pieces, but not how long they are.
+    if (position + length > end) return wire.destroy(new Error('requests what is in no piece'))
+    read(files, position, length).then(
+      (block) => respond(null, block), // ignored if the peer cancelled, or is gone
+      (error) => wire.destroy(error)
     )
   })
-  socket.on('close', () => reads.clear())
 }
 
-function reportEnd(socket, wire) {
-  const start = process.cpuUsage()
-  socket.on('close', () => {
-    const { uploaded, error } = wire
-    const reason = error ? `: ${error.message}` : ''
-    const fields = { uploaded, cpu: cpuSince(start) }
-    report('left', fields, `A peer left after ${formatBytes(uploaded)}${reason}`)
+/** One bit for each piece, the high bit first; the spare bits at the end are 0. */
+function fullBitfield(pieceCount) {
+  const bits = Buffer.alloc(Math.ceil(pieceCount / 8), 0xff)
+  bits[bits.length - 1] <<= bits.length * 8 - pieceCount
+  return bits
+}
+
+/** Reads bytes at a position of the torrent, whose files follow one another. */
+async function read(files, position, length) {
+  const block = Buffer.allocUnsafeSlow(length)
+  const parts = files.map(async (file) => {
+    const start = Math.max(file.offset, position)
+    const end = Math.min(file.offset + file.length, position + length)
+    if (start >= end) return
+    const at = start - file.offset
+    const { bytesRead } = await file.handle.read(block, start - position, end - start, at)
+    if (bytesRead !== end - start) throw new Error(`${file.path} became shorter`)
   })
+  await Promise.all(parts)
+  return block
 }
 
-async function main({ port, host, connect, rate, ...values }, [source], signal) {
-  const peers = connect.map(parseAddress)
-  const pace = createPacer(rate ? parseSize(rate) : Infinity)
-  const { torrent, torrentPath, folder, storage } = await openSource(source, values, signal)
-  const seed = { torrent, data: new ReadAhead(storage), pace, signal }
+/** The bytes of a .torrent of a file or folder. */
+async function makeTorrent(source) {
+  const { default: createTorrent } = await import('create-torrent') // an ES module
+  // An empty list, or create-torrent adds the public trackers that it knows.
+  return promisify(createTorrent)(path.resolve(source), { announceList: [] })
+}
 
-  const server = net.createServer((socket) => serve(seed, socket, false))
+/** Opens the files of a torrent, which must lie in the folder as the torrent says. */
+async function openTorrent(bytes, folder) {
+  const { default: parseTorrent } = await import('parse-torrent') // an ES module
+  const torrent = await parseTorrent(bytes).catch((cause) => {
+    throw new Error(`no torrent with files: ${cause.message}`, { cause })
+  })
+  const openFile = async (file) => {
+    // parse-torrent leaves no '..' in a path, so that it stays in the folder.
+    file.handle = await open(path.join(folder, file.path))
+    const { size } = await file.handle.stat()
+    if (size === file.length) return
+    throw new Error(`${file.path} has ${size} bytes, the torrent says ${file.length}`)
+  }
+  await Promise.all(torrent.files.map(openFile))
+  return torrent
+}
+
+async function main() {
+  const options = {
+    host: { type: 'string', default: '127.0.0.1' },
+    data: { type: 'string' },
+    connect: { type: 'string' },
+    help: { type: 'boolean', short: 'h' }
+  }
+  const { values, positionals } = parseArgs({ options, allowPositionals: true })
+  if (values.help) return console.log(HELP)
+  const [source, port = 0] = positionals
+  if (!source) throw new Error(HELP)
+  const isTorrent = source.endsWith('.torrent')
+  const bytes = isTorrent ? await readFile(source) : await makeTorrent(source)
+  const folder = (isTorrent && values.data) || path.dirname(path.resolve(source))
+  const torrent = await openTorrent(bytes, folder)
+  const torrentPath = isTorrent ? source : `${path.resolve(source)}.torrent`
+  if (!isTorrent) await writeFile(torrentPath, bytes, { flag: 'wx' }) // overwrites none
+
+  const server = net.createServer((socket) => serve(torrent, socket, false))
   server.maxConnections = MAX_PEERS
-  server.listen({ port: Number(port), host, signal })
-  await once(server, 'listening', { signal })
-  for (const peer of peers) serve(seed, net.connect(peer), true)
+  server.on('error', fail)
+  server.listen(Number(port), values.host, () => {
+    const { address, port: listening } = server.address()
+    console.log(`${torrent.infoHash} at ${address}:${listening}\n${torrentPath}`)
+  })
 
-  const infoHash = torrent.infoHash.toString('hex')
-  const address = server.address()
-  const text = `${infoHash} at ${address.address}:${address.port}\n${torrentPath}`
-  report('listening', { port: address.port, infoHash, torrentPath, folder }, text)
-  await once(server, 'close')
-  await storage.close()
+  if (!values.connect) return
+  const peer = new URL(`tcp://${values.connect}`)
+  const host = peer.hostname.replace(/^\[|\]$/g, '') // an IPv6 address, as in [::1]:6881
+  serve(torrent, net.connect(Number(peer.port), host), true)
 }
 
-const options = {
-  port: { type: 'string', default: '0' },
-  host: { type: 'string', default: '127.0.0.1' },
-  torrent: { type: 'string' },
-  data: { type: 'string' },
-  connect: { type: 'string', multiple: true, default: [] },
-  rate: { type: 'string' }
+function fail(error) {
+  console.error(`seed.js: ${error.message || error.code}`)
+  process.exit(1)
 }
-run({ help: HELP, options, positionals: [1, 1] }, main)
+
+main().catch(fail)

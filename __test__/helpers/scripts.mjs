@@ -1,21 +1,21 @@
-// Runs the example scripts as processes of their own and hears what they say.
-import { fork } from 'node:child_process'
+// Runs the examples and the demo as processes of their own and hears what they say.
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const EXAMPLES = new URL('../../examples/', import.meta.url)
+const ROOT = new URL('../../', import.meta.url)
 
 /**
- * Starts an example; it is killed at the end of the test if it still runs.
+ * Starts a script; it is killed at the end of the test if it still runs.
  *
  * @param {import('ava').ExecutionContext} t
- * @param {string} name file name in examples/
+ * @param {string} name such as examples/seed.js
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env] additional variables
  * @returns {Script}
  */
 export function startScript(t, name, args, env) {
-  const script = new Script(fileURLToPath(new URL(name, EXAMPLES)), args, env)
+  const script = new Script(fileURLToPath(new URL(name, ROOT)), args, env)
   t.teardown(() => script.kill())
   return script
 }
@@ -25,27 +25,21 @@ class Script {
   #child
 
   constructor(file, args, env) {
-    const options = { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...env } }
-    this.#child = fork(file, args, options)
+    this.#child = spawn(process.execPath, [file, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env }
+    })
     const { stdout, stderr } = this.#child
     for (const stream of [stdout, stderr]) {
       stream.setEncoding('utf8').on('data', (text) => (this.output += text))
     }
-    const ends = ['close', 'disconnect'].map((event) => once(this.#child, event))
     /** Exit code, or the name of the signal that ended the process. */
-    this.ended = Promise.all(ends).then(([[code, signal]]) => signal ?? code)
-  }
-
-  /** The first report of a type that comes from now on, see report() in examples/lib. */
-  report(type) {
-    return this.#before((resolve) => {
-      this.#child.on('message', (message) => message.type === type && resolve(message))
-    }, `report '${type}'`)
+    this.ended = once(this.#child, 'close').then(([code, signal]) => signal ?? code)
   }
 
   /** The match of a pattern in what was printed so far or is printed later. */
   printed(pattern) {
-    return this.#before((resolve) => {
+    return new Promise((resolve, reject) => {
       const look = () => {
         const match = pattern.exec(this.output)
         if (match) resolve(match)
@@ -53,14 +47,8 @@ class Script {
       this.#child.stdout.on('data', look)
       this.#child.stderr.on('data', look)
       look()
-    }, String(pattern))
-  }
-
-  #before(start, what) {
-    return new Promise((resolve, reject) => {
-      start(resolve)
       this.ended.then((code) => {
-        reject(new Error(`ended with ${code} before ${what}:\n${this.output}`))
+        reject(new Error(`ended with ${code} before ${pattern}:\n${this.output}`))
       })
     })
   }

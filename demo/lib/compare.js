@@ -7,7 +7,7 @@ const path = require('node:path')
 const { pipeline } = require('node:stream/promises')
 
 /**
- * @param {Torrent} torrent
+ * @param {{files: {path: string}[]}} torrent as parse-torrent gives it
  * @param {string} source folder that holds the torrent's file or folder
  * @param {string} copy the same, downloaded
  * @param {AbortSignal} signal

@@ -2,16 +2,17 @@
 // Shows the package at work: one process seeds files, another downloads them over TCP.
 'use strict'
 
-const { mkdtemp, rm } = require('node:fs/promises')
+const { once } = require('node:events')
+const { mkdtemp, readFile, rm, writeFile } = require('node:fs/promises')
 const os = require('node:os')
 const path = require('node:path')
+const { parseArgs, promisify } = require('node:util')
 const { Child } = require('./lib/child')
 const { compare } = require('./lib/compare')
 const { createProgress } = require('./lib/progress')
 const { writeSample } = require('./lib/sample')
-const { run } = require('./lib/script')
 const { formatBytes, parseSize } = require('./lib/size')
-const { readTorrentFile } = require('./lib/torrent-file')
+const { openSlowLink } = require('./lib/slow-link')
 
 const HELP = `Usage: npm run demo -- [file|folder|file.torrent] [options]
 
@@ -20,7 +21,7 @@ compares the result with the source. Everything that it writes is removed at the
 
   --size size    how much data to generate (default: 256MiB)
   --data folder  where the data of a given .torrent lies (default: next to it)
-  --rate size    let the seeder send no more than this in a second, such as 5MiB`
+  --rate size    let no more than this arrive in a second, such as 5MiB`
 
 /** One run in a temporary folder. */
 class Demo {
@@ -34,15 +35,19 @@ class Demo {
 
   async run(source, { size, data, rate }) {
     source ??= await this.#generate(parseSize(size))
-    const seed = this.#start('seed.js', [source, ...this.#seedOptions(data, rate)])
-    const { torrentPath, folder, port, infoHash } = await seed.expect('listening')
-    const torrent = await readTorrentFile(torrentPath)
+    const isTorrent = source.endsWith('.torrent')
+    const torrentPath = isTorrent ? source : await this.#makeTorrent(source)
+    const folder = isTorrent && data ? data : path.dirname(path.resolve(source))
+    const seed = this.#start('seed.js', [torrentPath, '--data', folder])
+    const [, infoHash, seedPort] = await seed.prints(/^(\w{40}) at .*:(\d+)$/m)
+    const torrent = await readTorrent(torrentPath)
     console.log(`Seeder ${seed.pid} offers ${infoHash}: ${describe(torrent)}`)
 
-    const left = seed.expect('left')
+    const port = rate ? await openSlowLink(seedPort, parseSize(rate), this.signal) : seedPort
+    const left = seed.expect('closed')
     const done = await this.#download(torrent, torrentPath, port)
     const { cpu } = await left
-    await seed.finish()
+    await seed.stop()
 
     await compare(torrent, folder, this.#path('copy'), this.signal)
     summarize(torrent, done, cpu)
@@ -55,21 +60,25 @@ class Demo {
     return source
   }
 
-  #seedOptions(data, rate) {
-    const options = ['--torrent', this.#path('demo.torrent')]
-    if (data) options.push('--data', data)
-    if (rate) options.push('--rate', rate)
-    return options
+  /** The torrent of a file or folder. Hidden files are left out. */
+  async #makeTorrent(source) {
+    const { default: createTorrent } = await import('create-torrent')
+    // An empty list, or the library adds the public trackers that it knows.
+    const creation = promisify(createTorrent)(path.resolve(source), { announceList: [] })
+    // The library cannot be stopped, but nobody has to wait for it.
+    const torrent = await Promise.race([creation, once(this.signal, 'abort')])
+    this.signal.throwIfAborted()
+    await writeFile(this.#path('demo.torrent'), torrent)
+    return this.#path('demo.torrent')
   }
 
   async #download(torrent, torrentPath, port) {
-    const args = [torrentPath, `127.0.0.1:${port}`, '--out', this.#path('copy')]
-    const leech = this.#start('leech.js', args)
+    const leech = this.#start('leech.js', [torrentPath, `127.0.0.1:${port}`, this.#path('copy')])
     console.log(`Leecher ${leech.pid} downloads from 127.0.0.1:${port}`)
     const progress = createProgress(torrent.length)
     leech.on('progress', ({ bytes, speed }) => progress.update(bytes, speed))
     try {
-      const done = await leech.expect('done')
+      const done = await leech.expect('closed')
       await leech.finish()
       return done
     } finally {
@@ -95,7 +104,12 @@ class Demo {
   }
 }
 
-function describe({ length, files, pieceCount, pieceLength }) {
+async function readTorrent(torrentPath) {
+  const { default: parseTorrent } = await import('parse-torrent')
+  return parseTorrent(await readFile(torrentPath))
+}
+
+function describe({ length, files, pieces: { length: pieceCount }, pieceLength }) {
   const pieces = `${pieceCount} pieces of ${pieceLength / 1024} KiB`
   return `${formatBytes(length)} in ${count(files)}, ${pieces}`
 }
@@ -112,19 +126,45 @@ function summarize({ length, files }, { seconds, cpu }, seedCpu) {
   console.log(`Compared with the source by SHA-256: ${count(files)} without a difference`)
 }
 
-async function main(values, [source], signal) {
+/** Aborted by Ctrl-C and the like, which set the exit code as a shell would. */
+function stopSignal() {
+  const controller = new AbortController()
+  // Listened to until the end: under npm Ctrl-C arrives twice and must not cut the cleaning short.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(name, () => {
+      process.exitCode ??= 128 + os.constants.signals[name]
+      controller.abort()
+    })
+  }
+  return controller.signal
+}
+
+async function main(signal) {
+  const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true })
+  if (values.help) return console.log(HELP)
+  if (positionals.length > 1) throw new Error(HELP)
   const folder = await mkdtemp(path.join(os.tmpdir(), 'peer-wire-demo-'))
   const demo = new Demo(folder, signal)
   try {
-    await demo.run(source, values)
+    await demo.run(positionals[0], values)
   } finally {
     await demo.clean()
   }
 }
 
-const options = {
+const OPTIONS = {
   size: { type: 'string', default: '256MiB' },
   data: { type: 'string' },
-  rate: { type: 'string' }
+  rate: { type: 'string' },
+  help: { type: 'boolean', short: 'h' }
 }
-run({ help: HELP, options, positionals: [0, 1] }, main)
+
+const signal = stopSignal()
+main(signal).then(
+  // Whatever is still under way, such as hashing, ends with the process.
+  () => process.exit(),
+  (error) => {
+    if (!signal.aborted) console.error(`demo.js: ${error.message}`)
+    process.exit(process.exitCode ?? 1)
+  }
+)

@@ -1,4 +1,4 @@
-// Starts an example in a process of its own and hears its reports.
+// Starts an example in a process of its own, and hears what it prints and what is observed in it.
 'use strict'
 
 const { fork } = require('node:child_process')
@@ -10,6 +10,7 @@ class Child {
   #process
   #name
   #ended
+  #output = ''
 
   /**
    * @param {string} name file name of the script in examples/
@@ -17,7 +18,11 @@ class Child {
    */
   constructor(name, args) {
     this.#name = name
-    this.#process = fork(path.join(__dirname, '..', name), args, { stdio: STDIO })
+    this.#process = fork(path.join(EXAMPLES, name), args, {
+      execArgv: ['--require', require.resolve('./observe.js')],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc']
+    })
+    this.#process.stdout.setEncoding('utf8').on('data', (text) => (this.#output += text))
     // 'exit' may come before the last messages are read, 'disconnect' comes after them.
     const ends = ['exit', 'disconnect'].map((event) => once(this.#process, event))
     this.#ended = Promise.all(ends).then(([[code, signal]]) => signal ?? code)
@@ -41,16 +46,35 @@ class Child {
    * @returns {Promise<object>} the first report of this type; rejects when the process ends without
    */
   expect(type) {
-    const report = new Promise((resolve, reject) => {
-      this.on(type, resolve)
+    return this.#orEnd((resolve) => this.on(type, resolve))
+  }
+
+  /**
+   * @param {RegExp} pattern
+   * @returns {Promise<RegExpExecArray>} its match in the output; rejects as expect() does
+   */
+  prints(pattern) {
+    return this.#orEnd((resolve) => {
+      const look = () => {
+        const match = pattern.exec(this.#output)
+        if (match) resolve(match)
+      }
+      this.#process.stdout.on('data', look)
+      look()
+    })
+  }
+
+  #orEnd(start) {
+    const promise = new Promise((resolve, reject) => {
+      start(resolve)
       this.#ended.then(() => reject(new Error(`${this.#name} failed`)), reject)
     })
     // The failure is told by whoever waits for it, maybe later than it happens.
-    report.catch(() => {})
-    return report
+    promise.catch(() => {})
+    return promise
   }
 
-  /** Asks the process to stop; it does so as soon as it is alone. */
+  /** Asks the process to stop: it does so as soon as it is alone, see observe.js. */
   disconnect() {
     if (this.#process.connected) this.#process.disconnect()
   }
@@ -62,17 +86,16 @@ class Child {
   }
 
   /**
-   * Stops the process, which has done its work.
+   * Waits until the process has ended by itself.
    *
    * @throws {Error} when it ends with a failure
    */
   async finish() {
-    this.disconnect()
     const code = await this.#ended
     if (code !== 0) throw new Error(`${this.#name} ended with ${code}`)
   }
 }
 
-const STDIO = ['ignore', 'inherit', 'inherit', 'ipc']
+const EXAMPLES = path.dirname(require.resolve('../../examples/seed.js'))
 
 module.exports = { Child }

@@ -2,7 +2,6 @@
 'use strict'
 
 const { Presets, SingleBar } = require('cli-progress')
-const { report } = require('./script')
 const { formatBytes } = require('./size')
 
 const LINE = '{percentage}% | {done} of {all} | {speed}/s | {eta_formatted} left'
@@ -36,26 +35,4 @@ const OPTIONS = {
   formatTime: (seconds) => (Number.isFinite(seconds) ? `${seconds} s` : '?')
 }
 
-/**
- * Shows a download ten times a second, to the parent process if it listens, or else to the user.
- *
- * @param {number} total bytes
- * @param {() => {bytes: number, speed: number}} look tells how far it is
- * @returns {() => void} stops
- */
-function watchProgress(total, look) {
-  const bar = process.send ? null : createProgress(total)
-  const show = () => {
-    const { bytes, speed } = look()
-    if (bar) bar.update(bytes, speed)
-    else report('progress', { bytes, speed })
-  }
-  const timer = setInterval(show, 100)
-  return () => {
-    clearInterval(timer)
-    show()
-    bar?.stop()
-  }
-}
-
-module.exports = { createProgress, watchProgress }
+module.exports = { createProgress }
