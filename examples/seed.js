@@ -34,9 +34,11 @@ function serve({ torrent, data, pace, signal }, socket, isOurs) {
   reportEnd(socket, wire)
 
   if (isOurs) shakeHands()
-  wire.once('handshake', (infoHash) => {
+  wire.once('handshake', (infoHash, peerId, { extended }) => {
     if (!infoHash.equals(torrent.infoHash)) return wire.destroy()
     if (!isOurs) shakeHands()
+    // rtorrent does nothing before it has this from a peer that has the extension protocol.
+    if (extended) wire.extended(0, { m: {} })
     wire.bitfield(torrent.fullBitfield())
   })
   wire.on('interested', () => wire.unchoke())
@@ -64,7 +66,7 @@ function reportEnd(socket, wire) {
   socket.on('close', () => {
     const { uploaded, error } = wire
     const reason = error ? `: ${error.message}` : ''
-    const fields = { uploaded, cpu: cpuSince(start) }
+    const fields = { uploaded, cpu: cpuSince(start), error: error?.message }
     report('left', fields, `A peer left after ${formatBytes(uploaded)}${reason}`)
   })
 }
