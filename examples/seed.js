@@ -43,7 +43,8 @@ function serve({ infoHash, pieceLength, length: total, pieces, files }, socket, 
   wire.once('handshake', (theirs, theirPeerId, { extended }) => {
     if (theirs.toString('hex') !== infoHash) return wire.destroy(new Error('wants another torrent'))
     if (!isOurs) wire.handshake(infoHash, peerId)
-    // Who we are, and how many requests we keep in our queue (BEP 10).
+    // Who we are, and how many requests we keep in our queue (BEP 10). rTorrent does nothing before it
+    // has this from a peer that announces the extension protocol, as the library does.
     if (extended) wire.extended(0, { m: {}, v: 'peer-wire-native seed.js', reqq: 2000 })
     wire.bitfield(fullBitfield(pieces.length))
     wire.setKeepAlive()

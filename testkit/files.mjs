@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import bencode from 'bencode'
 import createTorrent from 'create-torrent'
 
 /**
@@ -54,6 +55,15 @@ export function writeManyFiles(folder) {
  */
 export async function makeTorrent(source, options) {
   return Buffer.from(await promisify(createTorrent)(source, { announceList: [], ...options }))
+}
+
+/**
+ * @param {Buffer} torrent
+ * @returns {Buffer} 20 bytes
+ */
+export function infoHashOf(torrent) {
+  const { info } = bencode.decode(torrent)
+  return createHash('sha1').update(bencode.encode(info)).digest()
 }
 
 /**

@@ -1,0 +1,88 @@
+// Runs deluged, and talks to it through deluge-console.
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { capture } from '../processes/command.mjs'
+import { ask, startProgram } from './program.mjs'
+import { prepare } from './start.mjs'
+
+/** @type {import('./index.mjs').Client} */
+export const deluge = {
+  packages: ['deluged', 'deluge-console'],
+  dials: true,
+
+  version() {
+    if (!ask('deluge-console', ['--version'])) return undefined
+    return /deluged (\S+)/.exec(ask('deluged', ['--version']) ?? '')?.[1]
+  },
+
+  async seed(t, transfer) {
+    const { program, port, isComplete } = await start(t, transfer)
+    await program.until('seeds', isComplete)
+    await program.listens(port)
+    return { host: '127.0.0.1', port, stop: () => program.stop() }
+  },
+
+  async leech(t, transfer) {
+    const { program, port, isComplete } = await start(t, transfer)
+    await program.listens(port)
+    const done = program.until('has all pieces', isComplete)
+    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
+  }
+}
+
+async function start(t, { folder, ...transfer }) {
+  const { state, port, rpcPort, torrentPath } = await prepare(t, transfer)
+  await mkdir(folder, { recursive: true })
+  await writeFile(path.join(state, 'core.conf'), settings(folder, port, rpcPort))
+  await writeFile(path.join(state, 'auth'), `${USER}:${PASSWORD}:10\n`)
+  const options = ['--config', state, '--loglevel', 'info', '--ui-interface', '127.0.0.1']
+  const program = startProgram(t, 'deluged', [
+    '--do-not-daemonize',
+    ...options,
+    '--port',
+    String(rpcPort)
+  ])
+  await program.listens(rpcPort)
+  const tell = (command) => talk(state, rpcPort, command)
+  await program.until('has the torrent', async () => {
+    return /added/i.test(await tell(`add --path ${folder} ${torrentPath}`))
+  })
+  return { program, port, isComplete: async () => /State: Seeding/.test(await tell('info -v')) }
+}
+
+const USER = 'localclient'
+const PASSWORD = 'of-test'
+
+async function talk(state, rpcPort, command) {
+  const login = ['--daemon', '127.0.0.1', '--port', String(rpcPort)]
+  const account = ['--username', USER, '--password', PASSWORD]
+  const args = ['--config', state, ...login, ...account, command]
+  const { output } = await capture('deluge-console', args)
+  return output
+}
+
+/** The file has two objects: the first names the version of the format. */
+function settings(folder, port, rpcPort) {
+  return (
+    JSON.stringify({ file: 1, format: 1 }) +
+    JSON.stringify({
+      allow_remote: false,
+      daemon_port: rpcPort,
+      dht: false,
+      download_location: folder,
+      enc_in_policy: 2,
+      enc_out_policy: 2,
+      listen_interface: '127.0.0.1',
+      listen_ports: [port, port],
+      listen_use_sys_port: false,
+      lsd: false,
+      natpmp: false,
+      new_release_check: false,
+      outgoing_interface: '127.0.0.1',
+      random_port: false,
+      send_info: false,
+      upnp: false,
+      utpex: false
+    })
+  )
+}

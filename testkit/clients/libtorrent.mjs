@@ -1,0 +1,45 @@
+// Runs libtorrent by a Python script beside this file, which says when it has all pieces.
+import { fileURLToPath } from 'node:url'
+import { ask, startProgram } from './program.mjs'
+import { prepare } from './start.mjs'
+
+const SCRIPT = fileURLToPath(new URL('libtorrent-peer.py', import.meta.url))
+
+/** The Python of the system has the package, while the first one in the path may be another. */
+const PYTHONS = ['/usr/bin/python3', 'python3']
+const VERSION = ['-c', 'import libtorrent; print(libtorrent.__version__)']
+
+/** @type {import('./index.mjs').Client} */
+export const libtorrent = {
+  packages: ['python3-libtorrent'],
+  dials: true,
+  version: () => findPython()?.version,
+
+  async seed(t, transfer) {
+    const { program, port } = await start(t, transfer)
+    await program.until('seeds', () => isComplete(program))
+    return { host: '127.0.0.1', port, stop: () => program.stop() }
+  },
+
+  async leech(t, transfer) {
+    const { program, port } = await start(t, transfer)
+    await program.listens(port)
+    const done = program.until('has all pieces', () => isComplete(program))
+    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
+  }
+}
+
+function findPython() {
+  return PYTHONS.map((python) => ({ python, version: ask(python, VERSION)?.trim() })).find(
+    ({ version }) => version
+  )
+}
+
+async function start(t, { torrent, folder, peer }) {
+  const { port, torrentPath } = await prepare(t, { torrent })
+  const address = peer ? [`${peer.host}:${peer.port}`] : []
+  const args = [SCRIPT, torrentPath, folder, String(port), ...address]
+  return { program: startProgram(t, findPython().python, args), port }
+}
+
+const isComplete = (program) => /^complete$/m.test(program.output)

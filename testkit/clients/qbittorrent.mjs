@@ -1,0 +1,94 @@
+// Runs qbittorrent-nox, and talks to its web interface.
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { infoHashOf } from '../files.mjs'
+import { answersHandshake } from './handshake.mjs'
+import { ask, startProgram, whenListening } from './program.mjs'
+import { prepare } from './start.mjs'
+
+/** @type {import('./index.mjs').Client} */
+export const qbittorrent = {
+  packages: ['qbittorrent-nox'],
+  dials: true,
+  version: () => /v(\S+)/.exec(ask('qbittorrent-nox', ['--version']) ?? '')?.[1],
+
+  async seed(t, transfer) {
+    const { program, port, isComplete } = await start(t, transfer)
+    await program.until('seeds', isComplete)
+    // It says so a moment before it takes peers: it closes connections without a handshake.
+    const infoHash = infoHashOf(transfer.torrent)
+    await program.until('answers peers', () => answersHandshake(port, infoHash))
+    return { host: '127.0.0.1', port, stop: () => program.stop() }
+  },
+
+  async leech(t, transfer) {
+    const { program, port, isComplete } = await start(t, transfer)
+    await program.listens(port)
+    const done = program.until('has all pieces', isComplete)
+    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
+  }
+}
+
+async function start(t, transfer) {
+  const { state, port, rpcPort, torrent } = await prepare(t, transfer)
+  const config = path.join(state, 'qBittorrent', 'config')
+  await mkdir(config, { recursive: true })
+  await writeFile(path.join(config, 'qBittorrent.conf'), settings(port, rpcPort))
+  const args = [`--profile=${state}`, `--webui-port=${rpcPort}`]
+  const program = startProgram(t, 'qbittorrent-nox', args)
+  const url = `http://127.0.0.1:${rpcPort}/api/v2`
+
+  await program.until('answers', () => whenListening(() => get(`${url}/app/version`)))
+  await add(url, torrent, transfer.folder)
+  const isComplete = async () => {
+    const [status] = JSON.parse(await get(`${url}/torrents/info`))
+    return status?.amount_left === 0 && SEEDING.has(status.state)
+  }
+  return { program, port, isComplete }
+}
+
+const SEEDING = new Set(['uploading', 'stalledUP', 'forcedUP'])
+
+async function add(url, torrent, folder) {
+  const form = new FormData()
+  form.set('torrents', new Blob([torrent]), 'of-test.torrent')
+  form.set('savepath', folder)
+  const response = await fetch(`${url}/torrents/add`, { method: 'POST', body: form })
+  const answer = await response.text()
+  if (answer !== 'Ok.') throw new Error(`qbittorrent: ${response.status} ${answer}`)
+}
+
+async function get(url) {
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(`qbittorrent: ${response.status} for ${url}`)
+  return response.text()
+}
+
+const settings = (port, rpcPort) => `
+[LegalNotice]
+Accepted=true
+
+[BitTorrent]
+Session\\BTProtocol=TCP
+Session\\DHTEnabled=false
+Session\\Encryption=2
+Session\\Interface=lo
+Session\\InterfaceAddress=127.0.0.1
+Session\\InterfaceName=lo
+Session\\LSDEnabled=false
+Session\\MultiConnectionsPerIp=true
+Session\\PeXEnabled=false
+Session\\Port=${port}
+Session\\QueueingSystemEnabled=false
+
+[Network]
+PortForwardingEnabled=false
+
+[Preferences]
+Connection\\ResolvePeerCountries=false
+General\\Locale=en
+WebUI\\Address=127.0.0.1
+WebUI\\LocalHostAuth=false
+WebUI\\Port=${rpcPort}
+WebUI\\UseUPnP=false
+`

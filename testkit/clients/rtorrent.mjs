@@ -1,0 +1,71 @@
+// Runs rtorrent without a terminal, and asks it by XML-RPC over a local socket how far it is.
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import path from 'node:path'
+import { infoHashOf } from '../files.mjs'
+import { ask, startProgram, whenListening } from './program.mjs'
+import { prepare } from './start.mjs'
+
+/** @type {import('./index.mjs').Client} */
+export const rtorrent = {
+  packages: ['rtorrent'],
+  dials: true,
+  version: () => /version (\d[\d.]*\d)/.exec(ask('rtorrent', ['-h']) ?? '')?.[1],
+
+  async seed(t, transfer) {
+    const { program, port, isComplete } = await start(t, transfer)
+    await program.until('seeds', isComplete)
+    await program.listens(port)
+    return { host: '127.0.0.1', port, stop: () => program.stop() }
+  },
+
+  async leech(t, transfer) {
+    const { program, port, isComplete } = await start(t, transfer)
+    await program.listens(port)
+    const done = program.until('has all pieces', isComplete)
+    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
+  }
+}
+
+async function start(t, transfer) {
+  const { state, port, torrentPath } = await prepare(t, transfer)
+  await mkdir(path.join(state, 'session'))
+  await writeFile(path.join(state, 'rc'), settings(state, transfer.folder, port, torrentPath))
+  const args = ['-n', '-o', `import=${path.join(state, 'rc')}`]
+  const program = startProgram(t, 'rtorrent', args, { cwd: state })
+  const infoHash = infoHashOf(transfer.torrent).toString('hex').toUpperCase()
+  const has = (method) => call(path.join(state, 'rpc'), method, infoHash)
+  const isComplete = () =>
+    whenListening(async () => (await has('d.complete')) === 1 && (await has('d.is_active')) === 1)
+  return { program, port, isComplete }
+}
+
+const settings = (state, folder, port, torrentPath) => `
+system.daemon.set = true
+network.bind_address.set = 127.0.0.1
+network.port_range.set = ${port}-${port}
+network.port_random.set = no
+dht.mode.set = disable
+protocol.pex.set = no
+protocol.encryption.set = none
+trackers.use_udp.set = no
+session.path.set = ${path.join(state, 'session')}
+directory.default.set = ${folder}
+network.scgi.open_local = ${path.join(state, 'rpc')}
+print = loaded
+load.start_verbose = ${torrentPath}
+`
+
+/** @returns {Promise<number | undefined>} nothing while it does not know the torrent */
+async function call(socketPath, method, infoHash) {
+  const param = `<param><value><string>${infoHash}</string></value></param>`
+  const body = `<methodCall><methodName>${method}</methodName><params>${param}</params></methodCall>`
+  const headers = `CONTENT_LENGTH\0${body.length}\0SCGI\x001\0`
+  const socket = net.connect(socketPath)
+  await once(socket, 'connect')
+  socket.end(`${headers.length}:${headers},${body}`)
+  const chunks = await socket.setEncoding('utf8').toArray()
+  const value = /<i[48]>(-?\d+)<\/i[48]>/.exec(chunks.join(''))
+  return value && !chunks.join('').includes('<fault>') ? Number(value[1]) : undefined
+}

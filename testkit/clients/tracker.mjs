@@ -1,0 +1,38 @@
+// A tracker that tells every client the address of one peer or of none, and torrents that name it.
+import { once } from 'node:events'
+import http from 'node:http'
+import bencode from 'bencode'
+
+const INTERVAL = 60 // s
+
+/**
+ * @param {import('ava').ExecutionContext} t it is closed at its end
+ * @param {{host: string, port: number}} [peer] an IPv4 address
+ * @returns {Promise<string>} URL of the tracker
+ */
+export async function startTracker(t, peer) {
+  const peers = peer ? compact(peer) : Buffer.alloc(0)
+  const answer = bencode.encode({ interval: INTERVAL, complete: 1, incomplete: 1, peers })
+  const server = http.createServer((request, response) => response.end(answer))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  // libtorrent asks no tracker on loopback with another path.
+  return `http://127.0.0.1:${server.address().port}/announce`
+}
+
+const compact = ({ host, port }) =>
+  Buffer.from([...host.split('.').map(Number), port >> 8, port & 0xff])
+
+/**
+ * @param {Buffer} torrent
+ * @param {string} url
+ * @returns {Buffer} the same torrent with this tracker only
+ */
+export function withTracker(torrent, url) {
+  const { 'announce-list': _, ...metainfo } = bencode.decode(torrent)
+  return bencode.encode({ ...metainfo, announce: url })
+}
