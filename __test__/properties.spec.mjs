@@ -257,3 +257,20 @@ test('only records a write to destroyed, and keeps delivering', async (t) => {
   await Promise.all([ended, once(wire, 'close')])
   t.true(wire.destroyed)
 })
+
+for (const [how, assign] of [
+  ['on the wire', (wire) => (wire.peerReserved = null)],
+  ['as a property of its own', (wire) => Object.assign(wire, { peerReserved: Buffer.alloc(1) })],
+  ['through a proxy', (wire) => (new Proxy(wire, {}).peerReserved = 'mine')]
+]) {
+  test(`peerReserved is that of the peer after its handshake, though it was written ${how}`, (t) => {
+    const wire = pwp()
+    t.is(wire.peerReserved, null)
+    assign(wire)
+    wire.write(HANDSHAKE)
+    t.deepEqual(wire.peerReserved, HANDSHAKE.subarray(20, 28))
+    t.is(wire.peerReserved, wire.peerReserved)
+    wire.peerReserved = 'later'
+    t.is(wire.peerReserved, 'later')
+  })
+}

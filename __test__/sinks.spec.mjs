@@ -116,3 +116,143 @@ test('reports a valid bufferedAmount when the length of a stream becomes nonsens
     t.true(isCount(wire.stats().bufferedAmount))
   }
 })
+
+/** Whole messages as `id:length`, in their order; what is left of a cut one is `cut`. */
+const framesOf = (bytes) => {
+  const frames = []
+  for (let at = 0; at < bytes.length;) {
+    const length = at + 4 <= bytes.length ? bytes.readUInt32BE(at) : Infinity
+    frames.push(at + 4 + length > bytes.length ? 'cut' : `${bytes[at + 4]}:${length}`)
+    at += 4 + length
+  }
+  return frames
+}
+
+/** A wire that flows into a sink which keeps what it gets. */
+const flowingInto = async (sink) => {
+  const wire = greeted()
+  wire.unchoke()
+  wire.pipe(sink)
+  await settled()
+  sink.chunks.length = 0
+  return wire
+}
+
+const keepingSink = () => {
+  const chunks = []
+  const write = (chunk, encoding, callback) => (chunks.push(chunk), callback())
+  return Object.assign(new Writable({ write }), { chunks })
+}
+
+for (const [what, first, sent] of [
+  ['frames', (wire) => wire.have(3), ['4:5']],
+  ['a block', (wire) => wire.piece(0, 0, Buffer.alloc(4000)), ['7:4009']]
+]) {
+  for (const length of [100, 5000, 40_000]) {
+    test(`sends a block of ${length} bytes that a getter of the sink sends while ${what} are read`, async (t) => {
+      const sink = keepingSink()
+      const wire = await flowingInto(sink)
+      let isArmed = true
+      const { get } = Object.getOwnPropertyDescriptor(Writable.prototype, 'writableLength')
+      Object.defineProperty(sink, 'writableLength', {
+        get() {
+          if (isArmed) {
+            isArmed = false
+            wire.piece(1, 0, Buffer.alloc(length))
+          }
+          return get.call(this)
+        }
+      })
+      first(wire)
+      wire.have(4)
+      await settled()
+      const received = framesOf(Buffer.concat(sink.chunks))
+      t.deepEqual(received.toSorted(), [...sent, `7:${9 + length}`, '4:5'].toSorted())
+    })
+  }
+}
+
+for (const name of ['writableLength', 'writableNeedDrain']) {
+  for (const nth of [1, 2, 3, 4]) {
+    test(`loses nothing when the getter ${name} of the sink throws at read ${nth}`, async (t) => {
+      const sink = keepingSink()
+      const wire = await flowingInto(sink)
+      const { get } = Object.getOwnPropertyDescriptor(Writable.prototype, name)
+      let reads = 0
+      Object.defineProperty(sink, name, {
+        get() {
+          if (++reads === nth) throw new Error('by the getter')
+          return get.call(this)
+        }
+      })
+      wire.piece(0, 0, Buffer.alloc(4000))
+      wire.have(4)
+      await settled()
+      t.deepEqual(framesOf(Buffer.concat(sink.chunks)), ['7:4009', '4:5'])
+    })
+  }
+}
+
+for (const writes of [1, 2, 5]) {
+  test(`loses nothing when the sink unpipes itself in write ${writes} of what was held back`, async (t) => {
+    const first = keepingSink()
+    const { write } = first
+    const wire = await flowingInto(first)
+    const next = keepingSink()
+    let left = Infinity
+    // Pauses the pipe, and takes the rest in writes of its own.
+    first.write = (chunk) => {
+      first.chunks.push(chunk)
+      if (--left === 0) {
+        wire.unpipe(first)
+        first.write = write
+        setImmediate(() => wire.pipe(next))
+      }
+      return false
+    }
+    const count = 20
+    for (let n = 0; n < count; n++) wire.piece(n, 0, Buffer.alloc(3000))
+    left = writes
+    first.emit('drain')
+    await settled()
+    await settled()
+    const received = Buffer.concat([...first.chunks, ...next.chunks])
+    t.deepEqual(
+      framesOf(received),
+      Array.from({ length: count }, () => '7:3009')
+    )
+  })
+}
+
+test('a reader that comes in the write of a head gets the block, too', async (t) => {
+  const sink = keepingSink()
+  const wire = await flowingInto(sink)
+  const { write } = sink
+  const seen = []
+  sink.write = function (chunk, ...rest) {
+    sink.write = write
+    wire.on('data', (bytes) => seen.push(bytes.length))
+    return write.call(this, chunk, ...rest)
+  }
+  wire.piece(0, 0, Buffer.alloc(4000))
+  await settled()
+  t.deepEqual(seen, [4000])
+  t.deepEqual(framesOf(Buffer.concat(sink.chunks)), ['7:4009'])
+})
+
+test('gives a later reader all of the output when a cork of the sink has thrown', async (t) => {
+  const sink = keepingSink()
+  const wire = await flowingInto(sink)
+  const { cork } = sink
+  sink.cork = () => {
+    sink.cork = cork
+    throw new Error('by cork')
+  }
+  t.throws(() => wire.piece(0, 0, Buffer.alloc(4000)), { message: 'by cork' })
+  let length = 0
+  wire.on('data', (bytes) => (length += bytes.length))
+  wire.piece(0, 0, Buffer.alloc(4000))
+  wire.have(1)
+  await settled()
+  t.is(length, 2 * 4013 + 9)
+})

@@ -5,6 +5,8 @@
 const FACE = {
   handshakeRead(wire, extensions) {
     wire.peerExtensions = extensions
+    // What a user has written there before makes way for that of the peer.
+    Reflect.deleteProperty(wire, 'peerReserved')
   },
   handshake(wire, infoHash, peerId, extensions) {
     wire.emit('handshake', infoHash, peerId, extensions)

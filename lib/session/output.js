@@ -113,7 +113,8 @@ class Output {
   insert(put) {
     this.inserted ??= []
     if (this.isWaiting) {
-      for (const part of this.#takeSent()) this.inserted.push(() => this.#push(part))
+      const parts = this.#takeSent(this.port.takesNow())
+      for (const part of parts) this.inserted.push(() => this.#push(part))
     }
     this.inserted.push(put)
     return this.port.wantsMore
@@ -130,14 +131,17 @@ class Output {
   }
 
   #pushSent() {
-    if (this.blocks === null) return this.#pushFrames()
-    return this.port.together(() => this.#pushParts(this.#takeSent()))
+    // Asked before anything is taken, as it may call code of the user, the getters of a sink, and that
+    // may send more: a head must not be taken without its block.
+    const takesNow = this.port.takesNow()
+    if (this.blocks === null) return this.#pushFrames(takesNow)
+    return this.port.together(() => this.#pushParts(this.#takeSent(takesNow)))
   }
 
   /** The usual case: no blocks. */
-  #pushFrames() {
+  #pushFrames(takesNow) {
     this.#begin()
-    const { bytes, start, length } = this.#read()
+    const { bytes, start, length } = this.#read(takesNow)
     if (length === 0) return null
     try {
       this.port.push(bytes.subarray(start, start + length))
@@ -180,13 +184,16 @@ class Output {
     this.blockBytes = 0
   }
 
-  /** @returns {Part[]} the frames that wait in the core, with the blocks that belong between them */
-  #takeSent() {
+  /**
+   * @param {boolean} takesNow - whether the reader takes what is pushed at once
+   * @returns {Part[]} the frames that wait in the core, with the blocks that belong between them
+   */
+  #takeSent(takesNow) {
     const parts = this.blocks ?? []
     this.#begin()
     let count = 0
     for (let isAll = false; !isAll;) {
-      const { bytes, start, length } = this.#read()
+      const { bytes, start, length } = this.#read(takesNow)
       const end = start + length
       let at = start
       for (let n = 0; n < stretches[1]; n++) {
@@ -235,11 +242,10 @@ class Output {
   /**
    * Reads the frames that wait in the core. `stretches` says which of them precede which block.
    *
+   * @param {boolean} takesNow
    * @returns {{bytes: Buffer, start: number, length: number}} their memory, and their place in it
    */
-  #read() {
-    // Asked before the slab is used, as it may call code of the user: the getters of a sink.
-    const takesNow = this.port.takesNow()
+  #read(takesNow) {
     const { start } = slab
     const length = this.#readInto(start, slab.buffer)
     if (length <= slab.buffer.length - start) return this.#keep(start, length, takesNow)
@@ -248,9 +254,7 @@ class Output {
       return this.#keep(0, this.#readInto(0, slab.buffer), takesNow)
     }
     const bytes = Buffer.allocUnsafeSlow(length)
-    // A reader that transfers one stretch must not detach the others. Slabs are marked already.
-    markAsUntransferable?.(bytes.buffer)
-    return { bytes, start: 0, length: this.#readInto(0, bytes) }
+    return whole(bytes, this.#readInto(0, bytes))
   }
 
   /**
@@ -262,9 +266,7 @@ class Output {
       slab.start += length
       return { bytes: slab.buffer, start, length }
     }
-    const bytes = copyOf(slab.buffer, start, start + length)
-    if (stretches[1] > 0) markAsUntransferable?.(bytes.buffer)
-    return { bytes, start: 0, length }
+    return whole(copyOf(slab.buffer, start, start + length), length)
   }
 
   /** Returns the length of the output. A core that a panic has broken has none. */
@@ -276,6 +278,13 @@ class Output {
     stretches[1] = 0
     return 0
   }
+}
+
+/** What was read into memory of its own. */
+function whole(bytes, length) {
+  // A reader that transfers one stretch must not detach the others. Slabs are marked already.
+  if (stretches[1] > 0) markAsUntransferable?.(bytes.buffer)
+  return { bytes, start: 0, length }
 }
 
 module.exports = { Output }

@@ -6,7 +6,7 @@
 // dispatch: all frames of a dispatch then leave in one gathering write (writev).
 'use strict'
 
-const { hasRoom, isKnown, lengthOf } = require('./sink.js')
+const { hasRoom, isKnown, lengthOf, willDrain } = require('./sink.js')
 
 /**
  * Bytes that may be queued in a piped stream before we hold output back. Well above the default of
@@ -55,11 +55,7 @@ class Port {
    */
   push(bytes) {
     const { pipe, stream } = this
-    if (
-      pipe === null ||
-      !stream.readableFlowing ||
-      !(pipe === this.soleReader || this.#isReadByPipe)
-    ) {
+    if (pipe === null || !stream.readableFlowing || !this.#isSoleReader(pipe)) {
       this.#give(bytes)
     } else if (this.hasFlowed && stream.readableLength === 0 && hasRoom(pipe.sink, MAX_AHEAD)) {
       pipe.sink.write(bytes)
@@ -113,9 +109,9 @@ class Port {
     const inStream = stream.readableLength
     const inSink = pipe === null ? 0 : lengthOf(pipe.sink)
     // A stream emits 'drain' only after it has been at its high-water mark.
-    const willDrain = inSink > 0 && pipe.sink.writableNeedDrain === true
-    this.waiting = willDrain ? inStream + inSink : inStream
-    this.ahead = willDrain ? 0 : inSink
+    const isOverMark = inSink > 0 && willDrain(pipe.sink)
+    this.waiting = isOverMark ? inStream + inSink : inStream
+    this.ahead = isOverMark ? 0 : inSink
   }
 
   /**
@@ -127,9 +123,9 @@ class Port {
   together(step) {
     const { pipe } = this
     if (pipe === null) return step()
+    pipe.sink.cork()
     const { soleReader } = this
     this.soleReader = this.#isReadByPipe ? pipe : null
-    pipe.sink.cork()
     try {
       return step()
     } finally {
@@ -141,10 +137,11 @@ class Port {
   /** A dispatch begins: the sink writes all that is pushed in it at once, at its end. */
   cork() {
     const { pipe } = this
-    this.corked = pipe
+    this.corked = null
     if (pipe === null) return
     pipe.wasBusy = lengthOf(pipe.sink) > 0
     pipe.sink.cork()
+    this.corked = pipe
   }
 
   get isCorked() {
@@ -156,6 +153,14 @@ class Port {
     const pipe = this.corked
     this.corked = null
     if (pipe !== null) pipe.sink.uncork()
+  }
+
+  /** As #isReadByPipe, but what is pushed together looks at the readers themselves only once. */
+  #isSoleReader(pipe) {
+    if (pipe !== this.soleReader) return this.#isReadByPipe
+    // The write of one part may call code of the user.
+    const { stream } = this
+    return stream.listenerCount('data') === 1 && stream.readableEncoding === null
   }
 
   /** Whether bytes go to the piped stream unchanged, and nowhere else. */
@@ -216,7 +221,7 @@ class Port {
     const { pipe } = this
     if (pipe === null) return
     // Node's pipe may have paused our stream, too.
-    if (pipe.sink.writableNeedDrain) pipe.isHeldBack = true
+    if (willDrain(pipe.sink)) pipe.isHeldBack = true
     this.#fill(Infinity)
   }
 
@@ -225,7 +230,13 @@ class Port {
     if (pipe === null || !pipe.isHeldBack || !this.#isReadByPipe) return
     pipe.sink.cork()
     try {
-      while (stream.readableLength > 0 && hasRoom(pipe.sink, limit)) {
+      // The sink may unpipe itself in a write: nobody would get what is read then.
+      while (
+        stream.readableLength > 0 &&
+        this.pipe === pipe &&
+        this.#isReadByPipe &&
+        hasRoom(pipe.sink, limit)
+      ) {
         stream.resume()
         stream.read()
       }

@@ -10,12 +10,12 @@
  */
 function isKnown(stream) {
   return (
-    typeof stream.cork === 'function' &&
-    typeof stream.uncork === 'function' &&
-    isLength(stream.writableLength) &&
-    typeof stream.writableNeedDrain === 'boolean' &&
+    typeof look(stream, 'cork') === 'function' &&
+    typeof look(stream, 'uncork') === 'function' &&
+    isLength(look(stream, 'writableLength')) &&
+    typeof look(stream, 'writableNeedDrain') === 'boolean' &&
     // In object mode its length counts chunks, not bytes.
-    stream.writableObjectMode === false
+    look(stream, 'writableObjectMode') === false
   )
 }
 
@@ -24,7 +24,7 @@ function isKnown(stream) {
  * @returns {number} bytes that are queued in it, 0 if it does not say
  */
 function lengthOf(sink) {
-  const length = sink === null ? 0 : sink.writableLength
+  const length = sink === null ? 0 : look(sink, 'writableLength')
   return isLength(length) ? length : 0
 }
 
@@ -34,12 +34,29 @@ function lengthOf(sink) {
  * @returns {boolean} whether fewer bytes are queued in it
  */
 function hasRoom(sink, limit) {
-  const length = sink.writableLength
+  const length = look(sink, 'writableLength')
   return isLength(length) && length < limit
+}
+
+/**
+ * @param {object} sink
+ * @returns {boolean} whether it will emit 'drain'
+ */
+function willDrain(sink) {
+  return look(sink, 'writableNeedDrain') === true
+}
+
+/** Only we look at these properties, so what a getter throws is no error of the application. */
+function look(stream, name) {
+  try {
+    return stream[name]
+  } catch {
+    return undefined
+  }
 }
 
 function isLength(length) {
   return Number.isSafeInteger(length) && length >= 0
 }
 
-module.exports = { hasRoom, isKnown, lengthOf }
+module.exports = { hasRoom, isKnown, lengthOf, willDrain }
