@@ -1,4 +1,4 @@
-// Runs when npm installs the package: where no binary fits the platform, builds one from source.
+// Runs when npm installs the package: builds the addon from source if no binary fits the platform.
 'use strict'
 
 const { spawnSync } = require('node:child_process')
@@ -8,24 +8,24 @@ const { load } = require('../lib/load.js')
 
 const ROOT = path.join(__dirname, '..')
 
-/** A clone keeps its target folder for the next build; an installed package has no use for it. */
+/** A clone keeps its target folder for the next build; an installed package does not need it. */
 const IS_CLONE = existsSync(path.join(ROOT, 'scripts', 'setup.mjs'))
 
 function main() {
-  // npm installs a git dependency first in a clone, only to pack it: that needs no binary.
+  // npm first installs a git dependency in a clone, only to pack it: that needs no binary.
   if (process.env._PACOTE_NO_PREPARE_) return
   const error = tryLoad()
   if (error === null) return
   const addon = lookedFor(error)
   if (addon === undefined || !hasCargo()) {
-    // `require` will throw the same; nothing else of the installation need fail.
+    // `require` will throw the same error, so the rest of the installation need not fail.
     console.warn(error.message)
     return
   }
   build(addon)
 }
 
-/** @returns {Error | null} why there is no addon */
+/** @returns {Error | null} why the addon cannot be loaded */
 function tryLoad() {
   try {
     load()
@@ -36,8 +36,8 @@ function tryLoad() {
 }
 
 /**
- * The file that the generated loader looked for in this package. It chains one error for each place it
- * tried; the last file it names is the exact one. Where addons are forbidden it names none.
+ * The file that the generated loader looked for in this package. The loader chains one error per place
+ * tried; the last file named is the exact one. Where addons are disabled it names none.
  *
  * @param {Error} error - of `load`
  * @returns {string | undefined}
@@ -63,7 +63,7 @@ function build(addon) {
   load()
 }
 
-/** Compiles the crate; cargo tells where the library lies, whatever its settings are. */
+/** Compiles the crate; cargo reports the path of the library, whatever its settings are. */
 function compile(addon, target) {
   const args = ['build', '--release', '--lib', '--locked', '--features', 'binding']
   args.push('--message-format=json-render-diagnostics')
@@ -79,7 +79,7 @@ function compile(addon, target) {
   return findLibrary(stdout)
 }
 
-/** Rust links the C library of musl statically by default, which no addon can do. */
+/** By default Rust links musl statically, which an addon cannot do. */
 function withDynamicLibc(env) {
   return { ...env, RUSTFLAGS: `${env.RUSTFLAGS ?? ''} -C target-feature=-crt-static`.trim() }
 }

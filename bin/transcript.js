@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Prints a transcript: JSON of `error.transcript`, from a file or from stdin.
+// Prints a transcript: the JSON of `error.transcript`, from a file or from stdin.
 'use strict'
 
 const { readFileSync } = require('node:fs')

@@ -1,5 +1,5 @@
-// Installs the packed packages into an empty project and uses them there as a consumer does.
-// Arguments choose steps: cjs, esm, types, ava, jest. Without one, all run.
+// Installs the packed packages into an empty project and uses them as a consumer does.
+// Arguments select steps: cjs, esm, types, ava, jest. Default: all.
 import { copyFile } from 'node:fs/promises'
 import path from 'node:path'
 import { ROOT, inOrder, run, start } from '../testkit/processes/command.mjs'

@@ -2,11 +2,11 @@
 # Which lines of the core the seeds of the fuzz targets reach, file by file.
 #
 #   checks/coverage.sh                  a table
-#   checks/coverage.sh --missing        and the lines that are not reached
-#   checks/coverage.sh --test NAME...   by other tests, as cargo test takes them
+#   checks/coverage.sh --missing        also the lines that are not reached
+#   checks/coverage.sh --test NAME...   the coverage of other tests, by their cargo test names
 #
-# Needs llvm-profdata and llvm-cov of the version that rustc has: from its component llvm-tools,
-# or on Debian from the package llvm-VERSION.
+# Needs llvm-profdata and llvm-cov in the LLVM version of rustc: from the component llvm-tools, or on
+# Debian from the package llvm-VERSION.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ if [ "${1:-}" = --missing ]; then
 fi
 [ $# -gt 0 ] || set -- --test fuzz_seeds
 
-# Where a tool of LLVM is.
+# Prints the path of an LLVM tool.
 tool() {
   version=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
   component=$(rustc --print target-libdir)/../bin/$1

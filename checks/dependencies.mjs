@@ -1,18 +1,18 @@
-// Checks what the package depends on: licences, crates that are there twice, known vulnerabilities.
-// Needs the sources of all crates (cargo fetch), and no network: without, the last check is left out.
+// Checks the dependencies: licences, duplicate crates, known vulnerabilities.
+// Needs the sources of all crates (cargo fetch). Without a network the last check is skipped.
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import satisfies from 'spdx-satisfies'
 import { ROOT, capture, run, start } from '../testkit/processes/command.mjs'
 
-/** Licences that ask for no more than to be named. */
+/** Licences that require only attribution. */
 const LICENCES = ['Apache-2.0', 'ISC', 'MIT', 'Unicode-3.0']
 
 const METADATA = ['metadata', '--locked', '--offline', '--format-version', '1', '--all-features']
 const AUDIT = ['audit', '--omit=dev', '--json', '--silent', '--fetch-retries=0']
 
 /**
- * All crates, also those of tests, and the packages of npm that come with ours.
+ * Checks all crates, including those of tests, and the npm packages that are installed with ours.
  *
  * @returns {string[]} those with another licence
  */
@@ -22,7 +22,7 @@ function findForeign(crates, packages) {
     .map(({ name, version, license }) => `${name} ${version} is under ${license}`)
 }
 
-/** Older crates write a slash for a choice. What is no licence is not allowed. */
+/** Older crates separate alternatives with a slash. Anything that is not a licence is refused. */
 function isAllowed(licence) {
   try {
     return satisfies(licence.replaceAll('/', ' OR '), LICENCES)
@@ -31,7 +31,7 @@ function isAllowed(licence) {
   }
 }
 
-/** @returns {string[]} crates in our binary, or run to make it, in two versions */
+/** @returns {string[]} crates that occur in two versions in our binary or its build */
 function findDoubles(crates, { root, nodes }) {
   const shipped = new Set()
   const visit = (id) => {
@@ -50,7 +50,7 @@ function isShipped({ dep_kinds: kinds }) {
   return kinds.some(({ kind }) => kind !== 'dev')
 }
 
-/** Those that a user of ours installs. */
+/** The packages that our users install. */
 async function readPackages() {
   const lock = JSON.parse(await readFile(path.join(ROOT, 'package-lock.json'), 'utf8'))
   const prefix = 'node_modules/'

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Fuzzes the core: checks/fuzz-core.sh [--keep] [target] [seconds]. Without a target all of them, for
-# 60 s each.
+# Fuzzes the core: checks/fuzz-core.sh [--keep] [target] [seconds]. Without a target it runs all of them
+# for 60 s each.
 #
-# Starts from fuzz/seeds, and gathers what it finds in fuzz/corpus. --keep adds to the seeds what
-# reached something new. Prints executions, coverage and findings. Exit code 1 when there is a
-# finding; the input that shows it is then in fuzz/artifacts.
+# Starts from fuzz/seeds and collects new inputs in fuzz/corpus. --keep adds the inputs with new coverage
+# to the seeds. Prints executions, coverage and findings. Exit code 1 on a finding; the input that
+# reproduces it is then in fuzz/artifacts.
 #
-# Needs cargo and a C++ compiler. The core has no unsafe code, so no sanitizer is needed, and with
-# none a stable toolchain does. cargo +nightly fuzz run TARGET works, too.
+# Needs cargo and a C++ compiler. The core has no unsafe code, so no sanitizer is needed, and without one a
+# stable toolchain suffices. cargo +nightly fuzz run TARGET works too.
 set -eu
 cd "$(dirname "$0")/../fuzz"
 
@@ -23,8 +23,8 @@ esac
 seconds=${1:-60}
 
 host=$(rustc -vV | sed -n 's/^host: //p')
-# What cargo-fuzz passes, less what makes comparisons visible: that takes two thirds of the time, and
-# the numbers in the cases are small. With a target the build scripts are spared it.
+# The flags of cargo-fuzz, except those that trace comparisons: tracing takes two thirds of the time, and
+# the numbers in the cases are small. --target keeps the flags from build scripts.
 export RUSTFLAGS="--cfg fuzzing -Cdebug-assertions -Coverflow-checks -Ccodegen-units=1 \
 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -32,7 +32,7 @@ export RUSTFLAGS="--cfg fuzzing -Cdebug-assertions -Coverflow-checks -Ccodegen-u
 cargo build --quiet --release --target "$host"
 programs=${CARGO_TARGET_DIR:-target}/$host/release
 
-# Runs a target; gives its last lines and, on a finding, all it printed.
+# Runs a target; prints its last lines and, on a finding, its whole output.
 fuzz() {
   mkdir -p "corpus/$1" "artifacts/$1"
   log=$(mktemp)

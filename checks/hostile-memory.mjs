@@ -1,5 +1,5 @@
-// Measures what hostile peers make a wire of ours and one of the original hold, and how long they make
-// the event loop stand still; each case in a process of its own. Prints a table for docs/testing.md.
+// Measures how much memory hostile peers make our wire and the original hold, and how long they block the
+// event loop; each case runs in a process of its own. Prints a table for docs/testing.md.
 //
 //   node checks/hostile-memory.mjs [REGEX]   the cases whose names match
 import { cases } from './hostile-memory/cases.mjs'

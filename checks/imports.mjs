@@ -1,12 +1,12 @@
 // Checks that the top-level folders import downwards only: node checks/imports.mjs [FOLDER]
 //
-// A folder may use itself and those below it. So a reader knows that the package needs nothing of its
-// tests, and the test kit nothing of the tests that use it.
+// A folder may import from itself and from those below it. So the package never depends on its tests, nor
+// the test kit on the tests that use it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT, start } from '../testkit/processes/command.mjs'
 
-/** From the bottom to the top; the files of the package itself have no folder. */
+/** From bottom to top; the package's own files are in no folder. */
 const ORDER = [
   'lib',
   '.',
@@ -23,13 +23,13 @@ const ORDER = [
 /** The addon and its loader are below everything. */
 const BOTTOM = new Set(['native.js', 'package.json'])
 
-/** What a module is named by: a relative path in quotes, after a word or a bracket that imports. */
+/** Matches an imported module: a quoted relative path after a keyword or a bracket that imports. */
 const IMPORTS =
   /(?:\bfrom|\bimport|require|resolve|fork|URL)\s*\(?\s*(['"])(\.{1,2}(?:\/[^'"]*)?)\1/g
 
 /**
  * @param {string} root - folder of a project
- * @returns {string[]} each import that goes upwards, in words
+ * @returns {string[]} a message per upward import
  */
 export function findUpwards(root) {
   return ORDER.flatMap((folder) => modulesIn(root, folder)).flatMap((file) => upwardsIn(root, file))
@@ -51,7 +51,7 @@ function upwardsIn(root, file) {
     .map((target) => `${file} imports ${target}`)
 }
 
-/** Folders that are not listed hold data. */
+/** Unlisted folders hold data. */
 function rank(file) {
   const [first] = file.split(path.sep)
   return ORDER.indexOf(first === file ? '.' : first)

@@ -1,4 +1,4 @@
-// Installs the package where no binary fits: with Rust, without it, and from git.
+// Installs the package where no binary fits: with Rust, without Rust, and from git.
 import assert from 'node:assert'
 import { copyFile, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -8,7 +8,7 @@ import { packMain } from '../testkit/processes/packages.mjs'
 
 const TRANSFER = path.join(ROOT, 'testkit', 'transfer.cjs')
 
-/** Builds share what they compile, from run to run (with cargo 1.91 or newer). */
+/** Builds share compiled crates across runs (with cargo 1.91 or newer). */
 const CARGO_BUILD_BUILD_DIR = path.join(ROOT, 'node_modules', '.cache', 'install-build')
 
 const STEPS = {
@@ -36,7 +36,7 @@ const STEPS = {
   }
 }
 
-/** The packages of the platforms are optional, so they may be left out. */
+/** Installs without the packages of the platforms: they are optional. */
 const INSTALL = ['install', '--omit=optional', '--no-audit', '--no-fund', '--prefer-offline']
 
 async function makeProject(folder, source) {
@@ -48,7 +48,7 @@ async function makeProject(folder, source) {
   return project
 }
 
-/** There is a binary in the package, nothing is left of the build, and it works. */
+/** Checks that the package has a binary, no leftovers of the build, and works. */
 async function checkBuilt(project) {
   const files = await readdir(path.join(project, 'node_modules', 'peer-wire-protocol'))
   assert.strictEqual(files.filter((file) => file.endsWith('.node')).length, 1, files.join())
@@ -62,7 +62,7 @@ function load(project) {
   return capture(process.execPath, ['-e', program], { cwd: project })
 }
 
-/** A PATH with nothing but what npm itself needs. */
+/** A PATH with only what npm itself needs. */
 async function barePath(folder) {
   const bin = path.join(folder, 'bin')
   await mkdir(bin)
@@ -72,7 +72,7 @@ async function barePath(folder) {
   return bin
 }
 
-/** A PATH whose cargo takes down each build. */
+/** A PATH whose cargo records each build. */
 async function countingPath(folder) {
   const bin = path.join(folder, 'bin')
   const log = path.join(folder, 'builds')
@@ -91,7 +91,7 @@ async function which(name) {
   return (await run('which', [name])).trim()
 }
 
-/** A repository with one commit: the project as it is now, without what git ignores. */
+/** A repository with one commit: the project as it is now, without ignored files. */
 async function makeRepository(folder) {
   const repository = path.join(folder, 'repository')
   const listed = await run('git', ['ls-files', '-z', '-co', '--exclude-standard'], { cwd: ROOT })

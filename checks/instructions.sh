@@ -1,8 +1,8 @@
 #!/bin/sh
 # Counts the instructions of the core for fixed inputs, and compares them with the baseline.
 #
-# Counts do not depend on the load of the machine, so a change of some percent is a change of the
-# code. Needs cargo and valgrind. Exit code 1 when a count is more than 5 % above its baseline.
+# Counts do not depend on the load of the machine, so a change of a few percent comes from the code.
+# Needs cargo and valgrind. Exit code 1 when a count is more than 5 % above its baseline.
 #
 #   checks/instructions.sh            compare
 #   checks/instructions.sh --update   write the baseline
@@ -23,13 +23,13 @@ esac
 
 cargo build --quiet --release --manifest-path benches/rust/Cargo.toml --bin instructions
 
-# Instructions of a run, by callgrind.
+# Instructions of one run, counted by callgrind.
 count() {
   valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$1" "$2" 2>&1 |
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 
-# Instructions of a round: the difference of two runs leaves out what is before and behind.
+# Instructions of one round: the difference of two runs excludes startup and exit.
 measure() {
   few=$(count "$1" 5)
   many=$(count "$1" 25)

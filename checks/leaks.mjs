@@ -1,5 +1,5 @@
-// Checks that wires and workers leave nothing behind: does the same work round after round, each kind of
-// work in a process of its own, and fails when what the process holds keeps growing. Prints a table.
+// Checks that wires and workers do not leak: repeats the same work in rounds, each kind of work in a
+// process of its own, and fails when the memory of the process keeps growing. Prints a table.
 //
 //   node checks/leaks.mjs            100,000 wires, 200 workers
 //   node checks/leaks.mjs --quick    about half of that
@@ -11,15 +11,15 @@ import { ROOT, inOrder, run, start } from '../testkit/processes/command.mjs'
 const PROGRAM = path.join(ROOT, 'checks', 'leaks', 'rounds.cjs')
 
 /**
- * Most that one wire may leave behind, in bytes: what is left of a wire has hundreds, while RSS of
- * a process that leaks nothing wavers by up to 3 MiB between two rounds, so it takes ten of them.
+ * Most that one wire may leak, in bytes: a leaked wire has hundreds, while the RSS of a process without
+ * leaks varies by up to 3 MiB between two rounds, so ten rounds are needed.
  */
 const WIRE = { rss: 128, heap: 8 }
 
-/** Likewise of a worker, whose 50 wires have ten times as much. */
+/** The same for a worker, whose 50 wires have ten times as much. */
 const WORKER = { rss: 32 * 1024, heap: 8 * 1024 }
 
-/** `settling`: rounds until a process has the memory it needs, which do not count. */
+/** `settling`: first rounds, in which a process grows to its working size; they do not count. */
 const WORK = {
   destroyed: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
   dropped: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
@@ -36,7 +36,7 @@ const { values: options, positionals } = parseArgs({
   }
 })
 
-/** Gives its line of the table. */
+/** Returns its line of the table. */
 async function check(name) {
   const { limit, full, quick, settling } = WORK[name]
   const usual = options.quick ? quick : full
@@ -57,7 +57,7 @@ async function check(name) {
   }
 }
 
-/** What a living wire takes, and one of the original. */
+/** Memory of a live wire, and of one of the original. */
 async function heldEach(samples, count) {
   const original = await measure('alive', 'peer-wire-protocol', 1, count)
   const [ours, theirs] = [samples, original].map(([{ held }]) => (held / 1024 / count).toFixed(2))
@@ -69,7 +69,7 @@ async function measure(name, library, rounds, count) {
   return JSON.parse(await run(process.execPath, args))
 }
 
-/** Of the line that has the least squares, in units per round. */
+/** Slope of the least-squares line, in units per round. */
 function slope(values) {
   const middle = (values.length - 1) / 2
   const sum = (term) => values.map(term).reduce((total, part) => total + part, 0)

@@ -1,4 +1,4 @@
-// Checks that each relative link of the Markdown files leads to a file and a heading that exist.
+// Checks that each relative link in the Markdown files leads to an existing file and heading.
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT, run, start } from '../testkit/processes/command.mjs'
@@ -6,13 +6,13 @@ import { ROOT, run, start } from '../testkit/processes/command.mjs'
 const LINK = /\]\(([^()\s]+)\)/g
 const FENCED = /^```.*?^```$/gms
 
-/** Links of a file, but not those to other sites nor those within code. */
+/** Links of a file, except those to other sites and those in code. */
 function linksOf(text) {
   const prose = text.replace(FENCED, '').replace(/`[^`]*`/g, '')
   return [...prose.matchAll(LINK)].map(([, link]) => link).filter((link) => !/^\w+:/.test(link))
 }
 
-/** Whether the link, written in `file`, leads somewhere. */
+/** Whether a link in `file` leads to an existing target. */
 function resolves(file, link) {
   const [name, heading] = link.split('#')
   const target = name === '' ? file : path.join(path.dirname(file), name)
@@ -20,7 +20,7 @@ function resolves(file, link) {
   return heading === undefined || anchorsOf(target).includes(heading)
 }
 
-/** The anchors that headings get where Markdown is shown: lower case, hyphens, no punctuation. */
+/** The anchors that rendered headings get: lower case, hyphens, no punctuation. */
 function anchorsOf(file) {
   const text = readFileSync(file, 'utf8').replace(FENCED, '')
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>

@@ -1,5 +1,5 @@
-// Runs the JavaScript tests on other releases of Node than this one: the oldest that is supported, the
-// current LTS and the newest, or those that are named.
+// Runs the JavaScript tests on other releases of Node: the oldest supported, the current LTS and the
+// newest, or those named.
 //
 //   node checks/nodes.mjs [MAJOR...]
 import { readdirSync } from 'node:fs'
@@ -15,7 +15,7 @@ const FOLDER = path.join(ROOT, '__test__')
 async function testOn(major) {
   const node = nodeOf(major)
   const begin = performance.now()
-  // For what the tests start by its name.
+  // So that tests which start `node` by name get this release.
   const PATH = [path.dirname(node), process.env.PATH].join(path.delimiter)
   const env = { ...process.env, PATH }
   const { code, output } = await capture(node, [AVA, '--tap'], { cwd: ROOT, env })
@@ -27,7 +27,7 @@ async function testOn(major) {
   console.log(`Node ${major}: ${counts.join(', ')} in ${seconds} s`)
 }
 
-/** Everything in the folder is a file of tests, and ava has run it. */
+/** Checks that ava ran every file in the folder. */
 function checkFiles(lines) {
   const ran = new Set(lines.map((line) => /^ok \d+ - (\S+) › /.exec(line)?.[1]))
   const files = readdirSync(FOLDER, { withFileTypes: true }).filter((entry) => entry.isFile())

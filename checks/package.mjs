@@ -1,4 +1,4 @@
-// Checks what would be published: its files, its manifest, its types, and that versions agree.
+// Checks what would be published: files, manifest and types, and that versions agree.
 import assert from 'node:assert'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -6,7 +6,7 @@ import { ROOT, inOrder, run, start } from '../testkit/processes/command.mjs'
 import { withFolder } from '../testkit/processes/folder.mjs'
 import { packAll, readManifest } from '../testkit/processes/packages.mjs'
 
-/** What may be in the main package, and what must be. */
+/** Files that the main package may contain, and those that it must. */
 const ALLOWED = [
   /^(?:index|native)\.(?:js|d\.ts)$/,
   /^lib\/(?:\w+\/)?[\w-]+\.js$/,
@@ -31,7 +31,7 @@ const REQUIRED = [
   'src/lib.rs'
 ]
 
-/** Most bytes that an installation may download besides the binary. */
+/** Most bytes that an installation may download in addition to the binary. */
 const MAX_PACKED = 256 * 1024
 
 async function checkFiles(tarball) {
@@ -50,7 +50,7 @@ async function checkFiles(tarball) {
   assert(length <= MAX_PACKED, `${length} bytes are too much`)
 }
 
-/** A platform has its binary, a description, and nothing else. */
+/** Checks that the package of a platform has its binary, a description, and nothing else. */
 async function checkPlatform(name, tarball) {
   const target = name.slice('peer-wire-native-'.length)
   const files = (await list(tarball)).filter((file) => !file.endsWith('.node'))

@@ -1,4 +1,4 @@
-// Runs the packed package under every runtime that it supports, and prints a table.
+// Runs the packed package under every supported runtime, and prints a table.
 import assert from 'node:assert'
 import path from 'node:path'
 import { ROOT, capture, inOrder, run, start } from '../testkit/processes/command.mjs'
@@ -16,7 +16,7 @@ const FIXTURES = [
   'testkit/transfer.cjs'
 ].map((name) => path.join(ROOT, name))
 
-/** Arguments, and how the process ends. */
+/** Programs with their arguments, and how each process must end. */
 const PROGRAMS = [
   ['cjs.cjs', 0],
   ['esm.mjs', 0],
@@ -30,7 +30,7 @@ const PROGRAMS = [
   ['endings.cjs end-worker', 0]
 ]
 
-/** What Deno has to be allowed to load an addon, besides what the programs do. */
+/** The permissions that Deno needs to load the addon, in addition to those that the programs use. */
 const DENO_PERMISSIONS = ['--allow-env', '--allow-ffi', '--allow-read']
 const DENO_ARGS = ['run', '--no-prompt', '--node-modules-dir=manual', '--allow-net', '--allow-run']
 
@@ -45,10 +45,10 @@ const RUNTIMES = [
   { name: 'Deno', command: DENO, args: [...DENO_ARGS, ...DENO_PERMISSIONS] }
 ]
 
-/** For each program, in ms. */
+/** Time limit per program, in ms. */
 const LIMIT = 60_000
 
-/** Gives its line of the table. */
+/** Returns its line of the table. */
 async function tryRuntime(project, { name, command, args }) {
   const version = /\d+\.\d+\.\d+/.exec(await run(command, ['--version']))[0]
   const failures = []
@@ -63,7 +63,7 @@ async function tryRuntime(project, { name, command, args }) {
   return { row: { runtime: name, version, result }, failures }
 }
 
-/** Without any one of its permissions Deno loads no addon, and the error tells which one it lacks. */
+/** Without any one of the permissions Deno loads no addon, and the error names the missing one. */
 async function checkDenoPermissions(project) {
   await inOrder(DENO_PERMISSIONS, async (missing) => {
     const allowed = DENO_PERMISSIONS.filter((permission) => permission !== missing)

@@ -1,9 +1,9 @@
-// Lets two processes exchange blocks over TCP for long, on connections that come and go in every way,
-// and says whether a byte was wrong, a callback lost, or memory kept.
+// Soak test: two processes exchange blocks over TCP for a long time, on connections that open and end in
+// every way. Reports wrong bytes, lost callbacks and leaked memory.
 //
 //   node checks/soak.mjs [--seconds N] [--seed S]
 //
-// Each process asks and answers. Every ten seconds both collect their garbage and say what they hold.
+// Each process requests and answers. Every ten seconds both collect garbage and report what they hold.
 import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 

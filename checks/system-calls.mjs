@@ -1,9 +1,9 @@
 // Counts the system calls per 16 KiB block in the TCP rows of the benchmarks, with strace on Linux.
 //
-// Each side runs with few blocks and with many; the difference leaves out what is before and behind.
-// The peer is not counted: strace lets go of a process that executes a program of its own. As strace
-// slows the side down, more waits for it at a time and it makes fewer calls. So there is a run
-// without strace too, of which Linux counts reads and writes alone.
+// Each side runs with few blocks and with many; the difference excludes startup and exit. The peer is not
+// counted: strace detaches from a process that executes a program of its own. Because strace slows the side
+// down, more input is queued for it at a time and it makes fewer calls. So there is also a run without
+// strace, of which Linux counts only reads and writes.
 import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -36,7 +36,7 @@ async function measure(row, side, folder) {
   })
 }
 
-/** Calls by name of two runs, one of them with strace. */
+/** Calls by name, from two runs, one of them with strace. */
 async function count(row, side, blocks, folder) {
   const summary = path.join(folder, 'summary')
   const strace = ['-f', '-b', 'execve', '-c', '-U', 'calls,name', '-o', summary]
@@ -50,7 +50,7 @@ async function count(row, side, blocks, folder) {
   ])
 }
 
-/** As Markdown. Calls at the start and the end differ by a few, so nothing may be below zero. */
+/** As Markdown. Startup and exit differ by a few calls, so negative differences are shown as zero. */
 function table(results) {
   const titles = ['row', 'side', ...Object.keys(COLUMNS)]
   const lines = results.map(({ row, side, calls }) => {

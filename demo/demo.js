@@ -63,9 +63,9 @@ class Demo {
   /** The torrent of a file or folder. Hidden files are left out. */
   async #makeTorrent(source) {
     const { default: createTorrent } = await import('create-torrent')
-    // An empty list, or the library adds the public trackers that it knows.
+    // An empty list; without one the library adds public trackers.
     const creation = promisify(createTorrent)(path.resolve(source), { announceList: [] })
-    // The library cannot be stopped, but nobody has to wait for it.
+    // The library cannot be stopped, but the demo need not wait for it.
     const torrent = await Promise.race([creation, once(this.signal, 'abort')])
     this.signal.throwIfAborted()
     await writeFile(this.#path('demo.torrent'), torrent)
@@ -129,7 +129,7 @@ function summarize({ length, files }, { seconds, cpu }, seedCpu) {
 /** Aborted by Ctrl-C and the like, which set the exit code as a shell would. */
 function stopSignal() {
   const controller = new AbortController()
-  // Listened to until the end: under npm Ctrl-C arrives twice and must not cut the cleaning short.
+  // Kept until the end: under npm Ctrl-C arrives twice and must not interrupt the cleanup.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(name, () => {
       process.exitCode ??= 128 + os.constants.signals[name]
@@ -161,7 +161,7 @@ const OPTIONS = {
 
 const signal = stopSignal()
 main(signal).then(
-  // Whatever is still under way, such as hashing, ends with the process.
+  // Pending work, such as hashing, ends with the process.
   () => process.exit(),
   (error) => {
     if (!signal.aborted) console.error(`demo.js: ${error.message}`)

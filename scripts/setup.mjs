@@ -1,11 +1,11 @@
-// Prepares a clone for use: its dependencies and the addon, each only when missing or outdated.
+// Prepares a clone: installs the dependencies and builds the addon, each only if missing or outdated.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { ROOT, start } from '../testkit/processes/command.mjs'
 
-/** What the addon is made of. */
+/** Sources of the addon. */
 const SOURCES = ['src', 'build.rs', 'Cargo.toml', 'Cargo.lock']
 
 function main() {
@@ -13,7 +13,7 @@ function main() {
   if (!isAddonCurrent()) buildAddon()
 }
 
-/** Compares what is installed with the lock file; optional packages may be left out. */
+/** Compares the installed packages with the lock file; optional ones may be missing. */
 function areDependenciesInstalled() {
   const installedPath = path.join(ROOT, 'node_modules', '.package-lock.json')
   if (!existsSync(installedPath)) return false
@@ -31,7 +31,7 @@ function readPackages(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages
 }
 
-/** Without install scripts: ours would build the addon, which is the next step here. */
+/** Installs without install scripts: ours would build the addon, which is the next step here. */
 function installDependencies() {
   if (!npm('ci', '--ignore-scripts')) throw new Error('The dependencies could not be installed')
 }
@@ -50,7 +50,7 @@ function newestSource() {
   return Math.max(...SOURCES.flatMap(entries).map((name) => modified(path.join(ROOT, name))))
 }
 
-/** A folder and all that is in it (it changes when a file goes), or a file. */
+/** A file, or a folder and everything in it (the folder itself changes when a file is removed). */
 function entries(name) {
   if (!statSync(path.join(ROOT, name)).isDirectory()) return [name]
   const names = readdirSync(path.join(ROOT, name), { recursive: true })
@@ -61,7 +61,7 @@ function modified(file) {
   return statSync(file).mtimeMs
 }
 
-/** A file that is new may still be one of another platform. */
+/** A newer file may still be that of another platform. */
 function canLoadAddon() {
   try {
     createRequire(import.meta.url)('../native.js')
@@ -77,7 +77,7 @@ function buildAddon() {
   }
   const begin = new Date()
   if (!npm('run', 'build')) throw new Error(explainFailure())
-  // A source that changes while the addon is built is newer than the addon.
+  // So that a source changed during the build is newer than the addon.
   for (const addon of addons()) {
     if (modified(addon) >= begin.getTime()) utimesSync(addon, begin, begin)
   }

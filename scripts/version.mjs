@@ -1,4 +1,4 @@
-// Runs as the "version" script of npm: gives every manifest and the loader the new version.
+// Runs as the "version" script of npm: writes the new version to every manifest and the loader.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { ROOT, npm, run, start } from '../testkit/processes/command.mjs'

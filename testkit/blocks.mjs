@@ -1,7 +1,7 @@
-// The content that peers of the scripts exchange: a block can be made anew from its place.
+// The content that peers of the scripts exchange: any block can be recreated from its piece and offset.
 import { randomFrom } from './random.mjs'
 
-/** Longest block, in bytes: the longest that a wire lets its peer request. */
+/** Longest block, in bytes: the longest that a wire allows its peer to request. */
 const MAX_LENGTH = 128 * 1024
 
 const POOL_LENGTH = 1024 * 1024
@@ -13,7 +13,7 @@ for (let at = 0; at < pool.length; at += 4) pool.writeUInt32LE(random.below(2 **
  * @param {number} piece
  * @param {number} offset in bytes
  * @param {number} length in bytes, up to {@link MAX_LENGTH}
- * @returns {Buffer} a view, not to be changed
+ * @returns {Buffer} a view; do not modify it
  */
 export function blockAt(piece, offset, length) {
   const start = (Math.imul(piece, 0x9e3779b1) ^ Math.imul(offset + 1, 0x85ebca6b)) >>> 0

@@ -1,4 +1,4 @@
-// Reads the recorded sessions of tests/captures, whose README describes their form.
+// Reads the recorded sessions of tests/captures, whose README describes the format.
 import { readFileSync, readdirSync } from 'node:fs'
 
 const FOLDER = new URL('../tests/captures/', import.meta.url)
@@ -13,8 +13,8 @@ const PIECE_LENGTH = 32 * 1024
  *
  * @typedef {object} Session
  * @property {string} name
- * @property {{side: 'a' | 'b', chunks: Buffer[]}[]} turns what one side sent before the other went
- *   on, in chunks as the socket delivered them
+ * @property {{side: 'a' | 'b', chunks: Buffer[]}[]} turns what one side sent before the other
+ *   continued, in chunks as the socket delivered them
  */
 
 /**

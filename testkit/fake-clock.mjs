@@ -1,13 +1,13 @@
-// Replaces the global timers by ones that only pass when a test says so.
+// Replaces the global timers with ones that advance only when a test says so.
 
 import { inTurn } from './in-turn.mjs'
 
 const NAMES = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval']
 
 /**
- * Time that stands still until {@link FakeClock.advance}; timers fire in the order they fall due.
+ * Time stands still until {@link FakeClock.advance}; timers fire in the order in which they are due.
  *
- * Timers that were unreferenced, as modules do for one that serves all their wires, outlast
+ * Unreferenced timers, such as one that a module shares among all its wires, survive
  * {@link FakeClock.restore}.
  */
 export class FakeClock {
@@ -20,12 +20,12 @@ export class FakeClock {
     return [...this.#timers].filter((timer) => timer.hasRef()).length
   }
 
-  /** Time that has passed, in ms. */
+  /** Elapsed time, in ms. */
   get now() {
     return this.#now
   }
 
-  /** Puts the fake timers in place. */
+  /** Installs the fake timers. */
   install() {
     this.#saved = NAMES.map((name) => globalThis[name])
     globalThis.setTimeout = (run, ms, ...args) => this.#add(run, ms, args, false)
@@ -34,7 +34,7 @@ export class FakeClock {
     globalThis.clearInterval = globalThis.clearTimeout
   }
 
-  /** Puts the real timers back; only unreferenced ones last, and start afresh. */
+  /** Restores the real timers; only unreferenced fake ones are kept, and start over. */
   restore() {
     NAMES.forEach((name, at) => (globalThis[name] = this.#saved[at]))
     this.#now = 0
@@ -45,7 +45,7 @@ export class FakeClock {
   }
 
   /**
-   * Lets `ms` pass. `settle` is awaited after each timer, as Node drains its queues there.
+   * Advances by `ms`. `settle` is awaited after each timer, where Node drains its queues.
    *
    * @param {number} ms
    * @param {() => Promise<void>} settle
@@ -103,7 +103,7 @@ class FakeTimer {
   }
 
   refresh() {
-    // Goes to the end, so that timers due at one time fire in the order they were started.
+    // Moves to the end, so that timers due at the same time fire in the order in which they were started.
     this.#timers.delete(this)
     this.due = this.#now() + this.ms
     this.#timers.add(this)

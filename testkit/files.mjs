@@ -1,4 +1,4 @@
-// Temporary folders, test data in them, torrents of it, and hashes to compare by.
+// Temporary folders, test data, torrents of it, and hashes for comparison.
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
@@ -37,7 +37,7 @@ export async function writeFiles(folder, sizes) {
  * Files of several lengths, in folders, so that pieces span files and the last piece is short.
  *
  * @param {string} folder
- * @returns {Promise<void>} settles when there are about 5 MB
+ * @returns {Promise<void>} settles when about 5 MB are written
  */
 export function writeManyFiles(folder) {
   return writeFiles(folder, {

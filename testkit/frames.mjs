@@ -1,4 +1,4 @@
-// The frames of a made-up torrent, as benchmarks and long checks feed them: each by its number.
+// The frames of a made-up torrent for benchmarks and long checks, each addressed by its number.
 import { cut, encodeHandshake, frame } from './messages.mjs'
 import { randomFrom } from './random.mjs'
 
@@ -11,7 +11,7 @@ export const REQUEST_FRAME_LEN = 17
 /** Bytes in a handshake. */
 export const HANDSHAKE_LEN = 68
 
-/** Info hash and peer id that all handshakes carry. */
+/** Info hash and peer id of all handshakes. */
 export const INFO_HASH = Buffer.alloc(20, 0x2a)
 export const PEER_ID = Buffer.from('-BE0001-012345678901')
 
@@ -41,17 +41,17 @@ export const extended = (id, payload) =>
   message(20, [], Buffer.concat([Buffer.from([id]), payload]))
 
 /**
- * Where block number `n` of the made-up torrent lies: 16 blocks to a piece.
+ * Position of block number `n` of the made-up torrent: 16 blocks per piece.
  * @param {number} n
  * @returns {{ piece: number, offset: number }}
  */
 export const placeOf = (n) => ({ piece: n >>> 4, offset: (n & 15) * BLOCK_LEN })
 
-/** The reverse of `placeOf`. */
+/** The inverse of `placeOf`. */
 export const numberAt = (pieceIndex, offset) => (pieceIndex << 4) | (offset / BLOCK_LEN)
 
 /**
- * A block whose first four bytes are its number, so that a receiver can tell which one it got.
+ * A block whose first four bytes are its number, so that a receiver can identify it.
  * @param {number} n
  * @param {number} [length] bytes
  */
@@ -79,7 +79,7 @@ export function pieceOf(n) {
 /**
  * @param {Buffer} bytes
  * @param {number} size bytes in a chunk
- * @returns {Buffer[]} views of `bytes`, the last one perhaps shorter
+ * @returns {Buffer[]} views of `bytes`, the last one possibly shorter
  */
 export function chunksOf(bytes, size) {
   return cut(bytes, [size])
@@ -91,7 +91,7 @@ export function random(seed = 1) {
   return (limit) => source.below(limit)
 }
 
-/** @returns {number[]} the numbers 0 to `count - 1` in a fixed disorder */
+/** @returns {number[]} the numbers 0 to `count - 1` in a fixed random order */
 export function shuffled(count, seed = 1) {
   const below = random(seed)
   const numbers = Array.from({ length: count }, (_, index) => index)

@@ -1,7 +1,7 @@
-// Runs asynchronous work one after the other.
+// Runs asynchronous work sequentially.
 
 /**
- * Performs each item after the one before has settled, until one gives a result.
+ * Performs each item after the previous one has settled, until one gives a result.
  *
  * @template Item, Result
  * @param {Iterable<Item>} items
@@ -10,7 +10,7 @@
  */
 export const inTurn = async (items, perform) => {
   for (const item of items) {
-    // Each must see what the one before has done, so they cannot run at once.
+    // Each item depends on what the previous one did, so they cannot run concurrently.
     // oxlint-disable-next-line no-await-in-loop
     const result = await perform(item)
     if (result) return result

@@ -1,7 +1,7 @@
-// Builds the bytes that a remote peer sends, from messages written as plain data.
+// Encodes the messages of a remote peer from plain data.
 
 /**
- * Bytes of a payload that is given as such, or by its size and a number, which keeps messages short to print.
+ * Bytes of a payload, given as a Buffer or as a size and a number; the latter prints short.
  *
  * @param {Buffer | {size: number, fill: number}} payload
  * @returns {Buffer}
@@ -15,7 +15,7 @@ export const bytesOf = (payload) => {
 }
 
 /**
- * Bytes of one message, with its length prefix. `excess` makes it longer than it has fields.
+ * Bytes of one message, with its length prefix. `excess` adds bytes after its fields.
  *
  * @param {{type: string}} message
  * @returns {Buffer}
@@ -26,7 +26,7 @@ export const encodeMessage = (message) => {
 }
 
 /**
- * Bytes of a handshake. Every field can be replaced, also by wrong ones.
+ * Bytes of a handshake. Every field can be replaced, also with an invalid one.
  *
  * @param {{protocol?: Buffer, reserved?: number[], infoHash: object, peerId: object}} handshake
  * @returns {Buffer}
@@ -41,7 +41,7 @@ export const encodeHandshake = ({ protocol = PROTOCOL, reserved, infoHash, peerI
   ])
 
 /**
- * A message of any id and body behind its length prefix.
+ * A length prefix and a message with any id and body.
  *
  * @param {number} id
  * @param {...(number | Buffer)} fields numbers become 32 bits, network order
@@ -53,7 +53,7 @@ export const frame = (id, ...fields) => {
 }
 
 /**
- * Cuts bytes into chunks of the given sizes, used again and again; no sizes leave them whole.
+ * Cuts bytes into chunks of the given sizes, repeated as needed; without sizes they stay whole.
  *
  * @param {Buffer} bytes
  * @param {number[]} sizes
@@ -69,7 +69,7 @@ export const cut = (bytes, sizes) => {
 }
 
 /**
- * One message in a few words.
+ * A short description of one message.
  *
  * @param {{type: string}} message
  * @returns {string}
@@ -78,7 +78,7 @@ export const describeMessage = ({ type, ...fields }) =>
   [type, ...Object.values(fields).map(describeField)].join(' ')
 
 /**
- * One field of a message or call in a few characters.
+ * A short description of one field of a message or call.
  *
  * @param {unknown} field
  * @returns {string}

@@ -1,10 +1,10 @@
-// Lets time pass for the meter of a wire that gets blocks, and prints what it tells. For a process of its
-// own, which a meter that never ends would take down. Argument: the option `speed` as JSON.
+// Runs the speed meter of a wire that receives blocks under a fake clock, and prints its values. Runs as a
+// process of its own, because a meter that never stops would hang it. Argument: the option `speed` as JSON.
 'use strict'
 
 const ticks = []
 
-// A tick is a quarter of a second, for all meters of the process.
+// One tick for all meters of the process, every quarter of a second.
 globalThis.setInterval = (tick) => {
   ticks.push(tick)
   return { unref() {} }
@@ -14,7 +14,7 @@ const pwp = require('../index.js')
 
 const BLOCK_LENGTH = 1000
 
-/** A message with a block of zeroes that nobody asked for. */
+/** A message with an unsolicited block of zeroes. */
 const PIECE = Buffer.alloc(4 + 9 + BLOCK_LENGTH)
 PIECE.writeUInt32BE(9 + BLOCK_LENGTH)
 PIECE[4] = 7
@@ -31,7 +31,7 @@ function main(speed) {
     wire.write(PIECE)
     return wire.downloadSpeed()
   })
-  // Four blocks a second, for longer than it averages.
+  // Four blocks per second, for longer than the averaging window.
   const window = speed || 5
   for (let passed = 0; passed <= window; passed += 0.25) {
     pass(0.25)

@@ -1,11 +1,11 @@
-// A call of each public method of a wire, with arguments that it takes.
+// A call of each public method of a wire, with valid arguments.
 import { PassThrough } from 'node:stream'
 
 import { frame } from './messages.mjs'
 
 const ID = Buffer.alloc(20, 1)
 
-/** Arguments by the name of the method. */
+/** Arguments by method name. */
 export const METHOD_CALLS = {
   _write: [frame(4, 1), 'buffer', () => {}],
   bitfield: [Buffer.from([0xf0])],

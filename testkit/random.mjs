@@ -1,7 +1,7 @@
-// Seeded random numbers, so that a failing case can be run again from its seed.
+// Seeded random numbers, so that a failing case can be repeated from its seed.
 
 /**
- * Makes a random source that gives the same numbers for the same seed and name.
+ * Creates a random source that yields the same numbers for the same seed and name.
  *
  * @param {number} seed any 32-bit number
  * @param {string} [name] separates the streams of different users of one seed
@@ -43,7 +43,7 @@ class Random {
     return items[this.below(items.length)]
   }
 
-  /** A key of `weights`, each as likely as its number says. */
+  /** A key of `weights`, with a probability proportional to its value. */
   weighted(weights) {
     const entries = Object.entries(weights)
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0)

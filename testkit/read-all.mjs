@@ -1,10 +1,10 @@
-// Reads what waits in a stream, on every release of Node.
+// Reads everything buffered in a stream, on every release of Node.
 
 /**
- * All that waits, in one piece: on Node 26 `read()` gives one chunk, before it gave all of them.
+ * Everything buffered, as one Buffer: since Node 26 `read()` returns one chunk, before it returned all.
  *
  * @param {import('node:stream').Readable} stream
- * @returns {Buffer} empty if nothing waits
+ * @returns {Buffer} empty if nothing is buffered
  */
 export const readAll = (stream) => {
   const chunks = []

@@ -1,35 +1,35 @@
-// A wire in the place of one side of a recorded session: gets what the other side sent, however cut,
-// and gives the command for each message that its own side sent.
+// Replays a recorded session with a wire in place of one side: it receives what the other side sent, cut
+// anywhere, and gets the command for each message that its own side sent.
 import { contentAt } from './captures.mjs'
-import { describeTold, MESSAGE_EVENTS } from './hostile/runner.mjs'
+import { describeEmitted, MESSAGE_EVENTS } from './hostile/runner.mjs'
 import { pwp } from './wires.mjs'
 
 const HANDSHAKE_LENGTH = 68
 const RESERVED_START = 20
 
 export class Replay {
-  wire = pwp() // its output waits until the end
+  wire = pwp() // its output is read at the end
   events = [] // as `expectEvents` writes them
   received = [] // chunks
   commanded = [] // frames that the wire has a command for, as they were recorded
   answers = { right: 0, wrong: 0 } // to our requests
-  #unsent = Buffer.alloc(0) // of our side, no whole message yet
-  #open = [] // requests of the peer, as the event tells them
+  #unsent = Buffer.alloc(0) // bytes of our side that are not a whole message yet
+  #open = [] // open requests of the peer, as 'request' delivers them
 
   constructor() {
     const { wire } = this
     for (const name of MESSAGE_EVENTS) {
-      wire.on(name, (...values) => this.events.push(describeTold(name, values)))
+      wire.on(name, (...values) => this.events.push(describeEmitted(name, values)))
     }
     wire.on('request', (...request) => this.#open.push(request))
   }
 
   /**
-   * Goes through a session.
+   * Replays a session.
    *
    * @param {import('./captures.mjs').Session} session
-   * @param {'a' | 'b'} side the one that the wire takes
-   * @param {(chunks: Buffer[]) => Buffer[]} recut cuts a turn of the other side
+   * @param {'a' | 'b'} side the side that the wire replaces
+   * @param {(chunks: Buffer[]) => Buffer[]} recut cuts a turn of the other side into other chunks
    */
   run({ turns }, side, recut) {
     for (const turn of turns) {
@@ -38,7 +38,7 @@ export class Replay {
     }
   }
 
-  /** Asks also while choked, as BEP 6 allows after `allowed fast`. */
+  /** Requests even while choked, as BEP 6 allows after `allowed fast`. */
   request(piece, offset, length) {
     const { wire, answers } = this
     const isChoked = wire.peerChoking
@@ -50,7 +50,7 @@ export class Replay {
     wire.peerChoking = isChoked
   }
 
-  /** Without a request if it came while we choked: BEP 6 allows that, and the wire ignores it. */
+  /** A request received while we choke is not open: BEP 6 allows it, but the wire ignores it. */
   answer(piece, offset, block) {
     const asked = String([piece, offset, block.length])
     const at = this.#open.findIndex((request) => String(request.slice(0, 3)) === asked)
@@ -84,7 +84,7 @@ export class Replay {
     return bytes
   }
 
-  /** Of what clients announce a user of the wire can say the DHT alone. */
+  /** Of the extensions that clients announce, a user of the wire can announce only the DHT. */
   #greet(handshake) {
     const dht = handshake[27] & 1
     this.wire.handshake(handshake.subarray(28, 48), handshake.subarray(48), { dht: dht === 1 })
@@ -96,7 +96,7 @@ export class Replay {
 
 const blockOf = (body) => [1, 5, 9].map((at) => body.readUInt32BE(at))
 
-/** By the id of the message; a keep-alive is sent by a timer alone, the fast extension not at all. */
+/** By message id. Keep-alives are sent only by a timer, messages of the fast extension not at all. */
 const COMMANDS = {
   0: ({ wire }) => wire.choke(),
   1: ({ wire }) => wire.unchoke(),
@@ -111,7 +111,7 @@ const COMMANDS = {
   20: ({ wire }, body) => wire.extended(body[1], body.subarray(2))
 }
 
-/** Whether a state is a new one: the others are not sent, while clients do repeat themselves. */
+/** Whether a state changes: a wire does not send it otherwise, though clients do repeat theirs. */
 const CHANGES = {
   0: (wire) => !wire.amChoking,
   1: (wire) => wire.amChoking,

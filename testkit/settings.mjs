@@ -1,4 +1,4 @@
-// Seed and number of random cases, which the environment can set.
+// Seed and number of random cases, which environment variables can set.
 
 /** The first case has this seed, each later one the next number. */
 export const SEED = Number(process.env.PWP_SEED ?? 1)

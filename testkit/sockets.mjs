@@ -1,8 +1,8 @@
-// What the scripts do to sockets.
+// Resets connections for the scripts.
 
 /**
- * Resets a connection. Node keeps the handle of a socket for ever that is reset behind its end, so
- * such a one is closed.
+ * Resets a connection. If a socket is reset after `end()`, Node keeps its handle forever, so such a
+ * socket is destroyed instead.
  *
  * @param {import('node:net').Socket} socket
  */

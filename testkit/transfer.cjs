@@ -14,9 +14,9 @@ const SEED_ID = Buffer.from('-XX0001-seed--------')
 const LEECH_ID = Buffer.from('-XX0001-leech-------')
 
 /**
- * Transfers random data; throws if anything of it or around it is not as it should be.
+ * Transfers random data; throws if the data or anything around the transfer is wrong.
  *
- * @param {() => import('node:stream').Duplex} makeSeed - gives a wire
+ * @param {() => import('node:stream').Duplex} makeSeed - returns a wire
  * @param {() => import('node:stream').Duplex} [makeLeech]
  * @returns {Promise<number>} bytes
  */
@@ -38,7 +38,7 @@ async function transfer(makeSeed, makeLeech = makeSeed) {
   return data.length
 }
 
-/** Neither outlives the other. */
+/** Closes each when the other closes: neither outlives the other. */
 function join(socket, wire) {
   socket.pipe(wire).pipe(socket)
   socket.on('error', () => wire.destroy())
@@ -87,7 +87,7 @@ function request(wire, start) {
 }
 
 /**
- * Reads all that a wire has to send; newer runtimes give one chunk with each `read()`.
+ * Reads everything a wire has to send; newer runtimes return one chunk per `read()`.
  *
  * @param {import('node:stream').Duplex} wire
  * @returns {Buffer}
@@ -99,9 +99,9 @@ function readAll(wire) {
 }
 
 /**
- * Makes a wire whose peer has shaken hands and unchoked it.
+ * Makes a wire whose peer has sent a handshake and unchoked it.
  *
- * @param {() => import('node:stream').Duplex} make - gives a wire
+ * @param {() => import('node:stream').Duplex} make - returns a wire
  * @returns {import('node:stream').Duplex}
  */
 function makeUnchoked(make) {

@@ -1,4 +1,4 @@
-// A user of a wire that asks for blocks, answers those of the peer, and keeps account of both.
+// A user of a wire that requests blocks, answers the peer's requests, and counts both.
 import { blockAt } from './blocks.mjs'
 
 const INFO_HASH = Buffer.alloc(20, 1)
@@ -6,7 +6,7 @@ const PEER_ID = Buffer.alloc(20, 2)
 const PIECES = 10_000
 const LENGTHS = [1, 1000, 2048, 2049, 16 * 1024, 16 * 1024, 16 * 1024, 128 * 1024]
 
-/** What a transfer counts; sums of it serve for many. */
+/** Counts of a transfer; they can be summed over many. */
 export const nothing = () => ({ asked: 0, settled: 0, repeated: 0, blocks: 0, bytes: 0, wrong: 0 })
 
 export class Transfer {
@@ -30,7 +30,7 @@ export class Transfer {
     wire.on('request', (...request) => this.#answer(...request))
   }
 
-  /** Opens the conversation. */
+  /** Sends handshake, interested and unchoke. */
   greet() {
     this.#wire.handshake(INFO_HASH, PEER_ID)
     this.#wire.interested()
@@ -45,7 +45,7 @@ export class Transfer {
     }
   }
 
-  /** Withdraws some request. */
+  /** Cancels a random request. */
   cancel() {
     if (this.#wire.requests.length === 0) return
     const { piece, offset, length } = this.#random.pick(this.#wire.requests)
@@ -72,7 +72,7 @@ export class Transfer {
     if (!block.equals(expected)) this.counts.wrong++
   }
 
-  /** At once, a turn later, never, twice, or with a refusal. */
+  /** Answers at once, a turn later, never, twice, or with a refusal. */
   #answer(piece, offset, length, respond) {
     const answer = () => respond(null, blockAt(piece, offset, length))
     const how = this.#random.weighted({ now: 80, later: 15, twice: 3, refused: 1, never: 1 })

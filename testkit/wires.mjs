@@ -1,4 +1,4 @@
-// Loads the package, and makes wires that are ready for a test.
+// Loads the package, and makes wires ready for a test.
 import { createRequire } from 'node:module'
 
 import { encodeHandshake, frame } from './messages.mjs'
@@ -15,7 +15,7 @@ export const HANDSHAKE = encodeHandshake({
 export const CHOKE = frame(0)
 export const UNCHOKE = frame(1)
 
-/** Bytes that a request of the peer, or a chunk of output, counts against `uploadBacklog` besides its own. */
+/** Overhead that a request of the peer, or a chunk of output, counts against `uploadBacklog`, in bytes. */
 export const QUEUED_COST = 192
 
 /**
@@ -41,7 +41,7 @@ export const unchoked = (options) => {
 }
 
 /**
- * Notes the names of events in the order in which they come.
+ * Records the names of events in the order in which they are emitted.
  *
  * @param {import('node:events').EventEmitter} emitter
  * @param {string[]} names
@@ -53,5 +53,5 @@ export const record = (emitter, names) => {
   return seen
 }
 
-/** Lets everything that is due in this turn of the event loop happen. */
+/** Waits until everything due in this turn of the event loop has happened. */
 export const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))

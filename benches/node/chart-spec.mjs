@@ -1,21 +1,21 @@
 // How the chart looks: a Vega specification that holds the data of the bars.
 
 const WIDTH = 800
-/** From here to there the bars lie; names stand on their left, values on their right. */
+/** Horizontal extent of the bars; names are to their left, values to their right. */
 const BARS = { left: 262, right: 676 }
 const BAR_STEP = 13
 const BAR_HEIGHT = 9
 const GROUP_GAP = 11
-/** Where the first bar lies, below title, legend and axis. */
+/** Top of the first bar, below title, legend and axis. */
 const TOP = 136
-/** Most characters in a line of a workload's name. */
+/** Most characters per line of a workload's name. */
 const NAME_LEN = 40
-/** Ratios that the axis spans at least, so that small differences look small. */
+/** Ratios that the axis always spans, so that small differences look small. */
 const SPAN = [0.3, 3]
-/** Ratios that get a line, as far as the axis goes. */
+/** Ratios with a grid line, as far as the axis reaches. */
 const TICKS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000]
 
-/** Seen well on light and on dark. The bare socket is hollow. */
+/** Readable on light and dark backgrounds. The bare socket is hollow. */
 const COLORS = {
   ours: '#2f81f7',
   original: '#848d97',
@@ -67,7 +67,7 @@ export function chartSpec({ groups, legend, about }) {
   }
 }
 
-/** Gives each bar and each name its height on the page. */
+/** Assigns each bar and each name its vertical position. */
 function layOut(groups) {
   const bars = []
   const names = []
@@ -127,7 +127,7 @@ function legendMarks() {
   ]
 }
 
-/** Lines between the groups, and across all of them; that at 1 is the original. */
+/** Lines between the groups, and across all of them; the line at 1 is the original. */
 function grid(bottom) {
   const x = { scale: 'x', field: 'value' }
   const line = { stroke: 'currentColor', strokeOpacity: 0.15 }
@@ -167,7 +167,7 @@ function barMarks() {
   ]
 }
 
-/** The bar of the original has no length: it shows by its stroke. */
+/** The bar of the original has no length; only its stroke is visible. */
 function paint() {
   return {
     fill: { scale: 'color', field: 'side' },

@@ -1,4 +1,4 @@
-// Draws what --json keeps as an SVG: node benches/node/chart.mjs FILE.json FILE.svg
+// Draws the results that --json saved as an SVG: node benches/node/chart.mjs FILE.json FILE.svg
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { None, parse, View } from 'vega'
@@ -6,7 +6,7 @@ import { chartSpec } from './chart-spec.mjs'
 import { figures } from './report.mjs'
 import { advantage } from './statistics.mjs'
 
-/** Colors of the page, as a viewer may have set them; without styles it is black on nothing. */
+/** Follows the color scheme of the viewer; without styles the chart is black on transparent. */
 const STYLE = `<style>
 svg { color: #1f2328; background: #ffffff }
 @media (prefers-color-scheme: dark) { svg { color: #e6edf3; background: #0d1117 } }
@@ -32,8 +32,8 @@ async function main([source, target]) {
 }
 
 /**
- * Draws a bar for each side of each row, as measured on the first release of Node: how many times
- * better it is than the original.
+ * Draws one bar per side and row, from the first release of Node: how many times better it is than
+ * the original.
  * @param {object} result what `--json` writes
  * @returns {Promise<string>} the SVG, the same for the same result
  * @throws when no workload has figures of the original to compare with
@@ -52,7 +52,7 @@ export async function chart({ machine, versions, options, runs: [{ node, entries
   return `${svg.replace('>', `>${STYLE}`)}\n`
 }
 
-/** One group to a row: its first metric, if the original has it too. */
+/** One group per row: its first metric, if the original has it too. */
 function groupsOf(entries) {
   const compared = entries.filter(({ sides }) => sides.original)
   const first = new Map(compared.toReversed().map((entry) => [entry.row, entry]))

@@ -1,9 +1,9 @@
-// A measuring process: holds one library and takes samples of the row that its parent names.
+// A measuring process: loads one library and takes samples of the row that its parent names.
 import { useCpuClock } from './drive.mjs'
 import { loadLibrary } from './libraries.mjs'
 import { rows } from './workloads/index.mjs'
 
-/** In ms; the longest sample takes a few seconds. */
+/** Per sample, in ms; the longest takes a few seconds. */
 const TIME_LIMIT = 120_000
 
 main(process.argv[2], process.argv[3])
@@ -20,7 +20,7 @@ async function main(side, clock) {
   }
 }
 
-/** Inputs are built for the first sample, and kept. */
+/** Inputs are built for the first sample and reused. */
 function answer(library) {
   let held
   return async ({ rowName, quick, warmup }) => {
@@ -37,7 +37,7 @@ function answer(library) {
 async function prepare(rowName, context) {
   const row = rows.find(({ name }) => name === rowName)
   const state = await row.prepare(context)
-  // Not before each sample: that would give memory back which a busy process keeps.
+  // Not before each sample: that would release memory which a busy process keeps.
   global.gc()
   return { row, state }
 }
@@ -48,7 +48,7 @@ async function sample(context, { row, state }) {
   return outcome.values
 }
 
-/** A wire that swallows a message leaves its row waiting for ever: that is a wrong result too. */
+/** A wire that drops a message would stall its row forever; a timeout makes that a wrong result. */
 async function within(milliseconds, promise) {
   let timer
   const late = new Promise((_, reject) => {

@@ -1,7 +1,7 @@
 // Writes the figures of one run into the documents: node benches/node/document.mjs FILE.json
 //
-// Between the marks of docs/performance.md go the tables, between those of README.md the rows that a
-// user asks for first; docs/performance.svg is drawn anew.
+// The full tables go between the marks of docs/performance.md, the rows that users look for first between
+// those of README.md; docs/performance.svg is redrawn.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { format } from 'prettier'
@@ -45,7 +45,7 @@ async function main(source) {
   }
 }
 
-/** Puts `text` between the marks of a document. */
+/** Replaces what is between the marks of a document with `text`. */
 async function fill(name, text) {
   const document = readFileSync(beside(name), 'utf8')
   const filled = await format(between(document, text), {

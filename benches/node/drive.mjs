@@ -6,7 +6,7 @@ import { handshake, INFO_HASH, PEER_ID, unchoke } from '../../testkit/frames.mjs
 let clock = () => performance.now()
 
 /**
- * Runs `step` on one item after the other; measurements side by side would disturb each other.
+ * Runs `step` on the items one by one; concurrent measurements would disturb each other.
  * @template T, R
  * @param {Iterable<T>} items
  * @param {(item: T) => Promise<R>} step
@@ -14,18 +14,18 @@ let clock = () => performance.now()
  */
 export async function inTurn(items, step) {
   const results = []
-  // oxlint-disable-next-line no-await-in-loop -- one after the other is the purpose
+  // oxlint-disable-next-line no-await-in-loop -- sequential on purpose
   for (const item of items) results.push(await step(item))
   return results
 }
 
-/** @returns {() => number} gives the seconds since this call, by the clock that is in use */
+/** @returns {() => number} the seconds since this call, by the chosen clock */
 export function stopwatch() {
   const start = clock()
   return () => (clock() - start) / 1000
 }
 
-/** From now on stopwatches show what this process has used: a busy machine disturbs that less. */
+/** Makes stopwatches measure the CPU time of this process, which a busy machine disturbs less. */
 export function useCpuClock() {
   clock = () => {
     const { user, system } = process.cpuUsage()
@@ -34,11 +34,11 @@ export function useCpuClock() {
 }
 
 /**
- * Makes a wire that has exchanged handshakes and unchokes with its peer.
+ * Makes a wire after handshakes and unchokes both ways.
  * @param {import('./libraries.mjs').Library} library
  * @param {object} [settings]
  * @param {object} [settings.options] for the constructor
- * @param {(chunk: Uint8Array) => void} [settings.onOutput] gets what the wire sends from here on
+ * @param {(chunk: Uint8Array) => void} [settings.onOutput] receives what the wire sends from then on
  */
 export async function openWire(library, { options, onOutput = ignore } = {}) {
   const wire = library.create(options)
@@ -58,17 +58,17 @@ export async function openWire(library, { options, onOutput = ignore } = {}) {
 export const openWires = (library, count, settings) =>
   inTurn(Array.from({ length: count }), () => openWire(library, settings))
 
-/** Destroys the wires and lets their last events pass. */
+/** Destroys the wires and waits for their last events. */
 export async function closeWires(wires) {
   for (const wire of wires) wire.destroy()
   await turn()
 }
 
 /**
- * Writes the chunks as pipe() does: goes on at once, or at 'drain' when the wire asks to wait.
+ * Writes the chunks as pipe() does: at once, or after 'drain' when the wire applies back-pressure.
  * @param {import('node:stream').Duplex} wire
  * @param {Uint8Array[]} chunks
- * @returns {Promise<void>} settles when the last one is written, perhaps before it is parsed
+ * @returns {Promise<void>} settles when the last chunk is written, possibly before it is parsed
  */
 export function feed(wire, chunks) {
   return new Promise((resolve) => {
@@ -103,7 +103,7 @@ export function counter(expected) {
 }
 
 /**
- * Compares a byte stream, however cut, with the concatenation of `frameAt(0)`, `frameAt(1)`, ...
+ * Compares a byte stream, cut anywhere, with the concatenation of `frameAt(0)`, `frameAt(1)`, ...
  * @param {(n: number) => Buffer} frameAt
  * @returns {{ write(chunk: Uint8Array): void, wrong: number }} `wrong` counts differing parts
  */
@@ -128,7 +128,7 @@ export function comparing(frameAt) {
   }
 }
 
-/** Waits for what is still under way, so that a surplus event shows before the check. */
+/** Waits for pending events, so that a surplus one is seen before the check. */
 export const settle = () => turn()
 
 function ignore() {}

@@ -5,8 +5,8 @@
 //                          [--node LIST] [--libraries LIST] [--clock cpu|wall]
 //                          [--runtime-args=ARG ...]
 //
-// Being slow is no failure; a wrong result is, and so is a library that is missing. `--quick` takes
-// small inputs, and the first release alone. `--clock wall` is for a machine that does nothing else.
+// A slow result is not a failure; a wrong result or a missing library is. `--quick` uses small inputs
+// and the first release only. `--clock wall` is for an otherwise idle machine.
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { inTurn } from './drive.mjs'
@@ -50,10 +50,10 @@ async function main() {
   const result = { machine: about, versions: plan.versions, options, runs }
   if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
   if (options.svg) writeFileSync(options.svg, await plan.chart(result))
-  return tellFailures(runs)
+  return reportFailures(runs)
 }
 
-/** Finds out before the measuring what would fail after it. */
+/** Fails before the measurements on what would otherwise fail after them. */
 async function prepare(sides) {
   const only = new RegExp(options.only, 'i')
   const chosen = rows.filter(({ name }) => only.test(name))
@@ -106,7 +106,7 @@ async function run({ node, settings }, chosen, sides) {
 }
 
 /** @returns {number} the exit code */
-function tellFailures(runs) {
+function reportFailures(runs) {
   const failed = runs.flatMap(({ node, entries }) =>
     entries.flatMap(({ row, failures }) =>
       Object.entries(failures).map(([side, reason]) => ({ node, row, side, reason }))
@@ -118,7 +118,7 @@ function tellFailures(runs) {
   return failed.length > 0 ? 1 : 0
 }
 
-/** Shows on a terminal what is being measured. */
+/** On a terminal, shows what is being measured. */
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`)
 }

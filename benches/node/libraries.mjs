@@ -1,4 +1,4 @@
-// The libraries side by side: how each is loaded, constructed and asked what the peer has.
+// The compared libraries: how each is loaded and constructed, and how it answers what the peer has.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url'
 
 const require = createRequire(import.meta.url)
 
-/** The side that has no library: a bare socket moves the same bytes and understands none of them. */
+/** The side without a library: a bare socket moves the same bytes without parsing them. */
 export const BARE = 'bare socket'
 
-/** What a wire says of itself in its extended handshake, as a dictionary. */
+/** The dictionary that a wire sends in its extended handshake. */
 export const EXTENDED_HANDSHAKE = { m: { ut_metadata: 1, ut_pex: 2 }, v: 'bench' }
 
 /**
@@ -34,7 +34,7 @@ const loaders = {
       version: versionBeside(fileURLToPath(import.meta.resolve('bittorrent-protocol'))),
       create: () => new Wire(),
       peerHas: (wire, piece) => wire.peerPieces.get(piece),
-      // It sends the extended handshake itself, behind the handlers of 'handshake'.
+      // It sends the extended handshake itself, after the handlers of 'handshake'.
       greet(wire) {
         const { m, ...rest } = EXTENDED_HANDSHAKE
         wire.extendedMapping = Object.fromEntries(Object.entries(m).map(([name, id]) => [id, name]))
@@ -51,7 +51,7 @@ const loaders = {
   })
 }
 
-/** The sides that are libraries, in the order of the report. */
+/** The sides with a library, in the order of the report. */
 export const libraryNames = ['ours', 'original', 'bittorrent-protocol']
 
 /**

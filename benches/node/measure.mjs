@@ -1,5 +1,5 @@
-// Takes the rounds of a row: in each, every side takes one sample, in an order that rotates, so that
-// what disturbs the machine disturbs all of them alike.
+// Runs the rounds of a row: in each, every side takes one sample, in rotating order, so that a
+// disturbance of the machine affects all sides alike.
 import { inTurn } from './drive.mjs'
 import { libraryNames } from './libraries.mjs'
 import { measurers } from './processes.mjs'
@@ -9,9 +9,9 @@ const NORMAL = { rounds: 9, warmups: 2 }
 const QUICK = { rounds: 3, warmups: 1 }
 
 /**
- * All rounds of one row. A side that gives a wrong result takes no further part in it.
+ * Runs all rounds of one row. A side with a wrong result is left out of the remaining rounds.
  * @param {import('./workloads/index.mjs').Row} row
- * @param {string[]} sides those of the run; the row may know fewer
+ * @param {string[]} sides those of the run; the row may support fewer
  * @param {import('./processes.mjs').Settings & { quick: boolean, rounds?: number }} settings
  * @returns {Promise<object[]>} an entry for each metric, see `entriesOf`
  */

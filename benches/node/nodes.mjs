@@ -1,4 +1,4 @@
-// The releases of Node that the benchmarks run on: as npm ships them, or this one.
+// The releases of Node that the benchmarks run on: installed from npm, or this one.
 import { installRuntimes, nodeOf } from '../../testkit/processes/runtimes.mjs'
 
 /** The current LTS, which most users run, and the oldest that is supported. */
@@ -7,7 +7,7 @@ export const RELEASES = ['24', '20']
 /**
  * @param {string[]} names major versions that npm ships for the tests, or 'own' for this process's
  * @returns {Promise<string[]>} paths of the programs
- * @throws when one is not there
+ * @throws when one is missing
  */
 export async function programsOf(names) {
   if (names.some((name) => name !== 'own')) await install()

@@ -1,4 +1,4 @@
-// The measuring processes as their parent sees them: start, ask for a sample, stop.
+// The measuring processes as seen by their parent: start, take a sample, stop.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -10,10 +10,10 @@ const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
  * @typedef {object} Settings
  * @property {string} program path of the Node that measures
  * @property {'wall' | 'cpu'} clock
- * @property {string[]} runtimeArgs for node, besides its own
+ * @property {string[]} runtimeArgs for node, in addition to its own
  *
  * @typedef {object} Task
- * @property {string} rowName always the same in a process
+ * @property {string} rowName the same throughout a process
  * @property {boolean} quick
  * @property {boolean} warmup
  *
@@ -67,8 +67,8 @@ async function reply(child) {
 }
 
 /**
- * Keeps the processes of a row: one for each side, or one for each sample.
- * @param {boolean} fresh one for each sample
+ * Holds the processes of a row: one per side, or one per sample.
+ * @param {boolean} fresh one per sample
  * @param {Settings} settings
  */
 export function measurers(fresh, settings) {

@@ -1,7 +1,7 @@
 // Shows where the CPU time of the TCP rows goes, with perf on Linux: node benches/node/profile.mjs [SIDE ...]
 //
-// Cold is a short run less one of a few blocks, warm the difference of two long ones: what a process does
-// before the blocks is left out. The far end is a process of its own, and not counted.
+// Cold is a short run minus one of a few blocks, warm the difference of two long ones, which excludes what
+// a process does before the first block. The far end is a process of its own and not counted.
 import path from 'node:path'
 import { ROOT, run, start } from '../../testkit/processes/command.mjs'
 import { withFolder } from '../../testkit/processes/folder.mjs'
@@ -12,13 +12,13 @@ import { programsOf } from './nodes.mjs'
 import { placed } from './place.mjs'
 import { rows } from './workloads/tcp.mjs'
 
-/** Samples a second. */
+/** Samples per second. */
 const FREQUENCY = 2_000
-/** Blocks of the runs whose difference is shown. */
+/** Blocks in the runs whose difference is shown. */
 const PARTS = { cold: [64, 16_384], warm: [65_536, 131_072] }
 
 const MAIN_THREAD = /^(?:node|MainThread)$/
-/** Where a sample was taken in the main thread: the first that fits. */
+/** Where in the main thread a sample was taken: the first match counts. */
 const PLACES = {
   kernel: /^\[(?!JIT)/,
   JavaScript: /^\[JIT|perf-\d+\.map/,
@@ -52,7 +52,7 @@ function placeOf(name) {
   return Object.keys(PLACES).find((place) => PLACES[place].test(name))
 }
 
-/** In ms for each GB. */
+/** In ms per GB. */
 async function profile(row, side, [few, many], folder) {
   const [before, after] = [
     await measure(row, side, few, folder),

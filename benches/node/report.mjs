@@ -1,4 +1,4 @@
-// Lays the results of a run out: as objects for --json, and as a table for the terminal.
+// Formats the results of a run: as objects for --json, and as a table for the terminal.
 import { cpus, totalmem } from 'node:os'
 import { BARE, libraryNames } from './libraries.mjs'
 import { advantage, summary } from './statistics.mjs'
@@ -20,7 +20,7 @@ export function machine() {
 
 /**
  * @param {import('./workloads/index.mjs').Row} row
- * @param {Record<string, Record<string, number>[]>} samples per side, one entry to a round
+ * @param {Record<string, Record<string, number>[]>} samples per side, one entry per round
  * @param {Record<string, string>} failures per side that gave a wrong result
  * @returns {object[]} an entry for each metric: what --json holds and the table shows
  */
@@ -38,7 +38,7 @@ export function entriesOf(row, samples, failures) {
   })
 }
 
-/** Against the peers how many times better, and against the bare socket how many times its cost. */
+/** How many times better than the other libraries, and how many times the cost of the bare socket. */
 function ratiosOf(sides) {
   if (!sides.ours) return {}
   const ratios = PEERS.filter((name) => sides[name]).map((name) => [
@@ -51,7 +51,7 @@ function ratiosOf(sides) {
   return Object.fromEntries(ratios)
 }
 
-/** The lines above the tables. */
+/** Lines printed above the tables. */
 export function header({ cpu, cores, memoryGiB, platform }, versions, clock) {
   const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return [
@@ -83,12 +83,12 @@ function times(ratio) {
   return ratio ? `${ratio.median.toFixed(2)}x ${spread(ratio)}` : '-'
 }
 
-/** Half of the interquartile range, in percent of the median. */
+/** Half the interquartile range, in percent of the median. */
 export function spread({ median, q1, q3 }) {
   return `±${Math.round(Math.abs((100 * (q3 - q1)) / 2 / median))}%`
 }
 
-/** Three digits that count, thousands apart. */
+/** Three significant digits, with thousands separated. */
 export function figures(value) {
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)))
   return value.toLocaleString('en', {

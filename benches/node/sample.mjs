@@ -1,5 +1,5 @@
-// Runs one sample of a TCP row in this process, for tools that watch a process from outside, and
-// prints what Linux counted itself: node benches/node/sample.mjs ROW SIDE BLOCKS
+// Runs one sample of a TCP row in this process, for tools that observe a process from outside, and
+// prints what Linux counted: node benches/node/sample.mjs ROW SIDE BLOCKS
 import { readFileSync } from 'node:fs'
 import { loadLibrary } from './libraries.mjs'
 import { rows } from './workloads/tcp.mjs'
@@ -10,5 +10,5 @@ const context = { library: await loadLibrary(side), quick: false, warmup: false 
 const state = { ...(await row.prepare(context)), count: Number(blocks) }
 row.check(await row.run(context, state), state)
 console.log(`pid: ${process.pid}\n${readFileSync('/proc/self/io', 'utf8')}`)
-// The far end ends with this process.
+// The far end exits with this process.
 process.exit()

@@ -18,8 +18,8 @@ export function summary(samples) {
 }
 
 /**
- * How many times more `theirs` costs than `ours`: of the rounds, the ratio within each, because the
- * two samples of a round saw the same disturbances.
+ * How many times more `theirs` costs than `ours`: the ratio is taken within each round, because both
+ * samples of a round saw the same disturbances.
  * @param {number[]} ours
  * @param {number[]} theirs in the same rounds
  * @returns {Summary}

@@ -1,4 +1,4 @@
-// Uses the package from CommonJS in every way in which a wire can be made.
+// Uses the package from CommonJS, making wires in every supported way.
 'use strict'
 
 const assert = require('node:assert')
@@ -44,7 +44,7 @@ async function use(make) {
   await transfer(make)
 }
 
-/** The alias and the package's own name are two copies, which meet in one process. */
+/** The alias and the package's own name are two copies in one process, and talk to each other. */
 async function transferBetweenNames() {
   const other = require('peer-wire-native')
   assert.notStrictEqual(other, pwp)

@@ -1,5 +1,5 @@
 // Uses every method, option, event and property of the types, in a transfer over TCP.
-// It is compiled as CommonJS and as an ES module, and run as both.
+// Compiled and run both as CommonJS and as an ES module.
 import assert from 'node:assert'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -28,7 +28,7 @@ const options: Required<pwp.Options> = {
   transcript: 100
 }
 
-// A member or an event that the types have and these tables lack does not compile.
+// A member or event in the types that is missing from these tables is a compile error.
 
 const uses: { [K in Own]: (wire: Wire) => unknown } = {
   amChoking: (wire): boolean => wire.amChoking,

@@ -1,4 +1,4 @@
-// Uses the package inside jest, whose tests have a realm of their own and may turn the clock.
+// Uses the package inside jest, whose tests run in a realm of their own and may fake the clock.
 /* global describe, test, expect, jest, afterEach */
 'use strict'
 
@@ -6,7 +6,7 @@ const vm = require('node:vm')
 const pwp = require('peer-wire-protocol')
 const { INFO_HASH, LEECH_ID, makeUnchoked, readAll, transfer } = require('./transfer.cjs')
 
-/** Makes a typed array of yet another realm. */
+/** Makes a typed array in a third realm. */
 const foreign = vm.runInNewContext('(bytes) => Uint8Array.from(bytes)')
 
 describe('a wire', () => {

@@ -1,4 +1,4 @@
-// What a user may do with a wire at any moment, at random.
+// Random calls that a user may make on a wire at any moment.
 import { drawBlock, drawPayload } from '../../testkit/sessions/peer-messages.mjs'
 import { bytesOf } from '../../testkit/messages.mjs'
 import { drawForeignCall } from './foreign.mjs'
@@ -50,7 +50,7 @@ const WEIGHTS = {
 }
 
 /**
- * Draws one.
+ * Draws one action.
  *
  * @param {object} random
  * @returns {[string, (subject: import('./subject.mjs').Subject, random: object) => void]}
@@ -68,14 +68,14 @@ const plain = (type) => (subject) => {
   else subject.send({ type }, () => wire[type]())
 }
 
-/** Commands that are sent only on a change, of what to what. */
+/** Commands that are sent only on a change of state, with the state that each sets. */
 const STATES = {
   unchoke: ['amChoking', false],
   interested: ['amInterested', true],
   uninterested: ['amInterested', false]
 }
 
-/** A call of a command with values, which are those of the message. */
+/** A call of a command whose arguments are the fields of the message. */
 const valued = (draw, call) => (subject, random) => {
   const message = draw(random)
   subject.send(message, () => call(subject.wire, message))
@@ -93,7 +93,7 @@ function piece(subject, random) {
   subject.piece(index, offset, { size, fill: offset & 0xff })
 }
 
-/** Again and again the same ones, also when they are answered. */
+/** The same requests again and again, even after they are answered. */
 function answer(subject, random) {
   if (subject.observer.requests.accepted.length === 0) return
   const request = random.pick(subject.observer.requests.accepted.slice(-20))
@@ -106,7 +106,7 @@ function answerAll(subject) {
   }
 }
 
-/** What stores give for a block that they do not have whole. */
+/** What stores return for a block that they do not hold completely. */
 const NO_BLOCKS = [undefined, null, false, 7, 'text', {}, { length: 16 }, [0], new Uint16Array(16)]
 
 function drawWrongAnswer({ length }, random) {
@@ -168,13 +168,13 @@ function look(subject) {
   return [wire.peerPieces.length, wire.bufferedAmount, wire.peerAddress, wire.errored]
 }
 
-/** A listener of one wire feeds another. */
+/** A listener of one wire writes input to another. */
 function receiveElsewhere(subject) {
   const { neighbour } = subject
   neighbour.receive((chunk) => neighbour.wire.write(chunk))
 }
 
-/** Data of the peer in the other forms that a stream takes. */
+/** Input in the other forms that a stream accepts. */
 const receiveText = (subject) =>
   subject.receive((chunk) => subject.wire.write(chunk.toString('latin1'), 'latin1', () => {}))
 const viewOf = ({ buffer, byteOffset, length }) => new Uint8Array(buffer, byteOffset, length)

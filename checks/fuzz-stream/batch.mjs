@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 
 const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
 
-/** Longest time for one case, and for the process to end behind the last, in ms. */
+/** Longest time for one case, and for the process to exit after the last one, in ms. */
 const WATCHDOG = 60_000
 
-/** The end of what a process printed, in characters. */
+/** How much of the end of a process's output is kept, in characters. */
 const SHOWN_OUTPUT = 4000
 
 /**
@@ -42,10 +42,10 @@ export function runBatch(mode, seed, count) {
   })
 }
 
-/** What the end of the process says. */
+/** What the exit of the process means. */
 function judge({ next, isDone, output }, ending) {
   if (isDone && ending === 0) return null
-  const where = isDone ? 'behind the last case' : 'in this case'
+  const where = isDone ? 'after the last case' : 'in this case'
   const how = ending === 'SIGKILL' ? 'hung' : `ended with ${ending}`
   const text = `the process ${how} ${where}:\n${output.slice(-SHOWN_OUTPUT)}`
   return { seed: isDone ? next - 1 : next, text }

@@ -1,9 +1,9 @@
-// The process that runs a batch of random cases: child.mjs MODE SEED COUNT. It tells its parent of
-// each case that is over, and of the first that has found something; then it must end by itself.
+// Runs a batch of random cases in this process: child.mjs MODE SEED COUNT. It reports each finished case
+// and the first finding to its parent; then it must exit by itself.
 import { inTurn } from '../../testkit/in-turn.mjs'
 import { modes } from './modes.mjs'
 
-/** The end of what happened in a case, in lines. */
+/** How much of the end of a case's trace is reported, in lines. */
 const SHOWN_LINES = 200
 
 const [mode, seed, count] = process.argv.slice(2)

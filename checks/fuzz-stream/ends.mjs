@@ -1,4 +1,4 @@
-// The two kinds of ends of a random TCP connection: a wire with its user, and a socket that is hostile.
+// The two kinds of ends of a random TCP connection: a wire with its user, and a hostile socket.
 import { makeHostileInput } from '../../testkit/hostile/inputs.mjs'
 import { cut, frame } from '../../testkit/messages.mjs'
 import { HANDSHAKE } from '../../testkit/wires.mjs'
@@ -29,14 +29,14 @@ const MOMENTS = [
   'finish'
 ]
 
-/** Sockets hold much themselves. In bytes: what a wire may have ahead of that which it holds back. */
+/** Output that may be queued when a request is delivered, in bytes; sockets buffer much themselves. */
 const MAX_AHEAD = 2 * 1024 * 1024
 
-/** What a peer may be told to have done, by docs/errors.md, under the lenient policy. */
+/** Errors that docs/errors.md blames on a peer under the lenient policy. */
 const CODE =
   /^ERR_PWP_(BITFIELD_LENGTH|HANDSHAKE|MESSAGE_(LENGTH|TOO_LONG)|PIECE_INDEX|REQUEST_LENGTH|TRUNCATED)$/
 
-/** A connection may break inside a message whatever the peer sends. */
+/** A connection may break inside a message even if the peer is valid. */
 const TRUNCATED = 'ERR_PWP_TRUNCATED'
 
 /** Opens a wire on a socket, piped both ways. */
@@ -62,7 +62,7 @@ export class WireEnd {
     if (random.chance(0.2)) this.wire.setKeepAlive()
   }
 
-  /** As users do it: neither the socket nor the wire outlives the other. */
+  /** Closes each when the other closes, as users do: neither the socket nor the wire outlives the other. */
   #watch(whenClosed) {
     const { socket, wire } = this
     socket.on('error', () => {})
@@ -90,7 +90,7 @@ export class WireEnd {
     this.wire.on(moment, () => --left === 0 && act())
   }
 
-  /** Holds the end against what every end must bring, when the socket has closed. */
+  /** Checks, after the socket has closed, what must hold at every end. */
   check(isPeerValid) {
     const { counts } = this.transfer
     const { error } = this.wire
@@ -107,7 +107,7 @@ export class WireEnd {
   }
 }
 
-/** Sends what no wire would, in ways that no wire has. */
+/** Sends bytes that no wire would send, with timing that no wire has. */
 export class HostileEnd {
   trace
   #random
@@ -125,7 +125,7 @@ export class HostileEnd {
     this.#send(HOSTILITIES[kind](random), () => MISHAPS[ending](this))
   }
 
-  /** One chunk after the other, each when the one before has left. */
+  /** Sends the chunks one by one, each after the previous one has been written. */
   #send(chunks, end) {
     const { value, done } = chunks.next()
     if (done) end()

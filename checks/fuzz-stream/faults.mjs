@@ -1,10 +1,10 @@
-// Faults that a wire might have: with each of them the fuzzer must find something, and that one.
+// Faults planted in wires: the fuzzer must find each of them, and report that one.
 
 /**
  * @typedef {object} Fault
- * @property {RegExp} shows - what a finding says of this fault, and of no other
+ * @property {RegExp} shows - matches the finding of this fault, and of no other
  * @property {(wire: object, createWire: Function) => void} [plant]
- * @property {(createWire: Function, options: object) => object} [make] - a wire that has it
+ * @property {(createWire: Function, options: object) => object} [make] - makes a wire with the fault
  */
 
 /** @type {Record<string, Fault>} */
@@ -139,7 +139,7 @@ export const faults = {
     }
   },
   'is never strict': {
-    shows: /code: .* instead of ERR_PWP_|a strict wire told/,
+    shows: /code: .* instead of ERR_PWP_|a strict wire delivered/,
     make: makeWith({ policy: 'lenient' })
   },
   'has no deadline': {
@@ -187,7 +187,7 @@ export const faults = {
 
 const LOST = 'ERR_PWP_MEMORY_CHANGED'
 
-/** Makes wires that have these options, whatever is asked for. */
+/** Makes wires with these options, overriding those requested. */
 function makeWith(fixed) {
   return (createWire, options) => {
     createWire(options).destroy()
@@ -195,10 +195,10 @@ function makeWith(fixed) {
   }
 }
 
-/** The copy of the package that has got input last. */
+/** The copy of the package that last received input. */
 let lastFed = null
 
-/** Gives listeners, and whoever looks at the requests, another `respond`. */
+/** Replaces `respond`, both for listeners and in `peerRequests`. */
 function answerWith(wire, wrap) {
   const { emit } = wire
   wire.emit = (name, ...values) => {

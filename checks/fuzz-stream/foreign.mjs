@@ -1,8 +1,8 @@
-// Calls of a wire's methods on objects that are no wires of it.
+// Calls a wire's methods on objects that are not its wires.
 import { PassThrough } from 'node:stream'
 import { METHOD_CALLS } from '../../testkit/method-calls.mjs'
 
-/** What a method is called on, in place of its wire. */
+/** Objects on which a method is called in place of its wire. */
 const RECEIVERS = {
   nothing: () => undefined,
   'a function': () => () => {},

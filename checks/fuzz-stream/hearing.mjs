@@ -1,26 +1,26 @@
-// What a wire has told of its input, and what it must tell: events, blocks, and why it has failed.
+// Checks what a wire delivers of its input: events, blocks, and the error it fails with.
 import { describeEvent, expectEvents } from '../../testkit/hostile/expected-events.mjs'
-import { describeTold } from '../../testkit/hostile/runner.mjs'
+import { describeEmitted } from '../../testkit/hostile/runner.mjs'
 import { clock } from '../../testkit/sessions/session-runner.mjs'
 import { withoutMissing } from './options.mjs'
 
 export class Hearing {
   isEnded = false // by us
-  failure = null // what we have destroyed the wire with
-  hasLostMemory = false // that it may still have needed
+  failure = null // the error that we destroyed the wire with
+  hasLostMemory = false // whether memory was lost that the wire may still have needed
   #wire
   #input
   #options
   #problem
-  #told = []
-  #blocks = [] // that callbacks got, and before which event
-  #answer = null // the last of them
-  #isLost = false // the block that 'download' has told of, perhaps
-  #reading = [] // chunks within their write, the innermost last
-  #waiting = [] // chunks that were written and may not be read yet
-  #memories = new WeakSet() // of all chunks
+  #delivered = []
+  #blocks = [] // delivered to callbacks, each with the event that it precedes
+  #answer = null // the last of #blocks
+  #isLost = false // whether the block of the last 'download' may be lost
+  #reading = [] // chunks inside their write call, the innermost last
+  #waiting = [] // chunks that were written but possibly not decoded yet
+  #memories = new WeakSet() // memory of all chunks
   #made = clock.now
-  #heard = clock.now
+  #lastInput = clock.now
 
   /**
    * @param {object} wire
@@ -37,7 +37,7 @@ export class Hearing {
 
   // Input
 
-  /** A chunk is handed over by `write`. */
+  /** Passes a chunk to the wire through `write`. */
   take(chunk, write) {
     this.#memories.add(chunk.buffer)
     this.#reading.push(chunk)
@@ -50,79 +50,83 @@ export class Hearing {
     }
   }
 
-  /** What waits in a corked wire is read now. */
+  /** Notes that the chunks queued in a corked wire are decoded now. */
   uncork() {
     if (this.#wire.writableLength > 0) this.#noteInput()
   }
 
-  /** While a wire fails, its output may come to somebody who goes on. */
+  /** A reader that gets the last output of a failing wire may write more input, which no longer counts. */
   #noteInput() {
-    if (this.#wire._getSession().failure === null) this.#heard = clock.now
+    if (this.#wire._getSession().failure === null) this.#lastInput = clock.now
   }
 
-  /** Memory was taken away: harmless where all of it was read. */
+  /** Notes that memory was taken away, which is harmless if all of it was decoded. */
   noteLoss(memory) {
     this.#isLost = true
     const { writableLength } = this.#wire
     if (writableLength === 0) this.#waiting = []
     const unread = [...this.#reading, ...this.#waiting]
-    // What is of no chunk may be of the copy of one that had to wait.
+    // Memory of no chunk may be that of the copy of a queued chunk.
     const isCopy = !this.#memories.has(memory)
     if (unread.some(({ buffer }) => isCopy || buffer === memory)) this.hasLostMemory = true
   }
 
-  // What is told
+  // What is delivered
 
-  /** The callback of a request got its block. */
+  /** Notes the block that the callback of a request got. */
   onBlock({ piece, offset }, block) {
     const event = describeEvent('piece', piece, offset, block)
-    this.#answer = { at: this.#told.filter(isNoRequest).length, event, block }
+    this.#answer = { at: this.#delivered.filter(isNoRequest).length, event, block }
     this.#blocks.push(this.#answer)
   }
 
-  /** `'piece'` follows, with the same block. */
+  /** Notes a `'download'`; `'piece'` follows with the same block. */
   onDownload() {
     this.#isLost = false
   }
 
   onEvent(name, values) {
-    this.#told.push(name === 'piece' ? this.#describePiece(values) : describeTold(name, values))
+    this.#delivered.push(
+      name === 'piece' ? this.#describePiece(values) : describeEmitted(name, values)
+    )
   }
 
-  /** The callback, or a listener of `'download'`, may have given the memory of its block away. */
+  /** The callback or a listener of `'download'` may have transferred the memory of the block. */
   #describePiece(values) {
     const [piece, offset, block] = values
     if (this.#answer?.block === block) return this.#answer.event
     if (this.#options.policy === 'strict') {
-      this.#problem('a strict wire told of a block that nobody asked for')
+      this.#problem('a strict wire delivered an unsolicited block')
     }
     return describeEvent('piece', piece, offset, this.#isLost ? UNKNOWN : block)
   }
 
   // How it ends
 
-  /** Holds all against the bytes that were written; `isWhole`: all of them were. */
+  /** Compares everything with the input; `isWhole`: all of it was written. */
   check(isWhole) {
     const { events, code } = expectEvents(
       { ...this.#input, unchokes: true, answers: true },
       this.#options
     )
-    const [told, all] = [this.#told, events].map((list) => list.filter(isNoRequest))
-    const isCut = !isWhole || this.#cutBy(all[told.length]) !== null
-    const wanted = isCut ? all.slice(0, told.length) : all
-    const at = wanted.findIndex((event, index) => !isTold(event, told[index]))
-    if (at >= 0) this.#expectEqual(`event ${at}`, told[at], wanted[at])
-    this.#expectEqual('number of events', told.length, wanted.length)
+    const [delivered, all] = [this.#delivered, events].map((list) => list.filter(isNoRequest))
+    const isCut = !isWhole || this.#cutBy(all[delivered.length]) !== null
+    const wanted = isCut ? all.slice(0, delivered.length) : all
+    const at = wanted.findIndex((event, index) => !matches(event, delivered[index]))
+    if (at >= 0) this.#expectEqual(`event ${at}`, delivered[at], wanted[at])
+    this.#expectEqual('number of events', delivered.length, wanted.length)
     for (const { at: place, event } of this.#blocks) {
       this.#expectEqual(`block of a callback before event ${place}`, event, all[place])
     }
-    const requests = [this.#told, events].map((list) => list.filter((event) => !isNoRequest(event)))
+    const requests = [this.#delivered, events].map((list) =>
+      list.filter((event) => !isNoRequest(event))
+    )
     if (!isSubsequence(...requests)) this.#problem('requests that were never sent, or out of order')
-    if (isCut) this.#checkCut(code, all[told.length])
+    if (isCut) this.#checkCut(code, all[delivered.length])
     else this.#expectEqual('code', this.#wire.error?.code ?? null, code)
   }
 
-  /** The wire may have failed for what is not in the bytes, or not have read all of them. */
+  /** The wire may have failed for a reason outside of the input, or not have decoded all of it. */
   #checkCut(code, next) {
     const { error } = this.#wire
     if (error === this.failure || this.#cutBy(next) !== null) return
@@ -130,13 +134,13 @@ export class Hearing {
     if (!isTruncated) this.#expectEqual('code', error?.code, code)
   }
 
-  /** The code of a failure that no byte of the input tells, if it has happened rightly. */
+  /** The code of a failure whose cause is outside of the input, if it was justified. */
   #cutBy(next) {
     const { error } = this.#wire
     return CAUSES[error?.code]?.(this, error, next) ? error.code : null
   }
 
-  /** A deadline that has passed must have closed the wire: at the very moment, or not at all. */
+  /** A deadline that has passed must have closed the wire; `checkTime` checks that it did so in time. */
   checkDeadlines() {
     if (this.isEnded || this.#wire.destroyed) return
     for (const [code, due] of Object.entries(this.#deadlines)) {
@@ -144,7 +148,7 @@ export class Hearing {
     }
   }
 
-  /** To be called when the wire closes. */
+  /** Checks that a deadline closed the wire exactly when it was due. Call when the wire closes. */
   checkTime() {
     const due = this.#deadlines[this.#wire.error?.code]
     if (due !== undefined) this.#expectEqual('time of the deadline', clock.now, due)
@@ -152,10 +156,10 @@ export class Hearing {
 
   get #deadlines() {
     const { handshakeTimeout, inactivityTimeout } = this.#options
-    const isGreeted = this.#told.length > 0
+    const isGreeted = this.#delivered.length > 0
     return {
       ERR_PWP_HANDSHAKE_TIMEOUT: isGreeted ? Infinity : dueAt(this.#made, handshakeTimeout),
-      ERR_PWP_INACTIVITY_TIMEOUT: dueAt(this.#heard, inactivityTimeout)
+      ERR_PWP_INACTIVITY_TIMEOUT: dueAt(this.#lastInput, inactivityTimeout)
     }
   }
 
@@ -170,7 +174,7 @@ export class Hearing {
   }
 }
 
-/** Failures that are not in the bytes of the input, and whether they may be. */
+/** Failures whose cause is outside of the input, each with a check that it was justified. */
 const CAUSES = {
   ERR_PWP_HANDSHAKE_TIMEOUT: () => true,
   ERR_PWP_INACTIVITY_TIMEOUT: () => true,
@@ -178,13 +182,13 @@ const CAUSES = {
   ERR_PWP_UNSOLICITED_BLOCK: (hearing, error, next) => hearing.isUnasked(error, next)
 }
 
-/** Stands for a block that was lost before it was told. */
+/** Stands for a block that was lost before it was delivered. */
 const UNKNOWN = '?'
 
-const isTold = (event, told) =>
-  told === event || (told?.endsWith(UNKNOWN) && event.startsWith(told.slice(0, -1)))
+const matches = (event, delivered) =>
+  delivered === event || (delivered?.endsWith(UNKNOWN) && event.startsWith(delivered.slice(0, -1)))
 
-/** A timer waits for a millisecond at least. */
+/** Node's timers take at least one millisecond. */
 const dueAt = (start, ms) => (ms > 0 ? start + Math.max(1, ms) : Infinity)
 
 const isNoRequest = (event) => !event.startsWith('request ')

@@ -1,9 +1,9 @@
-// Memory that is lent to a wire, in chunks and in blocks, and how a user takes it away.
+// Memory that is lent to a wire, in chunks and blocks, and the ways in which a user takes it away.
 
-/** Bytes that a resizable memory can have, for each of those that it has at first. */
+/** Maximum size of a resizable memory, as a multiple of its initial size. */
 const ROOM = 2
 
-/** Of Node's pool, if it is small, and such as can be taken away. */
+/** Kinds of memory: Node's pool, if the bytes are few, and kinds that can be taken away. */
 const MEMORIES = [
   (bytes) => Buffer.from(bytes),
   (bytes) => fill(new ArrayBuffer(bytes.length), bytes),
@@ -13,22 +13,22 @@ const MEMORIES = [
 /** The same bytes in other memory. */
 const lend = (bytes, random) => random.pick(MEMORIES)(bytes)
 
-/** Newest ones that a user takes the memory of. */
+/** A user takes the memory only of this many of the newest. */
 const MANY = 5
 
-/** What a user has given to a wire, and got from it. */
+/** The chunks and blocks that a user has passed to a wire and received from it. */
 export class Belongings {
   #random
   #chunks = []
-  #blocks = [] // that came
-  #sent = [] // blocks
+  #blocks = [] // received
+  #sent = [] // blocks sent
   #memories = new WeakSet() // of chunks, and of blocks that must not share them
 
   constructor(random) {
     this.#random = random
   }
 
-  /** @returns {Buffer} the bytes of a chunk, to be given to a wire */
+  /** @returns {Buffer} the bytes of a chunk, to be written to a wire */
   lendChunk(bytes) {
     const chunk = lend(bytes, this.#random)
     this.#memories.add(chunk.buffer)
@@ -36,7 +36,7 @@ export class Belongings {
     return chunk
   }
 
-  /** @returns {Buffer} likewise of a block */
+  /** @returns {Buffer} the bytes of a block, to be sent by a wire */
   lendBlock(bytes) {
     const block = lend(bytes, this.#random)
     this.#sent.push(block)
@@ -44,9 +44,9 @@ export class Belongings {
   }
 
   /**
-   * @param {Buffer} block which the callback of a request and the event have both
+   * @param {Buffer} block passed both to the callback of a request and to the event
    * @param {boolean} isCopied it must have memory of its own
-   * @returns {boolean} whether it has what it must have
+   * @returns {boolean} whether that holds
    */
   keep(block, isCopied) {
     if (this.#blocks.at(-1) === block) return true
@@ -56,23 +56,23 @@ export class Belongings {
     return !isShared
   }
 
-  /** @returns {Buffer | undefined} some block that came, or some chunk */
+  /** @returns {Buffer | undefined} some received block or some chunk */
   pickInput() {
     return this.#random.pick([...this.#blocks.slice(-MANY), ...this.#chunks.slice(-MANY)])
   }
 
-  /** @returns {Buffer | undefined} some block that was sent */
+  /** @returns {Buffer | undefined} some sent block */
   pickOutput() {
     return this.#random.pick(this.#sent.slice(-MANY))
   }
 }
 
 /**
- * Transfers memory to somebody else, or resizes it.
+ * Transfers memory away, or resizes it.
  *
  * @param {ArrayBuffer} memory
  * @param {object} random
- * @returns {boolean} whether it has changed: some may not be transferred
+ * @returns {boolean} whether it has changed: some memory cannot be transferred
  */
 export function lose(memory, random) {
   const before = memory.byteLength
@@ -81,7 +81,7 @@ export function lose(memory, random) {
   return memory.byteLength !== before
 }
 
-/** Only once: no length tells that memory has shrunk and grown again. */
+/** Resizes only once: a length does not show that memory has shrunk and grown again. */
 function resize(memory, random) {
   const { byteLength, maxByteLength } = memory
   if (byteLength * ROOM === maxByteLength) {
@@ -99,7 +99,7 @@ function transfer(memory) {
   try {
     structuredClone(memory, { transfer: [memory] })
   } catch (error) {
-    // It is marked as untransferable, as what many Buffers are cut from.
+    // Node marks its pool as untransferable, because many Buffers share it.
     if (error.name !== 'DataCloneError') throw error
   }
 }

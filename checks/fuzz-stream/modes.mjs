@@ -1,5 +1,5 @@
-// What the fuzzer can do: each mode makes and runs the random case of a seed. Besides those for users
-// there is one for each fault that it must find.
+// The modes of the fuzzer: each makes and runs the random case of a seed. In addition to the modes for
+// users there is one per planted fault.
 import { createRequire } from 'node:module'
 import { loadCopy } from '../../testkit/memory/copies.mjs'
 import { compareSession, explainDifference } from '../../testkit/sessions/comparison.mjs'
@@ -17,7 +17,7 @@ const implementations = {
 }
 const copies = [implementations.ours, loadImplementation(loadCopy)]
 
-/** Of the cases in memory: those that compare with the original. */
+/** The share of the in-memory cases that compare with the original. */
 const COMPARED = 0.2
 
 /** @type {Record<string, (seed: number) => Promise<{problems: string[], trace: string[]}>>} */

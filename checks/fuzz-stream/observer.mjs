@@ -1,4 +1,4 @@
-// Hears all that a wire tells, and holds it against what must come of its input and of what its user does.
+// Listens to everything a wire emits, and checks it against its input and the calls of its user.
 import { MESSAGE_EVENTS } from '../../testkit/hostile/runner.mjs'
 import { encodeMessage } from '../../testkit/messages.mjs'
 import { Hearing } from './hearing.mjs'
@@ -13,10 +13,10 @@ const CALLBACK_ERRORS = new Set([
   'wire is closed'
 ])
 
-/** Events of what the option `copyBlocks` gives memory of its own. */
+/** Events whose payload the option `copyBlocks` copies into memory of its own. */
 const COPIED = new Set(['piece', 'extended', 'unknownmessage'])
 
-/** Options of a wire that is given none. */
+/** Defaults of the options. */
 const DEFAULTS = { copyBlocks: false, maxPeerRequests: 2000, transcript: 0, uploadBacklog: 2 ** 20 }
 
 export class Observer {
@@ -66,7 +66,7 @@ export class Observer {
       this.hearing.onDownload()
       this.#onEvent('download', false)
     })
-    // It follows the callback of its request, even if that has closed the wire.
+    // 'timeout' follows the callback of its request, even if that callback has closed the wire.
     wire.on('timeout', () => this.#scene.react(this.#subject, 'timeout'))
     wire.on('upload', (bytes) => this.#onUpload(bytes))
     for (const name of ['finish', 'end', 'close']) wire.on(name, () => this.#onEnd(name))
@@ -81,7 +81,7 @@ export class Observer {
     this.#onEvent(name)
   }
 
-  /** Where one message has several events, what is thrown in one costs the others of it. */
+  /** `mayThrow` is false where a message has further events, which an exception would suppress. */
   #onEvent(name, mayThrow = true) {
     this.#scene.note(`${this.#subject.name} '${name}'`)
     if (this.#ends.close > 0) this.#problem(`'${name}' came after 'close'`)
@@ -134,14 +134,14 @@ export class Observer {
     this.#keepBlock(block)
   }
 
-  /** The callback of a request and the event have the same one. */
+  /** Keeps a received block; the callback of a request and the event get the same Buffer. */
   #keepBlock(block) {
     const isRight = this.#belongings.keep(block, this.#settings.copyBlocks)
     if (!isRight) this.#problem('a copied block shares its memory')
     this.#scene.mayLose(block)
   }
 
-  /** A request of ours is about to be made. */
+  /** Call before a request of ours is made. */
   ask(block) {
     const request = this.requests.ask(block, this.isSending && !this.#wire.peerChoking)
     request.callback = (error, bytes) => this.#onSettled(request, error, bytes)
@@ -149,9 +149,9 @@ export class Observer {
     return request
   }
 
-  /** Nothing is sent behind the end, nor to a peer that has broken the protocol. */
+  /** Nothing is sent after the end, nor to a peer that has violated the protocol. */
   get isSending() {
-    // Listeners hear of a failure only when what was sent before has left.
+    // The session knows of a failure before 'error' is emitted, which waits until earlier output has left.
     return !this.#wire.writableFinished && this.#wire._getSession().failure === null
   }
 
@@ -159,7 +159,7 @@ export class Observer {
     if (this.isSending) this.output.expect(frame)
   }
 
-  /** What the wire shows against what it has told. */
+  /** Compares the properties of the wire with the events so far. */
   #check() {
     const wire = this.#wire
     for (const what of this.requests.check()) this.#problem(what)
@@ -170,21 +170,21 @@ export class Observer {
     if (wire.peerRequests.length > maxPeerRequests) this.#problem('too many peer requests')
   }
 
-  /** No request is told while more waits than may, apart from what is no answer. */
+  /** No request is delivered while queued answers exceed `uploadBacklog`; other messages do not count. */
   #checkBacklog() {
-    // The wire looks at it when a reader has taken what it can.
+    // The wire checks its backlog only after the reader has taken what it can.
     if (this.#subject.reader.isTaking) return
     const most = this.#settings.uploadBacklog + this.output.unpaced + this.#subject.reader.mark
     const { bufferedAmount } = this.#wire
     if (bufferedAmount > most) this.#problem(`${bufferedAmount} bytes wait, not ${most}`)
   }
 
-  /** Answers that were dropped; to look for them changes how the wire goes on. */
+  /** Compares the count of dropped answers. Only at the end, because reading it affects the wire. */
   checkDropped() {
     this.#expectEqual('droppedAnswers', this.#wire.stats().droppedAnswers, this.requests.dropped)
   }
 
-  /** Why the wire has closed. */
+  /** Checks why the wire has closed. */
   #checkFailure() {
     const { error } = this.#wire
     this.#scene.note(`${this.#subject.name} has closed with ${error?.code ?? error}`)
@@ -197,14 +197,14 @@ export class Observer {
     if (error?.transcript?.length > transcript) this.#problem('the transcript is too long')
   }
 
-  /** Holds what the wire has told against the bytes that it got; `isWhole`: all that there are. */
+  /** Compares the events with the input; `isWhole`: all of it was written. */
   checkReaction(isWhole) {
     if (this.output.hasLost) this.hearing.hasLostMemory = true
     this.hearing.check(isWhole)
     this.hearing.checkDeadlines()
   }
 
-  /** Holds the end of the wire against what every end must bring. */
+  /** Checks what must hold at the end of every wire. */
   checkEnd() {
     const wire = this.#wire
     for (const name of ['finish', 'end', 'close']) {
@@ -222,7 +222,7 @@ export class Observer {
 
   #checkOutput() {
     const read = this.#subject.reader.bytes
-    // The wire may have failed before it has noticed.
+    // The wire may have failed before it noticed.
     const mayBeCut = this.#wire.error !== null
     if (this.output.equals(read, mayBeCut)) return
     const sent = this.output.bytes
@@ -242,7 +242,7 @@ export class Observer {
   }
 }
 
-/** What an event of the peer changes. */
+/** How each event changes the expected state. */
 const UPDATES = {
   choke: ({ peer }) => (peer.choking = true),
   unchoke: ({ peer }) => (peer.choking = false),

@@ -1,11 +1,11 @@
-// The options of random wires, and values that no option may have.
+// Draws random options for wires, and values that an option must refuse.
 
 const MAX_INT32 = 2 ** 31 - 1
 const NO_NUMBERS = ['1', true, [], {}, 1n, Symbol('1')]
 const NO_DURATIONS = [-1, NaN, Infinity, 2 ** 31, ...NO_NUMBERS]
 const NO_COUNTS = [0.5, ...NO_DURATIONS]
 
-/** By docs/api.md. */
+/** Valid values, per docs/api.md. */
 const OPTIONS = {
   speed: { right: [0, 1, 2.6, 16_383], wrong: [-1, 0.3, 16_383.5, NaN, Infinity, ...NO_NUMBERS] },
   maxMessageLength: { right: [0, 13, 1000, 2 ** 20, MAX_INT32], wrong: NO_COUNTS },
@@ -20,12 +20,12 @@ const OPTIONS = {
   transcript: { right: [0, 1, 7, 100_000], wrong: [100_001, ...NO_COUNTS] }
 }
 
-/** Of the options that are set: wires mostly have few. */
+/** How many options are set: usually few. */
 const SHARES = [0, 0, 0.1, 0.1, 0.3, 1]
 
 /**
  * @param {object} random
- * @returns {object} any of the options, with values that are allowed
+ * @returns {object} some of the options, with valid values
  */
 export function drawOptions(random) {
   const share = random.pick(SHARES)
@@ -42,7 +42,7 @@ export const withoutMissing = (options) =>
 
 /**
  * @param {object} random
- * @returns {[string, unknown]} name of an option, and a value that it may not have
+ * @returns {[string, unknown]} name of an option, and an invalid value for it
  */
 export function drawWrongOption(random) {
   const name = random.pick(Object.keys(OPTIONS))

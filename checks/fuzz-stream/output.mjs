@@ -1,5 +1,5 @@
-// What the output of a wire must be: frames in the order of the calls that send them, and among them
-// blocks whose memory their user may take away before they have left.
+// The expected output of a wire: frames in the order of the calls that send them, including blocks whose
+// memory the user may take away before they have left.
 
 /** Bytes of a piece message before its block. */
 const HEAD_LENGTH = 13
@@ -7,14 +7,14 @@ const HEAD_LENGTH = 13
 /**
  * @typedef {object} Frame
  * @property {Buffer} bytes
- * @property {Buffer | null} block in it, as it was given to the wire
+ * @property {Buffer | null} block in the frame, as passed to the wire
  */
 
 export class Output {
   unpaced = 0 // bytes that no limit holds back
   length = 0
   #frames = []
-  #promises = [] // of blocks that `'upload'` has not told of yet, the innermost last
+  #promises = [] // blocks passed to the wire but not yet reported by `'upload'`, the innermost last
 
   /** @param {Buffer} bytes of a frame */
   expect(bytes, unpaced = bytes.length) {
@@ -22,20 +22,20 @@ export class Output {
   }
 
   /**
-   * A block is about to be sent: what listeners of `'upload'` send goes before it.
+   * Call before a block is sent: messages that listeners of `'upload'` send go before it.
    *
    * @param {Buffer} bytes of its frame
-   * @param {Buffer} block as it is given to the wire
+   * @param {Buffer} block as it is passed to the wire
    */
   promise(bytes, block) {
     this.#promises.push({ bytes, block })
   }
 
   /**
-   * `'upload'` tells of a block. Where one of its listeners throws, it is not sent.
+   * Call on `'upload'` of a block. If a listener throws, the block is not sent.
    *
    * @param {number} length of the block
-   * @returns {Frame | null} what was promised last, if it is that
+   * @returns {Frame | null} the last promised frame, if the length matches
    */
   takePromise(length) {
     const frame = this.#promises.pop() ?? null
@@ -54,21 +54,21 @@ export class Output {
     this.#frames.push({ bytes, memory: block?.buffer, end: this.length, isLost })
   }
 
-  /** Memory has changed, when so many bytes were read. */
+  /** Notes that memory has changed after so many bytes were read. */
   noteLoss(memory, read) {
     for (const frame of this.#frames) {
       if (frame.memory === memory && frame.end > read) frame.isLost = true
     }
   }
 
-  /** Whether a block is lost that may not have left. */
+  /** Whether a block is lost that may not have left yet. */
   get hasLost() {
     return this.#frames.some(({ isLost }) => isLost)
   }
 
   /**
-   * Whether these are all bytes, or, where the wire has failed, those before a lost block, of which a
-   * reader may have got the head.
+   * Whether these are all bytes or, if the wire has failed, those before a lost block, of which a reader
+   * may have received the head.
    *
    * @param {Buffer} read
    * @param {boolean} mayBeCut

@@ -1,14 +1,14 @@
-// Reads the output of a wire in one of several ways, as whimsically as its user wants.
+// Reads the output of a wire in one of several ways, with random pauses.
 import { Writable } from 'node:stream'
 
-/** Marks of the streams that a wire is piped into, in bytes. */
+/** High-water marks of the streams that a wire is piped into, in bytes. */
 const MARKS = [1, 200, 16 * 1024]
 
 const PLAIN_KINDS = ['flow', 'paused']
 const PIPE_KINDS = ['prompt pipe', 'slow pipe', 'stuck pipe']
 
 export class Reader {
-  mark = 0 // bytes that may wait behind the wire
+  mark = 0 // bytes that the sink may hold
   length = 0 // bytes that were taken
   isTaking = false
   #subject
@@ -42,7 +42,7 @@ export class Reader {
     return Buffer.concat(this.#chunks)
   }
 
-  /** Bytes that have left the wire and were not taken yet. */
+  /** Bytes that have left the wire and are not taken yet. */
   get waiting() {
     return this.#sink?.writableLength ?? 0
   }
@@ -88,7 +88,7 @@ export class Reader {
     if (this.#kind !== 'paused') this.#subject.wire.pause()
   }
 
-  /** Without a listener or a pipe what flows would be lost. */
+  /** Without a listener or a pipe, flowing data would be lost. */
   resume() {
     if (this.#kind === 'flow' || this.#isPiped) this.#subject.wire.resume()
   }
@@ -99,20 +99,20 @@ export class Reader {
     if (chunk !== null) this.#take(chunk)
   }
 
-  /** A pipe would give the sink text. */
+  /** With an encoding set, a pipe would pass text to the sink. */
   setEncoding() {
     if (this.#sink === null) this.#subject.wire.setEncoding('latin1')
   }
 
-  /** Lets a stuck sink take what it has. */
+  /** Lets a stalled sink take the chunks it holds. */
   release() {
     for (const done of this.#held.splice(0)) done()
   }
 
-  /** Reads what there is; to be called in every turn until the wire has ended. */
+  /** Reads what is available; call in every turn until the wire has ended. */
   drain() {
     this.pipe()
-    // Where a listener has thrown, the flow stands still.
+    // After a listener has thrown, the stream no longer flows.
     if (this.#kind === 'flow') this.pause()
     this.resume()
     this.release()

@@ -1,4 +1,4 @@
-// The requests of both sides, as a wire must show them in its arrays.
+// The requests of both sides, as the arrays of a wire must list them.
 
 /**
  * A request of ours.
@@ -9,16 +9,16 @@
  * @property {number} length
  * @property {number} calls of its callback
  * @property {string | null} code of the error that it got
- * @property {boolean} isAccepted the wire has not refused it at once
- * @property {() => void} onSettled what comes behind the callback
+ * @property {boolean} isAccepted whether the wire did not refuse it at once
+ * @property {() => void} onSettled called after the callback
  */
 
 export class Requests {
   asked = [] // of ours
-  accepted = [] // of the peer, that were told
+  accepted = [] // delivered requests of the peer
   dropped = 0 // answers of ours
-  #open = [] // of those asked, oldest first
-  #waiting = [] // of those accepted, oldest first
+  #open = [] // those of `asked` without an answer, oldest first
+  #waiting = [] // those of `accepted` without an answer, oldest first
   #wire
 
   constructor(wire) {
@@ -42,13 +42,13 @@ export class Requests {
     return remove(this.#open, (open) => open === request) === request.isAccepted
   }
 
-  /** Takes out the first that waits for an answer and matches; says whether there was one. */
+  /** Removes the first unanswered request that matches; returns whether there was one. */
   take(matches) {
     if (this.#wire.writableFinished) this.forget()
     return remove(this.#waiting, matches)
   }
 
-  /** Likewise with an answer that does not fit. */
+  /** Removes the first unanswered request that matches; its answer did not fit and is not sent. */
   drop(matches) {
     const isThere = this.take(matches)
     if (isThere) this.dropped++
@@ -69,7 +69,7 @@ export class Requests {
     remove(this.#waiting, (request) => isSame(request, { piece, offset, length }))
   }
 
-  /** @returns {string[]} what the wire shows wrongly */
+  /** @returns {string[]} how the arrays of the wire differ */
   check() {
     const { requests, peerRequests, writableFinished } = this.#wire
     if (writableFinished) this.forget()

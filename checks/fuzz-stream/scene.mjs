@@ -1,14 +1,14 @@
-// What the wires of one random case share: the dice, how deep handlers are nested, what they throw.
+// State shared by the wires of one random case: the random source, the nesting of handlers, thrown errors.
 import { drawAction } from './actions.mjs'
 import { lose } from './memory.mjs'
 
-/** Calls within calls within handlers. */
+/** Limit on nested calls: calls inside handlers of calls. */
 const MAX_DEPTH = 4
 
-/** Actions of one case, as those of handlers bring forth more. */
+/** Limit on the actions of one case, as actions in handlers cause more of them. */
 const MAX_ACTIONS = 400
 
-/** What a listener or callback throws on purpose. */
+/** The error that a listener or callback throws on purpose. */
 class Deliberate extends Error {}
 
 export class Scene {
@@ -32,7 +32,7 @@ export class Scene {
     this.#lossiness = random.pick([0, 0.02, 0.1])
   }
 
-  /** Something that must not be. */
+  /** Records a problem. */
   problem(what) {
     this.problems.push(what)
     this.note(`!! ${what}`)
@@ -42,7 +42,7 @@ export class Scene {
     this.trace.push(`${'  '.repeat(this.#depth)}${what}`)
   }
 
-  /** What a user may do in any listener or callback of a wire. */
+  /** Does what a user may do in any listener or callback of a wire. */
   react(subject, place) {
     this.meddle(subject)
     if (!this.#random.chance(this.#wildness)) return
@@ -50,12 +50,12 @@ export class Scene {
     throw new Deliberate(`in ${place}, throw ${this.#thrown}`)
   }
 
-  /** What may be done wherever code of the user runs: in a stream of his own he must not throw. */
+  /** Does what a user may do wherever their code runs; in a stream of their own they must not throw. */
   meddle(subject) {
     if (this.#random.chance(this.#liveliness)) this.act(this.#pickSubject(subject))
   }
 
-  /** Does something at random with a wire. */
+  /** Performs a random action on a wire. */
   act(subject) {
     if (this.#depth >= MAX_DEPTH || this.#actions++ >= MAX_ACTIONS) return
     const [name, action] = drawAction(this.#random)
@@ -71,7 +71,7 @@ export class Scene {
   }
 
   /**
-   * Takes the memory of some bytes away, from all that have bytes in it.
+   * Takes away the memory of some bytes, for everyone who has bytes in it.
    *
    * @param {Buffer} [bytes]
    */
@@ -82,23 +82,23 @@ export class Scene {
     for (const subject of this.subjects) subject.noteLoss(buffer)
   }
 
-  /** Now and then, as that is the end of most sessions. */
+  /** Does so only now and then, as it ends most sessions. */
   mayLose(bytes) {
     if (this.#random.chance(this.#lossiness)) this.lose(bytes)
   }
 
-  /** What a wrong call must not change. */
+  /** The state of all wires, which an invalid call must not change. */
   describe() {
     return this.subjects.map((subject) => subject.describe()).join()
   }
 
-  /** Mostly the wire that speaks; listeners of one may as well use another. */
+  /** Usually the wire that emits; a listener of one wire may also use another. */
   #pickSubject(subject) {
     return this.#random.chance(0.85) ? subject : this.#random.pick(this.subjects)
   }
 
   /**
-   * Takes what came out of a call, or was not caught at all.
+   * Takes an error that a call threw or that was not caught at all.
    *
    * @param {Error} error
    */
@@ -108,7 +108,7 @@ export class Scene {
     this.#surfaced.add(error)
   }
 
-  /** Errors may replace each other on their way, but not all be lost. */
+  /** Errors may replace each other while they propagate, but not all be lost. */
   checkThrown() {
     if (this.#thrown > 0 && this.#surfaced.size === 0) this.problem('an exception was swallowed')
   }

@@ -1,4 +1,4 @@
-// One random case over TCP: connections side by side, whose ends misbehave in every way.
+// One random case over TCP: concurrent connections whose ends misbehave in every way.
 import { once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,10 +7,10 @@ import { randomFrom } from '../../testkit/random.mjs'
 import { settled } from '../../testkit/wires.mjs'
 import { HostileEnd, WireEnd } from './ends.mjs'
 
-/** What may be left behind, as the process itself has it. */
+/** Resources that may remain, as the process itself has them. */
 const SHARED = /^(PipeWrap|Pipe|TTYWrap)$/
 
-/** Turns of the event loop in which closed handles must be gone. */
+/** Turns of the event loop after which closed handles must be gone. */
 const MAX_TURNS = 100
 
 /**
@@ -33,13 +33,13 @@ export async function runSocketCase(seed, createWire) {
   }
 }
 
-/** Holds all ends against what every end must bring. */
+/** Checks what must hold at every end. */
 function check(ends) {
   const isPeerValid = ends.every((end) => end instanceof WireEnd)
   return ends.flatMap((end) => end.check(isPeerValid).map((what) => `${end.trace}: ${what}`))
 }
 
-/** What keeps the process alive though all is closed, after some time to go. */
+/** What still keeps the process alive some turns after everything is closed. */
 async function leftBehind(turns = MAX_TURNS) {
   await settled()
   const left = process.getActiveResourcesInfo().filter((name) => !SHARED.test(name))
@@ -47,7 +47,7 @@ async function leftBehind(turns = MAX_TURNS) {
 }
 
 /**
- * One server with some clients; which of them an accepted socket belongs to is left to chance.
+ * One server with some clients; which client an accepted socket belongs to is left to chance.
  *
  * @returns {Promise<(WireEnd | HostileEnd)[]>} all ends, when all their sockets have closed
  */

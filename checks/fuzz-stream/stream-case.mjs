@@ -1,4 +1,4 @@
-// One random case in memory: wires that get the bytes of random peers, with users who do anything.
+// One random case in memory: wires that receive the bytes of random peers, with users who call anything.
 import { inspect } from 'node:util'
 import { collectGarbage } from '../../testkit/memory/garbage.mjs'
 import { makeHostileInput } from '../../testkit/hostile/inputs.mjs'
@@ -11,10 +11,10 @@ import { drawOptions } from './options.mjs'
 import { Scene } from './scene.mjs'
 import { Subject } from './subject.mjs'
 
-/** Messages of a peer: more than are decoded or told at once. */
+/** Messages of a peer: more than are decoded or delivered at once. */
 const MESSAGE_COUNTS = [8, 8, 40, 200]
 
-/** Turns of the event loop in which the output must have been read, by the slowest reader. */
+/** Turns of the event loop within which even the slowest reader must have read the output. */
 const MAX_TURNS = 500
 
 /**
@@ -23,7 +23,7 @@ const MAX_TURNS = 500
  * @typedef {object} Setup
  * @property {string} name
  * @property {Function} createWire
- * @property {(wire: object) => object} front what the user works on: it stands before the wire
+ * @property {(wire: object) => object} front makes the object that the user calls: a proxy or the wire
  * @property {boolean} mayPipe
  * @property {import('../../testkit/hostile/inputs.mjs').HostileInput} input
  * @property {object} options
@@ -50,7 +50,7 @@ export async function runStreamCase(seed, copies) {
     clock.restore()
     process.removeListener('uncaughtException', surface)
   }
-  // What the wires leave behind must not touch those of the cases that follow.
+  // Leftovers of these wires must not affect those of later cases.
   if (random.chance(0.02)) collectGarbage()
   return scene
 }
@@ -63,7 +63,7 @@ function drawSetup(scene, copies, random, name) {
   scene.note(`${name} gets ${input.kind}, ${input.bytes.length} bytes cut at ${input.sizes}`)
   scene.note(`${name} is ${kind}, of copy ${copies.indexOf(createWire)}, ${inspect(options)}`)
   const front = PROXIES[kind] ?? ((wire) => wire)
-  // Also a plain stream of Node finds no pipe again behind such a proxy.
+  // A plain Node stream does not find its pipes through such a proxy either.
   const mayPipe = kind !== 'a reactive proxy'
   return { name, createWire, front, mayPipe, input, options }
 }
@@ -74,7 +74,7 @@ const STEPS = {
     subject.receive((chunk) => subject.wire.write(chunk))
   },
   act: (scene, subject) => scene.act(subject),
-  // What has been read must not be missed.
+  // Once its input is read, taking its memory away must do no harm.
   lose: (scene, subject) => subject.loseInput(),
   turn: () => settled(),
   advance: (scene, subject, random) => advance(scene, random.pick([1, 5, 10, 30]))
@@ -88,7 +88,7 @@ async function play(scene, random) {
   })
 }
 
-/** As in a process, all that is due at once comes before a timer. What a callback throws comes out. */
+/** As in a process, immediate work runs before timers. Errors thrown by a callback propagate. */
 async function advance(scene, ms) {
   scene.note(`${ms} ms pass`)
   await settled()
@@ -121,7 +121,7 @@ async function end(scene, random) {
   scene.checkThrown()
 }
 
-/** Who reads may have corked the wire again. */
+/** A reader may have corked the wire again. */
 function drain(scene, subject) {
   while (subject.wire.writableCorked > 0) attempt(scene, () => subject.uncork())
   attempt(scene, () => subject.reader.drain())

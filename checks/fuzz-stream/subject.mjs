@@ -1,4 +1,4 @@
-// A wire under random treatment: what its user may do with it.
+// A wire under test and the actions of its user.
 import { bytesOf, cut, encodeMessage } from '../../testkit/messages.mjs'
 import { Belongings } from './memory.mjs'
 import { Observer } from './observer.mjs'
@@ -7,7 +7,7 @@ import { isSame } from './requests.mjs'
 
 export class Subject {
   #scene
-  #chunks // that are still to come, the last one first
+  #chunks // still to be received, the last one first
   #belongings
 
   /**
@@ -22,16 +22,16 @@ export class Subject {
     this.#chunks = cut(input.bytes, input.sizes).toReversed()
     this.name = name
     this.createWire = setup.createWire
-    // What the wire itself does is done by this one.
+    // The wire itself, where `front` may be a proxy of it.
     this.raw = setup.createWire(options)
     this.wire = setup.front(this.raw)
     this.observer = new Observer(this, scene, setup, this.#belongings)
     this.reader = new Reader(this, random, setup.mayPipe)
   }
 
-  // What a user does
+  // Actions of the user
 
-  /** A call whose frame must come out, unless the wire has ended. */
+  /** A call whose frame must be sent, unless the wire has ended. */
   send(message, call) {
     this.observer.expect(encodeMessage(message))
     call()
@@ -42,7 +42,7 @@ export class Subject {
     this.wire.request(block.piece, block.offset, block.length, callback)
   }
 
-  /** What the callback of the withdrawn request sends goes before the message. */
+  /** Messages that the callback of the cancelled request sends go before the cancel message. */
   cancel(block) {
     const withdrawn = this.observer.requests.findOpen(block)
     const expect = () => this.observer.expect(encodeMessage({ type: 'cancel', ...block }))
@@ -58,13 +58,13 @@ export class Subject {
   }
 
   piece(piece, offset, block) {
-    // It is the answer of the oldest request that wants it.
+    // It answers the oldest request for this block.
     const answered = { piece, offset, length: block.size }
     this.observer.requests.take((request) => isSame(request, answered))
     this.wire.piece(piece, offset, this.#promise({ piece, offset }, block))
   }
 
-  /** What is no block: dropped where a request waits for one there, else a wrong argument. */
+  /** Sends what is not a block: dropped if a request is open there, else an invalid argument. */
   pieceOfNothing({ piece, offset }, answer) {
     const isThere = (request) => request.piece === piece && request.offset === offset
     const call = () => this.wire.piece(piece, offset, answer)
@@ -78,7 +78,7 @@ export class Subject {
     respond(null, isWaiting ? this.#promise(request, block) : bytesOf(block))
   }
 
-  /** An answer that does not fit: nothing is sent, and the request is settled. */
+  /** Gives an answer that does not fit: nothing is sent, and the request is settled. */
   answerWrongly({ respond }, answer) {
     this.observer.requests.drop((waiting) => waiting.respond === respond)
     respond(null, answer)
@@ -90,20 +90,20 @@ export class Subject {
     respond(new Error('no such block'))
   }
 
-  /** Gives the bytes of a block in memory that may be taken away. */
+  /** Returns the bytes of a block in memory that may be taken away. */
   #promise({ piece, offset }, block) {
     const bytes = this.#belongings.lendBlock(bytesOf(block))
     this.observer.output.promise(encodeMessage({ type: 'piece', piece, offset, block }), bytes)
     return bytes
   }
 
-  /** The next chunk of the peer, by whatever `write` makes of it. */
+  /** Passes the next chunk of the peer to `write`. */
   receive(write) {
     if (this.isEnded || this.#chunks.length === 0) return
     this.observer.hearing.take(this.#belongings.lendChunk(this.#chunks.pop()), write)
   }
 
-  /** Another wire of the case, if there is one. */
+  /** Another wire of the case, if any. */
   get neighbour() {
     const { subjects } = this.#scene
     return subjects[(subjects.indexOf(this) + 1) % subjects.length]
@@ -133,12 +133,12 @@ export class Subject {
     return this.observer.hearing.isEnded
   }
 
-  /** Takes the memory of a block away that came, or of a chunk. */
+  /** Takes away the memory of a received block or of a chunk. */
   loseInput() {
     this.#scene.lose(this.#belongings.pickInput())
   }
 
-  /** Takes the memory of a block away that was sent. Behind a pipe nobody looks after it. */
+  /** Takes away the memory of a sent block. In a pipe nobody checks it, so not before all of it is read. */
   loseOutput() {
     if (!this.reader.isPipe || this.#isAllRead) this.#scene.lose(this.#belongings.pickOutput())
   }
@@ -147,13 +147,13 @@ export class Subject {
     return this.wire.readableLength + this.reader.waiting === 0
   }
 
-  /** Somebody has taken memory away. */
+  /** Notes that memory was taken away. */
   noteLoss(memory) {
     this.observer.hearing.noteLoss(memory)
     this.observer.output.noteLoss(memory, this.reader.length)
   }
 
-  /** A wrong call must throw one of these kinds of errors, with what `names` it, and change nothing. */
+  /** An invalid call must throw one of these kinds of errors, naming `names`, and change nothing. */
   misuse(call, { kinds = [TypeError, RangeError], names = '' } = {}) {
     const before = this.#scene.describe()
     try {
@@ -166,14 +166,14 @@ export class Subject {
     if (this.#scene.describe() !== before) this.problem('a wrong call has changed something')
   }
 
-  /** What a wrong call must not change. */
+  /** The state that an invalid call must not change. */
   describe() {
     const { requests, peerRequests, bufferedAmount, amChoking, amInterested, destroyed } = this.wire
     const lengths = [requests.length, peerRequests.length, bufferedAmount]
     return JSON.stringify([...lengths, amChoking, amInterested, destroyed])
   }
 
-  /** What the user does when the output is read. */
+  /** Does what a user may do when output is read. */
   onOutput(chunk, isPiped) {
     if (typeof chunk !== 'string' && this.#isAllRead) this.#scene.mayLose(chunk)
     if (isPiped) this.#scene.meddle(this)
@@ -187,7 +187,7 @@ export class Subject {
     return bufferedAmount + writableLength + this.reader.waiting === 0
   }
 
-  /** Gives the rest of the input, if the wire is still heard. */
+  /** Writes the rest of the input, unless the user has ended the wire. */
   receiveAll() {
     while (!this.isEnded && this.#chunks.length > 0) {
       this.receive((chunk) => this.wire.write(chunk))

@@ -1,22 +1,22 @@
-// What hostile peers send, and what the local user does meanwhile: the cases of hostile-memory.mjs.
+// The cases of hostile-memory.mjs: what hostile peers send, and what the local user does meanwhile.
 import { Buffer } from 'node:buffer'
 import { bitfield, have, message, random, request } from '../../testkit/frames.mjs'
 
 const KIB = 1024
 const CHUNK_LENGTH = 64 * KIB
 
-/** Above the largest torrent, and the most that ours takes. */
+/** Above the largest torrent, and the most that our wire accepts. */
 const PIECES = 4 * KIB * KIB
 
 /**
  * @typedef {object} Case
  * @property {string} name
- * @property {() => Iterable<Buffer>} input chunks of the peer behind its handshake
+ * @property {() => Iterable<Buffer>} input chunks of the peer after its handshake
  * @property {(wire: object) => void} [use] what the local user does
- * @property {number} [wires] that get this input, one after the other; 1 if not given
- * @property {number} [cut] bytes that come at a time; whole chunks if not given
- * @property {number} [most] MiB that ours may hold at any time, outside of the heap of JavaScript, and
- *   in the end in all
+ * @property {number} [wires] number of wires that get this input, one by one; default 1
+ * @property {number} [cut] bytes received at a time; default: whole chunks
+ * @property {number} [most] MiB that our wire may hold outside of the JavaScript heap at any time,
+ *   and in total at the end
  */
 
 /** @type {Case[]} */
@@ -127,14 +127,14 @@ function randomHaves() {
   return () => have(below(PIECES))
 }
 
-/** An extended message that is not all there. */
+/** An incomplete extended message. */
 function announced(length, sent) {
   const frame = message(20, [], Buffer.alloc(sent - 1))
   frame.writeUInt32BE(length, 0)
   return frame
 }
 
-/** `count` messages, in chunks as they come from a socket. */
+/** `count` messages, in chunks as a socket delivers them. */
 function* chunked(count, frameAt) {
   let frames = []
   let length = 0

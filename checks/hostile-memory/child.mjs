@@ -1,5 +1,5 @@
-// One case of hostile-memory.mjs in a process of its own: gives the wires of one library the input of
-// a hostile peer, and prints what the process held and how long it stood still. Needs --expose-gc.
+// Runs one case of hostile-memory.mjs in this process: writes the input of a hostile peer to the wires of
+// one library, and prints what the process held and how long it was blocked. Needs --expose-gc.
 import { Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 
@@ -8,7 +8,7 @@ import { loadLibrary } from '../../benches/node/libraries.mjs'
 import { summary } from '../../benches/node/statistics.mjs'
 import { cases } from './cases.mjs'
 
-/** Where a case is stopped, in bytes of RSS. */
+/** RSS at which a case is stopped, in bytes. */
 const MOST = 2 ** 31
 
 const [, , name, side] = process.argv
@@ -22,7 +22,7 @@ const before = memory()
 const wires = []
 for (let made = 0; made < count && peak.rss < MOST; made++) {
   wires.push(open())
-  // oxlint-disable-next-line no-await-in-loop -- the memory of one after the other is the purpose
+  // oxlint-disable-next-line no-await-in-loop -- the memory of one wire after another is the purpose
   await feed(wires.at(-1))
 }
 await collect()
@@ -30,10 +30,10 @@ const held = growth('heapUsed') + growth('external')
 const { median, max } = summary(stalls)
 const isStopped = peak.rss >= MOST
 console.log(JSON.stringify({ wires: wires.length, peak, held, stall: { median, max }, isStopped }))
-// Answers may still be under way.
+// Answers may still be pending.
 process.exit()
 
-/** A wire whose peer takes nothing, unless the user sees to it. */
+/** A wire whose output is not read, unless the user of the case reads it. */
 function open() {
   const wire = create()
   wire.pipe(new Writable({ write() {} }))
@@ -46,7 +46,7 @@ async function feed(wire) {
   for (const chunk of input()) {
     const begin = performance.now()
     for (const part of cut ? chunksOf(chunk, cut) : [chunk]) wire.write(part)
-    // oxlint-disable-next-line no-await-in-loop -- chunks of a socket come in turns
+    // oxlint-disable-next-line no-await-in-loop -- a socket delivers its chunks in separate turns
     await turn()
     stalls.push(performance.now() - begin)
     sample()
@@ -54,7 +54,7 @@ async function feed(wire) {
   }
 }
 
-/** Buffers that nobody holds any more wait for a collection, which comes when V8 likes: not these. */
+/** Collects released Buffers now; otherwise they would count as held until V8 chooses to collect. */
 function sample() {
   if (growth('external') > peak.external) global.gc()
   for (const key of Object.keys(peak)) peak[key] = Math.max(peak[key], growth(key))
@@ -65,8 +65,8 @@ function growth(key) {
 }
 
 /**
- * `native`: what is not V8's. How much that takes before it collects depends on the release of Node,
- * and is no concern of a wire.
+ * `native` excludes V8's heap: how far that grows before a collection depends on the release of Node, not
+ * on the wire.
  */
 function memory() {
   const { rss, heapTotal, heapUsed, external } = process.memoryUsage()

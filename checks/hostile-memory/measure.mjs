@@ -1,21 +1,21 @@
-// Measures one library under one hostile peer, in a process of its own that may die of it.
+// Measures one library under one hostile peer, in a process of its own that may run out of memory.
 import path from 'node:path'
 import { ROOT, capture } from '../../testkit/processes/command.mjs'
 
 const CHILD = path.join(ROOT, 'checks', 'hostile-memory', 'child.mjs')
 
-/** Most memory of the heap, in MiB. */
+/** Maximum size of the heap, in MiB. */
 const MOST_HEAP = 1024
 
 const TIMEOUT = 120_000 // ms
 
 /**
  * @typedef {object} Figures
- * @property {{rss: number, native: number, external: number}} peak growth in bytes: in all, outside of
- *   V8, and of Buffers
- * @property {number} held growth of heap and external memory in the end, in bytes
- * @property {{median: number, max: number}} stall in ms, for each chunk
- * @property {boolean} isStopped before the end of the input, for what it held
+ * @property {{rss: number, native: number, external: number}} peak growth in bytes: in total, outside of
+ *   V8's heap, and of Buffers
+ * @property {number} held growth of heap and external memory at the end, in bytes
+ * @property {{median: number, max: number}} stall in ms, per chunk
+ * @property {boolean} isStopped whether it was stopped before the end of the input because of what it held
  */
 
 /**

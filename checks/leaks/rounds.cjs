@@ -1,5 +1,5 @@
-// One measurement of check-leaks.mjs, in a process of its own: does the same work round after round, and
-// prints what the process holds after each. Needs --expose-gc.
+// Runs one measurement of checks/leaks.mjs in this process: repeats the same work in rounds, and prints
+// what the process holds after each. Needs --expose-gc.
 'use strict'
 
 const { once } = require('node:events')
@@ -19,7 +19,7 @@ const ID = Buffer.alloc(20, 1)
 const REQUEST = [0, 0, 16 * 1024]
 const PEER_BYTES = greet(pwp())
 
-/** Each gives what the process held at its fullest, in bytes, if that is of interest. */
+/** Kinds of work; each returns the peak memory of the process in bytes, where that matters. */
 const WORK = {
   async destroyed() {
     await inBatches(() => use().destroy())
@@ -42,7 +42,7 @@ const WORK = {
   }
 }
 
-/** What a peer sends first: handshake, unchoke, some pieces. */
+/** The first messages of a peer: handshake, unchoke, some pieces. */
 function greet(peer) {
   peer.handshake(ID, ID)
   peer.unchoke()
@@ -53,7 +53,7 @@ function greet(peer) {
   return Buffer.concat(chunks)
 }
 
-/** A wire that has heard all of this and waits for a block. */
+/** A wire that has received all of these and has a request open. */
 function use() {
   const wire = pwp()
   wire.handshake(ID, ID)
@@ -78,7 +78,7 @@ async function endWorker() {
   await worker.terminate()
 }
 
-/** What was found dead by one collection is let go of after it, and can be collected by another. */
+/** Finalizers run after a collection and release objects that only the next one can collect. */
 async function collect() {
   for (let i = 0; i < 3; i++) {
     // oxlint-disable-next-line no-await-in-loop

@@ -1,5 +1,5 @@
-// Calls the addon with memory that is not what it needs, as nothing of the package does: each call
-// throws, and the wires of the process go on.
+// Calls the addon with invalid memory, as the package itself never does: each call throws, and the wires
+// of the process keep working.
 'use strict'
 
 const assert = require('node:assert')
@@ -49,7 +49,7 @@ function checkMemories() {
   }
 }
 
-/** The same memory for numbers and as a Buffer would be written in two places at once. */
+/** If numbers and a Buffer shared memory, it would be written through both at once. */
 function checkOverlap() {
   const memory = new ArrayBuffer(byteLength)
   const { start } = addon.memoryLayout().numbers

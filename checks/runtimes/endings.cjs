@@ -1,5 +1,5 @@
-// Ends of a process, of a worker and of a loaded copy of the package, while wires are in the middle of
-// their work. One of them for each run; test-runtimes.mjs knows the exit codes.
+// Ends a process, a worker or a loaded copy of the package while wires are at work: one ending per run.
+// checks/runtimes.mjs knows the exit codes.
 'use strict'
 
 const assert = require('node:assert')
@@ -36,13 +36,13 @@ const ENDINGS = {
       assert.deepStrictEqual([...wire.read()], [...HAVE])
     }
   },
-  /** In the middle of feeding. */
+  /** Exits while input is being written. */
   terminate: () => endWorkers((worker) => worker.terminate()),
-  /** By itself. */
+  /** Ends by itself. */
   'end-worker': () => endWorkers(() => {})
 }
 
-/** Feeds a wire that has output and requests waiting: until `end`, called in a listener, or for ever. */
+/** Writes to a wire with output and requests queued, until a listener calls `end`, or else forever. */
 function busy(end) {
   const wire = makeUnchoked(require(NAME))
   for (let piece = 0; piece < 100; piece++) wire.request(piece, 0, 16 * 1024, () => {})

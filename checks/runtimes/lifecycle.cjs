@@ -1,4 +1,4 @@
-// How wires live and end: streams, errors, timers and worker threads of whatever runtime runs this.
+// Checks the life and the end of wires on the current runtime: streams, errors, timers, worker threads.
 'use strict'
 
 const assert = require('node:assert')

@@ -1,4 +1,4 @@
-// A worker with live wires, until its parent ends it.
+// A worker that keeps live wires until its parent terminates it.
 'use strict'
 
 const { parentPort } = require('node:worker_threads')

@@ -1,9 +1,9 @@
-// One end of a connection of a soak: transfers blocks both ways for a while, and ends somehow.
+// One end of a soak connection: transfers blocks both ways for a while, then ends in a random way.
 import { pwp } from '../../testkit/wires.mjs'
 import { reset } from '../../testkit/sockets.mjs'
 import { Transfer } from '../../testkit/transfer.mjs'
 
-/** Most connections end after their blocks, the others in the midst of them. */
+/** Most connections end after their blocks, the others in the middle of them. */
 const ENDINGS = {
   'destroy the wire': [40, ({ wire }) => wire.destroy()],
   'end the wire': [20, ({ wire }) => wire.end()],
@@ -15,7 +15,7 @@ const WEIGHTS = Object.fromEntries(
   Object.entries(ENDINGS).map(([name, [weight]]) => [name, weight])
 )
 
-/** Between two whims of the user, in ms. */
+/** Interval between two random actions of the user, in ms. */
 const PAUSE = 20
 
 export class Connection {
@@ -46,7 +46,7 @@ export class Connection {
     return this.#transfer.counts
   }
 
-  /** Neither the socket nor the wire outlives the other. */
+  /** Closes each when the other closes: neither the socket nor the wire outlives the other. */
   #join() {
     const [socket, wire] = [this.#socket, this.#wire]
     socket.pipe(wire).pipe(socket)
@@ -58,7 +58,7 @@ export class Connection {
     wire.on('close', () => socket.destroy())
   }
 
-  /** What peers do now and then besides asking. */
+  /** Performs one of the other actions of peers, apart from requests. */
   #whim() {
     const wire = this.#wire
     const whim = this.#random.weighted({ nothing: 60, cancel: 10, choke: 5, unchoke: 20, end: 5 })
@@ -68,7 +68,7 @@ export class Connection {
     this.#transfer.ask()
   }
 
-  /** Ends it in one of the ways. */
+  /** Ends the connection in one of the ways. */
   stop() {
     const [, end] = ENDINGS[this.#random.weighted(WEIGHTS)]
     end({ wire: this.#wire, socket: this.#socket })

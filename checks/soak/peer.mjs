@@ -1,5 +1,5 @@
-// A process of a soak: peer.mjs --seed S [--port P]. Without a port it listens, with one it dials;
-// on every connection it asks for blocks and answers, until it or its peer makes an end.
+// A process of the soak test: peer.mjs --seed S [--port P]. Without a port it listens, with one it connects;
+// on every connection it requests and serves blocks until either side ends it.
 import { once } from 'node:events'
 import net from 'node:net'
 import { parseArgs } from 'node:util'
@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { randomFrom } from '../../testkit/random.mjs'
 import { Connection } from './connection.mjs'
 
-/** Connections side by side. */
+/** Concurrent connections. */
 const WIDTH = 8
 
 const { values } = parseArgs({ options: { seed: { type: 'string' }, port: { type: 'string' } } })
@@ -23,7 +23,7 @@ function add(socket) {
   socket.on('close', () => setImmediate(forget, connection))
 }
 
-/** The callbacks of its requests have been called by now, or never will be. */
+/** By now the callbacks of its requests have been called, or never will be. */
 function forget(connection) {
   open.delete(connection)
   for (const [name, count] of Object.entries(connection.counts)) {

@@ -1,11 +1,11 @@
-// One of the two processes of a soak, as its parent sees it.
+// One of the two processes of a soak, as seen by its parent.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 const PEER = fileURLToPath(new URL('peer.mjs', import.meta.url))
 
-/** Longest time for an answer, and for the end, in ms. */
+/** Longest time for an answer, and for the exit, in ms. */
 const TIMEOUT = 60_000
 
 /**
@@ -37,14 +37,14 @@ class Peer {
   }
 
   async ready() {
-    const { port } = await this.#hear()
+    const { port } = await this.#receive()
     this.port = port
   }
 
-  /** Asks what it has done and holds. */
+  /** Asks for its counts and its memory. */
   async sample() {
     this.#child.send('sample')
-    const { counts, memory } = await this.#hear()
+    const { counts, memory } = await this.#receive()
     this.counts = counts
     this.samples.push({ seconds: performance.now() / 1000, ...memory })
   }
@@ -56,17 +56,17 @@ class Peer {
     return `${this.name}: ${connections} connections, ${blocks} blocks, RSS ${rssKiB} KiB, heap ${heapKiB} KiB`
   }
 
-  /** Lets all connections close, takes the last counts, and waits for the process to end by itself. */
+  /** Closes all connections, takes the last counts, and waits for the process to exit by itself. */
   async stop() {
     this.#child.send('stop')
-    const { counts } = await this.#hear()
+    const { counts } = await this.#receive()
     this.counts = counts
     const watchdog = setTimeout(() => this.#child.kill('SIGKILL'), TIMEOUT)
     await this.#ended
     clearTimeout(watchdog)
   }
 
-  async #hear() {
+  async #receive() {
     const signal = AbortSignal.timeout(TIMEOUT)
     const ended = this.#ended.then(() => {
       throw new Error(`the ${this.name} ended with ${this.code}`)

@@ -1,15 +1,15 @@
-// Says what a soak has shown: what was transferred, and how the memory of a process went.
+// Judges a soak: what was transferred, and how the memory of a process developed.
 
 /**
- * Growth that is a leak where a soak is long enough to tell, in KiB per minute: less than a KiB for
- * each connection. The RSS goes up and down by some MiB with the timing of the collector.
+ * Growth that counts as a leak if the soak is long enough, in KiB per minute: less than a KiB per
+ * connection. RSS varies by some MiB with the timing of the collector.
  */
 const MAX_SLOPES = { rss: 512, heapUsed: 128 }
 
-/** Length of the second half from which on the slope counts, in minutes. */
+/** Minimum length of the second half for the slope to count, in minutes. */
 const LONG = 5
 
-/** Growth that is no noise of a short soak either, in KiB. */
+/** Growth beyond noise even in a short soak, in KiB. */
 const MAX_GROWTH = 64 * 1024
 
 /**
@@ -60,7 +60,7 @@ const lost = ({ asked, settled }) => asked - settled
 
 const secondHalf = (samples) => samples.slice(Math.floor((samples.length - 1) / 2))
 
-/** By Theil and Sen: the median of the slopes of all pairs, as single samples may be far off. */
+/** Theil-Sen slope: the median of the slopes of all pairs, which single outliers do not affect. */
 function slope(samples, key) {
   const slopes = samples.flatMap((a, index) =>
     samples.slice(index + 1).map((b) => ((b[key] - a[key]) / 1024 / (b.seconds - a.seconds)) * 60)

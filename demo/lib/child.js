@@ -1,4 +1,4 @@
-// Starts an example in a process of its own, and hears what it prints and what is observed in it.
+// Starts an example in a process of its own, and receives its output and the reports of observe.js.
 'use strict'
 
 const { fork } = require('node:child_process')
@@ -23,7 +23,7 @@ class Child {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc']
     })
     this.#process.stdout.setEncoding('utf8').on('data', (text) => (this.#output += text))
-    // 'exit' may come before the last messages are read, 'disconnect' comes after them.
+    // 'exit' may be emitted before the last messages are read, 'disconnect' only after them.
     const ends = ['exit', 'disconnect'].map((event) => once(this.#process, event))
     this.#ended = Promise.all(ends).then(([[code, signal]]) => signal ?? code)
   }
@@ -69,17 +69,17 @@ class Child {
       start(resolve)
       this.#ended.then(() => reject(new Error(`${this.#name} failed`)), reject)
     })
-    // The failure is told by whoever waits for it, maybe later than it happens.
+    // The failure is reported where it is awaited, possibly later than it happens.
     promise.catch(() => {})
     return promise
   }
 
-  /** Asks the process to stop: it does so as soon as it is alone, see observe.js. */
+  /** Asks the process to stop: it does so once it is disconnected, see observe.js. */
   disconnect() {
     if (this.#process.connected) this.#process.disconnect()
   }
 
-  /** Stops the process, whatever it is at. Settles when it is gone. */
+  /** Kills the process, whatever it is doing. Settles when it is gone. */
   async stop() {
     this.disconnect()
     await this.#ended

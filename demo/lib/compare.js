@@ -7,11 +7,11 @@ const path = require('node:path')
 const { pipeline } = require('node:stream/promises')
 
 /**
- * @param {{files: {path: string}[]}} torrent as parse-torrent gives it
+ * @param {{files: {path: string}[]}} torrent as returned by parse-torrent
  * @param {string} source folder that holds the torrent's file or folder
- * @param {string} copy the same, downloaded
+ * @param {string} copy folder that holds the download
  * @param {AbortSignal} signal
- * @throws {Error} naming a file that is not the same
+ * @throws {Error} naming a file that differs
  */
 async function compare(torrent, source, copy, signal) {
   const checks = torrent.files.map(async (file) => {

@@ -1,16 +1,17 @@
-// Loaded before an example: tells the demo what its connection does, and ends together with the demo.
+// Loaded before an example: reports its connection to the demo, and exits with the demo.
 'use strict'
 
 const { subscribe } = require('node:diagnostics_channel')
 
-/** The package says on this channel when a peer has shaken hands; the example knows of nothing. */
+/** The package publishes the handshake of a peer on this channel; the example is not involved. */
 subscribe('peer-wire-native:handshake', ({ wire }) => {
   const start = { cpu: process.cpuUsage(), time: performance.now() }
-  const tell = () => report('progress', { bytes: wire.downloaded, speed: wire.downloadSpeed() })
-  const timer = setInterval(tell, 100)
+  const reportProgress = () =>
+    report('progress', { bytes: wire.downloaded, speed: wire.downloadSpeed() })
+  const timer = setInterval(reportProgress, 100)
   wire.on('close', () => {
     clearInterval(timer)
-    tell()
+    reportProgress()
     const { user, system } = process.cpuUsage(start.cpu)
     const seconds = (performance.now() - start.time) / 1000
     report('closed', { seconds, cpu: (user + system) / 1e6 })

@@ -31,7 +31,7 @@ const OPTIONS = {
   barsize: 24, // with the text it fits into 80 columns
   etaBuffer: 50,
   hideCursor: true,
-  // Until there is something to calculate with, the library hands over a word.
+  // Until the library can estimate a time, it passes a word.
   formatTime: (seconds) => (Number.isFinite(seconds) ? `${seconds} s` : '?')
 }
 

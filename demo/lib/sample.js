@@ -1,4 +1,4 @@
-// Fills a folder with data for the demo: always the same, not compressible, and fast to make.
+// Fills a folder with data for the demo: reproducible, incompressible and fast to generate.
 'use strict'
 
 const { createCipheriv } = require('node:crypto')

@@ -1,4 +1,4 @@
-// Reads and writes numbers of bytes as people do.
+// Parses and formats numbers of bytes for people.
 'use strict'
 
 const UNITS = {

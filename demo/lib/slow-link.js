@@ -1,4 +1,4 @@
-// Stands between two peers and lets only so many bytes through in a second.
+// A TCP proxy between two peers that limits the bytes per second.
 'use strict'
 
 const { once } = require('node:events')
@@ -7,8 +7,8 @@ const { pipeline } = require('node:stream/promises')
 const { setTimeout: sleep } = require('node:timers/promises')
 
 /**
- * @param {number} target port on 127.0.0.1 to which connections are passed on
- * @param {number} rate bytes per second from there
+ * @param {number} target port on 127.0.0.1 to which connections are forwarded
+ * @param {number} rate bytes per second from the target
  * @param {AbortSignal} signal ends everything
  * @returns {Promise<number>} port on 127.0.0.1 to connect to
  */
@@ -21,7 +21,7 @@ async function openSlowLink(target, rate, signal) {
   }
   const server = net.createServer((near) => {
     const far = net.connect({ port: target, host: '127.0.0.1' })
-    // The peers are told by their connections, which end with these.
+    // No error handling: the connections of the peers end with these, which informs them.
     Promise.all([pipeline(near, far, { signal }), pipeline(far, pace, near, { signal })]).catch(
       () => {}
     )

@@ -1,5 +1,5 @@
-// Runs aria2c, and asks it over JSON-RPC how far it is. Its first connection to a peer is encrypted, and no
-// setting prevents that; where it fails, it connects in clear text.
+// Runs aria2c, and queries its progress over JSON-RPC. Its first connection to a peer is always encrypted,
+// whatever the settings; if that fails, it connects in plain text.
 import { ask, startProgram, whenListening } from './program.mjs'
 import { prepare } from './start.mjs'
 
@@ -46,7 +46,7 @@ const FLAGS = [
   '--enable-peer-exchange=false',
   '--bt-require-crypto=false',
   '--bt-min-crypto-level=plain',
-  // Data that is there already is checked, then seeded without end.
+  // Existing data is checked, then seeded without end.
   '--check-integrity=true',
   '--seed-ratio=0.0',
   '--file-allocation=none',

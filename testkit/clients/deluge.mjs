@@ -1,4 +1,4 @@
-// Runs deluged, and talks to it through deluge-console.
+// Runs deluged, and controls it through deluge-console.
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { capture } from '../processes/command.mjs'
@@ -43,11 +43,11 @@ async function start(t, { folder, ...transfer }) {
     String(rpcPort)
   ])
   await program.listens(rpcPort)
-  const tell = (command) => talk(state, rpcPort, command)
+  const send = (command) => talk(state, rpcPort, command)
   await program.until('has the torrent', async () => {
-    return /added/i.test(await tell(`add --path ${folder} ${torrentPath}`))
+    return /added/i.test(await send(`add --path ${folder} ${torrentPath}`))
   })
-  return { program, port, isComplete: async () => /State: Seeding/.test(await tell('info -v')) }
+  return { program, port, isComplete: async () => /State: Seeding/.test(await send('info -v')) }
 }
 
 const USER = 'localclient'
@@ -61,7 +61,7 @@ async function talk(state, rpcPort, command) {
   return output
 }
 
-/** The file has two objects: the first names the version of the format. */
+/** The file has two objects; the first gives the version of the format. */
 function settings(folder, port, rpcPort) {
   return (
     JSON.stringify({ file: 1, format: 1 }) +

@@ -1,4 +1,4 @@
-// Finds out whether a client answers peers that ask for a torrent.
+// Checks whether a client answers handshakes for a torrent.
 import { once } from 'node:events'
 import net from 'node:net'
 import { pwp } from '../wires.mjs'
@@ -8,7 +8,7 @@ const PEER_ID = Buffer.from('-XX0001-123456789012')
 /**
  * @param {number} port on 127.0.0.1
  * @param {Buffer} infoHash
- * @returns {Promise<boolean>} whether it answered a handshake with one, before it closed
+ * @returns {Promise<boolean>} whether it answered a handshake with its own before closing
  */
 export async function answersHandshake(port, infoHash) {
   const socket = net.connect(port, '127.0.0.1')

@@ -1,4 +1,4 @@
-// The real clients that tests talk to, all started in the same way, and which of them there are.
+// The real clients that tests talk to, all started in the same way, and which of them are installed.
 import { aria2 } from './aria2.mjs'
 import { deluge } from './deluge.mjs'
 import { libtorrent } from './libtorrent.mjs'
@@ -7,13 +7,13 @@ import { rtorrent } from './rtorrent.mjs'
 import { transmission } from './transmission.mjs'
 
 /**
- * A client on 127.0.0.1 without discovery and encryption. It is killed at the end of the test.
+ * A client on 127.0.0.1 without discovery or encryption, killed at the end of the test.
  *
  * @typedef {object} Client
- * @property {string[]} packages that hold it in Debian
- * @property {boolean} dials whether it connects to the peer that it is told; else the peer connects
- * @property {boolean} [isIdle] whether a transfer takes long without work for the machine
- * @property {() => string | undefined} version nothing if it is not installed
+ * @property {string[]} packages of Debian that provide it
+ * @property {boolean} dials whether it connects to the peer it is given; else the peer connects
+ * @property {boolean} [isIdle] whether a transfer takes long while the machine is idle
+ * @property {() => string | undefined} version undefined if it is not installed
  * @property {(t: import('ava').ExecutionContext, transfer: Transfer) => Promise<Running>} seed
  *   settles when it has checked the data in the folder and listens
  * @property {(t: import('ava').ExecutionContext, transfer: Transfer) =>
@@ -32,18 +32,18 @@ import { transmission } from './transmission.mjs'
  * @typedef {object} Running
  * @property {string} host
  * @property {number} port
- * @property {() => Promise<number | string>} stop asks it to end, and gives its exit code
+ * @property {() => Promise<number | string>} stop asks it to exit, and returns its exit code
  */
 
 /** @type {Record<string, Client>} */
 export const clients = { aria2, deluge, libtorrent, qbittorrent, rtorrent, transmission }
 
 /**
- * The environment variable PWP_REQUIRE_CLIENTS chooses clients by their names, with commas, or 'all';
- * tests then fail where one of these is missing. Without it, tests run with the clients that are there.
+ * The environment variable PWP_REQUIRE_CLIENTS selects clients by name, separated by commas, or 'all';
+ * tests then fail if one of these is missing. Without it, tests run with the installed clients.
  *
  * @param {string} name
- * @returns {string | null} why tests with this client are not to be run; null if they are
+ * @returns {string | null} why tests with this client are skipped; null if they run
  */
 export function reasonToSkip(name) {
   const required = process.env.PWP_REQUIRE_CLIENTS

@@ -40,7 +40,7 @@ while True:
         host, _, peer_port = peer[0].rpartition(':')
         handle.connect_peer((host, int(peer_port)))
         is_connected = True
-    # Finished means that all pieces are checked and written.
+    # "Finished" means that all pieces are checked and written.
     if not is_complete and state == lt.torrent_status.seeding:
         print('complete', flush=True)
         is_complete = True

@@ -1,11 +1,11 @@
-// Runs libtorrent by a Python script beside this file, which says when it has all pieces.
+// Runs libtorrent through a Python script in this folder, which reports when it has all pieces.
 import { fileURLToPath } from 'node:url'
 import { ask, startProgram } from './program.mjs'
 import { prepare } from './start.mjs'
 
 const SCRIPT = fileURLToPath(new URL('libtorrent-peer.py', import.meta.url))
 
-/** The Python of the system has the package, while the first one in the path may be another. */
+/** Debian installs the package for the system's Python; the first one in PATH may be another. */
 const PYTHONS = ['/usr/bin/python3', 'python3']
 const VERSION = ['-c', 'import libtorrent; print(libtorrent.__version__)']
 

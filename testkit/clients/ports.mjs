@@ -1,10 +1,10 @@
-// Finds ports for programs that cannot listen on port 0 and tell which one they got.
+// Finds free ports for programs that cannot listen on port 0 and report the port they got.
 import { once } from 'node:events'
 import net from 'node:net'
 
 /**
  * @param {number} count
- * @returns {Promise<number[]>} different TCP ports that were free a moment ago
+ * @returns {Promise<number[]>} distinct TCP ports that were free a moment ago
  */
 export async function freePorts(count) {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'))

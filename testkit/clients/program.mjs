@@ -1,17 +1,17 @@
-// Runs a client as a process: hears what it says, waits for it, ends it with its children.
+// Runs a client as a process: logs its output, waits for conditions, ends it with its children.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const POLL = 50 // ms; most clients cannot tell when something has happened
+const POLL = 50 // ms; most clients send no notification of progress
 const PATIENCE = 120_000 // ms; for a busy machine, far above what any client needs
 const LOG_LENGTH = 10_000 // characters, the last ones of what a client printed
 
 /**
  * @param {string} command
- * @param {string[]} args that make it print its version and end
- * @returns {string | undefined} what it printed; nothing if there is no such program
+ * @param {string[]} args that make it print its version and exit
+ * @returns {string | undefined} what it printed; undefined if there is no such program
  */
 export function ask(command, args) {
   const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
@@ -62,7 +62,7 @@ class Program {
     this.#log = (this.#log + text).slice(-LOG_LENGTH)
   }
 
-  /** The last part of what it printed. */
+  /** The end of its output. */
   get output() {
     return this.#log
   }
@@ -74,7 +74,7 @@ class Program {
    * @param {string} what the condition, in words
    * @param {() => T | Promise<T>} condition
    * @returns {Promise<T>} the first true value of the condition
-   * @throws {Error} with what the program printed, when it ends or takes minutes
+   * @throws {Error} with the output of the program, when it exits or takes minutes
    */
   async until(what, condition, deadline = performance.now() + PATIENCE) {
     const value = await condition()
@@ -95,7 +95,7 @@ class Program {
   }
 
   /**
-   * Asks it to end, as the system does when it shuts down.
+   * Asks it to exit, as the system does at shutdown.
    *
    * @returns {Promise<number | string>} exit code, or the name of the signal that ended it
    */
@@ -135,10 +135,10 @@ async function accepts(port) {
 }
 
 /**
- * Asks something that may not be listening yet.
+ * Queries a server that may not be listening yet.
  *
  * @template T
- * @param {() => Promise<T>} question rejects while nobody listens
+ * @param {() => Promise<T>} question rejects while nothing listens
  * @returns {Promise<T | undefined>}
  */
 export async function whenListening(question) {

@@ -1,4 +1,4 @@
-// Runs qbittorrent-nox, and talks to its web interface.
+// Runs qbittorrent-nox, and controls it through its web interface.
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { infoHashOf } from '../files.mjs'
@@ -15,7 +15,7 @@ export const qbittorrent = {
   async seed(t, transfer) {
     const { program, port, isComplete } = await start(t, transfer)
     await program.until('seeds', isComplete)
-    // It says so a moment before it takes peers: it closes connections without a handshake.
+    // It reports this a moment before it accepts peers: until then it closes connections without a handshake.
     const infoHash = infoHashOf(transfer.torrent)
     await program.until('answers peers', () => answersHandshake(port, infoHash))
     return { host: '127.0.0.1', port, stop: () => program.stop() }

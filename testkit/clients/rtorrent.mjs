@@ -1,4 +1,4 @@
-// Runs rtorrent without a terminal, and asks it by XML-RPC over a local socket how far it is.
+// Runs rtorrent without a terminal, and queries its progress by XML-RPC over a local socket.
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import net from 'node:net'
@@ -57,7 +57,7 @@ print = loaded
 load.start_verbose = ${torrentPath}
 `
 
-/** @returns {Promise<number | undefined>} nothing while it does not know the torrent */
+/** @returns {Promise<number | undefined>} undefined until it knows the torrent */
 async function call(socketPath, method, infoHash) {
   const param = `<param><value><string>${infoHash}</string></value></param>`
   const body = `<methodCall><methodName>${method}</methodName><params>${param}</params></methodCall>`

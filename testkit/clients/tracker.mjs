@@ -1,4 +1,4 @@
-// A tracker that tells every client the address of one peer or of none, and torrents that name it.
+// A tracker that returns one peer or none to every client, and torrents that name this tracker.
 import { once } from 'node:events'
 import http from 'node:http'
 import bencode from 'bencode'
@@ -6,7 +6,7 @@ import bencode from 'bencode'
 const INTERVAL = 60 // s
 
 /**
- * @param {import('ava').ExecutionContext} t it is closed at its end
+ * @param {import('ava').ExecutionContext} t the tracker is closed at the end of this test
  * @param {{host: string, port: number}} [peer] an IPv4 address
  * @returns {Promise<string>} URL of the tracker
  */
@@ -20,7 +20,7 @@ export async function startTracker(t, peer) {
     server.close()
     server.closeAllConnections()
   })
-  // libtorrent asks no tracker on loopback with another path.
+  // libtorrent ignores a loopback tracker with any other path.
   return `http://127.0.0.1:${server.address().port}/announce`
 }
 

@@ -1,4 +1,4 @@
-// Runs transmission-daemon, and talks to it over its RPC.
+// Runs transmission-daemon, and controls it over its RPC.
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { ask, startProgram, whenListening } from './program.mjs'
@@ -7,7 +7,7 @@ import { prepare } from './start.mjs'
 /** @type {import('./index.mjs').Client} */
 export const transmission = {
   packages: ['transmission-daemon'],
-  // It has no command to connect to an address, and takes none of loopback from a tracker.
+  // It has no command to connect to an address, and ignores loopback addresses from a tracker.
   dials: false,
   isIdle: true, // it decides whom to unchoke every 10 s
   version: () => /daemon (\S+)/.exec(ask('transmission-daemon', ['--version']) ?? '')?.[1],
@@ -38,7 +38,7 @@ async function start(t, { torrent, folder }) {
   const rpc = new Rpc(rpcPort)
   await program.until('answers', () => whenListening(() => rpc.call('session-get', {})))
 
-  // Data that lies in the folder already is checked and then seeded.
+  // Data already in the folder is checked and then seeded.
   const metainfo = torrent.toString('base64')
   await rpc.call('torrent-add', { metainfo, 'download-dir': folder })
   const reaches = (what, status) => program.until(what, () => hasReached(rpc, status))
@@ -50,7 +50,7 @@ async function hasReached(rpc, wanted) {
   const { torrents } = await rpc.call('torrent-get', { fields })
   const [{ status, leftUntilDone, errorString }] = torrents
   if (errorString) throw new Error(`transmission: ${errorString}`)
-  // "Seeding" comes a moment before the last piece is on disk.
+  // "Seeding" is reported a moment before the last piece is on disk.
   return status === wanted && (status !== SEEDING || leftUntilDone === 0)
 }
 
@@ -80,7 +80,7 @@ class Rpc {
   }
 }
 
-/** Nothing but TCP on loopback: no DHT, no local discovery, no uTP, no port mapping. */
+/** Only TCP on loopback: no DHT, no local discovery, no uTP, no port mapping. */
 function settings(folder, rpcPort, peerPort) {
   return JSON.stringify({
     'bind-address-ipv4': '127.0.0.1',
@@ -100,7 +100,7 @@ function settings(folder, rpcPort, peerPort) {
     'rpc-whitelist-enabled': false,
     'rpc-host-whitelist-enabled': false,
     'utp-enabled': false,
-    // Clear text both ways; incoming connections may choose it anyhow.
+    // Plain text both ways; incoming connections may choose it anyway.
     encryption: 0
   })
 }

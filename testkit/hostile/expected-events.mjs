@@ -1,7 +1,7 @@
-// Says what a wire must make of a peer's bytes: a second, simple reading of the protocol, to hold the
-// real one against.
+// The model of what a wire must emit for a peer's bytes: a second, simple implementation of the protocol to
+// compare the real one with.
 
-/** The options of a wire that its reading depends on, with their defaults. */
+/** The options that affect how a wire decodes its input, with their defaults. */
 const DEFAULT_LIMITS = {
   maxMessageLength: 1024 * 1024,
   maxRequestLength: 128 * 1024,
@@ -11,16 +11,17 @@ const DEFAULT_LIMITS = {
 }
 
 /**
- * Reads all bytes at once.
+ * Decodes all bytes at once.
  *
- * A strict wire closes at a block that it did not ask for. Whether it asked is not in the bytes, so all
- * blocks are events here.
+ * A strict wire closes at a block that it did not request. Whether it did is not in the bytes, so every
+ * block is an event here.
  *
  * @param {import('./inputs.mjs').HostileInput} input
  * @param {object} [options] of the wire
  * @returns {{events: string[], code: string | null, peerChoking: boolean, downloaded: number,
  *   peerInterested: boolean, pieces: boolean[] | null, isTruncated: boolean}} the events up to the
- *   first violation, its code, whether the bytes end inside a message, and the state by then; no pieces where they would be too many to compare
+ *   first violation, its code, whether the bytes end inside a message, and the state by then;
+ *   `pieces` is null where there are too many to compare
  */
 export const expectEvents = ({ bytes, unchokes, answers }, options = {}) => {
   const reading = {
@@ -44,7 +45,7 @@ export const expectEvents = ({ bytes, unchokes, answers }, options = {}) => {
 }
 
 /**
- * An event in one line, as {@link expectEvents} writes it; payloads in hex.
+ * One event as a line of text, as {@link expectEvents} returns it; payloads in hex.
  *
  * @param {string} name
  * @param {...(number | Buffer)} values
@@ -66,10 +67,10 @@ const fail = (reading, code) => {
   return false
 }
 
-/** A violation that does no harm: a lenient wire goes on. */
+/** A harmless violation: a lenient wire continues. */
 const tolerate = ({ limits }, isViolation) => !isViolation || limits.policy === 'lenient'
 
-const tell = (reading, ...event) => {
+const emit = (reading, ...event) => {
   reading.events.push(describeEvent(...event))
   return true
 }
@@ -81,10 +82,10 @@ const readHandshake = (reading) => {
     return fail(reading, 'ERR_PWP_HANDSHAKE')
   if (bytes.length < HANDSHAKE_LENGTH) return false
   reading.at = HANDSHAKE_LENGTH
-  return tell(reading, 'handshake', bytes.subarray(28, 48), bytes.subarray(48, 68))
+  return emit(reading, 'handshake', bytes.subarray(28, 48), bytes.subarray(48, 68))
 }
 
-/** Reads one message; false at a violation and where bytes are missing. */
+/** Decodes one message; false at a violation or where bytes are missing. */
 const readMessage = (reading) => {
   const rest = reading.bytes.subarray(reading.at)
   if (rest.length < 4) return false
@@ -99,24 +100,24 @@ const readMessage = (reading) => {
     return fail(reading, 'ERR_PWP_MESSAGE_LENGTH')
   if (rest.length < 4 + length) return false
   reading.at += 4 + length
-  return length ? readBody(reading, rest.subarray(4, 4 + length)) : tell(reading, 'keep-alive')
+  return length ? readBody(reading, rest.subarray(4, 4 + length)) : emit(reading, 'keep-alive')
 }
 
 const readBody = (reading, body) => {
   const read = BODIES[body[0]]
   if (body[0] <= LAST_BASIC_ID) reading.basicMessages++
-  return read ? read(reading, body) : tell(reading, 'unknownmessage', body)
+  return read ? read(reading, body) : emit(reading, 'unknownmessage', body)
 }
 
 const LEAST_LENGTHS = { 0: 1, 1: 1, 2: 1, 3: 1, 4: 5, 5: 1, 6: 13, 7: 9, 8: 13, 9: 3, 20: 2 }
 const FIXED_LENGTH_IDS = new Set([0, 1, 2, 3, 4, 6, 8, 9])
 
-/** Those of BEP 3 have the ids from 0 on. */
+/** The messages of BEP 3 have the ids from 0 to this one. */
 const LAST_BASIC_ID = 8
 
 const setter = (field, value, event) => (reading) => {
   reading[field] = value
-  return tell(reading, event)
+  return emit(reading, event)
 }
 
 const readHave = (reading, body) => {
@@ -124,7 +125,7 @@ const readHave = (reading, body) => {
   if (piece >= (reading.limits.pieces || MAX_PIECES)) return fail(reading, 'ERR_PWP_PIECE_INDEX')
   if (piece < MANY_PIECES && reading.pieces) reading.pieces[piece] = true
   else reading.pieces = null
-  return tell(reading, 'have', piece)
+  return emit(reading, 'have', piece)
 }
 
 const readBitfield = (reading, body) => {
@@ -137,10 +138,10 @@ const readBitfield = (reading, body) => {
     return fail(reading, 'ERR_PWP_BITFIELD_SPARE_BITS')
   if (bits.length < MANY_PIECES / 8) setPieces(reading.pieces, bits)
   else reading.pieces = null
-  return tell(reading, 'bitfield', bits)
+  return emit(reading, 'bitfield', bits)
 }
 
-/** Says whether there were any. */
+/** Returns whether there were any. */
 const clearSpareBits = (bits, pieces) => {
   const mask = pieces % 8 ? 0xff >> (pieces % 8) : 0
   const spare = bits.at(-1) & mask
@@ -166,20 +167,20 @@ const readRequest = (reading, body) => {
     return tolerate(reading, true) || fail(reading, 'ERR_PWP_PIECE_INDEX')
   if (!reading.unchokes || reading.waiting.length >= maxPeerRequests) return true
   if (!reading.answers) reading.waiting.push(String(block))
-  return tell(reading, 'request', ...block)
+  return emit(reading, 'request', ...block)
 }
 
 const readCancel = (reading, body) => {
   const block = blockOf(body)
   const at = reading.waiting.indexOf(String(block))
   if (at >= 0) reading.waiting.splice(at, 1)
-  return tell(reading, 'cancel', ...block)
+  return emit(reading, 'cancel', ...block)
 }
 
 const readPiece = (reading, body) => {
   const block = body.subarray(9)
   reading.downloaded += block.length
-  return tell(reading, 'piece', body.readUInt32BE(1), body.readUInt32BE(5), block)
+  return emit(reading, 'piece', body.readUInt32BE(1), body.readUInt32BE(5), block)
 }
 
 const BODIES = {
@@ -192,6 +193,6 @@ const BODIES = {
   6: readRequest,
   7: readPiece,
   8: readCancel,
-  9: (reading, body) => tell(reading, 'port', body.readUInt16BE(1)),
-  20: (reading, body) => tell(reading, 'extended', body[1], body.subarray(2))
+  9: (reading, body) => emit(reading, 'port', body.readUInt16BE(1)),
+  20: (reading, body) => emit(reading, 'extended', body[1], body.subarray(2))
 }

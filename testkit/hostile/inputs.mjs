@@ -1,10 +1,10 @@
-// Makes bytes that a broken or malicious peer might send, from a seed.
+// Generates, from a seed, bytes that a broken or malicious peer might send.
 
 import { bytesOf, encodeHandshake, encodeMessage, frame } from '../messages.mjs'
 import { drawHandshake, drawMessages, drawPayload } from '../sessions/peer-messages.mjs'
 import { randomFrom } from '../random.mjs'
 
-/** How often each kind of input is made. */
+/** Relative frequency of each kind of input. */
 const WEIGHTS = {
   valid: 8,
   flipped: 16,
@@ -26,19 +26,19 @@ const WEIGHTS = {
 export const INPUT_KINDS = Object.keys(WEIGHTS)
 
 /**
- * An input and the circumstances in which a wire gets it.
+ * An input and the circumstances in which a wire receives it.
  *
  * @typedef {object} HostileInput
  * @property {number} seed
  * @property {string} kind one of {@link INPUT_KINDS}
  * @property {Buffer} bytes
- * @property {number[]} sizes of the chunks, used again and again; none leave the bytes whole
- * @property {boolean} unchokes the peer may request
- * @property {boolean} answers each request is answered at once
- * @property {boolean} isPiped the input is piped, not written
- * @property {boolean} listens there is an `'error'` listener
- * @property {boolean} goesOn the rest is written to a wire that has closed
- * @property {boolean} looksAtPieces `peerPieces` is read
+ * @property {number[]} sizes of the chunks, repeated as needed; if empty, the bytes stay whole
+ * @property {boolean} unchokes whether the peer is unchoked and may request
+ * @property {boolean} answers whether each request is answered at once
+ * @property {boolean} isPiped whether the input is piped instead of written
+ * @property {boolean} listens whether there is an `'error'` listener
+ * @property {boolean} goesOn whether the rest is written to a wire that has closed
+ * @property {boolean} looksAtPieces whether `peerPieces` is read
  * @property {'end' | 'destroy'} ending how the caller ends it
  */
 
@@ -46,7 +46,7 @@ export const INPUT_KINDS = Object.keys(WEIGHTS)
  * Makes the input of a seed.
  *
  * @param {number} seed
- * @param {number} [most] valid messages before what is wrong
+ * @param {number} [most] most valid messages before the violation
  * @returns {HostileInput}
  */
 export const makeHostileInput = (seed, most = 8) => {
@@ -68,7 +68,7 @@ export const makeHostileInput = (seed, most = 8) => {
   }
 }
 
-/** What we request whenever the peer unchokes us; pieces of the peer often answer it. */
+/** Blocks that we request whenever the peer unchokes us; the peer's blocks often answer these requests. */
 export const OUR_REQUESTS = [
   { piece: 0, offset: 0, length: 8 },
   { piece: 1, offset: 16, length: 16 },
@@ -92,7 +92,7 @@ const drawBytes = ({ random }, most) => {
   return bytes
 }
 
-/** A place in the bytes, mostly behind the handshake: else hardly any input would get that far. */
+/** A position in the bytes, mostly after the handshake: otherwise few inputs would get past it. */
 const drawPlace = ({ random }, bytes) =>
   random.chance(0.9) ? random.between(68, bytes.length) : random.below(68)
 

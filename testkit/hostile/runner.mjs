@@ -1,4 +1,4 @@
-// Gives a wire the input of a hostile peer and says what the wire did that it must not.
+// Writes the input of a hostile peer to a wire and reports whatever the wire does wrong.
 
 import { Readable } from 'node:stream'
 import { describeEvent, expectEvents } from './expected-events.mjs'
@@ -7,7 +7,7 @@ import { cut } from '../messages.mjs'
 import { INPUT_EVENTS } from '../sessions/session-log.mjs'
 
 /**
- * Gives one wire its input. What it does with it in later ticks is for {@link checkReaction}.
+ * Passes one wire its input. What the wire does in later ticks is left to {@link checkReaction}.
  *
  * @param {Function} createWire
  * @param {object} input of `makeHostileInput`
@@ -33,7 +33,7 @@ export const startCase = (createWire, input) => {
 }
 
 /**
- * Holds what the wire did against what it should have done, and then ends it.
+ * Compares what the wire did with what it should have done, then ends it.
  *
  * @param {object} attempt of {@link startCase}, after a loop
  */
@@ -48,7 +48,7 @@ export const checkReaction = (attempt) => {
 }
 
 /**
- * Holds the end of the wire against what every end must bring.
+ * Checks what must hold at the end of every wire.
  *
  * @param {object} attempt of {@link startCase}, a loop after {@link checkReaction}
  * @returns {string[]} all problems of the case
@@ -67,7 +67,7 @@ export const checkEnd = (attempt) => {
 }
 
 /**
- * A case in words.
+ * Describes a case.
  *
  * @param {object} attempt
  * @returns {string}
@@ -80,29 +80,29 @@ export const describeCase = ({ input: { bytes, ...input }, problems }) =>
     `${bytes.length} bytes: ${bytes.toString('hex', 0, SHOWN_BYTES)}`
   ].join('\n')
 
-/** Chunks that are written to a wire that has closed: enough to see that it stays quiet. */
+/** Chunks written to a wire that has closed: enough to see that it emits nothing more. */
 const LATE_CHUNKS = 3
 
 /** Far more than any input takes, in ms. */
 const MAX_TIME = 10_000
 
-/** Bytes of an input that a report shows. */
+/** Bytes of an input shown in a report. */
 const SHOWN_BYTES = 1000
 
-/** Events that tell of one message each. */
+/** Events that report one message each. */
 export const MESSAGE_EVENTS = INPUT_EVENTS.filter((name) => name !== 'download')
 
-/** Values of these events behind this number are no bytes of the message. */
+/** How many arguments of these events are fields of the message; the others are not. */
 const VALUE_COUNTS = { handshake: 2, request: 3 }
 
 /**
- * An event of a wire as `expectEvents` writes it.
+ * An emitted event as `expectEvents` writes it.
  *
  * @param {string} name
  * @param {unknown[]} values
  * @returns {string}
  */
-export const describeTold = (name, values) =>
+export const describeEmitted = (name, values) =>
   describeEvent(name, ...values.slice(0, VALUE_COUNTS[name]))
 
 const listen = (attempt) => {
@@ -126,7 +126,7 @@ const ZEROS = Buffer.alloc(128 * 1024)
 
 const onMessage = (attempt, name, values) => {
   expectNotClosed(attempt, name)
-  attempt.events.push(describeTold(name, values))
+  attempt.events.push(describeEmitted(name, values))
 }
 
 const onError = (attempt, error) => {
@@ -151,12 +151,12 @@ const request = ({ wire, callbacks }, blocks) => {
   }
 }
 
-/** Answers that come late: most requests of the peer wait for them, some were withdrawn. */
+/** Sends late answers: most requests of the peer still wait for them, some were cancelled. */
 const answerSome = ({ answers }) => {
   for (const answer of answers.slice(0, 3)) answer()
 }
 
-/** A caller may not know yet that the wire has closed. */
+/** Writes on: a caller may not know yet that the wire has closed. */
 const useClosed = (attempt) => {
   const { wire } = attempt
   request(attempt, OUR_REQUESTS.slice(0, 1))
@@ -216,7 +216,7 @@ const checkClosed = (attempt) => {
 
 const checkOpen = (attempt) => {
   const { wire, ends, input, expected } = attempt
-  // A source that has ended ends the wire that it is piped to.
+  // A source that has ended also ends the wire it is piped into.
   const isTruncated = input.isPiped && expected.isTruncated
   expectEqual(attempt, 'code', wire.error?.code, isTruncated ? 'ERR_PWP_TRUNCATED' : undefined)
   expectEqual(attempt, "number of 'close'", ends.close, input.isPiped ? 1 : 0)

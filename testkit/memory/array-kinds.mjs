@@ -1,21 +1,21 @@
-// Run as a process with --allow-natives-syntax: feeds haves to wires, and prints how V8 keeps their arrays.
+// Sends haves to wires and prints how V8 stores their arrays. Needs --allow-natives-syntax.
 import { chunksOf, shuffled } from '../frames.mjs'
 import { frame } from '../messages.mjs'
 import { greeted } from '../wires.mjs'
 
-/** Pieces of the torrents, up to what a wire takes that does not know its torrent. */
+/** Piece counts of the torrents, up to the limit of a wire that does not know its torrent. */
 const MOST = 4 * 1024 * 1024
-/** Told at a time. */
+/** Haves per chunk. */
 const STEP = 1000
 
-// The syntax is one of V8 alone.
+// Only V8 parses this syntax.
 const isSparse = new Function('array', 'return %HasDictionaryElements(array)')
 
 const inOrder = (count) => Array.from({ length: count }, (_, piece) => piece)
 const spread = (count, pieces) => shuffled(count).map((n) => Math.floor((n * pieces) / count))
 
 /**
- * What is told, after what else has happened.
+ * The haves received, and what happens before them.
  *
  * @type {Record<string, {pieces: number[], before?: (wire: object) => void}>}
  */
@@ -54,11 +54,11 @@ function run({ pieces, before = () => {}, isReadLate = false }) {
   if (!isReadLate) void wire.peerPieces
   before(wire)
   const array = isReadLate ? null : wire.peerPieces
-  const told = new Map(isReadLate ? [] : Object.entries(array))
+  const expected = new Map(isReadLate ? [] : Object.entries(array))
   wire.on('bitfield', (bits) => {
-    for (let n = 0; n < bits.length * 8; n++) told.set(`${n}`, n % 2 === 1)
+    for (let n = 0; n < bits.length * 8; n++) expected.set(`${n}`, n % 2 === 1)
   })
-  wire.on('have', (piece) => told.set(`${piece}`, true))
+  wire.on('have', (piece) => expected.set(`${piece}`, true))
   const sparse = []
   for (const chunk of chunksOf(Buffer.concat(pieces.map((piece) => frame(4, piece))), 9 * STEP)) {
     wire.write(chunk)
@@ -67,15 +67,17 @@ function run({ pieces, before = () => {}, isReadLate = false }) {
   if (isReadLate) sparse.push(isSparse(wire.peerPieces))
   return {
     isSame: isReadLate || wire.peerPieces === array,
-    isRight: isEqual(wire.peerPieces, told),
+    isRight: isEqual(wire.peerPieces, expected),
     length: wire.peerPieces.length - (Math.max(...pieces) + 1),
-    // Steps during which V8 has kept a hash table, and changes of that.
+    // Chunks after which V8 stored a hash table, and switches to or from one.
     sparse: sparse.filter(Boolean).length,
     changes: sparse.filter((is, n) => n > 0 && is !== sparse[n - 1]).length
   }
 }
 
-function isEqual(array, told) {
+function isEqual(array, expected) {
   const entries = Object.entries(array)
-  return entries.length === told.size && entries.every(([key, value]) => told.get(key) === value)
+  return (
+    entries.length === expected.size && entries.every(([key, value]) => expected.get(key) === value)
+  )
 }

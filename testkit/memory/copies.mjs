@@ -1,5 +1,5 @@
-// Copies of the package's JavaScript on one addon, as npm makes them when it hoists the binary under a
-// package and its alias, and jest when it resets its modules.
+// Loads copies of the package's JavaScript over one addon, as happens when npm hoists the binary above a
+// package and its alias, or when jest resets its modules.
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { ROOT } from '../processes/command.mjs'
@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url)
 const ADDON = path.join(ROOT, 'native.js')
 const MODULES = path.join(ROOT, path.sep)
 
-/** @returns {import('../../index.js')} the package with modules of its own, but for the addon */
+/** @returns {import('../../index.js')} the package with its own modules but a shared addon */
 export const loadCopy = () => {
   const kept = new Map()
   for (const name of Object.keys(require.cache)) {

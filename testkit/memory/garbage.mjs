@@ -1,9 +1,9 @@
-// Runs the garbage collector, so that what is kept by weak references only is really gone.
+// Runs the garbage collector, so that objects with only weak references are really gone.
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Collects all garbage, also in a process that was not started for it. */
+/** Collects all garbage, even in a process started without --expose-gc. */
 export const collectGarbage = () => {
   collect ??= expose()
   collect()

@@ -1,7 +1,7 @@
-// Memory of its own for bytes that are lent to a wire, and ways to take it away.
+// Places bytes lent to a wire in memory of their own, and takes that memory away.
 import { frame } from '../messages.mjs'
 
-/** Memory for bytes, and how to take that away. */
+/** Kinds of memory, each with a way to take it away. */
 export const LOSSES = {
   transferred: {
     lend: (bytes) => Buffer.from(new Uint8Array(bytes).buffer),
@@ -24,9 +24,9 @@ const fill = (memory, bytes) => {
   return chunk
 }
 
-/** A block that tells pieces apart. */
+/** A block whose content identifies its piece. */
 export const blockOf = (piece, length) => Buffer.alloc(length, piece + 1)
 
-/** Messages with the blocks of so many pieces. */
+/** Piece messages with one block of each of so many pieces. */
 export const blocks = (count, length) =>
   Array.from({ length: count }, (_, piece) => frame(7, piece, 0, blockOf(piece, length)))

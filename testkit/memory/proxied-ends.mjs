@@ -1,14 +1,14 @@
-// Wires that end through what stands before them, and are collected: run with --expose-gc.
+// Ends wires through proxies and has them collected. Needs --expose-gc.
 import assert from 'node:assert'
 import { frame } from '../messages.mjs'
 import { PROXIES } from './proxies.mjs'
 import { greeted, settled } from '../wires.mjs'
 
 /**
- * Ends wires through proxies, has them collected, and checks that the wires that come after them keep
- * their slots.
+ * Ends wires through proxies, has them collected, and checks that wires made afterwards keep their
+ * slots.
  *
- * @param {number} kind - place in PROXIES
+ * @param {number} kind - index in PROXIES
  */
 export const endThroughProxies = async (kind) => {
   const make = Object.values(PROXIES)[kind]
@@ -17,7 +17,7 @@ export const endThroughProxies = async (kind) => {
     for (let count = 0; count < 5; count++) make(greeted()).destroy()
     // oxlint-disable-next-line no-await-in-loop
     await settled()
-    // They get the slots of those that have ended.
+    // They reuse the slots of the ended wires.
     for (let count = 0; count < 5; count++) alive.push(greeted())
     // oxlint-disable-next-line no-await-in-loop
     await collect()
@@ -33,7 +33,7 @@ const collect = async () => {
   }
 }
 
-/** It hears its peer, and sends what is its own. */
+/** Checks that the wire receives from its own peer and sends its own messages. */
 const checkAlive = (wire, index) => {
   const pieces = []
   wire.on('have', (piece) => pieces.push(piece))

@@ -1,8 +1,8 @@
-// Objects that stand before a wire: what reactive stores, decorators and membranes make of it.
+// Objects that wrap a wire, as reactive stores, decorators and membranes do.
 
 const proxies = new WeakMap()
 
-/** Wraps each object that a property gives, as Vue's reactive() does: not functions and bytes. */
+/** Wraps each object read from a property, as Vue's reactive() does, but not functions or bytes. */
 const reactive = (target) => {
   const tag = Object.prototype.toString.call(target).slice(8, -1)
   if (tag !== 'Object' && tag !== 'Array') return target
@@ -22,7 +22,7 @@ const forwarding = (target) =>
     set: (object, name, value) => Reflect.set(object, name, value)
   })
 
-/** Name of each kind, and how to make one of a wire. */
+/** The kinds of proxies: each wraps a wire. */
 export const PROXIES = {
   'a proxy without traps': (wire) => new Proxy(wire, {}),
   'a proxy of a proxy': (wire) => new Proxy(new Proxy(wire, {}), {}),

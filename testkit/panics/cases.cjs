@@ -1,5 +1,5 @@
-// Panics in the addon, which a fuse makes (src/binding/fuse.rs), one case per process: it ends with
-// code 0 when the wires that broke have told so, and everything else goes on.
+// Panics in the addon, caused by a fuse (src/binding/fuse.rs), one case per process: it exits with code 0
+// if the broken wires report an error and everything else keeps working.
 'use strict'
 
 const assert = require('node:assert')
@@ -25,7 +25,7 @@ const CASES = {
     wire.ask(1)
     lightFuse(1)
     wire.ask(2)
-    assert.strictEqual(wire.error, null, 'no event comes out of a command')
+    assert.strictEqual(wire.error, null, 'a command emits no event')
     await wire.checkBroken()
   },
   async 'two wires'() {
@@ -59,7 +59,7 @@ const CASES = {
   }
 }
 
-/** Lets a whole session panic at its first piece of work, then at its second, until none is left. */
+/** Makes a whole session panic at its first unit of work, then at its second, until none is left. */
 async function panicEverywhere() {
   const bystander = makeUnchoked(pwp)
   let panics = 0
@@ -79,9 +79,9 @@ async function panicEverywhere() {
 async function main([, , name]) {
   await CASES[name]()
   await transfer(pwp)
-  // A panic may keep the slot that it hit, in the entry that releases it.
-  // The place of a slot is in its lower bits, see src/binding/table.rs.
-  assert((pwp()._getSession().core.slot & 0x1fffff) < 8, 'slots are given back')
+  // A panic in the entry that releases a slot may leak that slot.
+  // The lower bits of a slot are its index, see src/binding/table.rs.
+  assert((pwp()._getSession().core.slot & 0x1fffff) < 8, 'slots are released')
   console.log('done')
 }
 

@@ -1,4 +1,4 @@
-// Wires whose events are counted, and a session of two of them that calls most of the addon.
+// Wires with counted events, and a session between two of them that calls most of the addon.
 'use strict'
 
 const assert = require('node:assert')
@@ -7,11 +7,11 @@ const BLOCKS = [Buffer.alloc(16, 1), Buffer.alloc(16 * 1024, 2), Buffer.alloc(40
 const ID = Buffer.alloc(20, 1)
 
 /**
- * Counts what a wire tells of its end.
+ * Counts the events at the end of a wire.
  *
  * @param {import('node:stream').Duplex} wire
  * @returns {import('node:stream').Duplex} the wire, with `ask` to request blocks, and `checkEnd` and
- *   `checkBroken` to see that each callback was called once and each event of the end came once
+ *   `checkBroken` to check that each callback was called once and each end event emitted once
  */
 function watch(wire) {
   const counts = { asked: 0, close: 0, error: 0 }
@@ -43,7 +43,7 @@ function watch(wire) {
 }
 
 /**
- * Two wires meet, exchange blocks and end; whatever panics meanwhile ends both.
+ * Connects two wires, which exchange blocks and end; a panic at any point ends both.
  *
  * @param {Function} pwp - the package
  */
@@ -72,7 +72,7 @@ async function meet(pwp) {
   assert(wires.some((wire) => wire.error === null))
 }
 
-/** Fewer than two if the making of one panics. */
+/** Fewer than two if creating one panics. */
 function makeWires(pwp) {
   const wires = []
   try {

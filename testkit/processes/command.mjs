@@ -1,4 +1,4 @@
-// Runs commands for the scripts, each with a limit of time, and shows what a failed one printed.
+// Runs commands for the scripts, each with a time limit, and shows the output of a failed one.
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,7 @@ const TIMEOUT = 10 * 60 * 1000 // ms
  * @param {string[]} args
  * @param {{cwd?: string, env?: NodeJS.ProcessEnv}} [options]
  * @returns {Promise<{code: number | null, signal: string | null, output: string}>} `output`: of
- *   both streams, in the order in which it came
+ *   both streams, in the order received
  */
 export function capture(command, args, options) {
   return new Promise((resolve, reject) => {
@@ -31,7 +31,7 @@ export function capture(command, args, options) {
 }
 
 /**
- * Runs a command that has to succeed.
+ * Runs a command that must succeed.
  *
  * @param {string} command
  * @param {string[]} args
@@ -58,7 +58,7 @@ export function npm(args, options) {
 }
 
 /**
- * Does things one after the other.
+ * Processes items one by one.
  *
  * @template T
  * @param {Iterable<T>} items

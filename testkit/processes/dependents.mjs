@@ -9,10 +9,10 @@ import { promisify } from 'node:util'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
- * Makes a project as our README tells users to, from what `npm publish` would publish.
+ * Creates a project as our README instructs users, from what `npm publish` would publish.
  *
  * @param {string} folder empty
- * @param {string[]} names of packages, in the versions of our devDependencies
+ * @param {string[]} names of packages, at the versions of our devDependencies
  * @returns {Promise<NodeJS.Require>} the `require` of that project
  */
 export async function installDependents(folder, names) {
@@ -34,7 +34,7 @@ async function pack(folder) {
   return JSON.parse(stdout)[0].filename
 }
 
-/** Without the scripts: the binary that was built here is used, none is built or downloaded. */
+/** Uses the binary that was built here; install scripts are off, so none is built or downloaded. */
 function npm(cwd, ...args) {
   const isWindows = process.platform === 'win32'
   return run(isWindows ? 'npm.cmd' : 'npm', [...args, '--ignore-scripts'], {

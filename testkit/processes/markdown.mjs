@@ -1,9 +1,9 @@
-// Tables in Markdown, for what the scripts measure.
+// Formats Markdown tables of what the scripts measure.
 
 /**
  * @param {string[]} titles
  * @param {string[][]} lines cells, as many as there are titles
- * @param {number} leftColumns that are text; the others are numbers and stand on the right
+ * @param {number} leftColumns number of text columns; the others hold numbers and are aligned right
  * @returns {string}
  */
 export function markdownTable(titles, lines, leftColumns) {

@@ -1,4 +1,4 @@
-// Packs the main package and those of the platforms as they are published.
+// Packs the main package and the platform packages as they are published.
 import { copyFile, cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
@@ -9,8 +9,8 @@ const PLATFORMS = path.join(ROOT, 'npm')
 /**
  * @typedef {object} Tarballs
  * @property {string} main - path of the main package
- * @property {Record<string, string>} platforms - paths by package name; all but those of binaries
- *   that were built here hold no binary
+ * @property {Record<string, string>} platforms - paths by package name; only those whose binary
+ *   was built here hold one
  */
 
 /**
@@ -27,7 +27,7 @@ export async function packAll(folder) {
 }
 
 /**
- * Packs the main package. Publishing adds the packages of the platforms to its manifest.
+ * Packs the main package, with the platform packages added to its manifest as publishing does.
  *
  * @param {string} folder - for the tarball
  * @returns {Promise<string>} its path
@@ -74,7 +74,7 @@ async function stageFolder(folder, name) {
   return stage
 }
 
-/** Scripts are left out: they would prepare a release. */
+/** Packs without running scripts: they would prepare a release. */
 async function pack(source, folder) {
   const args = ['pack', source, '--pack-destination', folder, '--ignore-scripts', '--silent']
   const output = await npm(args)

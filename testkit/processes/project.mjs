@@ -1,4 +1,4 @@
-// Projects that use the packed package, made of fixtures in a temporary folder.
+// Creates projects that use the packed package, from fixtures, in a temporary folder.
 import assert from 'node:assert'
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
@@ -9,10 +9,10 @@ import { packAll, readManifest } from './packages.mjs'
 const NAMES = ['peer-wire-native', 'peer-wire-protocol']
 
 /**
- * Makes a project that has the package under its own name and as an alias.
+ * Creates a project that has the package under its own name and under an alias.
  *
- * @param {string} folder - where the project and the tarballs are made
- * @param {string[]} fixtures - files and folders whose content is copied into the project
+ * @param {string} folder - where the project and the tarballs are created
+ * @param {string[]} fixtures - files, and folders whose contents are copied into the project
  * @returns {Promise<string>} path of the project
  */
 export async function makeProject(folder, fixtures) {
@@ -30,7 +30,7 @@ export async function makeProject(folder, fixtures) {
   return project
 }
 
-/** The tarballs of the platforms take the place of what npm would download. */
+/** The platform tarballs replace what npm would download. */
 async function writeManifest(project, main, platforms) {
   const file = path.join(project, 'package.json')
   const manifest = existsSync(file) ? await readManifest(project) : { private: true }
@@ -41,7 +41,7 @@ async function writeManifest(project, main, platforms) {
   await writeFile(file, JSON.stringify(manifest, null, 2))
 }
 
-/** One binary is installed, that of this platform, and nothing was built. */
+/** Checks that only the binary of this platform is installed, and that nothing was built. */
 async function checkInstalled(project, platforms) {
   const modules = path.join(project, 'node_modules')
   const installed = (await readdir(modules)).filter((name) => platforms.includes(name))

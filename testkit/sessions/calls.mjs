@@ -1,4 +1,4 @@
-// Draws random local calls on a wire, as plain data: what to do and with which values.
+// Draws random local calls on a wire as plain data: the method and its values.
 
 import { drawBlock, drawPayload } from './peer-messages.mjs'
 
@@ -23,7 +23,7 @@ const WEIGHTS = {
 const TIMER_WEIGHTS = { keepAlive: 14, timeout: 6, speeds: 4, request: 90 }
 const READ_WEIGHTS = { read: 12 }
 const FLOW_WEIGHTS = { pause: 6 }
-/** Not in handlers: with the joined output of ours, more or less may then flow at once. */
+/** Not in handlers: our wire joins its output, so a different amount may flow at once there. */
 const RESUME_WEIGHTS = { resume: 12 }
 const PIPE_WEIGHTS = { unpipe: 5, pipe: 8, burst: 4 }
 const ENDING_WEIGHTS = { end: 3, destroy: 5 }
@@ -34,7 +34,7 @@ const ENDING_WEIGHTS = { end: 3, destroy: 5 }
  * @param {object} draw the state of the generator: `random`, `profile`, `asked` (what we requested)
  *   and `peerAsked` (what the peer requested), both lists of `{piece, offset, length}`
  * @param {{inHandler?: boolean, depth?: number, endings?: boolean}} [place] `inHandler` allows
- *   nested writes, `depth` counts callbacks around the call, `endings` allows `end` and `destroy`
+ *   nested writes, `depth` counts the callbacks around the call, `endings` allows `end` and `destroy`
  * @returns {{do: string}}
  */
 export const drawCall = (draw, { inHandler = false, depth = 0, endings = false } = {}) => {
@@ -65,7 +65,7 @@ export const drawCallOf = (draw, kind, depth = 0) => ({
   ...ARGUMENTS[kind]?.(draw, depth)
 })
 
-/** Objects for `extended`, with the keys of each dictionary in order, as bencode wants them. */
+/** Objects for `extended`; the keys of each dictionary are sorted, as bencode requires. */
 const DICTIONARIES = [
   {},
   { m: {} },
@@ -109,7 +109,7 @@ const drawExtended = ({ random }) => ({
 })
 
 /**
- * Draws a `read`, of all that is there or of some bytes.
+ * Draws a `read`, of everything buffered or of some bytes.
  *
  * @param {{random: import('../random.mjs').Random}} draw
  * @returns {{size: number | null}}
@@ -118,7 +118,7 @@ export const drawRead = ({ random }) => ({
   size: random.chance(0.5) ? null : random.between(1, 100)
 })
 
-/** Once more than a pipe takes ahead, but never the 1 MiB at which ours holds requests back. */
+/** More than a pipe buffers, but always below the 1 MiB at which our wire holds requests. */
 const drawBurst = (draw) => {
   const isLarge = !draw.hasBurst && draw.random.chance(0.2)
   if (isLarge) draw.hasBurst = true
@@ -130,10 +130,10 @@ const drawTimeout = ({ random }) => ({
   listens: random.chance(0.3)
 })
 
-/** An array of the caller's own in place of the wire's. */
+/** An array of the caller to replace the wire's. */
 export const OWN_PIECES = { property: 'peerPieces', value: [true, false, true] }
 
-/** Properties that callers of the original could write as well as read. */
+/** Properties that callers of the original can assign. */
 const ASSIGNMENTS = [
   { property: 'amChoking', value: false },
   { property: 'amChoking', value: true },

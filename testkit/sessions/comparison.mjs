@@ -1,12 +1,12 @@
-// Compares what two implementations did in one session, apart from the differences that are meant.
+// Compares what two implementations did in one session, except for intended differences.
 
 import { inTurn } from '../in-turn.mjs'
 import { describeSession } from './session-text.mjs'
 import { runSession } from './session-runner.mjs'
 
 /**
- * Every documented difference that these sessions could touch, named as in docs/compat.md. What is
- * `normalised` is left out of the comparison, and counted; what is `avoided` is in no session.
+ * Every documented difference that these sessions could meet, named as in docs/compat.md. `normalised`
+ * ones are excluded from the comparison and counted; `avoided` ones occur in no session.
  */
 export const RULES = [
   {
@@ -22,22 +22,22 @@ export const RULES = [
   {
     name: 'joined-output',
     kind: 'normalised',
-    reason: 'the original emits each frame as a chunk; compared are the bytes sent by each tick'
+    reason: 'the original emits each frame as a chunk; the bytes sent up to each tick are compared'
   },
   {
     name: 'truncated-told',
     kind: 'normalised',
-    reason: 'the original takes an end inside a message for a clean one'
+    reason: 'the original treats an end inside a message as a clean one'
   },
   {
     name: 'answered-by-piece',
     kind: 'avoided',
-    reason: 'the original keeps a request that piece() has answered for ever'
+    reason: 'the original never drops a request that piece() has answered'
   },
   {
     name: 'respond-by-identity',
     kind: 'avoided',
-    reason: 'the original takes an answer for that of the oldest equal request, and so loses others'
+    reason: 'the original treats an answer as that of the oldest equal request, and so loses others'
   },
   {
     name: 'response-length',
@@ -48,12 +48,13 @@ export const RULES = [
   {
     name: 'timeout-while-pending',
     kind: 'avoided',
-    reason: 'the original may leave the head without a timer if it is timed when setTimeout() comes'
+    reason:
+      'the original may leave the oldest request without a timer if setTimeout() is called while it is timed'
   },
   {
     name: 'keep-alive-after-end',
     kind: 'avoided',
-    reason: 'the original leaves a timer running for ever'
+    reason: 'the original leaves a timer running forever'
   },
   {
     name: 'bitfield-buffer',
@@ -88,7 +89,7 @@ export const RULES = [
  * @param {{original: Function, ours: Function}} implementations
  * @param {object} session of `makeSession`
  * @returns {Promise<{difference: null | object, counts: Record<string, number>}>} the first
- *   difference, and how often which things occurred in ours and which rules were needed
+ *   difference, and counts of what occurred in ours and of the rules applied
  */
 export const compareSession = async ({ original, ours }, session) => {
   const expected = await runSession(original, session, { refusesWrongAnswers: true })
@@ -98,7 +99,7 @@ export const compareSession = async ({ original, ours }, session) => {
 }
 
 /**
- * Finds the smallest session that it can in which the two still differ, by leaving things out.
+ * Shrinks a session by leaving things out, as long as the two still differ.
  *
  * @param {{original: Function, ours: Function}} implementations
  * @param {object} session one in which they differ
@@ -113,7 +114,7 @@ const shrinkSession = async (implementations, session) => {
 }
 
 /**
- * What to print about a difference: its seed, the difference, and the session as found and shrunk.
+ * Formats a report: the seed, the difference, and the session as found and as shrunk.
  *
  * @param {{original: Function, ours: Function}} implementations
  * @param {object} session
@@ -128,7 +129,7 @@ export const explainDifference = async (implementations, session, difference) =>
     describeDifference(difference),
     describeSession(session),
     '',
-    again ? 'Smaller session with a difference:' : 'The difference did not come again:',
+    again ? 'Smaller session with a difference:' : 'The difference did not recur:',
     describeDifference(again ?? difference),
     describeSession(smaller)
   ].join('\n')
@@ -148,7 +149,7 @@ const findDifference = (expected, actual) => {
   return findEntry(expected.entries, actual.entries) ?? findByte(expected.output, actual.output)
 }
 
-/** The rule `nothing-after-destroy`: all must be the same until then, and what was sent arrive. */
+/** The rule `nothing-after-destroy`: all must be equal up to it, and bytes already sent must arrive. */
 const findDifferenceUntilDestroy = (expected, actual) => {
   const { entries, output } = expected.destroyed
   const before = findEntry(expected.entries.slice(0, entries), actual.entries.slice(0, entries))
@@ -188,7 +189,7 @@ const describeDifference = ({ at, expected, actual, what, before = [] }) =>
     `  ours:     ${actual}`
   ].join('\n')
 
-/** Sessions with one thing less, the largest things first. */
+/** Sessions with one part removed, the largest parts first. */
 function* smallerSessions(session) {
   for (const steps of withoutOne(session.steps)) {
     if (beginsWithHandshake(steps)) yield { ...session, steps }

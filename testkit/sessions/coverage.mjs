@@ -1,4 +1,4 @@
-// Sums up what occurred in all sessions of a run, and says what occurred too seldom.
+// Sums up what occurred in all sessions of a run, and reports what occurred too rarely.
 
 import { MESSAGE_TYPES } from '../messages.mjs'
 import { RULES } from './comparison.mjs'
@@ -6,15 +6,15 @@ import { CALL_KINDS } from './session-calls.mjs'
 import { READER_KINDS } from './session-readers.mjs'
 import { EVENTS } from './session-runner.mjs'
 
-/** Cases for which the numbers below are meant; fewer cases need less of each. */
+/** Number of cases that the numbers below assume; they scale down with fewer cases. */
 const FULL_RUN = 6000
 
-/** Below this share of a full run, rare things may well be missing. */
+/** Below this share of a full run, rare things may be missing by chance. */
 const MIN_SHARE = 0.1
 
 const withPrefix = (prefix, names, times) => names.map((name) => [`${prefix} ${name}`, times])
 
-/** What a full run must contain at least how often. */
+/** Minimum number of occurrences in a full run. */
 const REQUIRED = [
   ...withPrefix('message', MESSAGE_TYPES, 1500),
   ...withPrefix('event', without(EVENTS, ['error', 'timeout']), 800),
@@ -51,7 +51,7 @@ export class Coverage {
   }
 
   /**
-   * What occurred less often than it must.
+   * Lists what occurred less often than required.
    *
    * @param {number} cases that were run
    * @returns {string[]}

@@ -1,7 +1,7 @@
-// Draws random valid messages of a peer, as plain data.
+// Draws random valid messages of a peer as plain data.
 
 /**
- * Draws messages, now and then with a run of haves or more than a wire may want to decode at once.
+ * Draws messages, now and then with a run of haves or more than a wire may decode at once.
  *
  * @param {object} draw `random`, and blocks requested by us (`asked`) and by the peer (`peerAsked`)
  * @param {number} count
@@ -18,8 +18,8 @@ export const drawMessages = (draw, count) => {
 }
 
 /**
- * Draws which block a request, cancel or piece names: from a small range, so that the same block
- * comes up again, and now and then from the ends of the 32-bit range.
+ * Draws the block of a request, cancel or piece: from a small range, so that blocks repeat, and now and
+ * then from the ends of the 32-bit range.
  *
  * @param {import('../random.mjs').Random} random
  * @returns {{piece: number, offset: number, length: number}}
@@ -77,7 +77,7 @@ const TINY_MESSAGES = [
   { type: 'interested' }
 ]
 
-/** Messages that end with their fields; bytes behind these are skipped. */
+/** Messages without a payload; bytes after their fields are skipped. */
 const FIXED_TYPES = new Set([
   'choke',
   'unchoke',
@@ -104,7 +104,7 @@ export const drawHandshake = (random) => ({
 
 const KNOWN_IDS = new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20])
 const UNKNOWN_IDS = Array.from({ length: 256 }, (_, id) => id).filter((id) => !KNOWN_IDS.has(id))
-/** Ids that later extensions of the protocol use; nothing in these sessions switches them on. */
+/** Ids of later extensions of the protocol, which nothing in these sessions enables. */
 const EXTENSION_IDS = [13, 14, 15, 16, 17, 21, 22, 23]
 
 const drawRequestOfPeer = ({ random, peerAsked }) => {
@@ -118,7 +118,7 @@ const drawCancelOfPeer = ({ random, peerAsked }) => {
   return { type: 'cancel', ...(known ? random.pick(peerAsked) : drawBlock(random)) }
 }
 
-/** A block that answers a request of ours, in order or not, or is too long, or comes unasked. */
+/** A block that answers a request of ours, in or out of order, or is too long or unsolicited. */
 const drawPiece = ({ random, asked }) => {
   const inOrder = random.chance(0.5)
   const answers = asked.length && random.chance(0.75)
@@ -128,7 +128,7 @@ const drawPiece = ({ random, asked }) => {
   return { type: 'piece', piece, offset, block: { size, fill: random.below(256) } }
 }
 
-/** Draws of the messages that have fields, by their type. */
+/** How to draw the fields of a message, by type. */
 export const MESSAGES = {
   have: ({ random }) => ({
     type: 'have',

@@ -1,10 +1,10 @@
-// A second wire that a session feeds inside the handlers of the first: they must not get mixed up.
+// A second wire that receives input inside the handlers of the first: the two must not interfere.
 
 import { count, formatValues, INPUT_EVENTS, snapshot } from './session-log.mjs'
 import { encodeMessage } from '../messages.mjs'
 
 /**
- * Gives the second wire messages of its own peer. It is made when it is first needed.
+ * Writes messages of its own peer to the second wire, which is made on first use.
  *
  * @param {object} run of `runSession`
  * @param {object[]} messages

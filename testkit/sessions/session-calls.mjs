@@ -7,7 +7,7 @@ import { collect, setPiped } from './session-readers.mjs'
 import { count, formatValues, INPUT_EVENTS, note } from './session-log.mjs'
 
 /**
- * Makes a call and writes down its begin, its end and what it throws.
+ * Makes a call and records its start, its end and what it throws.
  *
  * @param {object} run of `runSession`
  * @param {{do: string}} call
@@ -27,7 +27,7 @@ export const performCall = (run, call) => {
 }
 
 /**
- * Makes the calls that the session wants in this event.
+ * Makes the calls that the session schedules for this event.
  *
  * @param {object} run of `runSession`
  * @param {string} event
@@ -43,7 +43,7 @@ export const react = (run, event) => {
 }
 
 /**
- * Bytes of messages of the peer, which are counted as delivered.
+ * Encodes messages of the peer and counts them as delivered.
  *
  * @param {object} run of `runSession`
  * @param {object[]} messages
@@ -55,8 +55,8 @@ export const encodeAll = (run, messages) => {
 }
 
 /**
- * Takes note of a request of the peer, so that later calls can answer it, and does what the session
- * wants done at once.
+ * Records a request of the peer, so that later calls can answer it, and does what the session
+ * schedules at once.
  *
  * @param {object} run of `runSession`
  * @param {unknown[]} args of the `'request'` event
@@ -109,7 +109,7 @@ const answer = (run, accepted, how) => {
   else callback(null, bytesOf({ size: length, fill: piece + offset }))
 }
 
-/** What does not fit: see the rule `response-length`, by which the original is refused a block. */
+/** Gives an answer that does not fit. By the rule `response-length` the original gets a refusal instead. */
 const answerWrongly = (run, [piece, offset, length, callback], isOpen) => {
   if (run.refusesWrongAnswers) return callback(new Error('no such block'))
   if (isOpen) count(run, 'rule response-length')
@@ -120,7 +120,7 @@ const answerWrongly = (run, [piece, offset, length, callback], isOpen) => {
   callback(null, answers[(piece + offset + run.accepted.length) % answers.length])
 }
 
-/** Whether the original would take it for the answer of another: rule `respond-by-identity`. */
+/** Whether the original would treat it as the answer to another request: rule `respond-by-identity`. */
 const isOfOther = (wire, [piece, offset, length, callback]) => {
   const isSame = (open) => open.piece === piece && open.offset === offset && open.length === length
   const oldest = wire.peerRequests.find(isSame)
@@ -134,7 +134,7 @@ const handshake = ({ wire }, { infoHash, peerId, texts, extensions }) => {
   else wire.handshake(texts ? hash.toString('hex') : hash, id)
 }
 
-/** See the rule `timeout-while-pending`: the original may lose the timer of the head. */
+/** Avoids the rule `timeout-while-pending`: the original may lose the timer of the oldest request. */
 const setTimeoutOf = (run, { ms, listens }) => {
   if (run.wire.requests.length && run.timeout) return
   run.timeout = ms
@@ -142,7 +142,7 @@ const setTimeoutOf = (run, { ms, listens }) => {
   else run.wire.setTimeout(ms)
 }
 
-/** A call that nobody makes whose wire has ended, as by the rule `keep-alive-after-end`. */
+/** Skips a call after the end, where it would differ, for example by the rule `keep-alive-after-end`. */
 const unlessEnded = (perform) => (run, call) => {
   if (run.ended) count(run, `skipped ${call.do}`)
   else perform(run, call)
@@ -154,7 +154,7 @@ const write = (run, { messages }) => {
   run.write(encodeAll(run, messages))
 }
 
-/** A wire that nobody reads may end sooner or later, so the pipe is put on again first. */
+/** Restores the pipe first: when an unread wire ends is not specified. */
 const beginEnding = (run) => {
   run.ended = true
   if (run.sinks.length) setPiped(run, true)
@@ -183,26 +183,26 @@ const noteDestroyed = (run) => {
     output: run.written + wire.readableLength,
     eventsAfter: 0
   }
-  // Events that nobody hears still show that the original goes on.
+  // Events without a listener of the session still show that the original continues.
   for (const event of session.unheard) {
     if (INPUT_EVENTS.includes(event)) wire.on(event, () => run.destroyed.eventsAfter++)
   }
 }
 
 const assign = (run, { property, value }) => {
-  // Both sides must not share an array.
+  // The two implementations must not share an array.
   run.wire[property] = structuredClone(value)
   if (property === 'peerPieces') run.arrays.peerPieces = null
 }
 
-/** Sends a block that no request waits for, as by the rule `answered-by-piece`. */
+/** Sends a block unless a request for it is open, to avoid the rule `answered-by-piece`. */
 const sendUnasked = (wire, piece, offset, block) => {
   const isSame = (open) =>
     open.piece === piece && open.offset === offset && open.length === block.length
   if (!wire.peerRequests.some(isSame)) wire.piece(piece, offset, block)
 }
 
-/** More than a pipe takes at once. */
+/** Sends more than a pipe takes at once. */
 const burst = ({ wire }, { size, blocks }) => {
   const block = bytesOf({ size, fill: blocks })
   for (let piece = 0; piece < blocks; piece++) sendUnasked(wire, piece, 0, block)
@@ -252,5 +252,5 @@ const CALLS = {
   destroy
 }
 
-/** Names of all calls that a session can make. */
+/** Names of all calls in sessions. */
 export const CALL_KINDS = Object.keys(CALLS)

@@ -1,6 +1,6 @@
-// Writes down what happens on a wire in a session: values, public state, and how often it occurred.
+// Records what happens on a wire in a session: values, public state, and counts.
 
-/** Events that input of the peer causes. */
+/** Events caused by input from the peer. */
 export const INPUT_EVENTS = [
   'handshake',
   'choke',
@@ -20,7 +20,7 @@ export const INPUT_EVENTS = [
 ]
 
 /**
- * Counts an occurrence, for the proof that a run covered what it should.
+ * Counts an occurrence, to prove that a run covered what it should.
  *
  * @param {{counts: Record<string, number>}} run
  * @param {string} key
@@ -30,8 +30,8 @@ export const count = (run, key) => {
 }
 
 /**
- * Writes an entry with its values and the state of the wire at this moment, and keeps the buffers
- * among the values, to see at the end whether they still hold the same bytes.
+ * Adds an entry with its values and the current state of the wire, and keeps the buffers among the
+ * values, to check at the end whether they still hold the same bytes.
  *
  * @param {object} run
  * @param {string} title
@@ -46,7 +46,7 @@ export const note = (run, title, values) => {
 }
 
 /**
- * Values as text, each with its kind: buffers in hex, functions without their names.
+ * Formats values with their kinds: buffers in hex, functions without names.
  *
  * @param {unknown[]} values
  * @returns {string}
@@ -57,7 +57,7 @@ export const formatValues = (values) => values.map(formatValue).join(', ')
  * The public state of a wire as text.
  *
  * @param {{wire: object, labels: Map<Function, string>, arrays: object}} run `arrays` are those
- *   that the wire had when they were first looked at: users keep them
+ *   that the wire had when they were first read, because users keep them
  * @returns {string}
  */
 export const snapshot = (run) => {
@@ -91,7 +91,7 @@ const formatRequests = (requests, labels) =>
 const formatRequest = ({ piece, offset, length, callback }, labels) =>
   `${piece}/${offset}/${length}=${labels.get(callback) ?? typeof callback}`
 
-/** The length and a hash of all values, as writing them out at each event would take too long. */
+/** Length and hash of all values: writing them out at each event would take too long. */
 const formatPieces = (run) => {
   if (run.eventCounts.any < run.session.watchesFrom && !run.isFinal) return 'pieces unseen'
   if (isReplaced(run, 'peerPieces')) return 'other pieces'

@@ -1,10 +1,10 @@
-// The ways in which the output of a wire can be read: flowing, piped, paused, or not until the end.
+// The ways to read the output of a wire: flowing, piped, paused, or only at the end.
 
 import { Writable } from 'node:stream'
 import { count, note } from './session-log.mjs'
 
 /**
- * Begins to read in the way that the session says.
+ * Starts to read in the way that the session specifies.
  *
  * @param {object} run of `runSession`
  */
@@ -14,7 +14,7 @@ export const startReading = (run) => {
 }
 
 /**
- * Takes output as read.
+ * Records output as read.
  *
  * @param {object} run of `runSession`
  * @param {Buffer} chunk
@@ -25,7 +25,7 @@ export const collect = (run, chunk) => {
 }
 
 /**
- * Whether output is still on its way to a slow sink.
+ * Whether output is still queued for a slow sink.
  *
  * @param {object} run of `runSession`
  * @returns {boolean}
@@ -34,7 +34,7 @@ export const isDraining = ({ isPiped, sinks, wire }) =>
   isPiped && (wire.readableLength > 0 || sinks.some((sink) => sink.writableLength > 0))
 
 /**
- * Pipes into the first sink again, or takes it off.
+ * Pipes into the first sink again, or unpipes it.
  *
  * @param {object} run of `runSession`
  * @param {boolean} isPiped
@@ -47,7 +47,7 @@ export const setPiped = (run, isPiped) => {
 }
 
 /**
- * Reads what nobody has read yet.
+ * Reads the remaining output.
  *
  * @param {object} run of `runSession`
  */
@@ -57,7 +57,7 @@ export const finishReading = (run) => {
   else readAll(run)
 }
 
-/** A sink that takes a loop of time for each write if it is `slow`. */
+/** A sink; if `slow`, each write takes a turn of the event loop. */
 const makeSink = (run, slow, take) => {
   const sink = new Writable({
     highWaterMark: run.session.sinkMark,

@@ -1,4 +1,4 @@
-// Runs a session on one implementation of the wire and writes down everything a caller could see.
+// Runs a session on one implementation of the wire and records everything that a caller could see.
 
 import { Readable } from 'node:stream'
 import { FakeClock } from '../fake-clock.mjs'
@@ -11,10 +11,10 @@ import { finishReading, isDraining, startReading } from './session-readers.mjs'
 import { count, INPUT_EVENTS, note, snapshot } from './session-log.mjs'
 
 /**
- * Loads an implementation, with the timers of its modules under the fake clock.
+ * Loads an implementation with the timers of its modules on the fake clock.
  *
  * @param {() => Function} load
- * @returns {Function} what makes a wire
+ * @returns {Function} makes a wire
  */
 export const loadImplementation = (load) => {
   clock.install()
@@ -26,7 +26,7 @@ export const loadImplementation = (load) => {
 }
 
 /**
- * What could be seen of a session.
+ * Everything observed in a session.
  *
  * @typedef {object} Result
  * @property {string[]} entries events, callbacks and calls in order, each with the public state
@@ -34,8 +34,8 @@ export const loadImplementation = (load) => {
  * @property {number} chunks in how many chunks
  * @property {number} closes number of `'close'` events
  * @property {Record<string, number>} counts how often each kind of thing occurred
- * @property {null | {entries: number, output: number, eventsAfter: number}} destroyed how far it
- *   all was when `destroy()` returned, and the events of input after that
+ * @property {null | {entries: number, output: number, eventsAfter: number}} destroyed how
+ *   much there was of each when `destroy()` returned, and the input events after that
  */
 
 /**
@@ -43,7 +43,7 @@ export const loadImplementation = (load) => {
  *
  * @param {(options?: object) => import('node:stream').Duplex} createWire
  * @param {import('./sessions.mjs').Session} session
- * @param {{refusesWrongAnswers?: boolean}} [how] with a refusal in place of an answer that does not fit
+ * @param {{refusesWrongAnswers?: boolean}} [how] refuse instead of giving a wrong answer
  * @returns {Promise<Result>}
  */
 export const runSession = async (createWire, session, how = {}) => {
@@ -57,12 +57,12 @@ export const runSession = async (createWire, session, how = {}) => {
   }
 }
 
-/** The clock of all sessions: the timers of modules stay on it. */
+/** The clock of all sessions, because the timers of modules stay on it. */
 export const clock = new FakeClock()
 
 const OTHER_EVENTS = ['upload', 'timeout', 'finish', 'end', 'close', 'error']
 
-/** Names of all events that are written down. */
+/** Names of all recorded events. */
 export const EVENTS = [...INPUT_EVENTS, ...OTHER_EVENTS]
 
 const startRun = (createWire, session, { refusesWrongAnswers = false }) => {
@@ -114,7 +114,7 @@ const onEvent = (run, name, args) => {
   if (run.over) return
   // See the rule `truncated-told`: the original never has an error.
   if (args[0]?.code === 'ERR_PWP_TRUNCATED') return count(run, 'rule truncated-told')
-  // Only the first counts, not even as an event: see the rule `close-once`.
+  // Only the first close counts, and it is not recorded as an event: see the rule `close-once`.
   if (name === 'close' && run.closes++ > 0) return
   if (run.destroyed && INPUT_EVENTS.includes(name)) run.destroyed.eventsAfter++
   count(run, `event ${name}`)
@@ -125,7 +125,7 @@ const onEvent = (run, name, args) => {
   react(run, name)
 }
 
-/** Messages for the second wire: kinds whose values reach listeners in different ways. */
+/** Messages for the second wire: kinds whose values are passed to listeners in different ways. */
 const SECOND_MESSAGES = [
   { type: 'have', piece: 77 },
   { type: 'piece', piece: 5, offset: 6, block: { size: 7, fill: 8 } },
@@ -146,10 +146,10 @@ const pipeInput = (run) => {
   count(run, 'path piped input')
 }
 
-/** Loops after which a slow sink is taken to be stuck. */
+/** Turns of the event loop after which a slow sink counts as stalled. */
 const MAX_LOOPS = 2000
 
-/** Waits until all that is due has happened; a slow sink needs a loop for each chunk. */
+/** Waits until everything due has happened; a slow sink needs a turn of the event loop per chunk. */
 const settle = async (run, loops = MAX_LOOPS) => {
   await nextLoop()
   if (isDraining(run) && loops > 0) await settle(run, loops - 1)
@@ -157,7 +157,7 @@ const settle = async (run, loops = MAX_LOOPS) => {
 
 const nextLoop = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Takes what is to be delivered of old and new bytes, and holds the last ones back. */
+/** Returns the bytes to deliver, those held before first, and holds the last ones again. */
 const takeInput = (run, { messages, hold }) => {
   const bytes = Buffer.concat([run.held, encodeAll(run, messages)])
   const ready = Math.max(0, bytes.length - hold)
@@ -166,10 +166,10 @@ const takeInput = (run, { messages, hold }) => {
 }
 
 const receive = async (run, step) => {
-  if (isDeaf(run)) return
+  if (isReadClosed(run)) return
   const chunks = cut(takeInput(run, step), step.sizes)
   await inTurn(chunks.entries(), ([at, chunk]) => {
-    if (isDeaf(run)) return null
+    if (isReadClosed(run)) return null
     deliver(run, chunk, at === chunks.length - 1)
     return step.ticks ? tick(run) : null
   })
@@ -182,16 +182,16 @@ const deliver = (run, chunk, isLast) => {
   run.write(chunk)
 }
 
-/** A source that has ended cannot be written to, but a socket that is not piped goes on. */
-const isDeaf = ({ ended, session, source }) => ended && (!session.writesLate || source)
+/** A source that has ended cannot be written to, but an unpiped socket keeps receiving. */
+const isReadClosed = ({ ended, session, source }) => ended && (!session.writesLate || source)
 
-/** Lets a loop pass. By its end all output must be out, so here the bytes sent are counted. */
+/** Waits for a turn of the event loop. All output must have left by then, so sent bytes are counted here. */
 const tick = async (run) => {
   await settle(run)
   run.entries.push(`tick: ${formatOutput(run)} ${snapshot(run)}`)
 }
 
-/** While a pipe is taken off, it is open how much the sink had taken before. */
+/** While unpiped, nothing is compared: how much the sink had taken before is not specified. */
 const formatOutput = ({ session, wire, written, sinks, isPiped }) => {
   if (sinks.length) return isPiped ? `sent ${written}` : 'no pipe'
   const isStill = session.reader === 'paused' || session.reader === 'none'
@@ -236,7 +236,7 @@ const noteChangedBuffers = ({ kept, entries }) => {
   }
 }
 
-/** Ends the wires while the clock is still false, so that no timer outlives the session. */
+/** Ends the wires while the fake clock is installed, so that no timer outlives the session. */
 const dispose = async ({ wire, second }) => {
   wire.destroy()
   second?.destroy()

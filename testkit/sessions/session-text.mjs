@@ -1,4 +1,4 @@
-// Puts a session into words, for the report of a difference.
+// Formats a session as text, for the report of a difference.
 
 import { describeField, describeMessage } from '../messages.mjs'
 

@@ -1,10 +1,10 @@
-// Makes random valid sessions of a wire, as plain data: what the peer sends, what the caller does.
+// Generates random valid sessions of a wire as plain data: what the peer sends, what the caller does.
 
 import { drawCall, drawCallOf, drawRead, OWN_PIECES } from './calls.mjs'
 import { drawHandshake, drawMessages, MESSAGES } from './peer-messages.mjs'
 import { randomFrom } from '../random.mjs'
 
-/** What each flavour of session is made of. Numbers are chances, pairs are ranges. */
+/** Parameters of each flavour of session: numbers are probabilities, pairs are ranges. */
 const PROFILES = {
   plain: { cuts: { whole: 1 }, readers: { flow: 4, pipe: 1, none: 1 } },
   chunked: {
@@ -60,17 +60,17 @@ export const FLAVOURS = Object.keys(PROFILES)
  * @typedef {object} Session
  * @property {number} seed
  * @property {string} flavour one of {@link FLAVOURS}
- * @property {object[]} steps done one after the other: `receive` (messages of the peer, cut into
+ * @property {object[]} steps done one by one: `receive` (messages of the peer, cut into
  *   chunks), `call`, `tick`, `advance` (time), `read`
  * @property {object[]} reactions calls inside a handler: in the `nth` event of a name, or of any
  * @property {string[]} answers what the `'request'` handler does with each request in turn
  * @property {string} reader how the output is read
  * @property {number} sinkMark high-water mark of the stream it is piped into
  * @property {boolean} pipedInput whether the input is piped or written
- * @property {number} watchesFrom event from which on `peerPieces` is looked at: it may be made late
- * @property {boolean} forgets nobody keeps the arrays of the wire, and garbage is collected
- * @property {boolean} feedsSecondWire each event makes a second wire hear something
- * @property {boolean} writesLate the peer is still heard after the end
+ * @property {number} watchesFrom event from which `peerPieces` is read: the array may be created late
+ * @property {boolean} forgets whether nothing keeps the arrays of the wire, and garbage is collected
+ * @property {boolean} feedsSecondWire whether each event writes input to a second wire
+ * @property {boolean} writesLate whether input is still written after the end
  * @property {string[]} unheard events without a listener
  */
 
@@ -132,7 +132,7 @@ const startDraw = (seed, flavour) => {
 
 const ANSWERS = ['data', 'data', 'hold', 'hold', 'hold', 'error', 'twice', 'wrong']
 
-/** The handshakes and first messages, in the orders real peers use, so that requests soon flow. */
+/** Handshakes and first messages in the orders that real peers use, so that requests start soon. */
 const drawOpening = (draw) => {
   const { random } = draw
   const calls = random.times(random.below(3), () => drawCall(draw))
@@ -184,7 +184,7 @@ const STEPS = {
   })
 }
 
-/** Around the timeouts and the keep-alive interval, in ms. */
+/** Durations around the timeouts and the keep-alive interval, in ms. */
 const SHORT_TIMES = [1, 300, 350, 399, 400, 401, 700, 701, 702, 1302, 2600]
 const LONG_TIMES = [20000, 30000, 59999, 60000, 60001, 120000]
 

@@ -1,4 +1,4 @@
-// Keeps wires busy for ever: pairs that ask each other for blocks, piece after piece.
+// Keeps wires busy forever: pairs that request blocks from each other, piece after piece.
 'use strict'
 
 const BLOCK = Buffer.alloc(16 * 1024, 1)
@@ -9,7 +9,7 @@ const PIPELINE = 4
 /**
  * @param {Function} pwp - the package
  * @param {number} count - of wires, even
- * @param {() => void} onbusy - called once, when every wire has got a block
+ * @param {() => void} onbusy - called once, when every wire has received a block
  * @returns {object[]} the wires
  */
 function keepBusy(pwp, count, onbusy) {
@@ -27,7 +27,7 @@ function keepBusy(pwp, count, onbusy) {
 
 function start(wire, onfirst) {
   wire.on('request', (piece, offset, length, respond) => {
-    // A turn of the event loop between two blocks, so that the rest of the process goes on.
+    // A turn of the event loop between two blocks, so that the rest of the process can run.
     setImmediate(respond, null, BLOCK)
   })
   wire.once('piece', onfirst)

@@ -1,4 +1,4 @@
-// A worker whose wires are busy until it ends, in the way that its data tells.
+// A worker whose wires are busy until it ends in the way that its workerData selects.
 'use strict'
 
 const { parentPort, workerData } = require('node:worker_threads')

@@ -1,6 +1,6 @@
 // Starts workers with busy wires and ends them abruptly, round after round. In the first half the
 // main thread does not use the package, so each round unloads the addon; in the second half it has
-// busy wires of its own, which go on.
+// busy wires of its own, which must keep working.
 'use strict'
 
 const { once } = require('node:events')

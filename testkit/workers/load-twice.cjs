@@ -1,5 +1,5 @@
 // Loads the package twice, the second time from a copy of it or with the require cache cleared,
-// and lets wires of both talk to each other.
+// and connects wires of both.
 'use strict'
 
 const assert = require('node:assert')
@@ -13,7 +13,7 @@ async function main([, , copy = '../..']) {
   assert.notStrictEqual(first, second)
   await transfer(first, second)
   await transfer(second, first)
-  // What was made before the second load goes on as well.
+  // Wires made before the second load keep working too.
   early.have(7)
   assert.strictEqual(early.read().toString('hex'), '000000050400000007')
 }

@@ -1,5 +1,5 @@
 // The far end of the row with blocks both ways: a bare socket that reads frames, answers requests,
-// and asks for as many blocks itself.
+// and requests as many blocks itself.
 import {
   handshake,
   HANDSHAKE_LEN,
@@ -14,7 +14,7 @@ import { serve } from './serve.mjs'
 const [UNCHOKE, REQUEST, PIECE] = [1, 6, 7]
 const hello = Buffer.concat([handshake(), interested(), unchoke()])
 
-serve((task, tell) => {
+serve((task, report) => {
   const pieces = Array.from({ length: task.count }, (_, n) => pieceOf(n))
   const requests = Array.from({ length: task.count }, (_, n) => requestOf(n))
   const outcome = { taken: 0, given: 0, wrong: 0 }
@@ -22,7 +22,7 @@ serve((task, tell) => {
   return (socket) => exchange(socket, { ...task, pieces, requests, outcome, onCount })
 
   function onCount() {
-    if (outcome.taken === total && outcome.given === total) tell(outcome)
+    if (outcome.taken === total && outcome.given === total) report(outcome)
   }
 })
 
@@ -59,7 +59,7 @@ function exchange(socket, { outstanding, pieces, requests, outcome, onCount }) {
   }
 }
 
-/** Cuts a stream into whole frames, behind the handshake. */
+/** Cuts a stream into whole frames, after the handshake. */
 function frameReader(onFrame) {
   let rest = Buffer.alloc(0)
   let skip = HANDSHAKE_LEN

@@ -1,9 +1,9 @@
-// The far end of many connections: answers a handshake with what it was told, and compares all that
-// comes with what it was told to expect. The other end closes.
+// The far end of many connections: answers a handshake with the bytes of its task, and compares all
+// input with what the task expects. The other end closes.
 import { HANDSHAKE_LEN } from '../../../testkit/frames.mjs'
 import { serve } from './serve.mjs'
 
-serve((task, tell) => {
+serve((task, report) => {
   const answer = Buffer.from(task.answer, 'base64')
   const expected = Buffer.from(task.expected ?? '', 'base64')
   const outcome = { connections: 0, wrong: 0 }
@@ -12,7 +12,7 @@ serve((task, tell) => {
   function onClose(isRight) {
     outcome.connections++
     if (!isRight) outcome.wrong++
-    if (outcome.connections === task.connections) tell(outcome)
+    if (outcome.connections === task.connections) report(outcome)
   }
 })
 

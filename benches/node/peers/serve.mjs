@@ -1,5 +1,5 @@
-// What the far ends of connections share: each is a process of its own, so that its CPU is not
-// counted, and is told what to do before each sample.
+// What the far ends of connections share: each is a process of its own, so that its CPU time is not
+// counted, and receives a task before each sample.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -9,10 +9,10 @@ import { placed } from '../place.mjs'
  * @typedef {object} Peer
  * @property {number} port on 127.0.0.1
  * @property {(task: object) => Promise<{ report: Promise<object> }>} begin settles once the far end
- *   is ready for the connections of a sample; its report comes after them
+ *   is ready for the connections of a sample; its report follows after them
  *
- * Starts a far end; it ends with this process.
- * @param {string} name of the file beside this one
+ * Starts a far end, which exits with this process.
+ * @param {string} name of a file in this folder
  * @returns {Promise<Peer>}
  */
 export async function startPeer(name) {
@@ -32,14 +32,14 @@ export async function startPeer(name) {
 }
 
 /**
- * Is a far end: says the port, takes tasks, serves connections.
+ * Runs a far end: reports the port, takes tasks, serves connections.
  * @param {(task: object, report: (result: object) => void) => (socket: import('node:net').Socket)
- *   => void} accept gets each task, and gives what serves the connections of its sample
+ *   => void} accept receives each task and returns the function that serves the connections of its sample
  */
 export function serve(accept) {
   let serveSocket
-  // As clients do. Otherwise the end of a block waits for an acknowledgement, which is delayed when the
-  // other end waits too.
+  // As clients do. With Nagle's algorithm the end of a block would wait for an acknowledgement, which the
+  // other end delays while it waits itself.
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', ignore)
     serveSocket(socket)

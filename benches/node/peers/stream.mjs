@@ -1,4 +1,4 @@
-// The far end of the TCP rows: a bare socket that feeds or asks for blocks, as many as it is told.
+// The far end of the TCP rows: a bare socket that sends or requests as many blocks as its task says.
 import { comparing } from '../drive.mjs'
 import { handshake, HANDSHAKE_LEN, interested, unchoke } from '../../../testkit/frames.mjs'
 import { OUTSTANDING, TAPE_BLOCKS } from '../workloads/blocks.mjs'
@@ -6,9 +6,10 @@ import { tapePieces, tapeRequests, tapeSender } from '../workloads/blocks.mjs'
 import { serve } from './serve.mjs'
 
 /**
- * Blocks that must arrive before the asker sends as many new requests. One by one, the faster of
- * two sides would get fewer requests at a time and so look the dearer. The feeder cannot wait: its
- * requests come in small segments, of which the kernel sends one after the other's acknowledgement.
+ * Blocks that must arrive before the requesting role sends as many new requests. If it sent them one by
+ * one, the faster of two sides would get fewer requests at a time and so look more expensive. The sending
+ * role cannot batch: its requests arrive in small segments, and the kernel sends one only after the
+ * previous one is acknowledged.
  */
 const ASKED_TOGETHER = 16
 /** Bytes before the first request or piece: a handshake and a message without fields. */
@@ -25,13 +26,15 @@ const roles = {
   }
 }
 
-serve((task, tell) => (socket) => exchange(socket, { ...task, ...roles[task.role] }, tell))
+serve(
+  (task, sendReport) => (socket) => exchange(socket, { ...task, ...roles[task.role] }, sendReport)
+)
 
 /**
- * Sends a frame for each one that arrives: pieces for requests, or requests for pieces, of which
- * `credit` go ahead. Reports when all have arrived, or at the end of the connection.
+ * Sends a frame for each one received: pieces for requests, or requests for pieces, of which `credit`
+ * are sent in advance. Reports when all have arrived, or when the connection ends.
  */
-function exchange(socket, { hello, out, expects, credit, step, count, compare }, tell) {
+function exchange(socket, { hello, out, expects, credit, step, count, compare }, sendReport) {
   const { length } = expects[0]
   const expected = PRELUDE_LEN + count * length
   const compared = compare ? comparing((n) => expects[n % TAPE_BLOCKS]) : null
@@ -50,7 +53,7 @@ function exchange(socket, { hello, out, expects, credit, step, count, compare },
   })
 
   function report() {
-    if (!reported) tell({ bytes, expected, wrong: compared?.wrong ?? 0 })
+    if (!reported) sendReport({ bytes, expected, wrong: compared?.wrong ?? 0 })
     reported = true
   }
 }

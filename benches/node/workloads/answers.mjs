@@ -1,4 +1,4 @@
-// Rows about the serving side in memory: requests come in, a prebuilt block goes out for each.
+// Rows about the serving side in memory: each request received is answered with a prebuilt block.
 import assert from 'node:assert/strict'
 import { closeWires, comparing, counter, feed, openWire, settle, stopwatch } from '../drive.mjs'
 import { blockOf, BLOCK_LEN, chunksOf, piece, request } from '../../../testkit/frames.mjs'

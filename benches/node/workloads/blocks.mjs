@@ -1,4 +1,4 @@
-// How the side under test takes and gives blocks over a socket, and what both ends agree on.
+// How the side under test receives and serves blocks over a socket, and what both ends agree on.
 import { createConnection } from 'node:net'
 import {
   blockOf,
@@ -10,16 +10,17 @@ import {
   requestOf
 } from '../../../testkit/frames.mjs'
 
-/** Different blocks; then they come again. */
+/** Distinct blocks, after which they repeat. */
 export const TAPE_BLOCKS = 1_024
-/** Requests that either end of a long connection keeps open. */
+/** Requests that each end of a long connection keeps open. */
 export const OUTSTANDING = 64
 
-/** Requests that either end of one of many connections keeps open. */
+/** Requests that each end of one of many connections keeps open. */
 export const FEW_OUTSTANDING = 8
 /**
- * Blocks that must arrive on one of many connections before the far end asks for as many again. One by
- * one, the faster of two sides would get fewer requests at a time and so look the dearer.
+ * Blocks that must arrive on one of many connections before the far end requests as many again. If it
+ * requested them one by one, the faster of two sides would get fewer requests at a time and so look
+ * more expensive.
  */
 export const FEW_TOGETHER = 4
 
@@ -28,11 +29,11 @@ const tapeBlocks = tapeOf(blockOf)
 export const tapePieces = tapeOf(pieceOf)
 export const tapeRequests = tapeOf(requestOf)
 
-/** What a library gives, or a bare socket sends. */
+/** What a library answers with, or a bare socket sends. */
 export const tapesOf = ({ create }) =>
   create ? { blocks: tapeBlocks() } : { pieces: tapePieces(), requests: tapeRequests() }
 
-/** @returns {import('node:net').Socket} a new connection, as users make them */
+/** @returns {import('node:net').Socket} a new connection, set up as users do */
 export const connect = (port) => createConnection({ port, host: '127.0.0.1' })
 
 /** Pipes both ways, as users do. */
@@ -42,15 +43,15 @@ export function join(socket, wire) {
 }
 
 /**
- * Requests block after block once it may, each callback the next one.
+ * Requests blocks once unchoked; each callback requests the next one.
  * @param {import('node:stream').Duplex} wire
  * @param {object} task
  * @param {number} task.count blocks
  * @param {number} task.outstanding requests to keep open
  * @param {Buffer[]} task.blocks of the tape
- * @param {boolean} task.compare every byte, instead of the number of each block
- * @param {(count: number) => void} [task.onCount] is told how many have come
- * @returns {Promise<{ count: number, wrong: number }>} settles at the last
+ * @param {boolean} task.compare every byte, instead of only the number of each block
+ * @param {(count: number) => void} [task.onCount] called with the number of blocks received
+ * @returns {Promise<{ count: number, wrong: number }>} settles at the last block
  */
 export function takeBlocks(wire, { count, outstanding, blocks, compare, onCount = ignore }) {
   const outcome = { count: 0, wrong: 0 }
@@ -81,7 +82,7 @@ export function takeBlocks(wire, { count, outstanding, blocks, compare, onCount 
  * Answers each request at once.
  * @param {import('node:stream').Duplex} wire
  * @param {{ blocks: Buffer[], onCount?: (count: number) => void }} task
- * @returns {{ count: number, wrong: number }} changes with each request
+ * @returns {{ count: number, wrong: number }} updated with each request
  */
 export function giveBlocks(wire, { blocks, onCount = ignore }) {
   const outcome = { count: 0, wrong: 0 }
@@ -95,10 +96,10 @@ export function giveBlocks(wire, { blocks, onCount = ignore }) {
 }
 
 /**
- * Sends frames of a tape in as few writes as can be.
+ * Sends frames of a tape in as few writes as possible.
  * @param {import('node:net').Socket} socket
- * @param {Buffer[]} frames all as long
- * @returns {(until: number) => void} sends up to this frame, where the last call stopped
+ * @param {Buffer[]} frames all of the same length
+ * @returns {(until: number) => void} sends up to this frame, starting where the last call stopped
  */
 export function tapeSender(socket, frames) {
   const tape = Buffer.concat(frames)

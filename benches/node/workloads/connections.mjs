@@ -1,5 +1,5 @@
-// Rows about many connections over loopback: at once with blocks both ways, and short ones. Cold is
-// what a process does first, warm what it does after as much again and more.
+// Rows about many loopback connections: concurrent ones with blocks both ways, and short ones. Cold is the
+// first work of a process, warm the second half of it.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { inTurn, stopwatch } from '../drive.mjs'
@@ -80,7 +80,7 @@ async function exchangeOften(context, { times, ...state }) {
   return { values: coldAndWarm(exchanges, 1000 / gigabytes), exchanges }
 }
 
-/** The first, and the mean of the second half, in the unit of the row. */
+/** The first value and the mean of the second half, in the unit of the row. */
 function coldAndWarm(parts, perSecond) {
   const costs = parts.map(({ seconds }) => seconds * perSecond)
   const later = costs.slice(Math.ceil(costs.length / 2))
@@ -88,7 +88,7 @@ function coldAndWarm(parts, perSecond) {
   return { cold: costs[0], warm: sum / later.length }
 }
 
-/** All connections at once. The clock runs until the far end has its blocks too. */
+/** Runs all connections at once. The clock runs until the far end has its blocks too. */
 async function exchange({ library, warmup }, { peer, tapes, task }) {
   const { report } = await peer.begin(task)
   const act = library.create ? exchangeBlocks : exchangeFrames
@@ -103,7 +103,7 @@ async function exchange({ library, warmup }, { peer, tapes, task }) {
   return { seconds, outcomes, report: result }
 }
 
-/** Settles when all blocks are taken; `given` may still grow. */
+/** Settles when all blocks are received; `given` may still grow. */
 async function exchangeBlocks(socket, { library, ...task }) {
   const wire = library.create()
   join(socket, wire)
@@ -119,7 +119,7 @@ async function comeAndGoOften(context, { times, ...state }) {
   return { values: coldAndWarm(visits, 1e6 / state.connections), visits }
 }
 
-/** `atOnce` connections are open, until there were enough. The clock runs until all are closed. */
+/** Keeps `atOnce` connections open until enough were made. The clock runs until all are closed. */
 async function comeAndGo({ library }, { peer, connections, atOnce }) {
   const hello = helloOf()
   const { report } = await peer.begin({
@@ -139,13 +139,13 @@ async function comeAndGo({ library }, { peer, connections, atOnce }) {
     while (left-- > 0) {
       const socket = connect(peer.port)
       act(socket, { library, outcome, hello })
-      // oxlint-disable-next-line no-await-in-loop -- one after the other is the purpose
+      // oxlint-disable-next-line no-await-in-loop -- sequential on purpose
       await once(socket, 'close')
     }
   }
 }
 
-/** Both ends say the same: a handshake that announces extensions, and what these are. */
+/** Both ends send the same: a handshake with the extension bit, and an extended handshake. */
 function helloOf() {
   const start = handshake()
   start[25] |= 0x10
@@ -169,7 +169,7 @@ function greet(socket, { library, outcome }) {
   wire.handshake(INFO_HASH, PEER_ID)
 }
 
-/** Sends the second part when the first has come, and ends when all has come. */
+/** Sends the second part once the first has arrived, and ends once all has arrived. */
 function greetBare(socket, { outcome, hello }) {
   let bytes = 0
   socket.write(hello.subarray(0, HANDSHAKE_LEN))

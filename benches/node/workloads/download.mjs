@@ -55,7 +55,7 @@ async function run({ library, warmup }, { outstanding, chunks, wires }) {
   return { ...outcome, values: { time: (seconds * 1e9) / (wires * COUNT) } }
 }
 
-/** Every callback sends the next request, so that the number outstanding stays the same. */
+/** Every callback sends the next request, so that the number of open requests stays the same. */
 async function download(wire, { outstanding, chunks, warmup, outcome }) {
   const answered = counter(COUNT)
   let issued = 0
@@ -88,7 +88,7 @@ function check(outcome, { wires }) {
   assert.deepEqual(outcome.pending, every(0), 'requests left in wire.requests')
 }
 
-/** An order in which each answer is to one of the `outstanding` requests open at that point. */
+/** An order in which each block answers one of the `outstanding` requests open at that point. */
 function answerOrder(outstanding) {
   const below = random(7)
   const open = Array.from({ length: outstanding }, (_, n) => n)

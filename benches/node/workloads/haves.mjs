@@ -1,17 +1,17 @@
-// Rows about a peer that tells its pieces one by one, to a wire that does not know the torrent: for how
-// long a chunk of haves stops the event loop, once `peerPieces` was read.
+// Rows about a peer that announces its pieces one by one to a wire that does not know the torrent: how
+// long a chunk of haves blocks the event loop, once `peerPieces` was read.
 import assert from 'node:assert/strict'
 import { closeWires, feed, inTurn, openWire, stopwatch } from '../drive.mjs'
 import { bitfield, chunksOf, shuffled } from '../../../testkit/frames.mjs'
 
-/** Of a large torrent; below the limit of a wire that does not know it. */
+/** Pieces of a large torrent; below the limit of a wire that does not know the torrent. */
 const PIECES = 3_850_000
 const HAVE_LEN = 9
 const CHUNK_LEN = 64 * 1024
 
 const inOrder = (count) => Array.from({ length: count }, (_, piece) => piece)
 
-/** Each 50th piece, then each 50th after the first, and so on. */
+/** Every 50th piece from 0, then every 50th from 1, and so on. */
 const combed = (count) =>
   inOrder(count).map((n) => ((n * 50) % count) + Math.floor((n * 50) / count))
 
@@ -39,17 +39,17 @@ function row(name, { order, bitfieldAfter = 1 }) {
       return { chunks: [...chunked(before), ...bits, ...chunked(after)] }
     },
     run,
-    check({ told, count }) {
+    check({ delivered, count }) {
       assert.equal(count, PIECES, 'pieces in peerPieces')
-      assert.ok(told >= PIECES, 'haves')
+      assert.ok(delivered >= PIECES, 'haves')
     }
   }
 }
 
 async function run({ library }, { chunks }) {
   const wire = await openWire(library)
-  let told = wire.peerPieces.length
-  wire.on('have', () => told++)
+  let delivered = wire.peerPieces.length
+  wire.on('have', () => delivered++)
   let stop = 0
   await inTurn(chunks, async (chunk) => {
     const elapsed = stopwatch()
@@ -58,7 +58,7 @@ async function run({ library }, { chunks }) {
   })
   const count = wire.peerPieces.filter(Boolean).length
   await closeWires([wire])
-  return { values: { stop: stop * 1000 }, told, count }
+  return { values: { stop: stop * 1000 }, delivered, count }
 }
 
 function chunked(pieces) {

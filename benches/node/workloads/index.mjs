@@ -12,8 +12,8 @@ import { rows as tcp } from './tcp.mjs'
 
 /**
  * One measurement. `prepare` builds the inputs, untimed, and its result is kept between rounds;
- * `run` sets up, takes the time and gives `values` (a number for each metric) beside whatever
- * `check` wants to see; `check` throws when the outcome is wrong.
+ * `run` sets up, measures, and returns `values` (a number per metric) together with whatever `check`
+ * needs; `check` throws when the outcome is wrong.
  *
  * @typedef {object} Row
  * @property {string} name
@@ -22,7 +22,7 @@ import { rows as tcp } from './tcp.mjs'
  * @property {(context: Context, state: object) => Promise<{ values: Record<string, number> }>} run
  * @property {(outcome: object, state: object) => void} check
  * @property {string[]} [sides] default: the libraries
- * @property {boolean} [fresh] each sample in a process of its own, instead of each side
+ * @property {boolean} [fresh] a process per sample instead of one per side
  * @property {number} [rounds] instead of the default
  * @property {number} [warmups] instead of the default
  *

@@ -42,7 +42,7 @@ function prepare(length, chunkSize) {
   return { payload, chunks: cut(extended(EXTENSION, payload), chunkSize) }
 }
 
-/** Chunks of one byte are shared by value: a million views would measure the collector. */
+/** Equal one-byte chunks share one Buffer: a million views would measure the garbage collector. */
 function cut(bytes, chunkSize) {
   if (chunkSize > 1) return chunksOf(bytes, chunkSize)
   const single = Array.from({ length: 256 }, (_, value) => Buffer.from([value]))

@@ -1,13 +1,12 @@
-// Row about short lives: a wire is made, shakes hands both ways and is destroyed, in a process that
-// has done nothing before.
+// Row about short-lived wires: each is made, exchanges handshakes and is destroyed, in a fresh process.
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { inTurn, stopwatch } from '../drive.mjs'
 import { handshake, HANDSHAKE_LEN, INFO_HASH, PEER_ID } from '../../../testkit/frames.mjs'
 
-/** Wires that live at once. */
+/** Wires alive at once. */
 const BATCH = 100
-/** Batches that are cold. */
+/** Batches that count as cold. */
 const COLD = 10
 
 export const rows = [
@@ -25,7 +24,7 @@ export const rows = [
   }
 ]
 
-/** Cold are the first 1,000 wires, warm is the second half. */
+/** Cold is the first 1,000 wires, warm the second half. */
 async function run({ library }, { batches, chunk }) {
   const outcome = { handshakes: 0, bytes: 0, ended: 0 }
   const lives = async (count) => {

@@ -1,5 +1,5 @@
-// Rows about what a wire holds in memory: idle after the handshake, with a large bitfield, and
-// between the pipes of a socket.
+// Rows about the memory that a wire holds: idle after the handshake, with a large bitfield, and piped
+// to a socket.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -85,11 +85,11 @@ function check({ handshakes, bitfields, found }, { count, pieces, read }) {
   assert.equal(found, read ? count * (pieces / 2) : 0, 'pieces of the peers')
 }
 
-/** Collects now and then, so that dead chunks between the living do not count as held. */
+/** Collects garbage now and then, so that dead chunks among live ones do not count as held. */
 async function hold(open, { library, count, bits, outcome }) {
   const wires = []
   while (wires.length < count) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other is the purpose
+    // oxlint-disable-next-line no-await-in-loop -- sequential on purpose
     wires.push(await open(library, outcome, bits))
     if (bits && wires.length % 20 === 0) global.gc()
   }
@@ -109,7 +109,7 @@ function openIdle(library, outcome, bits) {
   return wire
 }
 
-/** As programs do between two connections: so what a wire keeps of the pool keeps a whole one. */
+/** Uses the Buffer pool as programs do between connections: a wire that keeps a slice keeps a whole pool. */
 function usePool() {
   for (let used = 0; used < Buffer.poolSize; used += 1024) Buffer.allocUnsafe(1024)
 }
@@ -123,7 +123,7 @@ function countEvents(wire, outcome) {
   wire.on('bitfield', () => outcome.bitfields++)
 }
 
-/** Gives what opens a connection whose other end greets and sends the bitfield. */
+/** Returns a function that opens a connection whose other end sends a handshake and the bitfield. */
 async function opener(peer, bits) {
   const answer = Buffer.concat([handshake(), bits])
   await peer.begin({ answer: answer.toString('base64') })
@@ -153,14 +153,14 @@ async function openBare(socket, { outcome, length }) {
   return socket
 }
 
-/** A chunk with a memory of its own, as sockets deliver them: a wire may keep a view of it. */
+/** A chunk in memory of its own, as sockets deliver it: a wire may keep a view of it. */
 function ownChunk(bytes) {
   const chunk = Buffer.allocUnsafeSlow(bytes.length)
   chunk.set(bytes)
   return chunk
 }
 
-/** Half of the pieces, in a disorder without long runs. */
+/** Half of the pieces, scattered without long runs. */
 function bitfieldOf(pieces) {
   if (!pieces) return null
   const below = random(13)

@@ -1,4 +1,4 @@
-// Rows about knowing what the peer has: a large bitfield, and the loop that picks pieces.
+// Rows about the pieces of a peer: a large bitfield, and the loop that picks pieces.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { closeWires, counter, feed, inTurn, openWires, stopwatch } from '../drive.mjs'
@@ -65,7 +65,7 @@ const selectionLoop = {
 
 export const rows = [largeBitfield, selectionLoop]
 
-/** Haves come in between the phases, untimed; each phase looks at the wires in turn. */
+/** Haves arrive between the phases, untimed; each phase scans the wires in turn. */
 async function runSelection({ library }, { start, phases, sweeps, wires }) {
   const opened = await openWires(library, wires)
   for (const wire of opened) {
@@ -95,13 +95,13 @@ function sweep(wires, sweeps) {
   return found
 }
 
-/** What torrent-stream asks at each bitfield, and so where it reads the pieces of a wire first. */
+/** What torrent-stream checks at each bitfield, and so its first read of a wire's pieces. */
 function isSeeder(wire) {
   for (let piece = 0; piece < LOOP_PIECES; piece++) if (!wire.peerPieces[piece]) return false
   return true
 }
 
-/** The shape of the dependents' hottest loop: skip what the peer has not. */
+/** The shape of the dependents' hottest loop: skip the pieces that the peer lacks. */
 function selectable(wire) {
   let found = 0
   for (let piece = 0; piece < LOOP_PIECES; piece++) {

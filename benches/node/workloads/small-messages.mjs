@@ -1,4 +1,4 @@
-// Rows about small messages coming in: many to a chunk, and one to a chunk.
+// Rows about small messages received: many per chunk, and one per chunk.
 import assert from 'node:assert/strict'
 import { closeWires, counter, feed, inTurn, openWire, openWires } from '../drive.mjs'
 import { settle, stopwatch } from '../drive.mjs'
@@ -47,7 +47,7 @@ const haveFlood = {
   }
 }
 
-/** Each request is declined at once, so that none piles up. */
+/** Each request is declined at once, so that none accumulate. */
 const alternating = {
   name: 'request and have in turn, each in its own chunk',
   metrics,
@@ -146,7 +146,7 @@ function checkSingly(outcome, { chunks, pieces, requests }) {
   assert.equal(outcome.pending, 0, 'requests left in peerRequests')
 }
 
-/** Sends an empty bitfield first, as a torrent of `pieces` pieces begins. */
+/** Starts with an empty bitfield of `pieces` pieces, as a connection does. */
 function expectPieces(pieces) {
   return async (wire) => {
     wire.write(bitfield(Buffer.alloc(pieces / 8)))

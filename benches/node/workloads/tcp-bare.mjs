@@ -1,5 +1,5 @@
-// What bare sockets do in the rows with connections: they move the same bytes both ways, understand
-// none of them, and so show what all the rest costs.
+// What bare sockets do in the rows with connections: they move the same bytes both ways without parsing
+// them, and so show the cost of everything but the protocol.
 import {
   HANDSHAKE_LEN,
   handshake,
@@ -13,7 +13,7 @@ import { FEW_TOGETHER, TAPE_BLOCKS, tapeSender } from './blocks.mjs'
 /** Bytes in a message without fields. */
 const PLAIN_LEN = 5
 
-/** Counts what arrives, and sends request bytes for it, one write to each chunk. */
+/** Counts received bytes and sends request bytes for them, one write per chunk. */
 export function askFrames(socket, { count, outstanding, requests, onCount }) {
   const send = tapeSender(socket, requests)
   let bytes = -HANDSHAKE_LEN - PLAIN_LEN
@@ -29,11 +29,12 @@ export function askFrames(socket, { count, outstanding, requests, onCount }) {
   })
 }
 
-/** Counts request bytes and writes prebuilt frames, one cork to each chunk of requests. */
+/** Counts request bytes and writes prebuilt frames, corked once per chunk of requests. */
 export async function answerFrames(socket, { pieces, onCount, finished }) {
   let bytes = -HANDSHAKE_LEN - PLAIN_LEN
   let count = 0
-  // A corked write ends in a short segment, which would wait for the acknowledgement of the last.
+  // A corked write ends in a short segment, which Nagle's algorithm would hold until the previous one
+  // is acknowledged.
   socket.setNoDelay(true)
   socket.write(Buffer.concat([handshake(), unchoke()]))
   socket.on('data', (chunk) => {
@@ -47,7 +48,7 @@ export async function answerFrames(socket, { pieces, onCount, finished }) {
   return { count, wrong: 0 }
 }
 
-/** Both at once: for as many bytes as some requests and blocks have, it sends as many. */
+/** Both directions at once: for every so many bytes received, it sends as many. */
 export function exchangeFrames(socket, { count, outstanding, pieces, requests }) {
   let bytes = -HANDSHAKE_LEN - 2 * PLAIN_LEN
   let sent = 0

@@ -1,5 +1,5 @@
-// Rows about one long loopback connection: `socket.pipe(wire).pipe(socket)` beside a bare socket, in
-// a process that has done nothing before.
+// Rows about one long loopback connection: `socket.pipe(wire).pipe(socket)` next to a bare socket, in
+// a fresh process.
 import assert from 'node:assert/strict'
 import { stopwatch } from '../drive.mjs'
 import { BLOCK_LEN, INFO_HASH, PEER_ID } from '../../../testkit/frames.mjs'
@@ -41,7 +41,7 @@ function tcpRow(name, { role, viaWire, bare }) {
   }
 }
 
-/** One connection. The clock runs from before it is made until the last block has arrived. */
+/** Runs one connection. The clock runs from before it is made until the last block has arrived. */
 async function transfer({ library, warmup }, state, { role, viaWire, bare }) {
   const count = warmup ? state.count / 8 : state.count
   const { report } = await state.peer.begin({ role, count, compare: warmup })
@@ -55,13 +55,13 @@ async function transfer({ library, warmup }, state, { role, viaWire, bare }) {
   return { values, outcome, report: await report, count }
 }
 
-/** Measures the parts of a transfer, in ms for each GB. */
+/** Measures the parts of a transfer, in ms per GB. */
 function lapsOf(count) {
   const ends = [count * COLD, count * WARM]
   const seconds = []
   const elapsed = stopwatch()
   return {
-    /** Told how many blocks have passed, perhaps not of each. */
+    /** Called with the number of blocks transferred so far, possibly not for each one. */
     onCount(blocks) {
       if (blocks >= ends[seconds.length]) seconds.push(elapsed())
     },
@@ -84,7 +84,7 @@ function download(socket, { library, ...task }) {
   return takeBlocks(wire, task)
 }
 
-/** Settles when the peer has read the last block. */
+/** Settles when the peer has received the last block. */
 async function upload(socket, { library, finished, ...task }) {
   const wire = library.create()
   wire.on('handshake', () => {
