@@ -28,7 +28,7 @@ export function handshake() {
  * @returns {Buffer} the whole frame, length prefix included
  */
 export function message(id, numbers = [], payload = new Uint8Array(0)) {
-  return frame(id, ...numbers, Buffer.from(payload))
+  return frame(id, ...numbers, payload)
 }
 
 export const unchoke = () => message(1)

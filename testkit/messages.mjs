@@ -48,8 +48,18 @@ export const encodeHandshake = ({ protocol = PROTOCOL, reserved, infoHash, peerI
  * @returns {Buffer}
  */
 export const frame = (id, ...fields) => {
-  const body = Buffer.concat([Buffer.from([id]), ...fields.map(toBytes)])
-  return Buffer.concat([toBytes(body.length), body])
+  const length = fields.reduce((sum, field) => sum + lengthOf(field), 5)
+  // One allocation: long checks make millions of frames, and their memory counts.
+  const bytes = Buffer.alloc(length)
+  bytes.writeUInt32BE(length - 4, 0)
+  bytes[4] = id
+  let at = 5
+  for (const field of fields) {
+    if (typeof field === 'number') bytes.writeUInt32BE(field, at)
+    else bytes.set(field, at)
+    at += lengthOf(field)
+  }
+  return bytes
 }
 
 /**
@@ -90,12 +100,7 @@ export const describeField = (field) =>
 
 const PROTOCOL = Buffer.from('BitTorrent protocol')
 
-const toBytes = (field) => {
-  if (typeof field !== 'number') return field
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(field)
-  return bytes
-}
+const lengthOf = (field) => (typeof field === 'number' ? 4 : field.length)
 
 const lengthen = (bytes, excess) => {
   const longer = Buffer.concat([bytes, excess])

@@ -11,6 +11,9 @@ import { cases } from './cases.mjs'
 /** RSS at which a case is stopped, in bytes. */
 const MOST = 2 ** 31
 
+/** Growth of external memory that is worth a collection, in bytes; 10,000 wires would take one each. */
+const MARGIN = 128 * 1024
+
 const [, , name, side] = process.argv
 const { use, input, wires: count = 1, cut } = cases.find((one) => one.name === name)
 const { create } = await loadLibrary(side)
@@ -56,7 +59,7 @@ async function feed(wire) {
 
 /** Collects released Buffers now; otherwise they would count as held until V8 chooses to collect. */
 function sample() {
-  if (growth('external') > peak.external) global.gc()
+  if (growth('external') > peak.external + MARGIN) global.gc()
   for (const key of Object.keys(peak)) peak[key] = Math.max(peak[key], growth(key))
 }
 
