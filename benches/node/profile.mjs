@@ -15,6 +15,8 @@ import { libraryNames } from './libraries.mjs'
 import { rows as allRows } from './workloads/index.mjs'
 import { rows } from './workloads/tcp.mjs'
 
+const SAMPLE = path.join(ROOT, 'benches', 'node', 'sample.mjs')
+
 /** Samples per second. */
 const FREQUENCY = 2_000
 /** Blocks in the runs whose difference is shown. */
@@ -48,10 +50,11 @@ async function measure(row, side, amount, folder) {
   const data = path.join(folder, 'perf.data')
   const [program] = await programsOf(['24'])
   const { execPath, execArgv } = placed(program, 'measured')
-  const sample = ['benches/node/sample.mjs', row.name, side, String(amount)]
+  const sample = [SAMPLE, row.name, side, String(amount)]
   const node = [execPath, ...execArgv, '--perf-basic-prof']
   const record = ['record', '-q', '-e', 'cpu-clock', '-F', String(FREQUENCY), '-o', data, '--']
-  const printed = await run('perf', [...record, ...node, ...sample], { cwd: ROOT })
+  // V8 leaves a log where it runs.
+  const printed = await run('perf', [...record, ...node, ...sample], { cwd: folder })
   const [, pid] = printed.match(/^pid: (\d+)$/m)
   const report = ['report', '-i', data, '--stdio', '-n', '--pid', pid, '--sort', 'comm,dso']
   const times = new Map()
