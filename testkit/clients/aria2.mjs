@@ -1,27 +1,14 @@
 // Runs aria2c, and queries its progress over JSON-RPC. Its first connection to a peer is always encrypted,
 // whatever the settings; if that fails, it connects in plain text.
 import { ask, startProgram, whenListening } from './program.mjs'
-import { prepare } from './start.mjs'
+import { clientOf, prepare } from './start.mjs'
 
-/** @type {import('./index.mjs').Client} */
-export const aria2 = {
+export const aria2 = clientOf({
   packages: ['aria2'],
   dials: true,
   version: () => /version (\S+)/.exec(ask('aria2c', ['--version']) ?? '')?.[1],
-
-  async seed(t, transfer) {
-    const { program, port, isSeeding } = await start(t, transfer)
-    await program.until('seeds', isSeeding)
-    return { host: '127.0.0.1', port, stop: () => program.stop() }
-  },
-
-  async leech(t, transfer) {
-    const { program, port, isSeeding } = await start(t, transfer)
-    await program.listens(port)
-    const done = program.until('has all pieces', isSeeding)
-    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
-  }
-}
+  start
+})
 
 async function start(t, transfer) {
   const { port, rpcPort, torrentPath } = await prepare(t, transfer)
@@ -32,8 +19,8 @@ async function start(t, transfer) {
     `--rpc-listen-port=${rpcPort}`,
     torrentPath
   ])
-  const isSeeding = () => whenListening(async () => (await active(rpcPort))[0]?.seeder === 'true')
-  return { program, port, isSeeding }
+  const isComplete = () => whenListening(async () => (await active(rpcPort))[0]?.seeder === 'true')
+  return { program, port, isComplete }
 }
 
 const FLAGS = [

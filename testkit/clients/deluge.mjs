@@ -3,10 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { capture } from '../processes/command.mjs'
 import { ask, startProgram } from './program.mjs'
-import { prepare } from './start.mjs'
+import { clientOf, prepare } from './start.mjs'
 
-/** @type {import('./index.mjs').Client} */
-export const deluge = {
+export const deluge = clientOf({
   packages: ['deluged', 'deluge-console'],
   dials: true,
 
@@ -14,21 +13,8 @@ export const deluge = {
     if (!ask('deluge-console', ['--version'])) return undefined
     return /deluged (\S+)/.exec(ask('deluged', ['--version']) ?? '')?.[1]
   },
-
-  async seed(t, transfer) {
-    const { program, port, isComplete } = await start(t, transfer)
-    await program.until('seeds', isComplete)
-    await program.listens(port)
-    return { host: '127.0.0.1', port, stop: () => program.stop() }
-  },
-
-  async leech(t, transfer) {
-    const { program, port, isComplete } = await start(t, transfer)
-    await program.listens(port)
-    const done = program.until('has all pieces', isComplete)
-    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
-  }
-}
+  start
+})
 
 async function start(t, { folder, ...transfer }) {
   const { state, port, rpcPort, torrentPath } = await prepare(t, transfer)

@@ -1,7 +1,7 @@
 // Runs libtorrent through a Python script in this folder, which reports when it has all pieces.
 import { fileURLToPath } from 'node:url'
 import { ask, startProgram } from './program.mjs'
-import { prepare } from './start.mjs'
+import { clientOf, prepare } from './start.mjs'
 
 const SCRIPT = fileURLToPath(new URL('libtorrent-peer.py', import.meta.url))
 
@@ -9,25 +9,12 @@ const SCRIPT = fileURLToPath(new URL('libtorrent-peer.py', import.meta.url))
 const PYTHONS = ['/usr/bin/python3', 'python3']
 const VERSION = ['-c', 'import libtorrent; print(libtorrent.__version__)']
 
-/** @type {import('./index.mjs').Client} */
-export const libtorrent = {
+export const libtorrent = clientOf({
   packages: ['python3-libtorrent'],
   dials: true,
   version: () => findPython()?.version,
-
-  async seed(t, transfer) {
-    const { program, port } = await start(t, transfer)
-    await program.until('seeds', () => isComplete(program))
-    return { host: '127.0.0.1', port, stop: () => program.stop() }
-  },
-
-  async leech(t, transfer) {
-    const { program, port } = await start(t, transfer)
-    await program.listens(port)
-    const done = program.until('has all pieces', () => isComplete(program))
-    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
-  }
-}
+  start
+})
 
 function findPython() {
   return PYTHONS.map((python) => ({ python, version: ask(python, VERSION)?.trim() })).find(
@@ -39,7 +26,6 @@ async function start(t, { torrent, folder, peer }) {
   const { port, torrentPath } = await prepare(t, { torrent })
   const address = peer ? [`${peer.host}:${peer.port}`] : []
   const args = [SCRIPT, torrentPath, folder, String(port), ...address]
-  return { program: startProgram(t, findPython().python, args), port }
+  const program = startProgram(t, findPython().python, args)
+  return { program, port, isComplete: () => /^complete$/m.test(program.output) }
 }
-
-const isComplete = (program) => /^complete$/m.test(program.output)

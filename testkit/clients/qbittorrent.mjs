@@ -4,30 +4,18 @@ import path from 'node:path'
 import { infoHashOf } from '../files.mjs'
 import { answersHandshake } from './handshake.mjs'
 import { ask, startProgram, whenListening } from './program.mjs'
-import { prepare } from './start.mjs'
+import { clientOf, prepare } from './start.mjs'
 
-/** @type {import('./index.mjs').Client} */
-export const qbittorrent = {
+export const qbittorrent = clientOf({
   packages: ['qbittorrent-nox'],
   dials: true,
   version: () => /v(\S+)/.exec(ask('qbittorrent-nox', ['--version']) ?? '')?.[1],
-
-  async seed(t, transfer) {
-    const { program, port, isComplete } = await start(t, transfer)
-    await program.until('seeds', isComplete)
-    // It reports this a moment before it accepts peers: until then it closes connections without a handshake.
-    const infoHash = infoHashOf(transfer.torrent)
-    await program.until('answers peers', () => answersHandshake(port, infoHash))
-    return { host: '127.0.0.1', port, stop: () => program.stop() }
-  },
-
-  async leech(t, transfer) {
-    const { program, port, isComplete } = await start(t, transfer)
-    await program.listens(port)
-    const done = program.until('has all pieces', isComplete)
-    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
-  }
-}
+  // It reports that it seeds a moment before it accepts peers: until then it closes connections without a
+  // handshake.
+  whenSeeding: ({ program, port }, { torrent }) =>
+    program.until('answers peers', () => answersHandshake(port, infoHashOf(torrent))),
+  start
+})
 
 async function start(t, transfer) {
   const { state, port, rpcPort, torrent } = await prepare(t, transfer)

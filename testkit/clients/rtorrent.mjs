@@ -5,28 +5,14 @@ import net from 'node:net'
 import path from 'node:path'
 import { infoHashOf } from '../files.mjs'
 import { ask, startProgram, whenListening } from './program.mjs'
-import { prepare } from './start.mjs'
+import { clientOf, prepare } from './start.mjs'
 
-/** @type {import('./index.mjs').Client} */
-export const rtorrent = {
+export const rtorrent = clientOf({
   packages: ['rtorrent'],
   dials: true,
   version: () => /version (\d[\d.]*\d)/.exec(ask('rtorrent', ['-h']) ?? '')?.[1],
-
-  async seed(t, transfer) {
-    const { program, port, isComplete } = await start(t, transfer)
-    await program.until('seeds', isComplete)
-    await program.listens(port)
-    return { host: '127.0.0.1', port, stop: () => program.stop() }
-  },
-
-  async leech(t, transfer) {
-    const { program, port, isComplete } = await start(t, transfer)
-    await program.listens(port)
-    const done = program.until('has all pieces', isComplete)
-    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
-  }
-}
+  start
+})
 
 async function start(t, transfer) {
   const { state, port, torrentPath } = await prepare(t, transfer)

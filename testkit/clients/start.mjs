@@ -1,4 +1,4 @@
-// Prepares what every client needs to start: a folder for its state, ports, the torrent as a file.
+// What all clients have in common: what they need to start, and how they seed and leech.
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { temporaryFolder } from '../files.mjs'
@@ -22,3 +22,39 @@ export async function prepare(t, { torrent, peer }) {
   await writeFile(torrentPath, announced)
   return { state, port, rpcPort, torrent: announced, torrentPath }
 }
+
+/**
+ * Makes a client of how it is started, and of when it accepts peers: by default once it listens.
+ *
+ * @param {object} how
+ * @param {(t: import('ava').ExecutionContext, transfer: object) => Promise<Started>} how.start
+ * @param {(started: Started, transfer: object) => Promise<unknown>} [how.whenSeeding]
+ * @param {(started: Started) => Promise<unknown>} [how.whenLeeching]
+ * @returns {import('./index.mjs').Client} with the other properties of `how`
+ *
+ * @typedef {{program: object, port: number, isComplete: () => unknown}} Started `isComplete`: whether
+ *   it has all pieces and seeds
+ */
+export function clientOf({ start, whenSeeding = listens, whenLeeching = listens, ...facts }) {
+  return {
+    ...facts,
+
+    async seed(t, transfer) {
+      const started = await start(t, transfer)
+      await started.program.until('seeds', started.isComplete)
+      await whenSeeding(started, transfer)
+      return running(started)
+    },
+
+    async leech(t, transfer) {
+      const started = await start(t, transfer)
+      await whenLeeching(started)
+      const done = started.program.until('has all pieces', started.isComplete)
+      return { ...running(started), done }
+    }
+  }
+}
+
+const listens = ({ program, port }) => program.listens(port)
+
+const running = ({ program, port }) => ({ host: '127.0.0.1', port, stop: () => program.stop() })

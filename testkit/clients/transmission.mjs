@@ -2,29 +2,20 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { ask, startProgram, whenListening } from './program.mjs'
-import { prepare } from './start.mjs'
+import { clientOf, prepare } from './start.mjs'
 
-/** @type {import('./index.mjs').Client} */
-export const transmission = {
+export const transmission = clientOf({
   packages: ['transmission-daemon'],
   // It has no command to connect to an address, and ignores loopback addresses from a tracker.
   dials: false,
   isIdle: true, // it decides whom to unchoke every 10 s
   version: () => /daemon (\S+)/.exec(ask('transmission-daemon', ['--version']) ?? '')?.[1],
-
-  async seed(t, transfer) {
-    const { program, port, reaches } = await start(t, transfer)
-    await reaches('seeds', SEEDING)
-    return { host: '127.0.0.1', port, stop: () => program.stop() }
-  },
-
-  async leech(t, transfer) {
-    const { program, port, reaches } = await start(t, transfer)
-    await reaches('downloads', DOWNLOADING)
-    const done = reaches('has all pieces', SEEDING)
-    return { host: '127.0.0.1', port, done, stop: () => program.stop() }
-  }
-}
+  // Not probed: after a connection that only looks whether it listens, it closes the next one.
+  whenSeeding: () => {},
+  whenLeeching: ({ program, rpc }) =>
+    program.until('downloads', () => hasReached(rpc, DOWNLOADING)),
+  start
+})
 
 const DOWNLOADING = 4
 const SEEDING = 6
@@ -41,8 +32,7 @@ async function start(t, { torrent, folder }) {
   // Data already in the folder is checked and then seeded.
   const metainfo = torrent.toString('base64')
   await rpc.call('torrent-add', { metainfo, 'download-dir': folder })
-  const reaches = (what, status) => program.until(what, () => hasReached(rpc, status))
-  return { program, port, reaches }
+  return { program, port, rpc, isComplete: () => hasReached(rpc, SEEDING) }
 }
 
 async function hasReached(rpc, wanted) {
