@@ -135,7 +135,7 @@ class Output {
     // may send more: a head must not be taken without its block.
     const takesNow = this.port.takesNow()
     if (this.blocks === null) return this.#pushFrames(takesNow)
-    return this.port.together(() => this.#pushParts(this.#takeSent(takesNow)))
+    return this.port.together(() => forAll(this.#takeSent(takesNow), (part) => this.#push(part)))
   }
 
   /** The usual case: no blocks. */
@@ -151,31 +151,10 @@ class Output {
     }
   }
 
-  /** Pushes all parts even if the reader throws; returns what it threw last. */
-  #pushParts(parts) {
-    let failure = null
-    for (const part of parts) {
-      try {
-        this.#push(part)
-      } catch (error) {
-        failure = { error }
-      }
-    }
-    return failure
-  }
-
   #pushInserted() {
     const steps = this.inserted
     this.inserted = null
-    let failure = null
-    for (const step of steps) {
-      try {
-        step()
-      } catch (error) {
-        failure = { error }
-      }
-    }
-    return failure
+    return forAll(steps, (step) => step())
   }
 
   #begin() {
@@ -278,6 +257,19 @@ class Output {
     stretches[1] = 0
     return 0
   }
+}
+
+/** Does a step for each item, even if a reader throws in one; returns what was thrown last. */
+function forAll(items, step) {
+  let failure = null
+  for (const item of items) {
+    try {
+      step(item)
+    } catch (error) {
+      failure = { error }
+    }
+  }
+  return failure
 }
 
 /** What was read into memory of its own. */
