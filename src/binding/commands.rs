@@ -6,7 +6,7 @@ use napi_derive::napi;
 use super::call::catch;
 use super::table::{Entry, Table};
 use crate::protocol::numbers::to_usize;
-use crate::protocol::{BlockRequest, RequestId};
+use crate::protocol::{BlockRequest, Refusal, RequestId};
 
 /// Makes an enum that JavaScript knows, and the way back from its numbers.
 macro_rules! commands {
@@ -26,7 +26,9 @@ macro_rules! commands {
 }
 
 commands! {
-    /// A request of the peer is answered or declined. Number: its id.
+    /// Number: piece.
+    AllowedFast,
+    /// A request of the peer is answered. Number: its id.
     Answer,
     /// Numbers: piece, begin, length.
     Cancel,
@@ -34,10 +36,16 @@ commands! {
     Choke,
     /// `next` then names each open request.
     Close,
+    /// A request of the peer is not answered with a block. Number: its id.
+    Decline,
     /// Gives up the oldest request.
     ExpireRequest,
     /// Number: piece.
     Have,
+    /// No numbers.
+    HaveAll,
+    /// No numbers.
+    HaveNone,
     /// No numbers.
     Interested,
     /// No numbers.
@@ -52,8 +60,12 @@ commands! {
     PieceHead,
     /// Number: UDP port.
     Port,
+    /// Number: 1 because of the info hash, 0 because of the peer id.
+    Refuse,
     /// `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name.
     Request,
+    /// Number: pieces of the torrent.
+    SetPieces,
     /// Number: how many frames the trace keeps, 0 for no trace.
     SetTrace,
     /// Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
@@ -63,6 +75,8 @@ commands! {
     SkipPart,
     /// No further event of the input.
     StopReading,
+    /// Number: piece.
+    Suggest,
     /// No numbers.
     Unchoke,
 }
@@ -97,6 +111,7 @@ pub(super) fn run_commands(table: &mut Table, queue: &mut CommandQueue) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of all commands")]
 fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
     let Entry { wire, decoder, .. } = entry;
     let [first, second, third, fourth] = numbers;
@@ -106,6 +121,9 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
         length: third,
     };
     match kind {
+        CommandKind::AllowedFast => {
+            wire.allowed_fast(first);
+        }
         CommandKind::Answer => {
             wire.take_peer_request(RequestId::new(first));
         }
@@ -114,10 +132,19 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
             wire.choke();
         }
         CommandKind::Close => wire.close(),
+        CommandKind::Decline => {
+            wire.decline(RequestId::new(first));
+        }
         CommandKind::ExpireRequest => {
             wire.expire_request();
         }
         CommandKind::Have => wire.have(first),
+        CommandKind::HaveAll => {
+            wire.have_all();
+        }
+        CommandKind::HaveNone => {
+            wire.have_none();
+        }
         CommandKind::Interested => {
             wire.interested();
         }
@@ -135,16 +162,25 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
                 wire.port(port);
             }
         }
+        CommandKind::Refuse => wire.refuse(if first == 1 {
+            Refusal::InfoHash
+        } else {
+            Refusal::PeerId
+        }),
         CommandKind::Request => {
             // Fails only when choked or closed, which `lib/` has ruled out; nothing is sent then.
             let _outcome = wire.request(RequestId::new(fourth), request);
         }
+        CommandKind::SetPieces => wire.set_pieces(first),
         CommandKind::SetTrace => wire.set_trace(to_usize(first)),
         CommandKind::SetUnsent => wire.set_unsent(to_usize(first), to_usize(second)),
         CommandKind::SkipPart => decoder.skip_part(to_usize(first)),
         CommandKind::StopReading => {
             wire.stop_reading();
             decoder.forget();
+        }
+        CommandKind::Suggest => {
+            wire.suggest(first);
         }
         CommandKind::Unchoke => {
             wire.unchoke();

@@ -17,7 +17,9 @@ pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> 
     };
     let mut counted = entry.wire.stats();
     counted.received.bytes = entry.decoder.received();
-    counted.violations = counted.violations.saturating_add(entry.decoder.excesses());
+    counted.violations = counted
+        .violations
+        .saturating_add(entry.decoder.violations());
     let held = u64::from(to_u32(entry.wire.held_request_count()));
     let others = [
         counted.ignored_requests,

@@ -49,6 +49,7 @@ entries! {
     create c"create"
     extended c"extended"
     handshake c"handshake"
+    has_fast c"hasFast"
     is_truncated c"isTruncated"
     next c"next"
     output_len c"outputLength"
@@ -229,21 +230,40 @@ fn run_queue(_: &mut Call, _: &mut State<'_>) -> Result<u32> {
     Ok(0)
 }
 
-/// `handshake(slot, fields, dht)`: info hash and peer id, 20 bytes each; 1 announces the DHT.
+/// `handshake(slot, fields, dht, extended, fast, v2) -> 0 or 1`: info hash and peer id, 20 bytes
+/// each, and 8 reserved bytes, to which the numbers that are 1 add their flags. 1 means that a
+/// handshake was already sent and this one is not.
 fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
-    command(call, state, |wire, call, [dht, ..]| {
-        let fields: [u8; 40] = exact(call.bytes()?)?;
-        let (info_hash, peer_id) = fields.split_at(20);
-        let info_hash = InfoHash::new(exact(info_hash)?);
-        let peer_id = PeerId::new(exact(peer_id)?);
-        let dht = if dht == 1 {
-            Reserved::DHT
-        } else {
-            Reserved::NONE
-        };
-        wire.handshake(info_hash, peer_id, Reserved::EXTENDED.union(dht));
-        Ok(())
-    })
+    let Some(entry) = state.table.get(call.slot()) else {
+        return Ok(0);
+    };
+    if entry.is_broken() {
+        return Ok(0);
+    }
+    let fields: [u8; 48] = exact(call.bytes()?)?;
+    let (ids, reserved) = fields.split_at(40);
+    let (info_hash, peer_id) = ids.split_at(20);
+    let info_hash = InfoHash::new(exact(info_hash)?);
+    let peer_id = PeerId::new(exact(peer_id)?);
+    let flags = [
+        Reserved::DHT,
+        Reserved::EXTENDED,
+        Reserved::FAST,
+        Reserved::V2,
+    ];
+    let asked = flags.into_iter().zip(call.numbers());
+    let asked = asked.filter(|(_, is_asked)| *is_asked == 1);
+    let reserved = asked.fold(Reserved::new(exact(reserved)?), |all, (flag, _)| {
+        all.union(flag)
+    });
+    let outcome = entry.wire.handshake(info_hash, peer_id, reserved);
+    Ok(u32::from(outcome.is_err()))
+}
+
+/// `hasFast(slot)`: 1 if the fast extension is agreed on.
+fn has_fast(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+    let entry = state.table.get(call.slot());
+    Ok(entry.map_or(0, |entry| u32::from(entry.wire.has_fast())))
 }
 
 /// `sendBitfield(slot, bits)`

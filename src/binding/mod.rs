@@ -22,4 +22,4 @@ pub use entries::export_entries;
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
 pub use memory::{Area, MemoryLayout, memory_layout};
-pub use record::{EventKind, HELD, JOINED, LAST};
+pub use record::{EventKind, HELD, JOINED, LAST, REPLIED};

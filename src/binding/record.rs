@@ -1,6 +1,6 @@
 //! Events as numbers: the only description of what an event looks like to JavaScript.
 //!
-//! An entry that polls returns an [`EventKind`], 0 for none, with [`LAST`] or [`HELD`] added. It
+//! An entry that polls returns an [`EventKind`], 0 for none, with [`LAST`], [`HELD`] or [`REPLIED`] added. It
 //! writes into the record how far it has read the chunk, then the fields in the order given at the
 //! kind. A payload is two numbers, start and length in JavaScript's chunk; a start of [`JOINED`]
 //! means that `readPayload` has the bytes.
@@ -20,6 +20,8 @@ use crate::protocol::{
 pub enum EventKind {
     /// There is none.
     None,
+    /// Record: piece.
+    AllowedFast,
     /// Record: length. The bits are in `readPayload`.
     Bitfield,
     /// Record: piece, begin, length, 1 if a delivered request was removed, its id.
@@ -30,11 +32,18 @@ pub enum EventKind {
     Extended,
     /// No numbers; `readFailure` says more.
     Failed,
-    /// Record: 1 if the peer supports the DHT, 1 if it supports the extension protocol.
+    /// Record: 1 if the peer supports the DHT, the extension protocol, the fast extension, an upgrade
+    /// to version 2.
     /// `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
     Handshake,
     /// Record: piece.
     Have,
+    /// No numbers.
+    HaveAll,
+    /// No numbers.
+    HaveNone,
+    /// Record: the info hash, as five big-endian numbers.
+    InfoHash,
     /// No numbers.
     Interested,
     /// No numbers.
@@ -49,10 +58,14 @@ pub enum EventKind {
     Piece,
     /// Record: UDP port.
     Port,
+    /// Record: piece, begin, length, id of the request or 0 for none.
+    Reject,
     /// Record: piece, begin, length, id.
     Request,
     /// Record: id, 1 because of a choke or 0 because of an end.
     RequestDropped,
+    /// Record: piece.
+    Suggest,
     /// No numbers.
     Unchoke,
     /// Record: payload.
@@ -74,6 +87,10 @@ pub const LAST: u32 = 0x100;
 /// Added to the kind when requests of the peer are held back.
 #[napi]
 pub const HELD: u32 = 0x200;
+
+/// Added to the kind when the core has answered a message by itself: there is output.
+#[napi]
+pub const REPLIED: u32 = 0x400;
 
 /// Start of a payload that is not a part of the chunk.
 #[napi]
@@ -114,6 +131,9 @@ pub(super) fn poll(entry: &mut Entry, chunk: &[u8], at: usize, record: &mut Reco
     if wire.held_request_count() > 0 {
         result |= HELD;
     }
+    if wire.take_replied() {
+        result |= REPLIED;
+    }
     let is_used_up = at >= chunk.len() || !wire.is_reading();
     // The callback of a dropped request may open another one, which is dropped as well.
     let has_consequence = wire.has_consequence() || wire.is_dropping();
@@ -133,6 +153,10 @@ fn describe(
     failure: &mut Option<Cause>,
 ) -> EventKind {
     match event {
+        Event::AllowedFast { piece } => {
+            put(fields, [piece]);
+            EventKind::AllowedFast
+        }
         Event::Bitfield { bits } => {
             put(fields, [to_u32(bits.len())]);
             *kept = bits;
@@ -155,15 +179,25 @@ fn describe(
             EventKind::Failed
         }
         Event::Handshake(handshake) => {
-            let dht = u32::from(handshake.reserved.contains(Reserved::DHT));
-            let extended = u32::from(handshake.reserved.contains(Reserved::EXTENDED));
+            let has = |flag| u32::from(handshake.reserved.contains(flag));
+            let [dht, extended] = [Reserved::DHT, Reserved::EXTENDED].map(has);
+            let [fast, v2] = [Reserved::FAST, Reserved::V2].map(has);
             *kept = handshake_bytes(&handshake);
-            put(fields, [dht, extended]);
+            put(fields, [dht, extended, fast, v2]);
             EventKind::Handshake
         }
         Event::Have { piece, .. } => {
             put(fields, [piece]);
             EventKind::Have
+        }
+        Event::HaveAll => EventKind::HaveAll,
+        Event::HaveNone => EventKind::HaveNone,
+        Event::InfoHash { info_hash, .. } => {
+            let (numbers, _) = info_hash.as_bytes().as_chunks();
+            for (field, number) in fields.iter_mut().zip(numbers) {
+                *field = u32::from_be_bytes(*number);
+            }
+            EventKind::InfoHash
         }
         Event::Interested => EventKind::Interested,
         Event::KeepAlive => EventKind::KeepAlive,
@@ -191,6 +225,11 @@ fn describe(
             put(fields, [u32::from(port)]);
             EventKind::Port
         }
+        Event::Reject { request, id } => {
+            let [piece, begin, length] = block_fields(request);
+            put(fields, [piece, begin, length, number_of(id)]);
+            EventKind::Reject
+        }
         Event::Request { id, request } => {
             let [piece, begin, length] = block_fields(request);
             put(fields, [piece, begin, length, id.number()]);
@@ -200,6 +239,10 @@ fn describe(
             let choked = u32::from(reason == DropReason::Choked);
             put(fields, [id.number(), choked]);
             EventKind::RequestDropped
+        }
+        Event::Suggest { piece } => {
+            put(fields, [piece]);
+            EventKind::Suggest
         }
         Event::Unchoke => EventKind::Unchoke,
         Event::Unknown { payload } => {

@@ -60,9 +60,12 @@ impl Direction {
         self.block_bytes = self.block_bytes.saturating_add(to_u64(len));
     }
 
-    /// Messages of BEP 3, keep-alives excepted: these have no id.
+    /// Messages of BEP 3, keep-alives excepted, as these have no id, and those that may stand in
+    /// place of a bitfield.
     pub(super) fn basic_messages(&self) -> u64 {
-        let basic = |kind: &MessageKind| kind.id().map(MessageId::bep) == Some(3);
+        let is_basic =
+            |id: MessageId| id.bep() == 3 || matches!(id, MessageId::HaveAll | MessageId::HaveNone);
+        let basic = |kind: &MessageKind| kind.id().is_some_and(is_basic);
         let counts = MessageKind::ALL.into_iter().filter(basic);
         counts.map(|kind| self.messages.get(kind)).sum()
     }

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::dialect::Dialect;
 use super::error::ProtocolError;
 use super::handshake::Handshake;
 use super::input::{Frame, Input, Payload};
@@ -24,8 +25,8 @@ pub struct Decoder {
     policy: Policy,
     /// Whether cut payloads are joined here or by the caller.
     joins: bool,
-    /// Messages of fixed size that were longer, and were tolerated.
-    excesses: u64,
+    /// Violations that were tolerated.
+    violations: u64,
     /// Bytes read so far.
     received: u64,
     state: State,
@@ -43,12 +44,12 @@ impl Input for Chunk<'_> {
     type Payload = Payload;
 
     #[inline]
-    fn next_whole(&mut self) -> Option<Message<Payload>> {
-        self.decoder.decode_whole(self.bytes, self.at)
+    fn next_whole(&mut self, dialect: Dialect) -> Option<Message<Payload>> {
+        self.decoder.decode_whole(self.bytes, self.at, dialect)
     }
 
-    fn next_frame(&mut self) -> Result<Option<Frame<Payload>>, ProtocolError> {
-        self.decoder.decode_any(self.bytes, self.at)
+    fn next_frame(&mut self, dialect: Dialect) -> Result<Option<Frame<Payload>>, ProtocolError> {
+        self.decoder.decode_any(self.bytes, self.at, dialect)
     }
 }
 
@@ -59,7 +60,7 @@ impl Decoder {
             max_message_len: limits.max_message_len,
             policy: limits.policy,
             joins: true,
-            excesses: 0,
+            violations: 0,
             received: 0,
             state: State::Handshake(None),
         }
@@ -84,7 +85,8 @@ impl Decoder {
         }
     }
 
-    /// Reads one frame from `chunk` at `at` and moves `at` past what it read.
+    /// Reads one frame from `chunk` at `at` and moves `at` past what it read. Messages that are not
+    /// in `dialect` are handed through.
     ///
     /// `Ok(None)` means that the chunk is used up; the rest of the frame is in the next one.
     /// No more than the first 4 GiB of a chunk are read, because places have 32 bits.
@@ -98,10 +100,11 @@ impl Decoder {
         &mut self,
         chunk: &[u8],
         at: &mut usize,
+        dialect: Dialect,
     ) -> Result<Option<Frame<Payload>>, ProtocolError> {
-        match self.decode_whole(chunk, at) {
+        match self.decode_whole(chunk, at, dialect) {
             Some(message) => Ok(Some(Frame::Message(message))),
-            None => self.decode_any(chunk, at),
+            None => self.decode_any(chunk, at, dialect),
         }
     }
 
@@ -114,12 +117,17 @@ impl Decoder {
     /// The usual case: a message whose bytes are all in the chunk, and whose payload may stay
     /// there.
     #[inline]
-    fn decode_whole(&mut self, chunk: &[u8], at: &mut usize) -> Option<Message<Payload>> {
+    fn decode_whole(
+        &mut self,
+        chunk: &[u8],
+        at: &mut usize,
+        dialect: Dialect,
+    ) -> Option<Message<Payload>> {
         let State::Between = self.state else {
             return None;
         };
-        let head = Head::read_whole(chunk.get(*at..)?, self.max_message_len)?;
-        if !head.is_plain() {
+        let head = Head::read_whole(chunk.get(*at..)?, dialect, self.max_message_len)?;
+        if !head.is_plain(dialect) {
             return None;
         }
         // A message that is cut changes nothing here: `decode_any` reads it again from its start.
@@ -136,6 +144,7 @@ impl Decoder {
         &mut self,
         chunk: &[u8],
         at: &mut usize,
+        dialect: Dialect,
     ) -> Result<Option<Frame<Payload>>, ProtocolError> {
         let before = *at;
         let mut input = Cursor {
@@ -145,10 +154,10 @@ impl Decoder {
         let read = match &mut self.state {
             State::Failed(error) => Err(*error),
             State::Handshake(staged) => read_handshake(staged, &mut input),
-            State::Between => self.read_cut(Staged::default(), &mut input),
+            State::Between => self.read_cut(Staged::default(), &mut input, dialect),
             State::Head(staged) => {
                 let staged = *staged;
-                self.read_cut(staged, &mut input)
+                self.read_cut(staged, &mut input, dialect)
             }
             State::Tail(tail) => Ok(tail.read(&mut input)),
         };
@@ -156,7 +165,7 @@ impl Decoder {
             // Once the framing is lost, every later byte would be misread.
             Err(error) => self.state = State::Failed(*error),
             Ok(Some(Frame::Handshake(_) | Frame::Message(_))) => self.state = State::Between,
-            Ok(Some(Frame::Part { .. }) | None) => {}
+            Ok(Some(Frame::InfoHash { .. } | Frame::Part { .. }) | None) => {}
         }
         self.count(at.saturating_sub(before));
         read
@@ -192,9 +201,10 @@ impl Decoder {
         self.received
     }
 
-    /// Messages so far that were longer than their id allows; the excess was skipped.
-    pub fn excesses(&self) -> u64 {
-        self.excesses
+    /// Violations so far that were tolerated: messages that were longer than their id allows, whose
+    /// excess was skipped, and messages that are not in the dialect.
+    pub fn violations(&self) -> u64 {
+        self.violations
     }
 
     /// Drops what was received of a message, and its memory. For a caller who reads no more.
@@ -207,10 +217,12 @@ impl Decoder {
         &mut self,
         mut staged: Staged<{ Head::MAX_LEN }>,
         input: &mut Cursor<'_, '_>,
+        dialect: Dialect,
     ) -> Result<Option<Frame<Payload>>, ProtocolError> {
         let before = staged.len();
         staged.append(input.rest());
-        let Some(head) = Head::read(&staged.bytes, staged.len(), self.max_message_len)? else {
+        let Some(head) = Head::read(&staged.bytes, staged.len(), dialect, self.max_message_len)?
+        else {
             input.take(usize::MAX);
             if staged.len() > 0 {
                 self.state = State::Head(staged);
@@ -219,14 +231,14 @@ impl Decoder {
         };
         // Old clients send fixed messages with bytes to spare. Judged as soon as the head is there:
         // a strict wire need not wait for an excess that may be announced and never sent.
-        if let Some(excess) = head.excess() {
+        if let Some(violation) = head.violation() {
             if self.policy == Policy::Strict {
-                return Err(excess);
+                return Err(violation);
             }
-            self.excesses = self.excesses.saturating_add(1);
+            self.violations = self.violations.saturating_add(1);
         }
         input.take(head.len().saturating_sub(before));
-        let mut tail = Tail::new(head, self.joins, input);
+        let mut tail = Tail::new(head, self.joins, input, dialect);
         let frame = tail.read(input);
         if !matches!(frame, Some(Frame::Message(_))) {
             self.state = State::Tail(Box::new(tail));
@@ -246,10 +258,24 @@ fn read_handshake(
         return Ok(None);
     }
     let staged = staged.get_or_insert_default();
-    let taken = staged.append(rest);
+    let start_missing = Handshake::START_LEN.saturating_sub(staged.len());
+    // What comes before the peer id is a frame of its own, wherever the chunk ends.
+    let wanted = if start_missing > 0 {
+        start_missing
+    } else {
+        Handshake::LEN
+    };
+    let taken = staged.append(rest.get(..wanted).unwrap_or(rest));
     input.take(taken);
     // Decoded with each chunk, not only when complete: another protocol fails at its first wrong
     // byte.
+    if start_missing > 0 {
+        let start = Handshake::decode_start(staged.bytes())?;
+        return Ok(start.map(|(reserved, info_hash)| Frame::InfoHash {
+            reserved,
+            info_hash,
+        }));
+    }
     let handshake = Handshake::decode(staged.bytes())?;
     Ok(handshake.map(|handshake| Frame::Handshake(Box::new(handshake))))
 }
@@ -354,12 +380,12 @@ enum Keeping {
 }
 
 impl Tail {
-    /// A payload that lies in the chunk as a whole stays there, except the bits of a bitfield: the
-    /// core still needs them when the chunk is gone.
-    fn new(head: Head, joins: bool, input: &Cursor<'_, '_>) -> Self {
+    /// A payload that lies in the chunk as a whole stays there, except one that the core itself looks
+    /// at: a bitfield, an extended handshake.
+    fn new(head: Head, joins: bool, input: &Cursor<'_, '_>, dialect: Dialect) -> Self {
         let missing = head.tail_len();
         let is_whole = missing <= input.rest().len();
-        let keeping = if head.is_joined() {
+        let keeping = if head.is_joined(dialect) {
             Keeping::Joined(Vec::new())
         } else if is_whole || !head.has_payload() {
             Keeping::Nothing

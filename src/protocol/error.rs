@@ -19,8 +19,12 @@ pub enum ProtocolError {
     BitfieldLate,
     /// Strict: a bitfield with bits set past the last piece.
     BitfieldSpareBits,
+    /// Strict: an extended handshake that cannot be decoded.
+    ExtendedHandshake,
     /// The first bytes are not a BitTorrent handshake.
     Handshake,
+    /// The caller does not have this torrent: see [`Refusal`](super::Refusal).
+    InfoHash,
     /// A message too short for its id; strict: or too long.
     MessageLength {
         /// Message id.
@@ -37,12 +41,24 @@ pub enum ProtocolError {
         /// The limit it broke.
         limit: u32,
     },
+    /// Strict: a message of an extension that not both sides have announced.
+    NotAgreed {
+        /// Message id.
+        id: u8,
+    },
+    /// The caller does not want this peer: see [`Refusal`](super::Refusal).
+    PeerId,
     /// A `have` for a piece that the torrent does not have, or above the piece limit; strict: a
-    /// `request` for one that the torrent does not have.
+    /// `request`, a `suggest` or an `allowed fast` for one that the torrent does not have.
     PieceIndex {
         /// Piece index received.
         piece: u32,
         /// Pieces of the torrent, or the most allowed.
+        limit: u32,
+    },
+    /// Requests went on although the peer did not read the rejects of earlier ones.
+    RequestFlood {
+        /// Rejects that may wait to be read.
         limit: u32,
     },
     /// A request above [`Limits::max_request_len`](super::Limits::max_request_len); strict: or for
@@ -66,6 +82,15 @@ pub enum ProtocolError {
         /// Bytes of the block.
         length: u32,
     },
+    /// Strict: a `reject` for a block that was not requested.
+    UnsolicitedReject {
+        /// Piece index.
+        piece: u32,
+        /// Byte offset in the piece.
+        begin: u32,
+        /// Bytes of the block.
+        length: u32,
+    },
 }
 
 impl ProtocolError {
@@ -75,13 +100,19 @@ impl ProtocolError {
             Self::BitfieldLength { .. } => "ERR_PWP_BITFIELD_LENGTH",
             Self::BitfieldLate => "ERR_PWP_BITFIELD_LATE",
             Self::BitfieldSpareBits => "ERR_PWP_BITFIELD_SPARE_BITS",
+            Self::ExtendedHandshake => "ERR_PWP_EXTENDED_HANDSHAKE",
             Self::Handshake => "ERR_PWP_HANDSHAKE",
+            Self::InfoHash => "ERR_PWP_INFO_HASH",
             Self::MessageLength { .. } => "ERR_PWP_MESSAGE_LENGTH",
             Self::MessageTooLong { .. } => "ERR_PWP_MESSAGE_TOO_LONG",
+            Self::NotAgreed { .. } => "ERR_PWP_NOT_AGREED",
+            Self::PeerId => "ERR_PWP_PEER_ID",
             Self::PieceIndex { .. } => "ERR_PWP_PIECE_INDEX",
+            Self::RequestFlood { .. } => "ERR_PWP_REQUEST_FLOOD",
             Self::RequestLength { .. } => "ERR_PWP_REQUEST_LENGTH",
             Self::Truncated => "ERR_PWP_TRUNCATED",
             Self::UnsolicitedBlock { .. } => "ERR_PWP_UNSOLICITED_BLOCK",
+            Self::UnsolicitedReject { .. } => "ERR_PWP_UNSOLICITED_REJECT",
         }
     }
 
@@ -100,10 +131,21 @@ impl ProtocolError {
                 piece,
                 begin,
                 length,
-            } => vec![("piece", piece), ("offset", begin), ("length", length)],
-            Self::BitfieldLate | Self::BitfieldSpareBits | Self::Handshake | Self::Truncated => {
-                Vec::new()
             }
+            | Self::UnsolicitedReject {
+                piece,
+                begin,
+                length,
+            } => vec![("piece", piece), ("offset", begin), ("length", length)],
+            Self::NotAgreed { id } => vec![("id", u32::from(id))],
+            Self::RequestFlood { limit } => vec![("limit", limit)],
+            Self::BitfieldLate
+            | Self::BitfieldSpareBits
+            | Self::ExtendedHandshake
+            | Self::Handshake
+            | Self::InfoHash
+            | Self::PeerId
+            | Self::Truncated => Vec::new(),
         }
     }
 }
@@ -116,7 +158,11 @@ impl fmt::Display for ProtocolError {
             }
             Self::BitfieldLate => f.write_str("peer sent a bitfield after other messages"),
             Self::BitfieldSpareBits => f.write_str("peer sent a bitfield with spare bits set"),
+            Self::ExtendedHandshake => {
+                f.write_str("peer sent an extended handshake that is no dictionary")
+            }
             Self::Handshake => f.write_str("peer did not send a BitTorrent handshake"),
+            Self::InfoHash => f.write_str("peer wants a torrent that is not served"),
             Self::MessageLength { id, length, limit } => {
                 write!(
                     f,
@@ -126,8 +172,16 @@ impl fmt::Display for ProtocolError {
             Self::MessageTooLong { length, limit } => {
                 write!(f, "peer sent a message of {length} bytes, limit {limit}")
             }
+            Self::NotAgreed { id } => write!(
+                f,
+                "peer sent message {id} of an extension that not both sides announced"
+            ),
+            Self::PeerId => f.write_str("peer has an id that is refused"),
             Self::PieceIndex { piece, limit } => {
                 write!(f, "peer named piece {piece}, limit {limit}")
+            }
+            Self::RequestFlood { limit } => {
+                write!(f, "peer went on requesting with {limit} rejects unread")
             }
             Self::RequestLength { length, limit } => {
                 write!(f, "peer requested {length} bytes, limit {limit}")
@@ -141,6 +195,15 @@ impl fmt::Display for ProtocolError {
                 f,
                 "peer sent a block of piece {piece}, offset {begin}, length {length} that was not \
                  asked for"
+            ),
+            Self::UnsolicitedReject {
+                piece,
+                begin,
+                length,
+            } => write!(
+                f,
+                "peer rejected piece {piece}, offset {begin}, length {length}, which was not \
+                 requested"
             ),
         }
     }

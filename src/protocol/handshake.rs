@@ -20,6 +20,9 @@ impl Handshake {
     /// Size in bytes.
     pub const LEN: usize = PROTOCOL.len() + Reserved::LEN + 2 * ID_LEN;
 
+    /// Size of what comes before the peer id, in bytes.
+    pub(super) const START_LEN: usize = Self::LEN - ID_LEN;
+
     /// Reads a handshake; `Ok(None)` while `bytes` is only a correct beginning of one.
     ///
     /// # Errors
@@ -27,12 +30,41 @@ impl Handshake {
     /// [`ProtocolError::Handshake`] at the first byte that differs from the protocol string, so
     /// that a peer of another protocol is refused without waiting for 68 bytes.
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
+        let Some((reserved, info_hash)) = Self::decode_start(bytes)? else {
+            return Ok(None);
+        };
+        let peer_id = (bytes.get(Self::START_LEN..)).and_then(<[u8]>::first_chunk);
+        Ok(peer_id.map(|peer_id| Self {
+            reserved,
+            info_hash,
+            peer_id: PeerId::new(*peer_id),
+        }))
+    }
+
+    /// Reads what comes before the peer id; `Ok(None)` while `bytes` is only a correct beginning of
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handshake::decode`].
+    // Nothing after the protocol string is judged: reserved bits are announcements, and which
+    // torrents are served is for the caller to know.
+    pub(super) fn decode_start(
+        bytes: &[u8],
+    ) -> Result<Option<(Reserved, InfoHash)>, ProtocolError> {
         // The length byte is compared too. These 20 bytes distinguish a plain peer from
         // one that opens with an encrypted handshake, so nothing else may pass.
         if bytes.iter().zip(PROTOCOL).any(|(got, want)| got != want) {
             return Err(ProtocolError::Handshake);
         }
-        Ok(Self::read_fields(bytes))
+        let fields = bytes.get(PROTOCOL.len()..).unwrap_or_default();
+        let (Some(reserved), Some(info_hash)) = (
+            fields.first_chunk(),
+            (fields.get(Reserved::LEN..)).and_then(<[u8]>::first_chunk),
+        ) else {
+            return Ok(None);
+        };
+        Ok(Some((Reserved::new(*reserved), InfoHash::new(*info_hash))))
     }
 
     /// Appends the 68 bytes.
@@ -41,20 +73,6 @@ impl Handshake {
         out.extend_from_slice(self.reserved.as_bytes());
         out.extend_from_slice(self.info_hash.as_bytes());
         out.extend_from_slice(self.peer_id.as_bytes());
-    }
-
-    // Nothing after the protocol string is judged: reserved bits are announcements, and which
-    // torrents are served is for the caller to know.
-    fn read_fields(bytes: &[u8]) -> Option<Self> {
-        let fields = bytes.get(PROTOCOL.len()..)?;
-        let (reserved, fields) = fields.split_first_chunk()?;
-        let (info_hash, fields) = fields.split_first_chunk()?;
-        let peer_id = fields.first_chunk()?;
-        Some(Self {
-            reserved: Reserved::new(*reserved),
-            info_hash: InfoHash::new(*info_hash),
-            peer_id: PeerId::new(*peer_id),
-        })
     }
 }
 

@@ -5,17 +5,28 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::dialect::Dialect;
 use super::error::ProtocolError;
 use super::handshake::Handshake;
+use super::ids::InfoHash;
 use super::message::Message;
 use super::numbers::to_usize;
+use super::reserved::Reserved;
 
 /// One frame from the peer; `P` says where its payload is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame<P> {
-    /// The handshake: always the first frame, and only the first (BEP 3
+    /// The handshake: after [`Frame::InfoHash`], before all messages, and only once (BEP 3
     /// <https://www.bittorrent.org/beps/bep_0003.html>).
     Handshake(Box<Handshake>),
+    /// The first 48 bytes of the handshake, always the first frame.
+    // The peer may wait for our handshake before it sends the rest of its own: its peer id.
+    InfoHash {
+        /// What the peer supports.
+        reserved: Reserved,
+        /// The torrent.
+        info_hash: InfoHash,
+    },
     /// Any frame after it.
     Message(Message<P>),
     /// A part of the next message's payload, but not the last one.
@@ -35,10 +46,11 @@ pub trait Input {
     type Payload: Place;
 
     /// The next frame, if it is a complete message that needs no further work: the usual case.
-    /// An input need not implement it.
+    /// An input need not implement it. `dialect` says which messages there are; an input of frames
+    /// that were decoded elsewhere has no use for it.
     // Apart from `next_frame` so that the usual case stays small enough to inline into the poll.
     #[inline]
-    fn next_whole(&mut self) -> Option<Message<Self::Payload>> {
+    fn next_whole(&mut self, _dialect: Dialect) -> Option<Message<Self::Payload>> {
         None
     }
 
@@ -47,14 +59,17 @@ pub trait Input {
     /// # Errors
     ///
     /// Why the next frame cannot be read. The error is final for the wire.
-    fn next_frame(&mut self) -> Result<Option<Frame<Self::Payload>>, ProtocolError>;
+    fn next_frame(
+        &mut self,
+        dialect: Dialect,
+    ) -> Result<Option<Frame<Self::Payload>>, ProtocolError>;
 }
 
 /// Frames that were decoded elsewhere, the oldest first.
 impl<P: Place> Input for VecDeque<Frame<P>> {
     type Payload = P;
 
-    fn next_frame(&mut self) -> Result<Option<Frame<P>>, ProtocolError> {
+    fn next_frame(&mut self, _: Dialect) -> Result<Option<Frame<P>>, ProtocolError> {
         Ok(self.pop_front())
     }
 }

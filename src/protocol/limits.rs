@@ -51,9 +51,10 @@ pub struct Limits {
 /// What to do about a violation that does no harm.
 ///
 /// These are: excess bytes in a message of fixed size, a bitfield after other messages of BEP 3,
-/// spare bits that are set where [`Limits::pieces`] says which are spare, a block that answers no
-/// open request, a request for zero bytes, and, with [`Limits::pieces`], a request for a piece past
-/// the last.
+/// spare bits that are set where [`Limits::pieces`] says which are spare, a block or a reject that
+/// answers no request, a request for zero bytes, with [`Limits::pieces`] a request, a `suggest` or
+/// an `allowed fast` for a piece past the last, a message of the fast extension that was not agreed
+/// on, and an extended handshake that cannot be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// It is counted in [`Stats::violations`](super::Stats::violations) and tolerated. Requests

@@ -40,7 +40,9 @@
 
 mod counters;
 mod decode;
+mod dialect;
 mod error;
+mod fast;
 mod handshake;
 mod ids;
 mod input;
@@ -53,7 +55,9 @@ mod trace;
 mod wire;
 
 pub use decode::{Chunk, Decoder};
+pub use dialect::Dialect;
 pub use error::ProtocolError;
+pub use fast::allowed_fast_set;
 pub use handshake::Handshake;
 pub use ids::{InfoHash, PeerId};
 pub use input::{Frame, Input, Payload, Place};
@@ -63,5 +67,6 @@ pub use reserved::Reserved;
 pub use stats::{Stats, Traffic};
 pub use trace::TracedFrame;
 pub use wire::{
-    Bitfield, DropReason, Event, HeadError, RequestError, RequestId, Step, Transmit, Wire,
+    Bitfield, DropReason, Event, HandshakeSent, HeadError, Refusal, RequestError, RequestId, Step,
+    Transmit, Wire,
 };

@@ -27,6 +27,15 @@ impl Reserved {
     // Bit 20 from the right.
     pub const EXTENDED: Self = Self([0, 0, 0, 0, 0, 0x10, 0, 0]);
 
+    /// The fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>).
+    // Bit 2 from the right.
+    pub const FAST: Self = Self([0, 0, 0, 0, 0, 0, 0, 0x04]);
+
+    /// An upgrade to version 2 of the protocol, in a handshake with the info hash of version 1
+    /// (BEP 52 <https://www.bittorrent.org/beps/bep_0052.html>).
+    // Bit 4 from the right.
+    pub const V2: Self = Self([0, 0, 0, 0, 0, 0, 0, 0x10]);
+
     /// Wraps the eight bytes of a handshake.
     pub const fn new(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)

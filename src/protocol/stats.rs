@@ -12,7 +12,8 @@ pub struct Stats {
     /// To the peer. A message counts once it is queued.
     pub sent: Traffic,
     /// Requests of the peer that were ignored because we choked it (BEP 3
-    /// <https://www.bittorrent.org/beps/bep_0003.html>).
+    /// <https://www.bittorrent.org/beps/bep_0003.html>). With the fast extension these and the
+    /// following two were rejected.
     pub ignored_requests: u64,
     /// Requests of the peer that were refused because
     /// [`Limits::max_peer_requests`](super::Limits::max_peer_requests) were already waiting.
@@ -30,7 +31,7 @@ impl Stats {
     #[must_use]
     pub fn decoded_by(mut self, decoder: &Decoder) -> Self {
         self.received.bytes = decoder.received();
-        self.violations = self.violations.saturating_add(decoder.excesses());
+        self.violations = self.violations.saturating_add(decoder.violations());
         self
     }
 }

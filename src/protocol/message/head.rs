@@ -4,6 +4,7 @@
 //! head is the payload, or excess bytes to skip.
 
 use super::{Message, MessageId};
+use crate::protocol::dialect::Dialect;
 use crate::protocol::error::ProtocolError;
 use crate::protocol::numbers::to_usize;
 
@@ -19,6 +20,8 @@ pub(in crate::protocol) struct Head {
     fixed_len: u32,
     /// The fields after the id.
     numbers: [u32; 3],
+    /// The id of a message that is handed through because it is not in the dialect.
+    not_agreed: Option<MessageId>,
 }
 
 impl Head {
@@ -33,20 +36,25 @@ impl Head {
     pub(in crate::protocol) fn read(
         front: &[u8; Self::MAX_LEN],
         received: usize,
+        dialect: Dialect,
         max_message_len: u32,
     ) -> Result<Option<Self>, ProtocolError> {
-        let head = Self::parse(front);
+        let head = Self::parse(front, dialect);
         let is_whole = head.check(received, max_message_len)?;
         Ok(is_whole.then_some(head))
     }
 
     /// Reads the head at the front of `bytes`; `None` when something is missing or wrong.
     #[inline]
-    pub(in crate::protocol) fn read_whole(bytes: &[u8], max_message_len: u32) -> Option<Self> {
+    pub(in crate::protocol) fn read_whole(
+        bytes: &[u8],
+        dialect: Dialect,
+        max_message_len: u32,
+    ) -> Option<Self> {
         // An error is not reported here but found again by `read`, off the fast path.
         let head = match bytes.first_chunk() {
-            Some(front) => Self::parse(front),
-            None => Self::parse(&padded(bytes)),
+            Some(front) => Self::parse(front, dialect),
+            None => Self::parse(&padded(bytes), dialect),
         };
         let is_whole = matches!(head.check(bytes.len(), max_message_len), Ok(true));
         is_whole.then_some(head)
@@ -55,7 +63,7 @@ impl Head {
     // Reads all three numbers whatever the id, in one pass without branches. Those that the id does
     // not have are bytes of the payload or of the next message, and are not used.
     #[inline]
-    fn parse(bytes: &[u8; Self::MAX_LEN]) -> Self {
+    fn parse(bytes: &[u8; Self::MAX_LEN], dialect: Dialect) -> Self {
         let [
             l0,
             l1,
@@ -83,10 +91,17 @@ impl Head {
         } else {
             MessageId::from_byte(id)
         };
+        let (id, not_agreed) = match id {
+            Some(other) if !other.is_in(dialect) => (None, id),
+            _ => (id, None),
+        };
         let numbers = [[a0, a1, a2, a3], [b0, b1, b2, b3], [c0, c1, c2, c3]];
         let [first, second, third] = numbers.map(u32::from_be_bytes);
         let first = first >> id.map_or(0, MessageId::free_bits);
-        Self::new(length, id, [first, second, third])
+        Self {
+            not_agreed,
+            ..Self::new(length, id, [first, second, third])
+        }
     }
 
     /// Whether the head is complete once `received` bytes of the message have arrived.
@@ -149,17 +164,27 @@ impl Head {
         out.truncate(end);
     }
 
-    /// Whether what follows, if anything, is a payload that may stay in the chunk. The bits of a
-    /// bitfield may not, and most messages should have nothing after their fields.
+    /// Whether what follows, if anything, is a payload that may stay in the chunk. Some may not, and
+    /// most messages should have nothing after their fields.
     #[inline]
-    pub(in crate::protocol) fn is_plain(&self) -> bool {
-        self.id
-            .is_none_or(|id| !id.is_joined() && (id.has_payload() || self.length == self.fixed_len))
+    pub(in crate::protocol) fn is_plain(&self, dialect: Dialect) -> bool {
+        !self.is_joined(dialect)
+            && self.not_agreed.is_none()
+            && (self.id).is_none_or(|id| id.has_payload() || self.length == self.fixed_len)
     }
 
     /// Whether the payload is joined in memory of its own, even if the chunk has all of it.
-    pub(in crate::protocol) fn is_joined(&self) -> bool {
-        self.id.is_some_and(MessageId::is_joined)
+    // The core keeps a bitfield and reads an extended handshake; it looks at no other payload.
+    #[inline]
+    pub(in crate::protocol) fn is_joined(&self, dialect: Dialect) -> bool {
+        match self.id {
+            Some(MessageId::Bitfield) => true,
+            Some(MessageId::Extended) => {
+                let [id, ..] = self.numbers;
+                id == EXTENDED_HANDSHAKE && dialect.contains(Dialect::EXTENSIONS)
+            }
+            _ => false,
+        }
     }
 
     /// Whether what follows is a payload; otherwise it is excess.
@@ -167,8 +192,12 @@ impl Head {
         self.id.map_or(self.length > 0, MessageId::has_payload)
     }
 
-    /// The violation of a message of fixed size that is longer; `None` if it is not.
-    pub(in crate::protocol) fn excess(&self) -> Option<ProtocolError> {
+    /// The violation of a message that is longer than its fixed size, or not in the dialect; `None`
+    /// if it is neither.
+    pub(in crate::protocol) fn violation(&self) -> Option<ProtocolError> {
+        if let Some(id) = self.not_agreed {
+            return Some(ProtocolError::NotAgreed { id: id.byte() });
+        }
         let (id, length, limit) = (self.id?, self.length, self.fixed_len);
         let has_excess = length > limit && !self.has_payload();
         has_excess.then_some(ProtocolError::MessageLength {
@@ -207,9 +236,14 @@ impl Head {
             id,
             fixed_len: id.map_or(0, MessageId::fixed_len),
             numbers,
+            not_agreed: None,
         }
     }
 }
+
+/// Extended message id of the extended handshake
+/// (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>).
+const EXTENDED_HANDSHAKE: u32 = 0;
 
 /// All of `bytes`, which are fewer than the longest head has, followed by zeros.
 fn padded(bytes: &[u8]) -> [u8; Head::MAX_LEN] {

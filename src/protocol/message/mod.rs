@@ -2,7 +2,7 @@
 //! generated.
 //!
 //! A row gives the id, the name, the fields in the order of the wire and, after `;`, the payload,
-//! under the BEP that assigns the id. Ids, kinds, heads, counters, the names that JavaScript and
+//! under the BEP that assigns the id and, after `if`, what both sides must have agreed on. Ids, kinds, heads, counters, the names that JavaScript and
 //! docs show, and the arms of each `match` are made from it.
 
 mod field;
@@ -10,6 +10,7 @@ mod head;
 
 use std::fmt;
 
+use super::dialect::Dialect;
 use field::{Field, Numbers};
 pub(super) use head::Head;
 
@@ -26,7 +27,7 @@ pub struct BlockRequest {
 }
 
 macro_rules! messages {
-    ($(bep $bep:literal {$(
+    ($(bep $bep:literal $(if $agreed:ident)? {$(
         $(#[$doc:meta])*
         $id:literal $name:ident $({
             $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
@@ -60,6 +61,15 @@ macro_rules! messages {
             )]
             pub const fn byte(self) -> u8 {
                 self as u8
+            }
+
+            /// Whether it is a message of this dialect. Otherwise its id has no meaning, as any that
+            /// is not in the table.
+            #[inline]
+            pub const fn is_in(self, dialect: Dialect) -> bool {
+                match self {
+                    $($(Self::$name)|* => is_agreed!(dialect $(, $agreed)?),)*
+                }
             }
 
             /// The BEP that assigns it.
@@ -106,9 +116,10 @@ macro_rules! messages {
                 $($(#[$field_doc])* $field: $type,)*
                 $($(#[$payload_doc])* $payload: P,)?
             })?,)*)*
-            /// A message with another id, handed through unread.
-            // Not an error: the fast extension and BEP 52 use ids that a caller may handle itself,
-            // while libtorrent closes on ids that it does not know.
+            /// A message with another id, or with one that is not in the [`Dialect`], handed
+            /// through unread.
+            // Not an error: BEP 52 uses ids that a caller may handle itself, while libtorrent closes
+            // on ids that it does not know.
             Unknown {
                 /// The whole message with its id byte.
                 payload: P,
@@ -232,6 +243,16 @@ macro_rules! is_there {
     };
 }
 
+/// Whether a dialect has the messages under a BEP.
+macro_rules! is_agreed {
+    ($dialect:ident) => {
+        true
+    };
+    ($dialect:ident, $agreed:ident) => {
+        $dialect.contains(Dialect::$agreed)
+    };
+}
+
 macro_rules! optional {
     () => {
         None
@@ -301,6 +322,28 @@ messages! {
             port: u16,
         },
     }
+    // <https://www.bittorrent.org/beps/bep_0006.html>
+    bep 6 if FAST {
+        /// The sender suggests a piece to download, such as one that it has in memory.
+        13 Suggest {
+            /// Piece index.
+            piece: u32,
+        },
+        /// The sender has all pieces. In place of a bitfield.
+        14 HaveAll,
+        /// The sender has no piece. In place of a bitfield.
+        15 HaveNone,
+        /// The sender will not answer this request with a block.
+        16 Reject {
+            /// The block that was requested.
+            request: BlockRequest,
+        },
+        /// The sender answers requests for this piece even while it chokes.
+        17 AllowedFast {
+            /// Piece index.
+            piece: u32,
+        },
+    }
     // <https://www.bittorrent.org/beps/bep_0010.html>
     bep 10 {
         /// A message of the extension protocol.
@@ -318,12 +361,6 @@ impl MessageId {
     /// Bytes before the payload, length prefix included.
     pub const fn head_len(self) -> u32 {
         self.fixed_len().saturating_add(4)
-    }
-
-    /// Whether its payload is joined in memory of its own.
-    // The core keeps a bitfield; it keeps no other payload.
-    const fn is_joined(self) -> bool {
-        matches!(self, Self::Bitfield)
     }
 }
 

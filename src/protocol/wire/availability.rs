@@ -1,5 +1,6 @@
 //! Which pieces the peer has, as its `bitfield` and `have` messages say
-//! (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>).
+//! (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>), or `have all` and `have none` (BEP 6
+//! <https://www.bittorrent.org/beps/bep_0006.html>).
 
 use bytes::Bytes;
 
@@ -12,11 +13,17 @@ use crate::protocol::numbers::{to_u32, to_usize};
 #[derive(Debug, Default)]
 pub(super) struct Availability {
     pieces: Bitfield,
+    /// Whether the peer has all pieces, however many these are.
+    has_all: bool,
 }
 
 impl Availability {
     pub(super) fn pieces(&self) -> &Bitfield {
         &self.pieces
+    }
+
+    pub(super) fn has_all(&self) -> bool {
+        self.has_all
     }
 
     /// Applies a `have`; returns whether the piece is new.
@@ -46,11 +53,7 @@ impl Availability {
         if length > limit || (limits.pieces.is_some() && length != limit) {
             return Err(ProtocolError::BitfieldLength { length, limit });
         }
-        // Only messages of BEP 3 make it late. Others may precede it: libtorrent sends its extended
-        // handshake first (see `tests/captures`). This one is counted already.
-        if ledger.counters.received.basic_messages() > 1 {
-            ledger.tolerate(limits.policy, ProtocolError::BitfieldLate)?;
-        }
+        tolerate_late(limits, ledger)?;
         // BEP 3 wants spare bits to be zero. A lenient wire clears them, so that no piece is
         // requested that does not exist.
         let bits = match without_spare_bits(&bits, limits.pieces) {
@@ -63,6 +66,76 @@ impl Availability {
         self.pieces.replace(&bits);
         Ok(bits)
     }
+
+    /// Applies a `have all`. The pieces follow once their number is known.
+    pub(super) fn fill(
+        &mut self,
+        limits: &Limits,
+        ledger: &mut Ledger,
+    ) -> Result<(), ProtocolError> {
+        tolerate_late(limits, ledger)?;
+        self.has_all = true;
+        self.spread(limits);
+        Ok(())
+    }
+
+    /// Applies a `have none`, which says what is already known: the peer has announced nothing
+    /// yet, or else it comes too late to mean anything.
+    pub(super) fn keep_empty(limits: &Limits, ledger: &mut Ledger) -> Result<(), ProtocolError> {
+        tolerate_late(limits, ledger)
+    }
+
+    /// The number of pieces is known now: what was announced must fit it, as it must have if it had
+    /// been known before.
+    pub(super) fn fit(
+        &mut self,
+        pieces: u32,
+        limits: &Limits,
+        ledger: &mut Ledger,
+    ) -> Result<(), ProtocolError> {
+        let limit = pieces.div_ceil(8);
+        let announced_len = to_u32(self.pieces.announced().div_ceil(8));
+        if announced_len > 0 && announced_len != limit {
+            let length = announced_len;
+            return Err(ProtocolError::BitfieldLength { length, limit });
+        }
+        // A bitfield may cover some spare bits; a single `have` may not.
+        let covered = self.pieces.announced().max(to_usize(pieces));
+        if self.pieces.len() > covered {
+            return Err(ProtocolError::PieceIndex {
+                piece: to_u32(self.pieces.len().saturating_sub(1)),
+                limit: pieces,
+            });
+        }
+        if announced_len > 0
+            && let Some(bits) = without_spare_bits(self.pieces.as_bytes(), Some(pieces))
+        {
+            ledger.tolerate(limits.policy, ProtocolError::BitfieldSpareBits)?;
+            self.pieces.replace(&bits);
+        }
+        self.spread(limits);
+        Ok(())
+    }
+
+    /// Sets the bits of a peer that has all pieces, if their number is known.
+    fn spread(&mut self, limits: &Limits) {
+        if let (true, Some(pieces)) = (self.has_all, limits.pieces) {
+            let bits = vec![0xff; to_usize(pieces.div_ceil(8))];
+            let bits = without_spare_bits(&bits, Some(pieces)).unwrap_or(bits.into());
+            self.pieces.replace(&bits);
+        }
+    }
+}
+
+/// BEP 3 allows a bitfield only as the first message after the handshake, and BEP 6 exactly one of
+/// `bitfield`, `have all` and `have none` there.
+// Only messages that depend on it make it late. Others may precede it: libtorrent sends its
+// extended handshake first (see `tests/captures`). This one is counted already.
+fn tolerate_late(limits: &Limits, ledger: &mut Ledger) -> Result<(), ProtocolError> {
+    if ledger.counters.received.basic_messages() > 1 {
+        ledger.tolerate(limits.policy, ProtocolError::BitfieldLate)?;
+    }
+    Ok(())
 }
 
 /// `bits` with those past the last piece cleared; `None` when none of these is set, or when the

@@ -4,12 +4,20 @@ use bytes::Bytes;
 
 use crate::protocol::error::ProtocolError;
 use crate::protocol::handshake::Handshake;
+use crate::protocol::ids::InfoHash;
 use crate::protocol::message::BlockRequest;
+use crate::protocol::reserved::Reserved;
 
 /// One message that took effect, or a consequence of one. `P` says where payloads are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<P> {
+    /// The peer answers requests for this piece even while it chokes us (BEP 6
+    /// <https://www.bittorrent.org/beps/bep_0006.html>). It need not have the piece.
+    AllowedFast {
+        /// Piece index.
+        piece: u32,
+    },
     /// All pieces that the peer has, also in [`Wire::peer_pieces`](super::Wire::peer_pieces).
     Bitfield {
         /// The bits as received; spare bits are cleared if they are known to be spare.
@@ -22,7 +30,8 @@ pub enum Event<P> {
         /// The delivered request that this removed; `None` if there was none.
         id: Option<RequestId>,
     },
-    /// The peer chokes us. [`Event::RequestDropped`] follows for each open request.
+    /// The peer chokes us. [`Event::RequestDropped`] follows for each open request, unless the
+    /// fast extension is agreed on: the peer then rejects them one by one.
     Choke,
     /// A message of the extension protocol.
     Extended {
@@ -34,7 +43,7 @@ pub enum Event<P> {
     /// The peer broke the protocol, and the wire is closed. [`Event::RequestDropped`] follows
     /// for each open request.
     Failed(ProtocolError),
-    /// The peer sent its handshake.
+    /// The peer sent its handshake. [`Event::InfoHash`] came before.
     Handshake(Handshake),
     /// The peer has one more piece.
     Have {
@@ -42,6 +51,17 @@ pub enum Event<P> {
         piece: u32,
         /// Whether the wire did not have it yet.
         is_new: bool,
+    },
+    /// The peer has all pieces, in place of a bitfield (BEP 6).
+    HaveAll,
+    /// The peer has no piece, in place of a bitfield (BEP 6).
+    HaveNone,
+    /// The peer sent the beginning of its handshake. It may wait for ours before it sends the rest.
+    InfoHash {
+        /// What it supports.
+        reserved: Reserved,
+        /// The torrent. [`Wire::refuse`](super::Wire::refuse) ends the wire if it is the wrong one.
+        info_hash: InfoHash,
     },
     /// The peer is interested in us.
     Interested,
@@ -76,6 +96,13 @@ pub enum Event<P> {
         /// UDP port.
         port: u16,
     },
+    /// The peer will not answer a request of ours with a block (BEP 6).
+    Reject {
+        /// The block that we requested.
+        request: BlockRequest,
+        /// Our open request that this ends; `None` for one that was given up before.
+        id: Option<RequestId>,
+    },
     /// The peer requests a block. Answer with [`Wire::take_peer_request`] and a piece.
     ///
     /// [`Wire::take_peer_request`]: super::Wire::take_peer_request
@@ -93,6 +120,11 @@ pub enum Event<P> {
         request: BlockRequest,
         /// Why.
         reason: DropReason,
+    },
+    /// The peer suggests a piece to download (BEP 6).
+    Suggest {
+        /// Piece index.
+        piece: u32,
     },
     /// The peer answers requests from now on.
     Unchoke,
@@ -116,8 +148,10 @@ pub enum Step<P> {
 
 impl<P> Event<P> {
     /// The same event with its payload, if it has one, mapped.
+    #[expect(clippy::too_many_lines, reason = "one table of all events")]
     pub fn map_payload<Q>(self, map: impl FnOnce(P) -> Q) -> Event<Q> {
         match self {
+            Self::AllowedFast { piece } => Event::AllowedFast { piece },
             Self::Bitfield { bits } => Event::Bitfield { bits },
             Self::Cancel { request, id } => Event::Cancel { request, id },
             Self::Choke => Event::Choke,
@@ -128,6 +162,15 @@ impl<P> Event<P> {
             Self::Failed(error) => Event::Failed(error),
             Self::Handshake(handshake) => Event::Handshake(handshake),
             Self::Have { piece, is_new } => Event::Have { piece, is_new },
+            Self::HaveAll => Event::HaveAll,
+            Self::HaveNone => Event::HaveNone,
+            Self::InfoHash {
+                reserved,
+                info_hash,
+            } => Event::InfoHash {
+                reserved,
+                info_hash,
+            },
             Self::Interested => Event::Interested,
             Self::KeepAlive => Event::KeepAlive,
             Self::NotInterested => Event::NotInterested,
@@ -152,6 +195,7 @@ impl<P> Event<P> {
                 id,
             },
             Self::Port { port } => Event::Port { port },
+            Self::Reject { request, id } => Event::Reject { request, id },
             Self::Request { id, request } => Event::Request { id, request },
             Self::RequestDropped {
                 id,
@@ -162,6 +206,7 @@ impl<P> Event<P> {
                 request,
                 reason,
             },
+            Self::Suggest { piece } => Event::Suggest { piece },
             Self::Unchoke => Event::Unchoke,
             Self::Unknown { payload } => Event::Unknown {
                 payload: map(payload),
@@ -186,6 +231,15 @@ impl RequestId {
     pub const fn number(self) -> u32 {
         self.0
     }
+}
+
+/// What a caller does not want about a peer, for [`Wire::refuse`](super::Wire::refuse).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The torrent: [`ProtocolError::InfoHash`].
+    InfoHash,
+    /// The peer itself, such as one that has our own id: [`ProtocolError::PeerId`].
+    PeerId,
 }
 
 /// Why an open request ended without a block.

@@ -2,18 +2,24 @@
 //!
 //! Each room owns a part of the state and the rules for it:
 //!
+//! - [`apply`]: the effect of each message, over the rooms that follow;
 //! - [`choking`]: which side chokes, and which is interested;
 //! - [`availability`]: the pieces that the peer has;
 //! - [`downloads`]: our requests;
 //! - [`uploads`]: the peer's requests, and which are admitted;
+//! - [`handshakes`]: what both sides announce, and so agree on;
+//! - [`fast`]: what the fast extension adds to both queues of requests;
 //! - [`sender`]: the output;
 //! - [`ledger`]: counters and the trace.
 
+mod apply;
 mod availability;
 mod bitfield;
 mod choking;
 mod downloads;
 mod event;
+mod fast;
+mod handshakes;
 mod ledger;
 mod outbox;
 mod queue;
@@ -23,27 +29,30 @@ mod uploads;
 
 use bytes::Bytes;
 
+use super::dialect::Dialect;
 use super::error::ProtocolError;
 use super::handshake::Handshake;
 use super::ids::{InfoHash, PeerId};
-use super::input::{Frame, Input, Place};
+use super::input::{Frame, Input};
 use super::limits::Limits;
 use super::message::{BlockRequest, Message, TooLong};
-use super::numbers::to_u32;
 use super::reserved::Reserved;
 use super::stats::Stats;
 use super::trace::TracedFrame;
 use availability::Availability;
 use choking::Choking;
 use downloads::Downloads;
+use fast::Fast;
+use handshakes::Handshakes;
 use ledger::Ledger;
 use sender::Sender;
 use unsent::Unsent;
-use uploads::{Admission, Uploads};
+use uploads::Uploads;
 
 pub use bitfield::Bitfield;
 pub use downloads::RequestError;
-pub use event::{DropReason, Event, RequestId, Step};
+pub use event::{DropReason, Event, Refusal, RequestId, Step};
+pub use handshakes::HandshakeSent;
 pub use outbox::Transmit;
 pub use sender::HeadError;
 
@@ -54,13 +63,18 @@ pub use sender::HeadError;
 pub struct Wire {
     limits: Limits,
     phase: Phase,
+    handshakes: Handshakes,
     choking: Choking,
     availability: Availability,
     downloads: Downloads,
     uploads: Uploads,
+    /// Made when both sides have announced the fast extension.
+    fast: Option<Box<Fast>>,
     sender: Sender,
     /// Output that the caller has taken and not sent yet.
     unsent: Unsent,
+    /// Whether a message was answered here, without a command.
+    has_replied: bool,
     ledger: Ledger,
 }
 
@@ -71,6 +85,8 @@ enum Phase {
     Open,
     /// Sends, but reads no further input.
     ReadClosed,
+    /// Closed by a violation that the next poll reports.
+    Failing(ProtocolError),
     Closed,
 }
 
@@ -85,29 +101,74 @@ impl Wire {
         }
     }
 
-    /// Sends the handshake.
+    /// Sends the handshake. What both sides announce in `reserved` is agreed on.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeSent`] for another one, under [`Policy::Strict`](super::Policy::Strict); nothing is
+    /// sent then. Under the lenient policy it is sent and counted, and the peer reads it as messages
+    /// without a meaning; what was agreed on stays.
     // Neither required nor first here: the side that accepts a connection may wait for the peer's
-    // handshake to learn which torrent it wants.
-    pub fn handshake(&mut self, info_hash: InfoHash, peer_id: PeerId, reserved: Reserved) {
+    // handshake to learn which torrent it wants. Sent again because peer-wire-protocol does.
+    pub fn handshake(
+        &mut self,
+        info_hash: InfoHash,
+        peer_id: PeerId,
+        reserved: Reserved,
+    ) -> Result<(), HandshakeSent> {
+        self.handshakes.send(reserved, self.limits.policy)?;
+        self.agree();
         let handshake = Handshake {
             reserved,
             info_hash,
             peer_id,
         };
         self.sender.handshake(&handshake, &mut self.ledger);
+        Ok(())
+    }
+
+    /// Ends the wire because of what the peer has said in its handshake; the next poll reports it.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.fail_later(match refusal {
+            Refusal::InfoHash => ProtocolError::InfoHash,
+            Refusal::PeerId => ProtocolError::PeerId,
+        });
+    }
+
+    /// Sets the number of pieces of the torrent, which was unknown before: what the peer has
+    /// announced must fit it. Otherwise the wire ends, and the next poll reports it.
+    pub fn set_pieces(&mut self, pieces: u32) {
+        self.limits.pieces = Some(pieces);
+        let fits = (self.availability).fit(pieces, &self.limits, &mut self.ledger);
+        if let Err(error) = fits {
+            self.fail_later(error);
+        }
     }
 
     /// Sends `choke` on a change and drops the peer's requests; returns whether it changed.
+    ///
+    /// With the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>) each dropped
+    /// request is rejected, and those for pieces of [`Wire::allowed_fast`] are kept.
     pub fn choke(&mut self) -> bool {
         let changed = self.choking.choke(true);
         if changed {
-            // Without the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>)
-            // the peer discards its requests when it reads this: an answer would be unsolicited,
-            // and there is no reject to send.
-            self.uploads.clear();
             self.send(&Message::Choke);
+            self.drop_choked();
         }
         changed
+    }
+
+    fn drop_choked(&mut self) {
+        let Some(fast) = &self.fast else {
+            // Without the fast extension the peer discards its requests when it reads the choke: an
+            // answer would be unsolicited, and there is no reject to send.
+            self.uploads.clear();
+            return;
+        };
+        let dropped = self.uploads.drop_except(|piece| fast.allows_peer(piece));
+        for request in dropped {
+            self.send(&Message::Reject { request });
+        }
     }
 
     /// Sends `unchoke` on a change; returns whether it changed.
@@ -160,12 +221,12 @@ impl Wire {
     /// [`RequestError`] after [`Wire::close`] and while the peer chokes; nothing is sent then.
     #[inline]
     pub fn request(&mut self, id: RequestId, request: BlockRequest) -> Result<(), RequestError> {
-        if self.phase == Phase::Closed {
+        if self.is_closed() {
             return Err(RequestError::Closed);
         }
-        // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>: no data is sent until `unchoke`.
-        // A caller that knows better, from `allowed fast` of BEP 6, uses `overwrite_state`.
-        if self.choking.peer_choking {
+        // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>: no data is sent until `unchoke`,
+        // unless the peer allows it by BEP 6.
+        if self.choking.peer_choking && !self.is_allowed_fast(request.piece) {
             return Err(RequestError::Choked);
         }
         self.downloads.open(id, request);
@@ -175,12 +236,23 @@ impl Wire {
 
     /// Gives up the oldest open request equal to `request`, without a message to the peer.
     pub fn take_request(&mut self, request: BlockRequest) -> Option<RequestId> {
-        self.downloads.take(request)
+        let id = self.downloads.take(request)?;
+        self.await_answer(request);
+        Some(id)
     }
 
     /// Gives up the oldest open request, because it took too long.
     pub fn expire_request(&mut self) -> Option<(RequestId, BlockRequest)> {
-        self.downloads.take_oldest()
+        let (id, request) = self.downloads.take_oldest()?;
+        self.await_answer(request);
+        Some((id, request))
+    }
+
+    /// With the fast extension the answer to a request that was given up still comes.
+    fn await_answer(&mut self, request: BlockRequest) {
+        if let Some(fast) = &mut self.fast {
+            fast.withdraw(request);
+        }
     }
 
     /// Sends `cancel`. [`Wire::take_request`] gives up the request itself.
@@ -214,6 +286,60 @@ impl Wire {
     /// Takes the oldest delivered request of the peer that equals `request`, to answer it.
     pub fn take_equal_peer_request(&mut self, request: BlockRequest) -> Option<RequestId> {
         self.uploads.take_equal(request)
+    }
+
+    /// Takes a request of the peer out of the queue without answering it with a block: with the
+    /// fast extension it is rejected. `None` when it no longer waits.
+    pub fn decline(&mut self, id: RequestId) -> Option<BlockRequest> {
+        let request = self.uploads.take(id)?;
+        if self.has_fast() {
+            self.send(&Message::Reject { request });
+        }
+        Some(request)
+    }
+
+    /// Declines the oldest delivered request of the peer that equals `request`: see
+    /// [`Wire::decline`]. `None` when none waits, as nothing is sent then.
+    pub fn reject(&mut self, request: BlockRequest) -> Option<RequestId> {
+        let id = self.uploads.take_equal(request)?;
+        if self.has_fast() {
+            self.send(&Message::Reject { request });
+        }
+        Some(id)
+    }
+
+    /// Announces that we have all pieces, in place of a bitfield; returns whether it is sent, as it
+    /// is with the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>).
+    pub fn have_all(&mut self) -> bool {
+        self.send_fast(&Message::HaveAll)
+    }
+
+    /// Announces that we have no piece, as [`Wire::have_all`].
+    pub fn have_none(&mut self) -> bool {
+        self.send_fast(&Message::HaveNone)
+    }
+
+    /// Suggests a piece to the peer; returns whether it is sent, as it is with the fast extension.
+    pub fn suggest(&mut self, piece: u32) -> bool {
+        self.send_fast(&Message::Suggest { piece })
+    }
+
+    /// Serves this piece from now on even while we choke, and tells the peer; returns whether it is
+    /// sent, as it is with the fast extension. [`allowed_fast_set`](super::allowed_fast_set) has the
+    /// usual pieces.
+    pub fn allowed_fast(&mut self, piece: u32) -> bool {
+        if let Some(fast) = &mut self.fast {
+            fast.allow_peer(piece);
+        }
+        self.send_fast(&Message::AllowedFast { piece })
+    }
+
+    fn send_fast(&mut self, message: &Message<u32>) -> bool {
+        let has_fast = self.has_fast();
+        if has_fast {
+            self.send(message);
+        }
+        has_fast
     }
 
     /// Sends a block without a copy, or a small one as [`Wire::piece_copied`] does, because a
@@ -304,7 +430,7 @@ impl Wire {
     /// Closes both directions. [`Event::RequestDropped`] follows for each open request; commands no
     /// longer send anything. What was queued before can still be taken.
     pub fn close(&mut self) {
-        if self.phase != Phase::Closed {
+        if !self.is_closed() {
             self.end(DropReason::Closed);
         }
     }
@@ -324,8 +450,18 @@ impl Wire {
         self.sender.copied(message, &mut self.ledger)
     }
 
+    /// What both handshakes announce holds from now on.
+    fn agree(&mut self) {
+        if self.has_fast() && self.fast.is_none() {
+            self.fast = Some(Box::default());
+        }
+    }
+
     fn end(&mut self, reason: DropReason) {
         self.phase = Phase::Closed;
+        if let Some(fast) = &mut self.fast {
+            **fast = Fast::default();
+        }
         self.uploads.clear();
         self.sender.close();
         self.downloads.drop_all(reason);
@@ -360,7 +496,7 @@ impl Wire {
         if self.phase != Phase::Open {
             return Step::Idle;
         }
-        match input.next_whole() {
+        match input.next_whole(self.handshakes.dialect()) {
             Some(message) => self.apply(message),
             None => self.step_frame(input),
         }
@@ -369,12 +505,21 @@ impl Wire {
     /// The rare half of [`Wire::step`], not inlined.
     #[inline(never)]
     fn step_frame<I: Input>(&mut self, input: &mut I) -> Step<I::Payload> {
-        match input.next_frame() {
+        match input.next_frame(self.handshakes.dialect()) {
             Ok(Some(Frame::Message(message))) => self.apply(message),
             Ok(Some(Frame::Handshake(handshake))) => {
+                self.handshakes.receive(handshake.reserved);
+                self.agree();
                 self.ledger.note_handshake_received();
                 Step::Event(Event::Handshake(*handshake))
             }
+            Ok(Some(Frame::InfoHash {
+                reserved,
+                info_hash,
+            })) => Step::Event(Event::InfoHash {
+                reserved,
+                info_hash,
+            }),
             Ok(Some(Frame::Part {
                 part,
                 room,
@@ -397,7 +542,9 @@ impl Wire {
     /// Whether [`Wire::poll`] returns an event without further input.
     #[inline]
     pub fn has_consequence(&self) -> bool {
-        self.downloads.has_dropped() || self.can_deliver_held()
+        self.downloads.has_dropped()
+            || self.can_deliver_held()
+            || matches!(self.phase, Phase::Failing(_))
     }
 
     /// Whether open requests are being dropped: from a choke or a close on, until [`Wire::poll`]
@@ -415,6 +562,10 @@ impl Wire {
 
     #[cold]
     fn poll_consequence<P>(&mut self) -> Option<Event<P>> {
+        if let Phase::Failing(error) = self.phase {
+            self.phase = Phase::Closed;
+            return Some(Event::Failed(error));
+        }
         if let Some((id, request, reason)) = self.downloads.poll_dropped() {
             return Some(Event::RequestDropped {
                 id,
@@ -446,6 +597,15 @@ impl Wire {
         self.ledger.count_violation();
         self.end(DropReason::Failed);
         Step::Event(Event::Failed(error))
+    }
+
+    /// Fails outside of a poll. The next one reports it, as all requests are being dropped then.
+    fn fail_later(&mut self, error: ProtocolError) {
+        if !self.is_closed() {
+            self.ledger.count_violation();
+            self.end(DropReason::Failed);
+            self.phase = Phase::Failing(error);
+        }
     }
 }
 
@@ -493,6 +653,10 @@ impl Wire {
         self.phase == Phase::Open
     }
 
+    fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Failing(_) | Phase::Closed)
+    }
+
     /// Whether we choke the peer.
     pub fn am_choking(&self) -> bool {
         self.choking.am_choking
@@ -513,9 +677,45 @@ impl Wire {
         self.choking.peer_interested
     }
 
-    /// The pieces that the peer has.
+    /// The pieces that the peer has: none as yet if it has all of them and their number is unknown,
+    /// see [`Wire::peer_has_all`].
     pub fn peer_pieces(&self) -> &Bitfield {
         self.availability.pieces()
+    }
+
+    /// Whether the peer has said `have all` (BEP 6).
+    pub fn peer_has_all(&self) -> bool {
+        self.availability.has_all()
+    }
+
+    /// Whether both sides have announced the fast extension (BEP 6).
+    pub fn has_fast(&self) -> bool {
+        self.handshakes.dialect().contains(Dialect::FAST)
+    }
+
+    /// What the peer's handshake announces; `None` before it.
+    pub fn peer_reserved(&self) -> Option<Reserved> {
+        self.handshakes.theirs()
+    }
+
+    /// Whether the peer answers requests for this piece even while it chokes us (BEP 6).
+    pub fn is_allowed_fast(&self, piece: u32) -> bool {
+        (self.fast.as_ref()).is_some_and(|fast| fast.allows_us(piece))
+    }
+
+    /// The pieces for which the peer answers requests even while it chokes us: the first hundred.
+    pub fn peer_allowed_fast(&self) -> &[u32] {
+        (self.fast.as_ref()).map_or(&[], |fast| fast.allowed_by_peer())
+    }
+
+    /// Whether we answer requests for this piece even while we choke: see [`Wire::allowed_fast`].
+    pub fn allows_fast(&self, piece: u32) -> bool {
+        (self.fast.as_ref()).is_some_and(|fast| fast.allows_peer(piece))
+    }
+
+    /// Whether the core has sent anything by itself since this was last asked.
+    pub fn take_replied(&mut self) -> bool {
+        std::mem::take(&mut self.has_replied)
     }
 
     /// Number of our requests that wait for a block.
@@ -541,125 +741,5 @@ impl Wire {
     /// Bytes of output that wait to be taken.
     pub fn transmit_len(&self) -> usize {
         self.sender.len()
-    }
-}
-
-/// The effect of each message.
-// Each arm returns its event in place. Passing it through intermediate results costs 20 ns per
-// message: the processor waits for fields that were just written.
-impl Wire {
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "the kind of message decides on the event"
-    )]
-    fn apply<P: Place>(&mut self, message: Message<P>) -> Step<P> {
-        self.ledger.note_received(&message);
-        match message {
-            Message::KeepAlive => Step::Event(Event::KeepAlive),
-            // Without the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>)
-            // a choke discards all outstanding requests. An event even without a change.
-            Message::Choke => {
-                self.choking.peer_choking = true;
-                self.downloads.drop_all(DropReason::Choked);
-                Step::Event(Event::Choke)
-            }
-            // An event even without a change: libtorrent repeats its unchoke when it receives
-            // `interested`.
-            Message::Unchoke => {
-                self.choking.peer_choking = false;
-                Step::Event(Event::Unchoke)
-            }
-            Message::Interested => {
-                self.choking.peer_interested = true;
-                Step::Event(Event::Interested)
-            }
-            Message::NotInterested => {
-                self.choking.peer_interested = false;
-                Step::Event(Event::NotInterested)
-            }
-            Message::Have { piece } => match self.availability.add(piece, &self.limits) {
-                Ok(is_new) => Step::Event(Event::Have { piece, is_new }),
-                Err(error) => self.fail(error),
-            },
-            Message::Bitfield { bits } => self.apply_bitfield(bits),
-            Message::Request { request } => self.apply_request(request),
-            Message::Piece {
-                piece,
-                begin,
-                block,
-            } => self.apply_piece(piece, begin, block),
-            // An event even without a match: the block may already be sent, which is no violation.
-            Message::Cancel { request } => Step::Event(Event::Cancel {
-                request,
-                id: self.uploads.cancel(request),
-            }),
-            // Whatever the reserved bits say: libtorrent, too, answers a port with its own although
-            // the DHT bit was not set.
-            Message::Port { port } => Step::Event(Event::Port { port }),
-            // Not parsed, since its payload need not be bencoded, nor is its id checked: ids are
-            // given by the receiver (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), so by
-            // the caller.
-            Message::Extended { id, payload } => Step::Event(Event::Extended { id, payload }),
-            Message::Unknown { payload } => Step::Event(Event::Unknown { payload }),
-        }
-    }
-
-    fn apply_bitfield<P: Place>(&mut self, bits: P) -> Step<P> {
-        // Every input joins a bitfield, so nothing is lost here.
-        let bits = bits.into_joined().unwrap_or_default();
-        match (self.availability).replace(bits, &self.limits, &mut self.ledger) {
-            Ok(bits) => Step::Event(Event::Bitfield { bits }),
-            Err(error) => self.fail(error),
-        }
-    }
-
-    #[inline]
-    fn apply_request<P>(&mut self, request: BlockRequest) -> Step<P> {
-        let is_congested = self.is_congested();
-        let am_choking = self.choking.am_choking;
-        let ledger = &mut self.ledger;
-        let uploads = &mut self.uploads;
-        match uploads.admit(request, am_choking, is_congested, &self.limits, ledger) {
-            Ok(Admission::Deliver) => {
-                let id = uploads.deliver(request);
-                return Step::Event(Event::Request { id, request });
-            }
-            Ok(Admission::Hold) => uploads.hold(request),
-            Ok(Admission::Ignore) => {}
-            Err(error) => return self.fail(error),
-        }
-        Step::Quiet
-    }
-
-    /// A block answers the oldest open request of its piece, offset and length.
-    ///
-    /// A block may already be in flight when we cancel or the peer chokes us (BEP 3
-    /// <https://www.bittorrent.org/beps/bep_0003.html>): a strict wire treats it as
-    /// unsolicited, a lenient one delivers it.
-    #[inline]
-    fn apply_piece<P: Place>(&mut self, piece: u32, begin: u32, block: P) -> Step<P> {
-        let length = to_u32(block.len());
-        let id = self.downloads.take(BlockRequest {
-            piece,
-            begin,
-            length,
-        });
-        if id.is_none() {
-            let error = ProtocolError::UnsolicitedBlock {
-                piece,
-                begin,
-                length,
-            };
-            if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
-                return self.fail(error);
-            }
-        }
-        Step::Event(Event::Piece {
-            piece,
-            begin,
-            block,
-            id,
-        })
     }
 }

@@ -49,6 +49,13 @@ impl<T: Copy> Queue<T> {
         }
     }
 
+    /// What they ask for, the oldest first.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = BlockRequest> {
+        let near = self.near.iter().map(|waiting| waiting.request);
+        let far = self.far.iter().flat_map(|far| far.in_order());
+        near.chain(far.map(|waiting| waiting.request))
+    }
+
     /// Removes the oldest.
     #[inline]
     pub(super) fn take_oldest(&mut self) -> Option<Waiting<T>> {

@@ -29,14 +29,14 @@ pub(super) enum Admission {
     Deliver,
     /// It is queued, and delivered when there is room.
     Hold,
-    /// It is counted and otherwise ignored.
-    Ignore,
+    /// It is counted and not answered with a block.
+    Refuse,
 }
 
 impl Uploads {
     /// Decides on a request, and counts one that is not admitted.
     ///
-    /// Ignored are requests of a peer that we choke, those above the queue limit, and those that no
+    /// Refused are requests of a peer that we choke, those above the queue limit, and those that no
     /// block can answer.
     #[inline]
     pub(super) fn admit(
@@ -57,19 +57,18 @@ impl Uploads {
         if let Some(error) = unanswerable(request, limits) {
             ledger.tolerate(limits.policy, error)?;
             count(&mut ledger.counters.unanswerable_requests);
-            return Ok(Admission::Ignore);
+            return Ok(Admission::Refuse);
         }
         // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>: no data is sent to a choked peer.
         // No violation: requests cross our choke on the way. libtorrent tolerates them for 2 s.
         if am_choking {
             count(&mut ledger.counters.ignored_requests);
-            return Ok(Admission::Ignore);
+            return Ok(Admission::Refuse);
         }
-        // Ignored rather than fatal: an honest peer may not know the length of our queue. Without
-        // the fast extension there is no reject to send.
+        // Refused rather than fatal: an honest peer may not know the length of our queue.
         if self.len() >= limits.max_peer_requests {
             count(&mut ledger.counters.refused_requests);
-            return Ok(Admission::Ignore);
+            return Ok(Admission::Refuse);
         }
         // One that is held holds all later ones, so that requests are delivered in order.
         Ok(if self.has_held() || is_congested {
@@ -122,17 +121,36 @@ impl Uploads {
         Some(RequestId::of_age(taken.age))
     }
 
-    /// Drops the oldest one equal to `request`, which the peer cancels (BEP 3
-    /// <https://www.bittorrent.org/beps/bep_0003.html>); returns its id if it was delivered.
-    pub(super) fn cancel(&mut self, request: BlockRequest) -> Option<RequestId> {
-        // Delivered ones are older. One that is held back is unknown to the caller, and stays so.
-        let id = self.take_equal(request);
-        if id.is_none()
-            && let Some(held) = &mut self.held
-        {
-            held.take_equal(request);
+    /// Drops the oldest one held back that equals `request`; returns whether there was one.
+    pub(super) fn drop_held(&mut self, request: BlockRequest) -> bool {
+        let held = self.held.as_mut();
+        held.is_some_and(|held| held.take_equal(request).is_some())
+    }
+
+    /// Drops all but those for pieces that `keeps` names; returns them, the oldest first.
+    pub(super) fn drop_except(&mut self, keeps: impl Fn(u32) -> bool) -> Vec<BlockRequest> {
+        let mut dropped = Vec::new();
+        let delivered = &mut self.delivered;
+        let held = self.held.as_deref_mut();
+        for queue in [Some(delivered), held].into_iter().flatten() {
+            let mut kept = Vec::new();
+            while let Some(waiting) = queue.take_oldest() {
+                if keeps(waiting.request.piece) {
+                    kept.push(waiting);
+                } else {
+                    dropped.push(waiting.request);
+                }
+            }
+            for waiting in kept {
+                queue.push(waiting);
+            }
         }
-        id
+        if self.held_count() == 0 {
+            self.held = None;
+        }
+        let delivered = self.delivered.in_order();
+        self.delivered_cost = delivered.map(cost).fold(0, usize::saturating_add);
+        dropped
     }
 
     /// Drops those held back.

@@ -1,0 +1,44 @@
+//! Which of the optional messages a connection speaks.
+
+use super::reserved::Reserved;
+
+/// What both sides of a connection have agreed on, as far as it decides how messages are read.
+///
+/// A [`Wire`](super::Wire) finds it out from the two handshakes, and passes it to its
+/// [`Input`](super::Input).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dialect(u8);
+
+impl Dialect {
+    /// The messages that every connection has.
+    pub const BASIC: Self = Self(0);
+
+    /// Also those of the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>).
+    pub const FAST: Self = Self(1);
+
+    /// The payloads of extended handshakes (BEP 10
+    /// <https://www.bittorrent.org/beps/bep_0010.html>) are joined, because the wire reads them.
+    pub const EXTENSIONS: Self = Self(2);
+
+    /// What two handshakes agree on: what both announce.
+    pub(super) fn agreed(ours: Reserved, theirs: Reserved) -> Self {
+        let both = |flag| ours.contains(flag) && theirs.contains(flag);
+        if both(Reserved::FAST) {
+            Self::FAST
+        } else {
+            Self::BASIC
+        }
+    }
+
+    /// Whether it has all of `other`.
+    #[inline]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// What either has.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}

@@ -1,0 +1,226 @@
+//! The effect of each message of the peer on a wire.
+
+use super::Wire;
+use super::availability::Availability;
+use super::event::{DropReason, Event, Step};
+use super::fast::Fast;
+use super::uploads::Admission;
+use crate::protocol::error::ProtocolError;
+use crate::protocol::input::Place;
+use crate::protocol::message::{BlockRequest, Message};
+use crate::protocol::numbers::to_u32;
+
+// Each arm returns its event in place. Passing it through intermediate results costs 20 ns per
+// message: the processor waits for fields that were just written.
+impl Wire {
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the kind of message decides on the event"
+    )]
+    pub(super) fn apply<P: Place>(&mut self, message: Message<P>) -> Step<P> {
+        self.ledger.note_received(&message);
+        match message {
+            Message::KeepAlive => Step::Event(Event::KeepAlive),
+            // Without the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>)
+            // a choke discards all outstanding requests; with it the peer rejects them. An event
+            // even without a change.
+            Message::Choke => {
+                self.choking.peer_choking = true;
+                if !self.has_fast() {
+                    self.downloads.drop_all(DropReason::Choked);
+                }
+                Step::Event(Event::Choke)
+            }
+            // An event even without a change: libtorrent repeats its unchoke when it receives
+            // `interested`.
+            Message::Unchoke => {
+                self.choking.peer_choking = false;
+                Step::Event(Event::Unchoke)
+            }
+            Message::Interested => {
+                self.choking.peer_interested = true;
+                Step::Event(Event::Interested)
+            }
+            Message::NotInterested => {
+                self.choking.peer_interested = false;
+                Step::Event(Event::NotInterested)
+            }
+            Message::Have { piece } => match self.availability.add(piece, &self.limits) {
+                Ok(is_new) => Step::Event(Event::Have { piece, is_new }),
+                Err(error) => self.fail(error),
+            },
+            Message::Bitfield { bits } => self.apply_bitfield(bits),
+            Message::Request { request } => self.apply_request(request),
+            Message::Piece {
+                piece,
+                begin,
+                block,
+            } => self.apply_piece(piece, begin, block),
+            Message::Cancel { request } => self.apply_cancel(request),
+            // Whatever the reserved bits say: libtorrent, too, answers a port with its own although
+            // the DHT bit was not set.
+            Message::Port { port } => Step::Event(Event::Port { port }),
+            // Not parsed, since its payload need not be bencoded, nor is its id checked: ids are
+            // given by the receiver (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), so by
+            // the caller.
+            Message::Suggest { piece } => match self.tolerate_piece(piece) {
+                Ok(true) => Step::Event(Event::Suggest { piece }),
+                Ok(false) => Step::Quiet,
+                Err(error) => self.fail(error),
+            },
+            Message::HaveAll => match (self.availability).fill(&self.limits, &mut self.ledger) {
+                Ok(()) => Step::Event(Event::HaveAll),
+                Err(error) => self.fail(error),
+            },
+            Message::HaveNone => match Availability::keep_empty(&self.limits, &mut self.ledger) {
+                Ok(()) => Step::Event(Event::HaveNone),
+                Err(error) => self.fail(error),
+            },
+            Message::Reject { request } => self.apply_reject(request),
+            Message::AllowedFast { piece } => self.apply_allowed_fast(piece),
+            Message::Extended { id, payload } => Step::Event(Event::Extended { id, payload }),
+            Message::Unknown { payload } => Step::Event(Event::Unknown { payload }),
+        }
+    }
+
+    fn apply_bitfield<P: Place>(&mut self, bits: P) -> Step<P> {
+        // Every input joins a bitfield, so nothing is lost here.
+        let bits = bits.into_joined().unwrap_or_default();
+        match (self.availability).replace(bits, &self.limits, &mut self.ledger) {
+            Ok(bits) => Step::Event(Event::Bitfield { bits }),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    #[inline]
+    fn apply_request<P>(&mut self, request: BlockRequest) -> Step<P> {
+        let is_congested = self.is_congested();
+        let am_choking = self.choking.am_choking && !self.allows_fast(request.piece);
+        let ledger = &mut self.ledger;
+        let uploads = &mut self.uploads;
+        match uploads.admit(request, am_choking, is_congested, &self.limits, ledger) {
+            Ok(Admission::Deliver) => {
+                let id = uploads.deliver(request);
+                return Step::Event(Event::Request { id, request });
+            }
+            Ok(Admission::Hold) => uploads.hold(request),
+            Ok(Admission::Refuse) => return self.answer_reject(request).unwrap_or(Step::Quiet),
+            Err(error) => return self.fail(error),
+        }
+        Step::Quiet
+    }
+
+    /// With the fast extension, rejects a request that the peer has made us drop; returns the
+    /// failure of a peer that does not read what it makes us send.
+    #[cold]
+    fn answer_reject<P>(&mut self, request: BlockRequest) -> Option<Step<P>> {
+        let waiting = self.sender.len().saturating_add(self.unsent.cost());
+        let fast = self.fast.as_mut()?;
+        if !fast.admit_reject(waiting <= self.limits.upload_backlog) {
+            let limit = Fast::MAX_UNREAD_REJECTS;
+            return Some(self.fail(ProtocolError::RequestFlood { limit }));
+        }
+        self.send(&Message::Reject { request });
+        self.has_replied = true;
+        None
+    }
+
+    /// The peer withdraws the oldest request equal to this one (BEP 3
+    /// <https://www.bittorrent.org/beps/bep_0003.html>). With the fast extension it still gets its
+    /// answer.
+    // An event even without a match: the block may already be sent, which is no violation.
+    fn apply_cancel<P>(&mut self, request: BlockRequest) -> Step<P> {
+        // Delivered ones are older. One that is held back is unknown to the caller, and stays so.
+        let id = self.uploads.take_equal(request);
+        let is_dropped = id.is_some() || self.uploads.drop_held(request);
+        let failure = if is_dropped {
+            self.answer_reject(request)
+        } else {
+            None
+        };
+        failure.unwrap_or(Step::Event(Event::Cancel { request, id }))
+    }
+
+    /// A reject answers a request that was given up, if there is an equal one: the peer answers in
+    /// order, and that one is older.
+    fn apply_reject<P>(&mut self, request: BlockRequest) -> Step<P> {
+        let is_given_up = (self.fast.as_mut()).is_some_and(|fast| fast.settle(request));
+        let id = if is_given_up {
+            None
+        } else {
+            self.downloads.take(request)
+        };
+        if !is_given_up && id.is_none() {
+            let BlockRequest {
+                piece,
+                begin,
+                length,
+            } = request;
+            let error = ProtocolError::UnsolicitedReject {
+                piece,
+                begin,
+                length,
+            };
+            if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
+                return self.fail(error);
+            }
+        }
+        Step::Event(Event::Reject { request, id })
+    }
+
+    fn apply_allowed_fast<P>(&mut self, piece: u32) -> Step<P> {
+        match self.tolerate_piece(piece) {
+            Ok(true) if (self.fast.as_mut()).is_some_and(|fast| fast.allow_us(piece)) => {
+                Step::Event(Event::AllowedFast { piece })
+            }
+            Ok(_) => Step::Quiet,
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Whether a piece that the peer names exists. It is only a hint, so a wrong one does no harm.
+    fn tolerate_piece(&mut self, piece: u32) -> Result<bool, ProtocolError> {
+        let limit = self.limits.piece_limit();
+        if piece < limit {
+            return Ok(true);
+        }
+        let error = ProtocolError::PieceIndex { piece, limit };
+        self.ledger.tolerate(self.limits.policy, error)?;
+        Ok(false)
+    }
+
+    /// A block answers the oldest open request of its piece, offset and length.
+    ///
+    /// A block may already be in flight when we cancel or the peer chokes us (BEP 3
+    /// <https://www.bittorrent.org/beps/bep_0003.html>): a strict wire treats it as
+    /// unsolicited, a lenient one delivers it.
+    #[inline]
+    fn apply_piece<P: Place>(&mut self, piece: u32, begin: u32, block: P) -> Step<P> {
+        let length = to_u32(block.len());
+        let request = BlockRequest {
+            piece,
+            begin,
+            length,
+        };
+        let id = self.downloads.take(request);
+        let is_given_up =
+            id.is_none() && (self.fast.as_mut()).is_some_and(|fast| fast.settle(request));
+        if id.is_none() && !is_given_up {
+            let error = ProtocolError::UnsolicitedBlock {
+                piece,
+                begin,
+                length,
+            };
+            if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
+                return self.fail(error);
+            }
+        }
+        Step::Event(Event::Piece {
+            piece,
+            begin,
+            block,
+            id,
+        })
+    }
+}

@@ -1,0 +1,59 @@
+//! The handshakes of both sides, and what they agree on.
+
+use std::fmt;
+
+use crate::protocol::dialect::Dialect;
+use crate::protocol::limits::Policy;
+use crate::protocol::reserved::Reserved;
+
+/// What both sides have announced: each in its first handshake.
+#[derive(Debug, Default)]
+pub(super) struct Handshakes {
+    ours: Option<Reserved>,
+    theirs: Option<Reserved>,
+    dialect: Dialect,
+}
+
+impl Handshakes {
+    /// We send a handshake. One after the first changes nothing.
+    pub(super) fn send(&mut self, reserved: Reserved, policy: Policy) -> Result<(), HandshakeSent> {
+        if self.ours.is_some() && policy == Policy::Strict {
+            return Err(HandshakeSent);
+        }
+        self.ours.get_or_insert(reserved);
+        self.agree();
+        Ok(())
+    }
+
+    pub(super) fn receive(&mut self, reserved: Reserved) {
+        self.theirs = Some(reserved);
+        self.agree();
+    }
+
+    pub(super) fn theirs(&self) -> Option<Reserved> {
+        self.theirs
+    }
+
+    #[inline]
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    fn agree(&mut self) {
+        if let (Some(ours), Some(theirs)) = (self.ours, self.theirs) {
+            self.dialect = self.dialect.union(Dialect::agreed(ours, theirs));
+        }
+    }
+}
+
+/// A strict wire sends one handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeSent;
+
+impl fmt::Display for HandshakeSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the handshake was already sent")
+    }
+}
+
+impl std::error::Error for HandshakeSent {}
