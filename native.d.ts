@@ -19,51 +19,65 @@ export interface Area {
 
 /** What a command is, and its numbers. */
 export declare const enum CommandKind {
-  /** r" A request of the peer is answered or declined. Number: its id. */
-  Answer = 0,
-  /** r" Numbers: piece, begin, length. */
-  Cancel = 1,
-  /** r" No numbers. */
-  Choke = 2,
-  /** r" `next` then names each open request. */
-  Close = 3,
-  /** r" Gives up the oldest request. */
-  ExpireRequest = 4,
   /** r" Number: piece. */
-  Have = 5,
+  AllowedFast = 0,
+  /** r" A request of the peer is answered. Number: its id. */
+  Answer = 1,
+  /** r" Numbers: piece, begin, length. */
+  Cancel = 2,
   /** r" No numbers. */
-  Interested = 6,
+  Choke = 3,
+  /** r" `next` then names each open request. */
+  Close = 4,
+  /** r" A request of the peer is not answered with a block. Number: its id. */
+  Decline = 5,
+  /** r" Gives up the oldest request. */
+  ExpireRequest = 6,
+  /** r" Number: piece. */
+  Have = 7,
   /** r" No numbers. */
-  KeepAlive = 7,
+  HaveAll = 8,
   /** r" No numbers. */
-  NotInterested = 8,
+  HaveNone = 9,
+  /** r" No numbers. */
+  Interested = 10,
+  /** r" No numbers. */
+  KeepAlive = 11,
+  /** r" No numbers. */
+  NotInterested = 12,
   /**
    * r" A user has written these properties. Numbers: 1 if we choke, if we are interested, if the
    * r" peer chokes.
    */
-  OverwriteState = 9,
+  OverwriteState = 13,
   /**
    * r" All of a piece message but its block, which JavaScript itself sends after it: `readOutput`
    * r" says when. Numbers: piece, begin, length of the block.
    */
-  PieceHead = 10,
+  PieceHead = 14,
   /** r" Number: UDP port. */
-  Port = 11,
+  Port = 15,
+  /** r" Number: 1 because of the info hash, 0 because of the peer id. */
+  Refuse = 16,
   /** r" `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name. */
-  Request = 12,
+  Request = 17,
+  /** r" Number: pieces of the torrent. */
+  SetPieces = 18,
   /** r" Number: how many frames the trace keeps, 0 for no trace. */
-  SetTrace = 13,
+  SetTrace = 19,
   /**
    * r" Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
    * r" does not say when they leave.
    */
-  SetUnsent = 14,
+  SetUnsent = 20,
   /** r" Number: bytes of a cut payload that `lib/` has joined without handing them in. */
-  SkipPart = 15,
+  SkipPart = 21,
   /** r" No further event of the input. */
-  StopReading = 16,
+  StopReading = 22,
+  /** r" Number: piece. */
+  Suggest = 23,
   /** r" No numbers. */
-  Unchoke = 17,
+  Unchoke = 24,
 }
 
 /** Gives the layout of the Buffers that the entries of this file fill. */
@@ -81,47 +95,60 @@ export interface DiagnosticsLayout {
 export declare const enum EventKind {
   /** There is none. */
   None = 0,
+  /** Record: piece. */
+  AllowedFast = 1,
   /** Record: length. The bits are in `readPayload`. */
-  Bitfield = 1,
+  Bitfield = 2,
   /** Record: piece, begin, length, 1 if a delivered request was removed, its id. */
-  Cancel = 2,
+  Cancel = 3,
   /** No numbers. */
-  Choke = 3,
+  Choke = 4,
   /** Record: id, payload. */
-  Extended = 4,
+  Extended = 5,
   /** No numbers; `readFailure` says more. */
-  Failed = 5,
+  Failed = 6,
   /**
-   * Record: 1 if the peer supports the DHT, 1 if it supports the extension protocol.
+   * Record: 1 if the peer supports the DHT, the extension protocol, the fast extension, an upgrade
+   * to version 2.
    * `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
    */
-  Handshake = 6,
+  Handshake = 7,
   /** Record: piece. */
-  Have = 7,
+  Have = 8,
   /** No numbers. */
-  Interested = 8,
+  HaveAll = 9,
   /** No numbers. */
-  KeepAlive = 9,
+  HaveNone = 10,
+  /** Record: the info hash, as five big-endian numbers. */
+  InfoHash = 11,
   /** No numbers. */
-  NotInterested = 10,
+  Interested = 12,
+  /** No numbers. */
+  KeepAlive = 13,
+  /** No numbers. */
+  NotInterested = 14,
   /**
    * Record: start and length in the chunk, room for all parts so far, bytes missing. The next
    * message with a payload has the last part: it begins at the start given there, and the
    * length is that of the whole payload.
    */
-  Part = 11,
+  Part = 15,
   /** Record: piece, begin, payload, id of the request or 0 for an unsolicited block. */
-  Piece = 12,
+  Piece = 16,
   /** Record: UDP port. */
-  Port = 13,
+  Port = 17,
+  /** Record: piece, begin, length, id of the request or 0 for none. */
+  Reject = 18,
   /** Record: piece, begin, length, id. */
-  Request = 14,
+  Request = 19,
   /** Record: id, 1 because of a choke or 0 because of an end. */
-  RequestDropped = 15,
+  RequestDropped = 20,
+  /** Record: piece. */
+  Suggest = 21,
   /** No numbers. */
-  Unchoke = 16,
+  Unchoke = 22,
   /** Record: payload. */
-  Unknown = 17,
+  Unknown = 23,
 }
 
 /** Added to the kind when requests of the peer are held back. */
@@ -164,3 +191,6 @@ export interface MemoryLayout {
 
 /** The kinds of messages, in the order of their numbers. */
 export declare function messageKinds(): Array<KindDescription>
+
+/** Added to the kind when the core has answered a message by itself: there is output. */
+export declare const REPLIED: number

@@ -843,3 +843,4 @@ module.exports.JOINED = nativeBinding.JOINED
 module.exports.LAST = nativeBinding.LAST
 module.exports.memoryLayout = nativeBinding.memoryLayout
 module.exports.messageKinds = nativeBinding.messageKinds
+module.exports.REPLIED = nativeBinding.REPLIED

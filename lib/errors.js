@@ -36,6 +36,17 @@ const choking = () => new Error('peer is choking')
 const closed = () => new Error('wire is closed')
 const timedOut = () => new Error('request has timed out')
 
+// The text of bittorrent-protocol.
+const rejected = () => new Error('request was rejected')
+
+// Mistakes of the local caller that have a code.
+const handshakeSent = () => withCode('ERR_PWP_HANDSHAKE_SENT', 'the handshake was already sent')
+const noFast = () => withCode('ERR_PWP_NO_FAST', 'the fast extension is not agreed on')
+
+function withCode(code, message) {
+  return Object.assign(new Error(message), { code })
+}
+
 /**
  * Makes an error without stack frames, which would all be frames of this package and of Node. One chunk
  * of chokes can cause thousands of errors, and V8 takes 3 us to collect the frames of each: five times as
@@ -58,9 +69,12 @@ module.exports = {
   cancelled,
   choking,
   closed,
+  handshakeSent,
   handshakeTimedOut,
   inactive,
   memoryChanged,
+  noFast,
+  rejected,
   timedOut,
   truncated,
   withoutFrames

@@ -3,10 +3,22 @@
 
 /** The handlers of peer-wire-protocol's events. Each gets the wire first. */
 const FACE = {
+  /** Whether someone wants to know, because a Buffer is made for it. */
+  listensForInfoHash(wire) {
+    return wire.listenerCount('info-hash') > 0
+  },
+  infoHash(wire, infoHash) {
+    wire.emit('info-hash', infoHash)
+  },
   handshakeRead(wire, extensions) {
     wire.peerExtensions = extensions
     // What a user has written there before makes way for that of the peer.
     Reflect.deleteProperty(wire, 'peerReserved')
+  },
+  /** Both handshakes are known: shows the flags of the peer that our own asked for. */
+  agreed(wire, announced, peerAnnounced) {
+    if (announced.fast) wire.peerExtensions.fast = peerAnnounced.fast
+    if (announced.v2) wire.peerExtensions.v2 = peerAnnounced.v2
   },
   handshake(wire, infoHash, peerId, extensions) {
     wire.emit('handshake', infoHash, peerId, extensions)
@@ -18,6 +30,25 @@ const FACE = {
   bitfield(wire, bits, { filler }) {
     if (filler !== null) filler.addBits(wire.peerPieces, bits)
     wire.emit('bitfield', bits)
+  },
+  haveAll(wire, pieces) {
+    if (pieces.filler !== null) pieces.refill(wire.peerPieces)
+    wire.emit('have-all')
+  },
+  haveNone(wire) {
+    wire.emit('have-none')
+  },
+  piecesKnown(wire, pieces) {
+    if (pieces.filler !== null) pieces.refill(wire.peerPieces)
+  },
+  suggest(wire, piece) {
+    wire.emit('suggest', piece)
+  },
+  reject(wire, piece, offset, length) {
+    wire.emit('reject', piece, offset, length)
+  },
+  allowedFast(wire, piece) {
+    wire.emit('allowed-fast', piece)
   },
   choke(wire) {
     wire.emit('choke')

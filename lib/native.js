@@ -24,8 +24,14 @@ const stretches = arrayOf(layout.stretches)
 /** Bytes of an info hash or peer id, whatever the `length` of a Buffer says. */
 const ID_LENGTH = 20
 
-/** Both ids of a handshake we send. Reused, as V8 has to allocate memory to lend out a small Buffer. */
-const handshakeFields = Buffer.allocUnsafeSlow(2 * ID_LENGTH)
+/** Bytes of the reserved field of a handshake. */
+const RESERVED_LENGTH = 8
+
+/**
+ * Both ids and the reserved bytes of a handshake we send. Reused, as V8 has to allocate memory to lend out a
+ * small Buffer.
+ */
+const handshakeFields = Buffer.allocUnsafeSlow(2 * ID_LENGTH + RESERVED_LENGTH)
 
 /** Numbers of a command in the queue. */
 const COMMAND_LENGTH = layout.commandLength
@@ -78,9 +84,10 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0, d = 0) {
 
 // Constants of this module, so that a call of enqueue() passes a constant and reads no property.
 const { CommandKind } = addon
-const { Answer, Cancel, Choke, Close, ExpireRequest, Have, Interested } = CommandKind
-const { KeepAlive, NotInterested, OverwriteState, PieceHead, Port, Request } = CommandKind
-const { SetTrace, SetUnsent, SkipPart, StopReading, Unchoke } = CommandKind
+const { AllowedFast, Answer, Cancel, Choke, Close, Decline, ExpireRequest, Have } = CommandKind
+const { HaveAll, HaveNone, Interested, KeepAlive, NotInterested, OverwriteState } = CommandKind
+const { PieceHead, Port, Refuse, Request, SetPieces, SetTrace, SetUnsent } = CommandKind
+const { SkipPart, StopReading, Suggest, Unchoke } = CommandKind
 
 // Each entry is documented in src/binding/entries.rs under the same name, each command in
 // src/binding/commands.rs. The entries of the stream path do without call() and pass(), so that V8
@@ -118,12 +125,18 @@ const native = {
     numbers[2] = offset
     return addon.piece(memory, block)
   },
-  handshake(slot, infoHash, peerId, dht) {
+  handshake(slot, infoHash, peerId, { dht, extended, fast, v2, reserved }) {
     handshakeFields.set(infoHash, 0)
     handshakeFields.set(peerId, ID_LENGTH)
-    numbers[1] = dht
+    handshakeFields.fill(0, 2 * ID_LENGTH)
+    if (reserved !== null) handshakeFields.set(reserved, 2 * ID_LENGTH)
+    numbers[1] = +dht
+    numbers[2] = +extended
+    numbers[3] = +fast
+    numbers[4] = +v2
     return pass(addon.handshake, slot, handshakeFields)
   },
+  hasFast: (slot) => call(addon.hasFast, slot) === 1,
   extended(slot, id, payload) {
     numbers[0] = slot
     numbers[1] = id
@@ -141,12 +154,16 @@ const native = {
   takeRequest: (slot, piece, offset, length) =>
     call(addon.takeRequest, slot, piece, offset, length),
 
+  allowedFast: (slot, piece) => enqueue(AllowedFast, slot, piece),
   answer: (slot, id) => enqueue(Answer, slot, id),
   cancel: (slot, piece, offset, length) => enqueue(Cancel, slot, piece, offset, length),
   choke: (slot) => enqueue(Choke, slot),
   close: (slot) => enqueue(Close, slot),
+  decline: (slot, id) => enqueue(Decline, slot, id),
   expireRequest: (slot) => enqueue(ExpireRequest, slot),
   have: (slot, piece) => enqueue(Have, slot, piece),
+  haveAll: (slot) => enqueue(HaveAll, slot),
+  haveNone: (slot) => enqueue(HaveNone, slot),
   interested: (slot) => enqueue(Interested, slot),
   keepAlive: (slot) => enqueue(KeepAlive, slot),
   notInterested: (slot) => enqueue(NotInterested, slot),
@@ -155,11 +172,15 @@ const native = {
   pieceHead: (slot, piece, offset, blockLength) =>
     enqueue(PieceHead, slot, piece, offset, blockLength),
   port: (slot, port) => enqueue(Port, slot, port),
+  refuseInfoHash: (slot) => enqueue(Refuse, slot, 1),
+  refusePeerId: (slot) => enqueue(Refuse, slot, 0),
   request: (slot, id, piece, offset, length) => enqueue(Request, slot, piece, offset, length, id),
+  setPieces: (slot, count) => enqueue(SetPieces, slot, count),
   setTrace: (slot, capacity) => enqueue(SetTrace, slot, capacity),
   setUnsent: (slot, waiting, ahead) => enqueue(SetUnsent, slot, waiting, ahead),
   skipPart: (slot, length) => enqueue(SkipPart, slot, length),
   stopReading: (slot) => enqueue(StopReading, slot),
+  suggest: (slot, piece) => enqueue(Suggest, slot, piece),
   unchoke: (slot) => enqueue(Unchoke, slot)
 }
 

@@ -1,12 +1,14 @@
 // The options of a wire: their defaults and ranges.
 'use strict'
 
+const { toServes } = require('./info-hashes.js')
 const {
   checkBoolean,
   checkDuration,
   checkInteger,
   checkOneOf,
-  checkRange
+  checkRange,
+  toId
 } = require('./arguments.js')
 
 const MAX_INT32 = 0x7fffffff
@@ -42,6 +44,10 @@ const OPTIONS = {
   // Off by default: in peer-wire-protocol this is up to its users (peer-wire-swarm waits 25 s).
   handshakeTimeout: { check: checkDuration, normal: 0 },
   inactivityTimeout: { check: checkDuration, normal: 0 },
+  // Some clients, such as Transmission before 2021, do not answer requests that they drop.
+  rejectTimeout: { check: checkDuration, normal: 30_000 },
+  infoHashes: { to: toServes, normal: null },
+  notPeerId: { to: (name, value) => toId(name, value, 'utf8'), normal: null },
   copyBlocks: { check: checkBoolean, normal: false },
   transcript: { check: (name, value) => checkInteger(name, value, MAX_TRANSCRIPT), normal: 0 }
 }
@@ -58,11 +64,11 @@ function toSettings(options) {
   if (!options) return DEFAULTS
   if (typeof options !== 'object') throw new TypeError('options must be an object')
   const settings = { ...DEFAULTS }
-  for (const [name, { check }] of Object.entries(OPTIONS)) {
+  for (const [name, { check, to }] of Object.entries(OPTIONS)) {
     const value = options[name]
     if (value === undefined || value === null) continue
-    check(name, value)
-    settings[name] = value
+    check?.(name, value)
+    settings[name] = to === undefined ? value : to(name, value)
   }
   if (settings.speed === 0) settings.speed = DEFAULTS.speed
   if (settings.maxMessageLength === 0) settings.maxMessageLength = MAX_INT32

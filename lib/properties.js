@@ -18,6 +18,14 @@ const REQUESTS = {
   requests: (session) => session.downloads.requests
 }
 
+/** Not in peer-wire-protocol: users may already have something of their own under these names. */
+const ADDED = {
+  bufferedAmount: (session) => session.unsent,
+  hasFast: (session) => session.fast !== null,
+  allowedFastSet: ({ fast }) => (fast === null ? [] : [...fast.allowed]),
+  peerAllowedFastSet: ({ fast }) => (fast === null ? [] : [...fast.peerAllowed])
+}
+
 /**
  * Defines them on the prototype of wires: accessors that return `undefined` without a wire, and that write
  * to no wire but their own.
@@ -57,11 +65,12 @@ function defineProperties(prototype) {
     }),
     set: setter('peerReserved', ({ wire }, value) => shadow(wire, value, 'peerReserved'))
   })
-  // Users may already have something of their own under this name.
-  define(prototype, 'bufferedAmount', {
-    get: getter((session) => session.unsent),
-    set: setter('bufferedAmount', (session, value, name) => shadow(session.wire, value, name))
-  })
+  for (const [name, read] of Object.entries(ADDED)) {
+    define(prototype, name, {
+      get: getter(read),
+      set: setter(name, ({ wire }, value) => shadow(wire, value, name))
+    })
+  }
   defineEnds(prototype)
 }
 

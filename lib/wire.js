@@ -5,9 +5,10 @@ const { errorMonitor } = require('node:events')
 const { Duplex } = require('node:stream')
 const { isNativeError, isUint8Array } = require('node:util').types
 
+const { toAnnounced } = require('./announced.js')
 const args = require('./arguments.js')
 const bencode = require('./bencode.js')
-const { truncated } = require('./errors.js')
+const { noFast, truncated } = require('./errors.js')
 const { FACE } = require('./face.js')
 const { toSettings } = require('./options.js')
 const { defineProperties } = require('./properties.js')
@@ -20,6 +21,9 @@ const { defineStream, watchInput } = require('./stream/methods.js')
 const { Port } = require('./stream/port.js')
 
 const noop = () => {}
+
+/** Most pieces of a torrent, as for the option `pieces`. */
+const MAX_PIECES = 0x7fffffff
 
 /**
  * One connection to a peer, as a stream of the bytes of the wire.
@@ -70,14 +74,16 @@ defineStream(Wire.prototype)
  *
  * @param {Uint8Array | string} infoHash - 20 bytes, or 40 hex digits
  * @param {Uint8Array | string} peerId - 20 bytes
- * @param {{dht?: unknown}} [extensions] - what we support in addition to the extension protocol: any
- *   truthy value means yes, as in peer-wire-protocol
+ * @param {{dht?: unknown, extended?: boolean, fast?: boolean, v2?: boolean, reserved?: Uint8Array}}
+ *   [extensions] - what we support: `dht` may be any truthy value, as in peer-wire-protocol
  */
 Wire.prototype.handshake = function (infoHash, peerId, extensions) {
   const session = sessionOf(this)
   const infoHashBytes = args.toId('infoHash', infoHash, 'hex')
   const peerIdBytes = args.toId('peerId', peerId, 'utf8')
-  session.handshake(infoHashBytes, peerIdBytes, extensions?.dht ? 1 : 0)
+  // Users of peer-wire-protocol may pass on what the peer has announced, of which only `dht` counts there.
+  const isEcho = extensions === session.wire.peerExtensions
+  session.handshake(infoHashBytes, peerIdBytes, toAnnounced(extensions, isEcho))
 }
 
 /** Stops answering requests; those that wait are dropped (BEP 3). */
@@ -118,6 +124,66 @@ Wire.prototype.have = function (piece) {
  */
 Wire.prototype.bitfield = function (bitfield) {
   sessionOf(this).bitfield(args.toBits(bitfield))
+}
+
+/**
+ * Announces that we have all pieces, in place of a bitfield. BEP 6
+ * <https://www.bittorrent.org/beps/bep_0006.html>.
+ *
+ * @throws {Error} `ERR_PWP_NO_FAST` when not both sides have announced the fast extension, as all methods of
+ *   BEP 6 do
+ */
+Wire.prototype.haveAll = function () {
+  fastSessionOf(this).haveAll()
+}
+
+/** Announces that we have no piece, in place of a bitfield (BEP 6). */
+Wire.prototype.haveNone = function () {
+  fastSessionOf(this).haveNone()
+}
+
+/**
+ * Suggests a piece to download (BEP 6).
+ *
+ * @param {number} piece - piece index
+ */
+Wire.prototype.suggest = function (piece) {
+  args.checkInteger('piece', piece)
+  fastSessionOf(this).suggest(piece)
+}
+
+/**
+ * Serves a piece from now on even while we choke, and tells the peer (BEP 6).
+ *
+ * @param {number} piece - piece index
+ */
+Wire.prototype.allowedFast = function (piece) {
+  args.checkInteger('piece', piece)
+  fastSessionOf(this).allowedFast(piece)
+}
+
+/**
+ * Rejects the oldest request of the peer for this block (BEP 6); does nothing if none waits.
+ *
+ * @param {number} piece - piece index
+ * @param {number} offset - bytes
+ * @param {number} length - bytes
+ */
+Wire.prototype.reject = function (piece, offset, length) {
+  args.checkBlock(piece, offset, length)
+  fastSessionOf(this).reject(piece, offset, length)
+}
+
+/**
+ * Sets the number of pieces of the torrent once it is known, as the option `pieces` does from the start.
+ *
+ * @param {number} count
+ */
+Wire.prototype.setPieces = function (count) {
+  const session = sessionOf(this)
+  args.checkRange('count', count, 1, MAX_PIECES)
+  args.checkInteger('count', count)
+  session.setPieces(count)
 }
 
 /**
@@ -246,6 +312,12 @@ Wire.prototype.destroy = function (error) {
   // The stream's own state follows once there is nothing left to read.
   if (isOver) Duplex.prototype.destroy.call(this)
   return this
+}
+
+function fastSessionOf(receiver) {
+  const session = sessionOf(receiver)
+  if (session.fast === null) throw noFast()
+  return session
 }
 
 /** Called on a session. */

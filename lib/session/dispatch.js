@@ -6,9 +6,9 @@ const { addon } = require('../native.js')
 const { EventKind } = addon
 
 // Constants of this module, so that the switch below reads no properties.
-const { Bitfield, Cancel, Choke, Extended, Failed, Handshake, Have, Interested } = EventKind
-const { KeepAlive, NotInterested, Part, Piece, Port, Request, RequestDropped } = EventKind
-const { Unchoke, Unknown } = EventKind
+const { AllowedFast, Bitfield, Cancel, Choke, Extended, Failed, Handshake, Have } = EventKind
+const { HaveAll, HaveNone, InfoHash, Interested, KeepAlive, NotInterested, Part } = EventKind
+const { Piece, Port, Reject, Request, RequestDropped, Suggest, Unchoke, Unknown } = EventKind
 const NoEvent = EventKind.None
 
 /**
@@ -55,8 +55,20 @@ function deliver(kind, numbers, session, intake, chunk) {
       return face.interested(wire, false)
     case Bitfield:
       return face.bitfield(wire, intake.joined(numbers[1]), session.pieces)
+    case InfoHash:
+      return session.onInfoHash(numbers)
     case Handshake:
-      return session.onHandshake({ dht: numbers[1] === 1, extended: numbers[2] === 1 })
+      return session.onHandshake(toAnnounced(numbers))
+    case HaveAll:
+      return face.haveAll(wire, session.pieces)
+    case HaveNone:
+      return face.haveNone(wire)
+    case Suggest:
+      return face.suggest(wire, numbers[1])
+    case Reject:
+      return session.onReject(numbers[1], numbers[2], numbers[3], numbers[4])
+    case AllowedFast:
+      return session.onAllowedFast(numbers[1])
     case Port:
       return face.port(wire, numbers[1])
     case Extended:
@@ -67,6 +79,15 @@ function deliver(kind, numbers, session, intake, chunk) {
       return session.onFailed()
   }
   throw new Error(`unknown event ${kind}`)
+}
+
+function toAnnounced(numbers) {
+  return {
+    dht: numbers[1] === 1,
+    extended: numbers[2] === 1,
+    fast: numbers[3] === 1,
+    v2: numbers[4] === 1
+  }
 }
 
 module.exports = { deliver }

@@ -61,6 +61,7 @@ function finish(session) {
 }
 
 function stopDeadlines(session) {
+  if (session.fast !== null) session.fast.stop()
   if (session.deadlines !== null) session.deadlines.stop()
   session.deadlines = null
 }

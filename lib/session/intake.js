@@ -7,7 +7,7 @@ const { Joiner } = require('./joiner.js')
 const { addon, native, record, PANICKED } = require('../native.js')
 const { allocate, copyOf } = require('../own-memory.js')
 
-const { HELD, JOINED, LAST } = addon
+const { HELD, JOINED, LAST, REPLIED } = addon
 
 /** The bits of an event that are its kind. */
 const KIND = LAST - 1
@@ -74,6 +74,7 @@ class Intake {
       } catch (error) {
         throwLater(error)
       }
+      if ((event & REPLIED) !== 0) session.onReplied()
       session.onDelivered()
     }
   }

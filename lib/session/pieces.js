@@ -33,6 +33,15 @@ class Pieces {
     this.filler = new PieceArray()
   }
 
+  /**
+   * Puts into the array what the core knows, when that is not from a bitfield.
+   *
+   * @param {boolean[]} array - of the wire now
+   */
+  refill(array) {
+    this.filler.addBits(array, this.#snapshot().bits)
+  }
+
   /** Copies the bits of the core, which are about to be freed. */
   keep() {
     if (this.filler === null) this.last = this.#snapshot()

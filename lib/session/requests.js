@@ -82,6 +82,17 @@ class Requests {
     return undefined
   }
 
+  /** @param {(request: Request) => boolean} test */
+  removeWhere(test) {
+    const removed = Array.from(this.entries()).filter(([, request]) => test(request))
+    for (const [id] of removed) this.take(id)
+  }
+
+  /** @returns {Iterable<[number, Request]>} by id, the oldest first */
+  entries() {
+    return this.byId ?? []
+  }
+
   /**
    * @param {number} id
    * @returns {Request | undefined}

@@ -11,6 +11,8 @@ const { Core } = require('./core.js')
 const { startDeadlines } = require('./deadlines.js')
 const { Downloads } = require('./downloads.js')
 const { fail } = require('./ends.js')
+const { Fast } = require('./fast.js')
+const { admitsPeer, admitsTorrent } = require('./gate.js')
 const { Intake } = require('./intake.js')
 const { Output } = require('./output.js')
 const { Pieces } = require('./pieces.js')
@@ -23,7 +25,9 @@ const {
   cancelled,
   choking,
   closed,
+  handshakeSent,
   memoryChanged,
+  rejected,
   timedOut,
   withoutFrames
 } = require('../errors.js')
@@ -50,6 +54,7 @@ class Session {
     this.wire = wire
     this.face = face
     this.port = port
+    this.settings = settings
     this.core = new Core(settings)
     // Events that are delivered after the call that caused them has returned run in the async context in
     // which the session was made. This costs some 50 bytes; a snapshot of AsyncLocalStorage costs 1,400.
@@ -66,6 +71,12 @@ class Session {
     /** The peer's reserved bytes as two numbers, -1 before its handshake. */
     this.reservedHigh = -1
     this.reservedLow = -1
+    /** What our first handshake announces; null before it. */
+    this.announced = null
+    /** What the peer's handshake announces; null before it. */
+    this.peerAnnounced = null
+    /** Made once both sides have announced the fast extension. */
+    this.fast = null
     this.isDispatching = false
     /** Nothing more is delivered from the peer. */
     this.isClosed = false
@@ -97,16 +108,36 @@ class Session {
 
   // Commands
 
-  handshake(infoHash, peerId, dht) {
-    native.handshake(this.core.slot, infoHash, peerId, dht)
+  /**
+   * @param {Uint8Array} infoHash - 20 bytes
+   * @param {Uint8Array} peerId - 20 bytes
+   * @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean, reserved: Uint8Array | null}}
+   *   announced
+   */
+  handshake(infoHash, peerId, announced) {
+    if (native.handshake(this.core.slot, infoHash, peerId, announced) === 1) throw handshakeSent()
+    this.announced ??= announced
+    this.#agree()
     this.#sent()
+  }
+
+  /** Both handshakes are known, in either order: what both announce holds. */
+  #agree() {
+    const { announced, peerAnnounced } = this
+    if (announced === null || peerAnnounced === null) return
+    if (announced.fast || announced.v2) this.face.agreed(this.wire, announced, peerAnnounced)
+    if (this.fast === null && native.hasFast(this.core.slot)) {
+      const onOverdue = (requests) => this.inContext(this.#dropOverdue, requests)
+      this.fast = new Fast(this.downloads, this.settings.rejectTimeout, onOverdue)
+    }
   }
 
   choke() {
     if (this.amChoking) return
     this.amChoking = true
     // BEP 3: a choked peer gets no answers, so the requests that wait are dropped.
-    this.uploads.requests.clear()
+    if (this.fast === null) this.uploads.requests.clear()
+    else this.uploads.dropChoked((piece) => this.fast.allowed.has(piece))
     native.choke(this.core.slot)
     this.#sent()
   }
@@ -142,6 +173,41 @@ class Session {
     this.#sent()
   }
 
+  haveAll() {
+    native.haveAll(this.core.slot)
+    this.#sent()
+  }
+
+  haveNone() {
+    native.haveNone(this.core.slot)
+    this.#sent()
+  }
+
+  suggest(piece) {
+    native.suggest(this.core.slot, piece)
+    this.#sent()
+  }
+
+  allowedFast(piece) {
+    this.fast.allowed.add(piece)
+    native.allowedFast(this.core.slot, piece)
+    this.#sent()
+  }
+
+  /** Rejects the oldest request of the peer for this block; does nothing if none waits. */
+  reject(piece, offset, length) {
+    if (this.uploads.reject(piece, offset, length)) this.#declined()
+  }
+
+  /** @param {number} count - of the torrent; what the peer has announced must fit */
+  setPieces(count) {
+    native.setPieces(this.core.slot, count)
+    this.face.piecesKnown(this.wire, this.pieces)
+    // The next event reports it if it does not fit.
+    if (this.isDispatching) this.#pollSoon()
+    else this.poll()
+  }
+
   dhtPort(port) {
     native.port(this.core.slot, port)
     this.#sent()
@@ -155,7 +221,7 @@ class Session {
   /** Calls the callback at once if the request cannot be sent. */
   request(piece, offset, length, callback) {
     if (this.isFinished || this.failure !== null) return callback(closed())
-    if (this.peerChoking) return callback(choking())
+    if (this.peerChoking && !this.fast?.peerAllows(piece)) return callback(choking())
     this.downloads.open(piece, offset, length, callback)
     this.#sent()
   }
@@ -177,7 +243,7 @@ class Session {
   /** Drops an answer that is not a block; returns whether a request was open for it. */
   dropAnswer(piece, offset, answer) {
     const isDropped = this.uploads.drop(piece, offset, answer)
-    if (isDropped) this.#releaseHeld()
+    if (isDropped) this.#declined()
     return isDropped
   }
 
@@ -224,7 +290,7 @@ class Session {
   #respond(request, id, error, answer) {
     const block = this.uploads.answer(request, id, error, answer)
     if (block === undefined) return
-    if (block === null) this.#releaseHeld()
+    if (block === null) this.#declined()
     else this.#upload(request.piece, request.offset, block)
   }
 
@@ -236,6 +302,15 @@ class Session {
       if (this.isFinished) return
       if (this.output.addBlock(piece, offset, block, length)) this.#sent()
       else this.#failLost()
+    } finally {
+      this.#releaseHeld()
+    }
+  }
+
+  /** A request of the peer ended without a block. This frees room, and with BEP 6 rejects it. */
+  #declined() {
+    try {
+      if (this.fast !== null) this.#sent()
     } finally {
       this.#releaseHeld()
     }
@@ -382,6 +457,11 @@ class Session {
     native.close(this.core.slot)
   }
 
+  /** The core has answered a message by itself. */
+  onReplied() {
+    this.#sent()
+  }
+
   /** Shows the frame just delivered: a subscriber may act on the wire, as a listener may. */
   onDelivered() {
     this.#trace()
@@ -389,30 +469,68 @@ class Session {
 
   // Events
 
-  onHandshake(extensions) {
+  /** @param {Uint32Array} numbers - from index 1 on, the bytes of the info hash */
+  onInfoHash(numbers) {
+    const { face, settings, wire } = this
+    if (settings.infoHashes === null && !face.listensForInfoHash(wire)) return
+    const infoHash = allocate(20)
+    for (let place = 0; place < 5; place++) infoHash.writeUInt32BE(numbers[place + 1], place * 4)
+    if (!admitsTorrent(settings, infoHash)) {
+      native.refuseInfoHash(this.core.slot)
+      this.#pollSoon()
+    } else {
+      face.infoHash(wire, infoHash)
+    }
+  }
+
+  /** @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean}} peerAnnounced */
+  onHandshake(peerAnnounced) {
     if (this.deadlines !== null) this.deadlines.meetHandshake()
     const fields = this.intake.read(handshakeFields)
     this.reservedHigh = fields.readUInt32BE(0)
     this.reservedLow = fields.readUInt32BE(4)
     const infoHash = copyOf(fields, 8, 28)
     const peerId = copyOf(fields, 28, 48)
+    if (!admitsPeer(this.settings, peerId)) {
+      native.refusePeerId(this.core.slot)
+      this.#pollSoon()
+      return
+    }
     const { face, wire } = this
+    const { dht, extended } = peerAnnounced
+    // Only what users of peer-wire-protocol have always seen, and what they have asked for.
+    const extensions = { dht, extended }
     face.handshakeRead(wire, extensions)
+    this.peerAnnounced = peerAnnounced
+    this.#agree()
     if (channels.handshake.hasSubscribers) {
       channels.handshake.publish({ wire, infoHash, peerId, extensions })
     }
     if (!this.isClosed) face.handshake(wire, infoHash, peerId, extensions)
   }
 
-  /** Each open request follows as a RequestDropped event: without BEP 6 a choke drops them all. */
+  /** Each open request follows as a RequestDropped event, or with BEP 6 is answered by the peer. */
   onChoke() {
     this.peerChoking = true
+    if (this.fast !== null) this.fast.awaitRejects()
     this.face.choke(this.wire)
   }
 
   onUnchoke() {
     this.peerChoking = false
     this.face.unchoke(this.wire)
+  }
+
+  onAllowedFast(piece) {
+    this.fast.peerAllowed.add(piece)
+    this.face.allowedFast(this.wire, piece)
+  }
+
+  /** `id` is 0 for a request that was given up before. */
+  onReject(piece, offset, length, id) {
+    const request = id === 0 ? undefined : this.downloads.requests.take(id)
+    if (request !== undefined) attempt(settle, this, request, withoutFrames(rejected), null)
+    if (!this.isClosed) this.face.reject(this.wire, piece, offset, length)
   }
 
   onRequest(piece, offset, length, id) {
@@ -453,8 +571,16 @@ class Session {
   }
 
   settle(request, error, block) {
-    const isRunning = !this.peerChoking && !this.isFinished
+    const isRunning = (this.fast !== null || !this.peerChoking) && !this.isFinished
     this.downloads.settle(request, error, block, isRunning)
+  }
+
+  /** The peer has choked us for long, and neither answered nor rejected these requests. */
+  #dropOverdue(requests) {
+    for (const { piece, offset, length } of requests) {
+      const request = this.downloads.withdraw(piece, offset, length)
+      if (request !== undefined) attempt(settle, this, request, withoutFrames(choking), null)
+    }
   }
 
   #expire() {

@@ -47,9 +47,13 @@ class Uploads {
    */
   answer(request, id, error, answer) {
     if (!this.requests.has(id, request)) return undefined
-    this.#take(id)
+    this.requests.take(id)
+    if (!error && isAnswer(request, answer)) {
+      native.answer(this.core.slot, id)
+      return toBytes('block', answer)
+    }
+    native.decline(this.core.slot, id)
     if (error) return null
-    if (isAnswer(request, answer)) return toBytes('block', answer)
     this.dropped++
     showDropped(this.wire, request, answer)
     return null
@@ -57,10 +61,32 @@ class Uploads {
 
   /** Ends the oldest request that a block of this place and length answers. */
   settle(piece, offset, length) {
-    const id = this.requests.find(
-      (request) => request.piece === piece && request.offset === offset && request.length === length
-    )
-    if (id !== undefined) this.#take(id)
+    const id = this.#find(piece, offset, length)
+    if (id === undefined) return
+    this.requests.take(id)
+    native.answer(this.core.slot, id)
+  }
+
+  /**
+   * Ends the oldest request for this block without one.
+   *
+   * @returns {boolean} whether there was one
+   */
+  reject(piece, offset, length) {
+    const id = this.#find(piece, offset, length)
+    if (id === undefined) return false
+    this.requests.take(id)
+    native.decline(this.core.slot, id)
+    return true
+  }
+
+  /**
+   * We choke the peer, and the core drops its requests.
+   *
+   * @param {(piece: number) => boolean} keeps - whether those for a piece stay
+   */
+  dropChoked(keeps) {
+    this.requests.removeWhere((request) => !keeps(request.piece))
   }
 
   /**
@@ -81,9 +107,10 @@ class Uploads {
     this.requests.take(id)
   }
 
-  #take(id) {
-    this.requests.take(id)
-    native.answer(this.core.slot, id)
+  #find(piece, offset, length) {
+    return this.requests.find(
+      (request) => request.piece === piece && request.offset === offset && request.length === length
+    )
   }
 }
 

@@ -20,10 +20,9 @@ impl Dialect {
     /// <https://www.bittorrent.org/beps/bep_0010.html>) are joined, because the wire reads them.
     pub const EXTENSIONS: Self = Self(2);
 
-    /// What two handshakes agree on: what both announce.
-    pub(super) fn agreed(ours: Reserved, theirs: Reserved) -> Self {
-        let both = |flag| ours.contains(flag) && theirs.contains(flag);
-        if both(Reserved::FAST) {
+    /// What a handshake offers.
+    pub(super) fn announced_by(reserved: Reserved) -> Self {
+        if reserved.contains(Reserved::FAST) {
             Self::FAST
         } else {
             Self::BASIC
@@ -34,6 +33,12 @@ impl Dialect {
     #[inline]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// What both have.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// What either has.

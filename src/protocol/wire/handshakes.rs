@@ -9,9 +9,9 @@ use crate::protocol::reserved::Reserved;
 /// What both sides have announced: each in its first handshake.
 #[derive(Debug, Default)]
 pub(super) struct Handshakes {
-    ours: Option<Reserved>,
-    theirs: Option<Reserved>,
-    dialect: Dialect,
+    ours: Option<Dialect>,
+    theirs: Option<Dialect>,
+    agreed: Dialect,
 }
 
 impl Handshakes {
@@ -20,28 +20,24 @@ impl Handshakes {
         if self.ours.is_some() && policy == Policy::Strict {
             return Err(HandshakeSent);
         }
-        self.ours.get_or_insert(reserved);
+        self.ours.get_or_insert(Dialect::announced_by(reserved));
         self.agree();
         Ok(())
     }
 
     pub(super) fn receive(&mut self, reserved: Reserved) {
-        self.theirs = Some(reserved);
+        self.theirs = Some(Dialect::announced_by(reserved));
         self.agree();
     }
 
-    pub(super) fn theirs(&self) -> Option<Reserved> {
-        self.theirs
-    }
-
     #[inline]
-    pub(super) fn dialect(&self) -> Dialect {
-        self.dialect
+    pub(super) fn agreed(&self) -> Dialect {
+        self.agreed
     }
 
     fn agree(&mut self) {
         if let (Some(ours), Some(theirs)) = (self.ours, self.theirs) {
-            self.dialect = self.dialect.union(Dialect::agreed(ours, theirs));
+            self.agreed = ours.intersection(theirs);
         }
     }
 }

@@ -496,7 +496,7 @@ impl Wire {
         if self.phase != Phase::Open {
             return Step::Idle;
         }
-        match input.next_whole(self.handshakes.dialect()) {
+        match input.next_whole(self.handshakes.agreed()) {
             Some(message) => self.apply(message),
             None => self.step_frame(input),
         }
@@ -505,7 +505,7 @@ impl Wire {
     /// The rare half of [`Wire::step`], not inlined.
     #[inline(never)]
     fn step_frame<I: Input>(&mut self, input: &mut I) -> Step<I::Payload> {
-        match input.next_frame(self.handshakes.dialect()) {
+        match input.next_frame(self.handshakes.agreed()) {
             Ok(Some(Frame::Message(message))) => self.apply(message),
             Ok(Some(Frame::Handshake(handshake))) => {
                 self.handshakes.receive(handshake.reserved);
@@ -690,12 +690,7 @@ impl Wire {
 
     /// Whether both sides have announced the fast extension (BEP 6).
     pub fn has_fast(&self) -> bool {
-        self.handshakes.dialect().contains(Dialect::FAST)
-    }
-
-    /// What the peer's handshake announces; `None` before it.
-    pub fn peer_reserved(&self) -> Option<Reserved> {
-        self.handshakes.theirs()
+        self.handshakes.agreed().contains(Dialect::FAST)
     }
 
     /// Whether the peer answers requests for this piece even while it chokes us (BEP 6).

@@ -1,0 +1,43 @@
+// What a handshake announces, from the third argument of `wire.handshake()`.
+'use strict'
+
+const { byteLength, checkBoolean, toBytes } = require('./arguments.js')
+
+/** Bytes of the reserved field. */
+const RESERVED_LENGTH = 8
+
+/** What peer-wire-protocol announces, without and with the DHT; shared by all wires. */
+const BASIC = makeAnnounced(false)
+const WITH_DHT = makeAnnounced(true)
+
+/**
+ * @param {unknown} extensions - of the user
+ * @param {boolean} isEcho - whether only `dht` counts
+ * @returns {{dht: boolean, extended: boolean, fast: boolean, v2: boolean, reserved: Uint8Array | null}}
+ * @throws {TypeError | RangeError} when one has a wrong type, or not 8 reserved bytes
+ */
+function toAnnounced(extensions, isEcho) {
+  const basic = extensions?.dht ? WITH_DHT : BASIC
+  if (isEcho || typeof extensions !== 'object' || extensions === null) return basic
+  const announced = { ...basic }
+  for (const name of ['extended', 'fast', 'v2']) {
+    const value = extensions[name] ?? basic[name]
+    checkBoolean(`extensions.${name}`, value)
+    announced[name] = value
+  }
+  if (extensions.reserved) announced.reserved = toReserved(extensions.reserved)
+  return announced
+}
+
+function makeAnnounced(dht) {
+  return { dht, extended: true, fast: false, v2: false, reserved: null }
+}
+
+function toReserved(value) {
+  const bytes = toBytes('extensions.reserved', value)
+  if (byteLength(bytes) !== RESERVED_LENGTH)
+    throw new RangeError(`extensions.reserved must have ${RESERVED_LENGTH} bytes`)
+  return bytes
+}
+
+module.exports = { toAnnounced }

@@ -1,0 +1,52 @@
+// The option `infoHashes`: which torrents are served, as one function whatever the user gives.
+'use strict'
+
+const { isUint8Array } = require('node:util').types
+const { toId } = require('./arguments.js')
+
+/** Sets whose members were checked; they are shared by many wires. */
+const checked = new WeakSet()
+
+/**
+ * @param {string} name - of the option
+ * @param {unknown} value - one info hash, several, or a function
+ * @returns {(infoHash: Buffer) => unknown} whether a torrent is served
+ * @throws {TypeError | RangeError} when it is none of these
+ */
+function toServes(name, value) {
+  if (typeof value === 'function') return value
+  if (typeof value === 'string' || isUint8Array(value)) return serveOne(toInfoHash(name, value))
+  if (Array.isArray(value)) return serveMany(new Set(value.map((one) => toHex(name, one))))
+  if (value instanceof Set) return serveMany(toHexSet(name, value))
+  throw new TypeError(`${name} must be an info hash, an array or Set of them, or a function`)
+}
+
+function serveOne(served) {
+  return (infoHash) => infoHash.equals(served)
+}
+
+/** Looked up when a peer connects, so that torrents can be added and removed. */
+function serveMany(hexSet) {
+  return (infoHash) => hexSet.has(infoHash.toString('hex'))
+}
+
+/** A Set finds only what is equal to its members, so these have to be of one form. */
+function toHexSet(name, set) {
+  if (checked.has(set)) return set
+  for (const member of set) {
+    if (typeof member !== 'string' || toHex(name, member) !== member)
+      throw new TypeError(`${name} must have strings of 40 lower-case hex digits`)
+  }
+  checked.add(set)
+  return set
+}
+
+function toHex(name, value) {
+  return toInfoHash(name, value).toString('hex')
+}
+
+function toInfoHash(name, value) {
+  return Buffer.from(toId(name, value, 'hex'))
+}
+
+module.exports = { toServes }
