@@ -9,9 +9,29 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Debug, Write};
 use std::path::Path;
 
-use peer_wire::protocol::Event;
+use peer_wire::protocol::{Event, PeerExtensions};
 
-use fuzzing::{decoder, handshake, messages, wire};
+use fuzzing::{bencode, decoder, handshake, messages, wire};
+
+#[test]
+fn bencode_seeds_cover_each_kind_field_and_error() {
+    let read: Vec<_> = seeds("bencode").map(|seed| bencode::run(&seed)).collect();
+    let values = read.iter().flatten().flat_map(|read| &read.kinds);
+    let values: BTreeSet<String> = values.map(ToString::to_string).collect();
+    assert_eq!(values, kinds_of("Bytes Dictionary Integer List"));
+    let errors = read.iter().filter_map(|read| read.as_ref().err());
+    assert_eq!(kinds(errors), kinds_of("Malformed TooDeep"));
+
+    let mut all = PeerExtensions::default();
+    for read in read.into_iter().flatten() {
+        all.apply(read.handshake.unwrap_or_default());
+    }
+    let all = all.handshake();
+    assert!(!all.extensions.is_empty());
+    // Each other field of the handshake has been read from some seed.
+    let read = format!("{all:?}");
+    assert!(!read.contains("None"), "{read}");
+}
 
 #[test]
 fn handshake_seeds_cover_accepted_refused_and_cut_off() {

@@ -6,6 +6,11 @@ mod fuzzing;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+/// See `tests/fuzzing/bencode.rs`.
+pub fn bencode(data: &[u8]) {
+    let _read = fuzzing::bencode::run(data);
+}
+
 /// See `tests/fuzzing/decoder.rs`.
 pub fn decoder(data: &[u8]) {
     fuzzing::decoder::run(data);

@@ -3,6 +3,7 @@
 //!
 //! `fuzz/` runs them on what a fuzzer makes up, `tests/fuzz_seeds.rs` on what one has found.
 
+pub(crate) mod bencode;
 pub(crate) mod decoder;
 pub(crate) mod handshake;
 pub(crate) mod messages;
