@@ -2,8 +2,12 @@
 'use strict'
 
 const Wire = require('./lib/wire.js')
+const { allowedFastSet } = require('./lib/allowed-fast-set.js')
 const { ProtocolError } = require('./lib/errors.js')
+const { makeExtension } = require('./lib/extensions/message-extension.js')
 
 module.exports = Wire
 module.exports.Wire = Wire
 module.exports.ProtocolError = ProtocolError
+module.exports.allowedFastSet = allowedFastSet
+module.exports.makeExtension = makeExtension

@@ -9,6 +9,23 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/**
+ * The allowed-fast set of BEP 6; `null` for an address of IPv6, for which there is none.
+ *
+ * # Errors
+ *
+ * When the info hash has not 20 bytes, or the address is none.
+ */
+export declare function allowedFastSet(address: string, infoHash: Uint8Array, pieces: number, count: number): Array<number> | null
+
+/** An entry of `m`. */
+export interface AnnouncedExtension {
+  /** Of the extension. */
+  name: string
+  /** Under which its messages are sent. */
+  id: number
+}
+
 /** Where in the `ArrayBuffer` an array of numbers lies. */
 export interface Area {
   /** Bytes before it. */
@@ -16,6 +33,26 @@ export interface Area {
   /** Numbers of 32 bits. */
   length: number
 }
+
+/** What a token of bencode is. A dictionary has a string for a key before each value. */
+export declare const enum BencodeToken {
+  /** Numbers: the high and the low half, in two's complement. */
+  Integer = 0,
+  /** Numbers: start and length in the bytes. */
+  Bytes = 1,
+  /** Its values follow, then an end. */
+  List = 2,
+  /** Its keys and values follow, then an end. */
+  Dictionary = 3,
+  /** Of a list or dictionary. */
+  End = 4,
+}
+
+/**
+ * Decodes the value at the beginning of `bytes` into tokens, each a kind and two numbers; `null` if
+ * there is none within the bounds of [`bencode`].
+ */
+export declare function bencodeTokens(bytes: Uint8Array): Array<number> | null
 
 /** What a command is, and its numbers. */
 export declare const enum CommandKind {
@@ -57,27 +94,29 @@ export declare const enum CommandKind {
   PieceHead = 14,
   /** r" Number: UDP port. */
   Port = 15,
+  /** r" Extended handshakes of the peer are read from now on. */
+  ReadExtendedHandshakes = 16,
   /** r" Number: 1 because of the info hash, 0 because of the peer id. */
-  Refuse = 16,
+  Refuse = 17,
   /** r" `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name. */
-  Request = 17,
+  Request = 18,
   /** r" Number: pieces of the torrent. */
-  SetPieces = 18,
+  SetPieces = 19,
   /** r" Number: how many frames the trace keeps, 0 for no trace. */
-  SetTrace = 19,
+  SetTrace = 20,
   /**
    * r" Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
    * r" does not say when they leave.
    */
-  SetUnsent = 20,
+  SetUnsent = 21,
   /** r" Number: bytes of a cut payload that `lib/` has joined without handing them in. */
-  SkipPart = 21,
+  SkipPart = 22,
   /** r" No further event of the input. */
-  StopReading = 22,
+  StopReading = 23,
   /** r" Number: piece. */
-  Suggest = 23,
+  Suggest = 24,
   /** r" No numbers. */
-  Unchoke = 24,
+  Unchoke = 25,
 }
 
 /** Gives the layout of the Buffers that the entries of this file fill. */
@@ -105,50 +144,52 @@ export declare const enum EventKind {
   Choke = 4,
   /** Record: id, payload. */
   Extended = 5,
+  /** Record: length, 1 if it could be decoded. The payload is in `readPayload`. */
+  ExtendedHandshake = 6,
   /** No numbers; `readFailure` says more. */
-  Failed = 6,
+  Failed = 7,
   /**
    * Record: 1 if the peer supports the DHT, the extension protocol, the fast extension, an upgrade
    * to version 2.
    * `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
    */
-  Handshake = 7,
+  Handshake = 8,
   /** Record: piece. */
-  Have = 8,
+  Have = 9,
   /** No numbers. */
-  HaveAll = 9,
+  HaveAll = 10,
   /** No numbers. */
-  HaveNone = 10,
+  HaveNone = 11,
   /** Record: the info hash, as five big-endian numbers. */
-  InfoHash = 11,
+  InfoHash = 12,
   /** No numbers. */
-  Interested = 12,
+  Interested = 13,
   /** No numbers. */
-  KeepAlive = 13,
+  KeepAlive = 14,
   /** No numbers. */
-  NotInterested = 14,
+  NotInterested = 15,
   /**
    * Record: start and length in the chunk, room for all parts so far, bytes missing. The next
    * message with a payload has the last part: it begins at the start given there, and the
    * length is that of the whole payload.
    */
-  Part = 15,
+  Part = 16,
   /** Record: piece, begin, payload, id of the request or 0 for an unsolicited block. */
-  Piece = 16,
+  Piece = 17,
   /** Record: UDP port. */
-  Port = 17,
+  Port = 18,
   /** Record: piece, begin, length, id of the request or 0 for none. */
-  Reject = 18,
+  Reject = 19,
   /** Record: piece, begin, length, id. */
-  Request = 19,
+  Request = 20,
   /** Record: id, 1 because of a choke or 0 because of an end. */
-  RequestDropped = 20,
+  RequestDropped = 21,
   /** Record: piece. */
-  Suggest = 21,
+  Suggest = 22,
   /** No numbers. */
-  Unchoke = 22,
+  Unchoke = 23,
   /** Record: payload. */
-  Unknown = 23,
+  Unknown = 24,
 }
 
 /** Added to the kind when requests of the peer are held back. */
@@ -191,6 +232,41 @@ export interface MemoryLayout {
 
 /** The kinds of messages, in the order of their numbers. */
 export declare function messageKinds(): Array<KindDescription>
+
+/**
+ * Decodes what `readPeerExtensions` has read.
+ *
+ * # Errors
+ *
+ * When it is something else.
+ */
+export declare function peerHandshake(bytes: Uint8Array): PeerHandshake
+
+/** An extended handshake of BEP 10; the keys are those on the wire. */
+export interface PeerHandshake {
+  /** `m`, without those that are off. */
+  extensions: Array<AnnouncedExtension>
+  /** Name and version of the client. */
+  v?: string
+  /** TCP port. */
+  p?: number
+  /** Our address as the peer sees it, as text. */
+  yourip?: string
+  /** As text. */
+  ipv4?: string
+  /** As text. */
+  ipv6?: string
+  /** Most requests that the peer keeps. */
+  reqq?: number
+  /** Bytes. */
+  metadata_size?: number
+  /** Whether the peer prefers encryption. */
+  e?: boolean
+  /** Whether the peer wants no blocks. */
+  upload_only?: boolean
+  /** Seconds. */
+  complete_ago?: number
+}
 
 /** Added to the kind when the core has answered a message by itself: there is output. */
 export declare const REPLIED: number

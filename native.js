@@ -835,6 +835,9 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.allowedFastSet = nativeBinding.allowedFastSet
+module.exports.BencodeToken = nativeBinding.BencodeToken
+module.exports.bencodeTokens = nativeBinding.bencodeTokens
 module.exports.CommandKind = nativeBinding.CommandKind
 module.exports.diagnosticsLayout = nativeBinding.diagnosticsLayout
 module.exports.EventKind = nativeBinding.EventKind
@@ -843,4 +846,5 @@ module.exports.JOINED = nativeBinding.JOINED
 module.exports.LAST = nativeBinding.LAST
 module.exports.memoryLayout = nativeBinding.memoryLayout
 module.exports.messageKinds = nativeBinding.messageKinds
+module.exports.peerHandshake = nativeBinding.peerHandshake
 module.exports.REPLIED = nativeBinding.REPLIED

@@ -85,6 +85,9 @@ const FACE = {
   extended(wire, id, message) {
     wire.emit('extended', id, message)
   },
+  extendedHandshake(wire, { peerHandshake }) {
+    wire.emit('extended-handshake', peerHandshake)
+  },
   unknown(wire, message) {
     wire.emit('unknownmessage', message)
   },

@@ -86,8 +86,8 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0, d = 0) {
 const { CommandKind } = addon
 const { AllowedFast, Answer, Cancel, Choke, Close, Decline, ExpireRequest, Have } = CommandKind
 const { HaveAll, HaveNone, Interested, KeepAlive, NotInterested, OverwriteState } = CommandKind
-const { PieceHead, Port, Refuse, Request, SetPieces, SetTrace, SetUnsent } = CommandKind
-const { SkipPart, StopReading, Suggest, Unchoke } = CommandKind
+const { PieceHead, Port, ReadExtendedHandshakes, Refuse, Request, SetPieces } = CommandKind
+const { SetTrace, SetUnsent, SkipPart, StopReading, Suggest, Unchoke } = CommandKind
 
 // Each entry is documented in src/binding/entries.rs under the same name, each command in
 // src/binding/commands.rs. The entries of the stream path do without call() and pass(), so that V8
@@ -143,6 +143,7 @@ const native = {
     return addon.extended(memory, payload)
   },
   sendBitfield: (slot, bits) => pass(addon.sendBitfield, slot, bits),
+  readPeerExtensions: (slot, buffer) => pass(addon.readPeerExtensions, slot, buffer),
   readPieces: (slot, buffer) => pass(addon.readPieces, slot, buffer),
   readFailure: (slot, buffer) => pass(addon.readFailure, slot, buffer),
   readStats: (slot, buffer) => pass(addon.readStats, slot, buffer),
@@ -172,6 +173,7 @@ const native = {
   pieceHead: (slot, piece, offset, blockLength) =>
     enqueue(PieceHead, slot, piece, offset, blockLength),
   port: (slot, port) => enqueue(Port, slot, port),
+  readExtendedHandshakes: (slot) => enqueue(ReadExtendedHandshakes, slot),
   refuseInfoHash: (slot) => enqueue(Refuse, slot, 1),
   refusePeerId: (slot) => enqueue(Refuse, slot, 0),
   request: (slot, id, piece, offset, length) => enqueue(Request, slot, piece, offset, length, id),

@@ -48,6 +48,7 @@ const OPTIONS = {
   rejectTimeout: { check: checkDuration, normal: 30_000 },
   infoHashes: { to: toServes, normal: null },
   notPeerId: { to: (name, value) => toId(name, value, 'utf8'), normal: null },
+  extensions: { check: checkBoolean, normal: false },
   copyBlocks: { check: checkBoolean, normal: false },
   transcript: { check: (name, value) => checkInteger(name, value, MAX_TRANSCRIPT), normal: 0 }
 }

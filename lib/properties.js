@@ -23,7 +23,10 @@ const ADDED = {
   bufferedAmount: (session) => session.unsent,
   hasFast: (session) => session.fast !== null,
   allowedFastSet: ({ fast }) => (fast === null ? [] : [...fast.allowed]),
-  peerAllowedFastSet: ({ fast }) => (fast === null ? [] : [...fast.peerAllowed])
+  peerAllowedFastSet: ({ fast }) => (fast === null ? [] : [...fast.peerAllowed]),
+  extendedMapping: ({ extensions }) => extensions?.mapping ?? null,
+  peerExtendedMapping: ({ extensions }) => extensions?.peerMapping ?? null,
+  peerExtendedHandshake: ({ extensions }) => extensions?.peerHandshake ?? null
 }
 
 /**
@@ -71,7 +74,19 @@ function defineProperties(prototype) {
       set: setter(name, ({ wire }, value) => shadow(wire, value, name))
     })
   }
+  // Extensions add to it, or assign another one.
+  define(prototype, 'extendedHandshake', {
+    get: getter(({ extensions }) => extensions?.handshake ?? null),
+    set: setter('extendedHandshake', ({ extensions, wire }, value, name) => {
+      if (extensions !== null && isObject(value)) extensions.handshake = value
+      else shadow(wire, value, name)
+    })
+  })
   defineEnds(prototype)
+}
+
+function isObject(value) {
+  return typeof value === 'object' && value !== null
 }
 
 /**

@@ -241,17 +241,35 @@ Wire.prototype.port = function (port) {
 }
 
 /**
+ * Uses an extension. BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>.
+ *
+ * @param {Function} Extension - a class whose prototype has a `name`; see docs/api.md
+ * @returns {object} its instance, which is also the property of this name
+ */
+Wire.prototype.use = function (Extension) {
+  return sessionOf(this).use(Extension)
+}
+
+/**
  * Sends a message of the extension protocol. BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>.
  *
- * @param {number} id - 0 is the extended handshake
+ * @param {number | string} id - the peer's id, or the name of an extension of the peer; 0 is the extended
+ *   handshake
  * @param {Uint8Array | object | string | number | bigint | null} message - bytes, or a value to
  *   bencode
  */
 Wire.prototype.extended = function (id, message) {
   const session = sessionOf(this)
-  args.checkInteger('id', id, 0xff)
+  const { extensions } = session
+  const isName = typeof id === 'string' && extensions !== null
+  if (!isName) args.checkInteger('id', id, 0xff)
+  if (id === 0 && extensions !== null && isHandshake(message)) {
+    session.sendExtendedHandshake(message)
+    return
+  }
+  const number = isName ? extensions.idOf(id) : id
   const payload = isUint8Array(message) ? message : bencode.encode(message)
-  session.extended(id, args.toBytes('message', payload))
+  session.extended(number, args.toBytes('message', payload))
 }
 
 /**
@@ -312,6 +330,11 @@ Wire.prototype.destroy = function (error) {
   // The stream's own state follows once there is nothing left to read.
   if (isOver) Duplex.prototype.destroy.call(this)
   return this
+}
+
+/** Whether our own extended handshake can be added to it. */
+function isHandshake(message) {
+  return typeof message === 'object' && !isUint8Array(message) && !Array.isArray(message)
 }
 
 function fastSessionOf(receiver) {

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 use peer_wire::protocol::bencode::{BencodeError, MAX_LEN};
-use peer_wire::protocol::{Event, ExtendedHandshake, PeerExtensions};
+use peer_wire::protocol::{Announced, Event, ExtendedHandshake};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -241,7 +241,7 @@ fn extensions_are_left_out_above_the_most() {
 
 #[test]
 fn peer_that_has_announced_nothing_has_no_extensions() {
-    let peer = PeerExtensions::default();
+    let peer = Announced::default();
     assert_eq!(peer.handshake(), &ExtendedHandshake::default());
     for id in 0..=255 {
         assert_eq!(peer.name_of(id), None);
@@ -252,7 +252,7 @@ fn peer_that_has_announced_nothing_has_no_extensions() {
 
 #[test]
 fn peer_that_announces_again_adds_changes_and_switches_off() {
-    let mut peer = PeerExtensions::default();
+    let mut peer = Announced::default();
     peer.apply(decode(b"d1:md11:ut_metadatai2e6:ut_pexi1eee"));
     assert_eq!(peer.id_of("ut_metadata"), Some(2));
     assert_eq!(peer.id_of("ut_pex"), Some(1));
@@ -279,7 +279,7 @@ fn peer_that_announces_again_adds_changes_and_switches_off() {
 
 #[test]
 fn peer_that_announces_again_keeps_the_fields_it_leaves_out() {
-    let mut peer = PeerExtensions::default();
+    let mut peer = Announced::default();
     let first = b"d12:complete_agoi-1e1:ei1e4:ipv44:abcd4:ipv616:abcdefghijklmnop1:mde\
         13:metadata_sizei209e1:pi6881e4:reqqi250e11:upload_onlyi0e1:v3:abc6:yourip4:efghe";
     peer.apply(decode(first));
@@ -301,7 +301,7 @@ fn peer_that_announces_again_keeps_the_fields_it_leaves_out() {
 
 #[test]
 fn peer_with_several_extensions_on_one_id_has_the_first_of_them() {
-    let mut peer = PeerExtensions::default();
+    let mut peer = Announced::default();
     peer.apply(decode(b"d1:md1:bi1e1:ai1eee"));
     assert_eq!(peer.name_of(1), Some("a"));
     assert_eq!(peer.id_of("b"), Some(1));
@@ -309,7 +309,7 @@ fn peer_with_several_extensions_on_one_id_has_the_first_of_them() {
 
 #[test]
 fn peer_that_announces_without_end_holds_the_most_extensions() {
-    let mut peer = PeerExtensions::default();
+    let mut peer = Announced::default();
     for round in 0..100_u32 {
         let entry = |number| (format!("{round}-{number}"), number + 1);
         let update = ExtendedHandshake {
@@ -434,7 +434,7 @@ proptest! {
     fn handshakes_in_a_row_give_the_state_of_the_model(
         updates in vec(update(), 0..8),
     ) {
-        let mut peer = PeerExtensions::default();
+        let mut peer = Announced::default();
         let mut model = BTreeMap::new();
         for update in updates {
             for (name, id) in &update.extensions {

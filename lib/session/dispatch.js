@@ -6,8 +6,18 @@ const { addon } = require('../native.js')
 const { EventKind } = addon
 
 // Constants of this module, so that the switch below reads no properties.
-const { AllowedFast, Bitfield, Cancel, Choke, Extended, Failed, Handshake, Have } = EventKind
-const { HaveAll, HaveNone, InfoHash, Interested, KeepAlive, NotInterested, Part } = EventKind
+const { AllowedFast, Bitfield, Cancel, Choke, Extended, Failed, Handshake } = EventKind
+const {
+  ExtendedHandshake,
+  Have,
+  HaveAll,
+  HaveNone,
+  InfoHash,
+  Interested,
+  KeepAlive,
+  NotInterested,
+  Part
+} = EventKind
 const { Piece, Port, Reject, Request, RequestDropped, Suggest, Unchoke, Unknown } = EventKind
 const NoEvent = EventKind.None
 
@@ -72,7 +82,9 @@ function deliver(kind, numbers, session, intake, chunk) {
     case Port:
       return face.port(wire, numbers[1])
     case Extended:
-      return face.extended(wire, numbers[1], intake.payload(chunk, numbers[2], numbers[3]))
+      return session.onExtended(numbers[1], intake.payload(chunk, numbers[2], numbers[3]))
+    case ExtendedHandshake:
+      return session.onExtendedHandshake(intake.joined(numbers[1]), numbers[2] === 1)
     case Unknown:
       return face.unknown(wire, intake.payload(chunk, numbers[1], numbers[2]))
     case Failed:

@@ -17,6 +17,7 @@ const { Intake } = require('./intake.js')
 const { Output } = require('./output.js')
 const { Pieces } = require('./pieces.js')
 const { Uploads } = require('./uploads.js')
+const { encode } = require('../bencode.js')
 const channels = require('../diagnostics/channels.js')
 const { readCounters, toStats } = require('../diagnostics/stats.js')
 const { Tracer, isWatched } = require('../diagnostics/trace.js')
@@ -31,6 +32,7 @@ const {
   timedOut,
   withoutFrames
 } = require('../errors.js')
+const { Extensions } = require('../extensions/extensions.js')
 const { native } = require('../native.js')
 const { allocate, copyOf } = require('../own-memory.js')
 
@@ -77,6 +79,8 @@ class Session {
     this.peerAnnounced = null
     /** Made once both sides have announced the fast extension. */
     this.fast = null
+    /** Made when the extension protocol is used. */
+    this.extensions = null
     this.isDispatching = false
     /** Nothing more is delivered from the peer. */
     this.isClosed = false
@@ -91,6 +95,7 @@ class Session {
     this.keepAliveTimer = null
     /** What the core had counted at the end. */
     this.counters = null
+    if (settings.extensions) this.enableExtensions()
     this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error))
     this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings.transcript) : null
     this.#trace()
@@ -119,6 +124,7 @@ class Session {
     this.announced ??= announced
     this.#agree()
     this.#sent()
+    if (this.peerAnnounced !== null) attempt(greet, this)
   }
 
   /** Both handshakes are known, in either order: what both announce holds. */
@@ -215,7 +221,45 @@ class Session {
 
   extended(id, payload) {
     native.extended(this.core.slot, id, payload)
+    if (id === 0 && this.extensions !== null) this.extensions.isSent = true
     this.#sent()
+  }
+
+  /** Reads extended handshakes from now on, and sends ours when the peer's handshake allows it. */
+  enableExtensions() {
+    if (this.extensions === null) {
+      this.extensions = new Extensions(this.wire, this.core, this.settings.maxPeerRequests)
+      native.readExtendedHandshakes(this.core.slot)
+    }
+    return this.extensions
+  }
+
+  /**
+   * Adds an extension. If our extended handshake has left, another one follows.
+   *
+   * @param {Function} Extension
+   * @returns {object} the instance
+   */
+  use(Extension) {
+    const extensions = this.enableExtensions()
+    const extension = extensions.use(Extension)
+    if (extensions.isSent) this.sendExtendedHandshake()
+    else attempt(greet, this)
+    extensions.announceTo(Extension.prototype.name)
+    return extension
+  }
+
+  /** @param {object} [own] - a handshake of the user, to which ours is added */
+  sendExtendedHandshake(own) {
+    this.extended(0, encode(this.extensions.toHandshake(own)))
+  }
+
+  /** Sends our extended handshake once both handshakes have announced the extension protocol. */
+  greet() {
+    const { announced, extensions, peerAnnounced } = this
+    if (extensions === null || extensions.isSent) return
+    if (announced === null || !announced.extended || !peerAnnounced?.extended) return
+    this.sendExtendedHandshake()
   }
 
   /** Calls the callback at once if the request cannot be sent. */
@@ -506,7 +550,24 @@ class Session {
     if (channels.handshake.hasSubscribers) {
       channels.handshake.publish({ wire, infoHash, peerId, extensions })
     }
-    if (!this.isClosed) face.handshake(wire, infoHash, peerId, extensions)
+    if (!this.isClosed) attempt(face.handshake, wire, infoHash, peerId, extensions)
+    // After the listeners, which may use extensions.
+    if (this.extensions === null || this.isClosed) return
+    this.extensions.onHandshake(infoHash, peerId, wire.peerExtensions)
+    attempt(greet, this)
+  }
+
+  /** A message of an extension. */
+  onExtended(id, payload) {
+    if (this.extensions !== null) this.extensions.onMessage(id, payload)
+    if (!this.isClosed) this.face.extended(this.wire, id, payload)
+  }
+
+  /** @param {boolean} isValid - otherwise it changes nothing */
+  onExtendedHandshake(payload, isValid) {
+    if (isValid) this.extensions.onExtendedHandshake(payload)
+    if (!this.isClosed) attempt(this.face.extended, this.wire, 0, payload)
+    if (isValid && !this.isClosed) this.face.extendedHandshake(this.wire, this.extensions)
   }
 
   /** Each open request follows as a RequestDropped event, or with BEP 6 is answered by the peer. */
@@ -616,6 +677,10 @@ class Session {
 function endFailed(session) {
   attempt(flush, session)
   session.face.failed(session.wire, session.failure)
+}
+
+function greet(session) {
+  session.greet()
 }
 
 function settle(session, request, error, block) {

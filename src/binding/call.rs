@@ -242,6 +242,11 @@ pub(super) fn check(status: sys::napi_status) -> Result<()> {
     }
 }
 
+/// `lib/` checks the arguments of its callers, so this error is our bug.
+pub(super) fn fault(error: impl std::fmt::Display) -> napi::Error {
+    napi::Error::from_reason(error.to_string())
+}
+
 /// What an entry returns after a panic, and `readOutput` from then on; the wire's next event is
 /// `Failed`.
 pub(super) const PANICKED: u32 = u32::MAX;

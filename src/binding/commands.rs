@@ -60,6 +60,8 @@ commands! {
     PieceHead,
     /// Number: UDP port.
     Port,
+    /// Extended handshakes of the peer are read from now on.
+    ReadExtendedHandshakes,
     /// Number: 1 because of the info hash, 0 because of the peer id.
     Refuse,
     /// `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name.
@@ -162,6 +164,7 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
                 wire.port(port);
             }
         }
+        CommandKind::ReadExtendedHandshakes => wire.read_extended_handshakes(),
         CommandKind::Refuse => wire.refuse(if first == 1 {
             Refusal::InfoHash
         } else {

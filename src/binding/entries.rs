@@ -12,7 +12,7 @@ use napi::bindgen_prelude::{JsValue, Object};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::call::{Call, PANICKED, State, export, run};
+use super::call::{Call, PANICKED, State, export, fault, run};
 use super::diagnostics::{read_stats, read_trace};
 use super::record::{BROKEN, LAST, failure_text, number_of, poll};
 use crate::protocol::numbers::{to_u32, to_usize};
@@ -60,6 +60,7 @@ entries! {
     read_failure c"readFailure"
     read_output c"readOutput"
     read_payload c"readPayload"
+    read_peer_extensions c"readPeerExtensions"
     read_pieces c"readPieces"
     read_stats c"readStats"
     read_trace c"readTrace"
@@ -260,6 +261,21 @@ fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(u32::from(outcome.is_err()))
 }
 
+/// `readPeerExtensions(slot, buffer) -> length`: what the peer has announced in its extended
+/// handshakes, as one that has all of it. Copied only if the buffer is long enough.
+fn read_peer_extensions(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+    let entry = state.table.get(call.slot());
+    let Some(announced) = entry.and_then(|entry| entry.wire.peer_extensions()) else {
+        return Ok(0);
+    };
+    let bytes = announced.handshake().encode();
+    let out = call.bytes_mut()?;
+    if bytes.len() <= out.len() {
+        copy(&bytes, out);
+    }
+    Ok(to_u32(bytes.len()))
+}
+
 /// `hasFast(slot)`: 1 if the fast extension is agreed on.
 fn has_fast(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
@@ -321,11 +337,6 @@ fn command(
 
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     <[u8; N]>::try_from(bytes).map_err(fault)
-}
-
-/// `lib/` checks the arguments of its callers, so this error is our bug.
-fn fault(error: impl std::fmt::Display) -> napi::Error {
-    napi::Error::from_reason(error.to_string())
 }
 
 /// Copies as much as fits; returns how much that is.

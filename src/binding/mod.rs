@@ -10,6 +10,7 @@ mod call;
 mod commands;
 mod diagnostics;
 mod entries;
+mod extended;
 #[cfg(feature = "fuse")]
 mod fuse;
 mod memory;
@@ -19,6 +20,10 @@ mod table;
 pub use commands::CommandKind;
 pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
 pub use entries::export_entries;
+pub use extended::{
+    AnnouncedExtension, BencodeToken, PeerHandshake, allowed_fast_set, bencode_tokens,
+    peer_handshake,
+};
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
 pub use memory::{Area, MemoryLayout, memory_layout};

@@ -30,6 +30,8 @@ pub enum EventKind {
     Choke,
     /// Record: id, payload.
     Extended,
+    /// Record: length, 1 if it could be decoded. The payload is in `readPayload`.
+    ExtendedHandshake,
     /// No numbers; `readFailure` says more.
     Failed,
     /// Record: 1 if the peer supports the DHT, the extension protocol, the fast extension, an upgrade
@@ -173,6 +175,11 @@ fn describe(
             let [start, len] = keep(payload, kept);
             put(fields, [u32::from(id), start, len]);
             EventKind::Extended
+        }
+        Event::ExtendedHandshake { payload, is_valid } => {
+            put(fields, [to_u32(payload.len()), u32::from(is_valid)]);
+            *kept = payload;
+            EventKind::ExtendedHandshake
         }
         Event::Failed(error) => {
             *failure = Some(Cause::Protocol(error));

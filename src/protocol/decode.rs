@@ -68,7 +68,7 @@ impl Decoder {
 
     /// A decoder that does not join cut payloads: it returns their parts as they are received, in
     /// [`Frame::Part`] and [`Payload::LastPart`], and the caller joins them in memory of its own.
-    /// Bitfields are joined here regardless.
+    /// Bitfields and extended handshakes are joined here regardless.
     pub fn in_parts(limits: &Limits) -> Self {
         Self {
             joins: false,
@@ -127,7 +127,7 @@ impl Decoder {
             return None;
         };
         let head = Head::read_whole(chunk.get(*at..)?, dialect, self.max_message_len)?;
-        if !head.is_plain(dialect) {
+        if !head.is_plain() {
             return None;
         }
         // A message that is cut changes nothing here: `decode_any` reads it again from its start.
@@ -238,7 +238,7 @@ impl Decoder {
             self.violations = self.violations.saturating_add(1);
         }
         input.take(head.len().saturating_sub(before));
-        let mut tail = Tail::new(head, self.joins, input, dialect);
+        let mut tail = Tail::new(head, self.joins, input);
         let frame = tail.read(input);
         if !matches!(frame, Some(Frame::Message(_))) {
             self.state = State::Tail(Box::new(tail));
@@ -382,10 +382,10 @@ enum Keeping {
 impl Tail {
     /// A payload that lies in the chunk as a whole stays there, except one that the core itself looks
     /// at: a bitfield, an extended handshake.
-    fn new(head: Head, joins: bool, input: &Cursor<'_, '_>, dialect: Dialect) -> Self {
+    fn new(head: Head, joins: bool, input: &Cursor<'_, '_>) -> Self {
         let missing = head.tail_len();
         let is_whole = missing <= input.rest().len();
-        let keeping = if head.is_joined(dialect) {
+        let keeping = if head.is_joined() {
             Keeping::Joined(Vec::new())
         } else if is_whole || !head.has_payload() {
             Keeping::Nothing

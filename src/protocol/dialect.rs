@@ -16,10 +16,6 @@ impl Dialect {
     /// Also those of the fast extension (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>).
     pub const FAST: Self = Self(1);
 
-    /// The payloads of extended handshakes (BEP 10
-    /// <https://www.bittorrent.org/beps/bep_0010.html>) are joined, because the wire reads them.
-    pub const EXTENSIONS: Self = Self(2);
-
     /// What a handshake offers.
     pub(super) fn announced_by(reserved: Reserved) -> Self {
         if reserved.contains(Reserved::FAST) {
@@ -39,11 +35,5 @@ impl Dialect {
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
-    }
-
-    /// What either has.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
     }
 }

@@ -84,8 +84,8 @@ pub trait Place {
         self.len() == 0
     }
 
-    /// The bytes, if they are joined in memory of their own. Those of a bitfield must be, because
-    /// the wire keeps them.
+    /// The bytes, if they are joined in memory of their own. Those of a bitfield and of an extended
+    /// handshake must be, because the wire looks at them.
     fn into_joined(self) -> Option<Bytes>;
 }
 

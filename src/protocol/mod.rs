@@ -58,7 +58,7 @@ mod wire;
 pub use decode::{Chunk, Decoder};
 pub use dialect::Dialect;
 pub use error::ProtocolError;
-pub use extended::{ExtendedHandshake, PeerExtensions, bencode};
+pub use extended::{Announced, ExtendedHandshake, bencode};
 pub use fast::allowed_fast_set;
 pub use handshake::Handshake;
 pub use ids::{InfoHash, PeerId};
@@ -69,6 +69,6 @@ pub use reserved::Reserved;
 pub use stats::{Stats, Traffic};
 pub use trace::TracedFrame;
 pub use wire::{
-    Bitfield, DropReason, Event, HandshakeSent, HeadError, Refusal, RequestError, RequestId, Step,
-    Transmit, Wire,
+    Bitfield, DropReason, Event, ExtensionError, HandshakeSent, HeadError, Refusal, RequestError,
+    RequestId, Step, Transmit, Wire,
 };

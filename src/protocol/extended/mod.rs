@@ -5,7 +5,7 @@
 //! | -------------- | ----------------------------------------------------------- |
 //! | [`bencode`]    | values in bounded memory and depth                          |
 //! | `handshake.rs` | the fields of an extended handshake                         |
-//! | this file      | what the peer has announced, over all its handshakes        |
+//! | this file      | what a side has announced, over all its handshakes          |
 //!
 //! The bytes come from the payload of [`Message::Extended`](super::Message::Extended) with id 0.
 //! What the messages of an extension mean is not known here.
@@ -15,17 +15,17 @@ mod handshake;
 
 pub use handshake::ExtendedHandshake;
 
-/// What the peer has announced so far: all its extended handshakes, merged.
+/// What one side has announced so far: all its extended handshakes, merged.
 ///
-/// Holds at most [`ExtendedHandshake::MAX_EXTENSIONS`] names, however often the peer announces.
+/// Holds at most [`ExtendedHandshake::MAX_EXTENSIONS`] names, however often the side announces.
 #[derive(Clone, Debug, Default)]
-pub struct PeerExtensions {
+pub struct Announced {
     /// `extensions` is sorted by name, without ids of 0.
     merged: ExtendedHandshake,
 }
 
-impl PeerExtensions {
-    /// Takes in a handshake of the peer. It may send several: names are added to those known, id 0
+impl Announced {
+    /// Takes in a handshake. A side may send several: names are added to those known, id 0
     /// switches an extension off, and what a handshake leaves out keeps its value.
     pub fn apply(&mut self, update: ExtendedHandshake) {
         // By name, so that a new field cannot be forgotten.
@@ -56,14 +56,14 @@ impl PeerExtensions {
         replace(&mut merged.complete_ago, complete_ago);
     }
 
-    /// The id under which the peer wants the messages of this extension, never 0; `None` if the
+    /// The id under which the side wants the messages of this extension, never 0; `None` if the
     /// extension is off.
     pub fn id_of(&self, name: &str) -> Option<u8> {
         let (_, id) = self.merged.extensions.get(self.place_of(name).ok()?)?;
         Some(*id)
     }
 
-    /// The extension that has this id with the peer; of several the first by name.
+    /// The extension that has this id; of several the first by name.
     pub fn name_of(&self, id: u8) -> Option<&str> {
         let mut extensions = self.merged.extensions.iter();
         extensions

@@ -167,21 +167,21 @@ impl Head {
     /// Whether what follows, if anything, is a payload that may stay in the chunk. Some may not, and
     /// most messages should have nothing after their fields.
     #[inline]
-    pub(in crate::protocol) fn is_plain(&self, dialect: Dialect) -> bool {
-        !self.is_joined(dialect)
+    pub(in crate::protocol) fn is_plain(&self) -> bool {
+        !self.is_joined()
             && self.not_agreed.is_none()
             && (self.id).is_none_or(|id| id.has_payload() || self.length == self.fixed_len)
     }
 
     /// Whether the payload is joined in memory of its own, even if the chunk has all of it.
-    // The core keeps a bitfield and reads an extended handshake; it looks at no other payload.
+    // The core keeps a bitfield and may read an extended handshake; it looks at no other payload.
     #[inline]
-    pub(in crate::protocol) fn is_joined(&self, dialect: Dialect) -> bool {
+    pub(in crate::protocol) fn is_joined(&self) -> bool {
         match self.id {
             Some(MessageId::Bitfield) => true,
             Some(MessageId::Extended) => {
                 let [id, ..] = self.numbers;
-                id == EXTENDED_HANDSHAKE && dialect.contains(Dialect::EXTENSIONS)
+                id == EXTENDED_HANDSHAKE
             }
             _ => false,
         }

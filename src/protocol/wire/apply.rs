@@ -79,6 +79,9 @@ impl Wire {
             },
             Message::Reject { request } => self.apply_reject(request),
             Message::AllowedFast { piece } => self.apply_allowed_fast(piece),
+            Message::Extended { id: 0, payload } if self.extensions.is_some() => {
+                self.apply_extended_handshake(payload)
+            }
             Message::Extended { id, payload } => Step::Event(Event::Extended { id, payload }),
             Message::Unknown { payload } => Step::Event(Event::Unknown { payload }),
         }
@@ -91,6 +94,21 @@ impl Wire {
             Ok(bits) => Step::Event(Event::Bitfield { bits }),
             Err(error) => self.fail(error),
         }
+    }
+
+    #[cold]
+    fn apply_extended_handshake<P: Place>(&mut self, payload: P) -> Step<P> {
+        // Every input joins it, so nothing is lost here.
+        let payload = payload.into_joined().unwrap_or_default();
+        let extensions = self.extensions.as_mut();
+        let is_valid = extensions.is_some_and(|extensions| extensions.receive(&payload));
+        if !is_valid {
+            let error = ProtocolError::ExtendedHandshake;
+            if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
+                return self.fail(error);
+            }
+        }
+        Step::Event(Event::ExtendedHandshake { payload, is_valid })
     }
 
     #[inline]

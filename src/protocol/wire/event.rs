@@ -33,12 +33,22 @@ pub enum Event<P> {
     /// The peer chokes us. [`Event::RequestDropped`] follows for each open request, unless the
     /// fast extension is agreed on: the peer then rejects them one by one.
     Choke,
-    /// A message of the extension protocol.
+    /// A message of the extension protocol. Id 0 is the extended handshake, which comes as
+    /// [`Event::ExtendedHandshake`] once the wire reads these.
     Extended {
         /// Extended message id.
         id: u8,
         /// What follows the id.
         payload: P,
+    },
+    /// An extended handshake (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), after
+    /// [`Wire::read_extended_handshakes`](super::Wire::read_extended_handshakes). What it says is in
+    /// [`Wire::peer_extensions`](super::Wire::peer_extensions).
+    ExtendedHandshake {
+        /// What follows the id 0, as received.
+        payload: Bytes,
+        /// Whether it could be decoded. Otherwise it changes nothing.
+        is_valid: bool,
     },
     /// The peer broke the protocol, and the wire is closed. [`Event::RequestDropped`] follows
     /// for each open request.
@@ -159,6 +169,9 @@ impl<P> Event<P> {
                 id,
                 payload: map(payload),
             },
+            Self::ExtendedHandshake { payload, is_valid } => {
+                Event::ExtendedHandshake { payload, is_valid }
+            }
             Self::Failed(error) => Event::Failed(error),
             Self::Handshake(handshake) => Event::Handshake(handshake),
             Self::Have { piece, is_new } => Event::Have { piece, is_new },

@@ -8,6 +8,7 @@
 //! - [`downloads`]: our requests;
 //! - [`uploads`]: the peer's requests, and which are admitted;
 //! - [`handshakes`]: what both sides announce, and so agree on;
+//! - [`extensions`]: the extended handshakes of both sides;
 //! - [`fast`]: what the fast extension adds to both queues of requests;
 //! - [`sender`]: the output;
 //! - [`ledger`]: counters and the trace.
@@ -18,6 +19,7 @@ mod bitfield;
 mod choking;
 mod downloads;
 mod event;
+mod extensions;
 mod fast;
 mod handshakes;
 mod ledger;
@@ -31,6 +33,7 @@ use bytes::Bytes;
 
 use super::dialect::Dialect;
 use super::error::ProtocolError;
+use super::extended::{Announced, ExtendedHandshake};
 use super::handshake::Handshake;
 use super::ids::{InfoHash, PeerId};
 use super::input::{Frame, Input};
@@ -42,6 +45,7 @@ use super::trace::TracedFrame;
 use availability::Availability;
 use choking::Choking;
 use downloads::Downloads;
+use extensions::Extensions;
 use fast::Fast;
 use handshakes::Handshakes;
 use ledger::Ledger;
@@ -52,6 +56,7 @@ use uploads::Uploads;
 pub use bitfield::Bitfield;
 pub use downloads::RequestError;
 pub use event::{DropReason, Event, Refusal, RequestId, Step};
+pub use extensions::ExtensionError;
 pub use handshakes::HandshakeSent;
 pub use outbox::Transmit;
 pub use sender::HeadError;
@@ -70,6 +75,8 @@ pub struct Wire {
     uploads: Uploads,
     /// Made when both sides have announced the fast extension.
     fast: Option<Box<Fast>>,
+    /// Made when the caller wants extended handshakes to be read.
+    extensions: Option<Box<Extensions>>,
     sender: Sender,
     /// Output that the caller has taken and not sent yet.
     unsent: Unsent,
@@ -402,6 +409,42 @@ impl Wire {
         self.send_copied(&Message::Extended { id, payload })
     }
 
+    /// Reads extended handshakes from now on: [`Event::ExtendedHandshake`] comes in place of
+    /// [`Event::Extended`] with id 0.
+    // Not by default: an extended handshake may as well be for a caller that reads it itself.
+    pub fn read_extended_handshakes(&mut self) {
+        self.extensions.get_or_insert_default();
+    }
+
+    /// Sends an extended handshake, the first one or a further one that adds to those before, and
+    /// reads those of the peer from now on.
+    ///
+    /// Only to a peer that announces [`Reserved::EXTENDED`]. [`Limits::max_peer_requests`] is the
+    /// usual [`queue_depth`](ExtendedHandshake::queue_depth).
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] when it does not fit a message.
+    pub fn extended_handshake(&mut self, handshake: ExtendedHandshake) -> Result<(), TooLong> {
+        self.extended(0, &handshake.encode())?;
+        let extensions = self.extensions.get_or_insert_default();
+        extensions.ours.apply(handshake);
+        Ok(())
+    }
+
+    /// Sends a message of an extension that the peer has announced, under the peer's id for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ExtensionError`] when the peer has not announced it, or the payload does not fit a message.
+    pub fn extension(&mut self, name: &str, payload: &[u8]) -> Result<(), ExtensionError> {
+        let announced = self.peer_extensions();
+        let id = announced.and_then(|announced| announced.id_of(name));
+        let id = id.ok_or(ExtensionError::NotAnnounced)?;
+        self.extended(id, payload)?;
+        Ok(())
+    }
+
     /// Sends a keep-alive; by BEP 3 about every two minutes on an idle connection.
     // The caller decides when, as it has the clock. rqbit drops a peer after 10 s of silence.
     pub fn keep_alive(&mut self) {
@@ -691,6 +734,18 @@ impl Wire {
     /// Whether both sides have announced the fast extension (BEP 6).
     pub fn has_fast(&self) -> bool {
         self.handshakes.agreed().contains(Dialect::FAST)
+    }
+
+    /// What the peer has announced in its extended handshakes; `None` unless these are read, see
+    /// [`Wire::read_extended_handshakes`].
+    pub fn peer_extensions(&self) -> Option<&Announced> {
+        (self.extensions.as_ref()).map(|extensions| &extensions.theirs)
+    }
+
+    /// What we have announced by [`Wire::extended_handshake`]: tells which extension a message of
+    /// the peer is for. `None` as in [`Wire::peer_extensions`].
+    pub fn own_extensions(&self) -> Option<&Announced> {
+        (self.extensions.as_ref()).map(|extensions| &extensions.ours)
     }
 
     /// Whether the peer answers requests for this piece even while it chokes us (BEP 6).

@@ -1,0 +1,152 @@
+// The extension protocol of one session, BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>: which
+// extensions both sides have, under which ids, and what they do with handshakes and messages.
+//
+// An extension is an instance of a class with the contract of bittorrent-protocol: `prototype.name`, a
+// constructor that takes the wire, and `onHandshake`, `onExtendedHandshake` and `onMessage` if it wants.
+'use strict'
+
+const { attempt } = require('../session/attempt.js')
+const { decode } = require('../bencode-decode.js')
+const { readPeerHandshake } = require('./peer-handshake.js')
+
+/** Ids have one byte, and 0 is the handshake. */
+const MAX_ID = 255
+
+/** Longest name in bytes that other implementations of this package understand. */
+const MAX_NAME_LENGTH = 64
+
+class Extensions {
+  /**
+   * @param {object} wire - what extensions get
+   * @param {import('../session/core.js').Core} core
+   * @param {number} queueDepth - requests of the peer that we keep
+   */
+  constructor(wire, core, queueDepth) {
+    this.wire = wire
+    this.core = core
+    this.queueDepth = queueDepth
+    /** What our handshake says besides `m`: users add to it. */
+    this.handshake = {}
+    /** Names by our ids, which the peer uses. */
+    this.mapping = Object.create(null)
+    /** Ids of the peer by name, which we use. */
+    this.peerMapping = Object.create(null)
+    /** What the peer's handshakes say; null before the first. */
+    this.peerHandshake = null
+    /** Extensions by name. */
+    this.handlers = new Map()
+    /** Whether we have sent a handshake. */
+    this.isSent = false
+  }
+
+  /**
+   * @param {Function} Extension
+   * @returns {object} the instance
+   */
+  use(Extension) {
+    const { mapping, wire } = this
+    const name = checkedName(Extension, wire)
+    const id = this.#freeId()
+    const handler = new Extension(wire)
+    // The constructor may have used another extension.
+    if (name in wire) throw new Error(`extension name ${name} is a member of the wire`)
+    wire[name] = handler
+    mapping[id] = name
+    this.handlers.set(name, handler)
+    return handler
+  }
+
+  #freeId() {
+    for (let id = 1; id <= MAX_ID; id++) if (!(id in this.mapping)) return id
+    throw new RangeError(`a wire has at most ${MAX_ID} extensions`)
+  }
+
+  /**
+   * @param {string} name - of an extension
+   * @returns {number} the id that the peer has announced for it
+   * @throws {Error} with the text of bittorrent-protocol if it has not
+   */
+  idOf(name) {
+    const id = this.peerMapping[name]
+    if (id === undefined) throw new Error(`Unrecognized extension: ${name}`)
+    return id
+  }
+
+  /**
+   * The handshake to send now.
+   *
+   * @param {object} [own] - of a user who sends it: counts before what we would send
+   * @returns {object}
+   */
+  toHandshake(own) {
+    const m = {}
+    for (const [id, name] of Object.entries(this.mapping)) m[name] = Number(id)
+    const given = { ...this.handshake, ...own }
+    const ownIds = { ...this.handshake.m, ...own?.m }
+    for (const [name, id] of Object.entries(ownIds)) this.#learn(name, id)
+    return { reqq: this.queueDepth, ...given, m: { ...m, ...ownIds } }
+  }
+
+  /** A user announces an extension without a class. */
+  #learn(name, id) {
+    if (Number.isInteger(id) && id >= 1 && id <= MAX_ID) this.mapping[id] ??= name
+  }
+
+  /** The peer's handshake was read. */
+  onHandshake(infoHash, peerId, peerExtensions) {
+    const infoHashHex = infoHash.toString('hex')
+    const peerIdHex = peerId.toString('hex')
+    for (const handler of this.handlers.values())
+      attempt(notify, handler, 'onHandshake', [infoHashHex, peerIdHex, peerExtensions])
+  }
+
+  /**
+   * The peer's extended handshake was read, which may be a further one.
+   *
+   * @param {Buffer} payload
+   */
+  onExtendedHandshake(payload) {
+    const { extensions, ...fields } = readPeerHandshake(this.core)
+    for (const name of Object.keys(this.peerMapping)) delete this.peerMapping[name]
+    for (const { name, id } of extensions) this.peerMapping[name] = id
+    // Keys that we do not know are for extensions, as the peer has sent them last.
+    this.peerHandshake = Object.assign(decode(payload), fields, { m: { ...this.peerMapping } })
+    for (const name of this.handlers.keys()) this.#announce(name)
+  }
+
+  /** Tells an extension that the peer has it. */
+  announceTo(name) {
+    if (this.peerHandshake !== null) this.#announce(name)
+  }
+
+  #announce(name) {
+    if (name in this.peerMapping)
+      attempt(notify, this.handlers.get(name), 'onExtendedHandshake', [this.peerHandshake])
+  }
+
+  /**
+   * @param {number} id - one of ours
+   * @param {Buffer} payload
+   */
+  onMessage(id, payload) {
+    const handler = this.handlers.get(this.mapping[id])
+    if (handler !== undefined) attempt(notify, handler, 'onMessage', [payload])
+  }
+}
+
+function notify(handler, method, args) {
+  if (typeof handler[method] === 'function') handler[method](...args)
+}
+
+function checkedName(Extension, wire) {
+  if (typeof Extension !== 'function') throw new TypeError('Extension must be a class')
+  const name = Extension.prototype?.name
+  if (!name) throw new Error('Extension class requires a "name" property on the prototype')
+  if (typeof name !== 'string') throw new TypeError('Extension.prototype.name must be a string')
+  if (Buffer.byteLength(name) > MAX_NAME_LENGTH)
+    throw new RangeError(`Extension.prototype.name must have at most ${MAX_NAME_LENGTH} bytes`)
+  if (name in wire) throw new Error(`extension name ${name} is a member of the wire`)
+  return name
+}
+
+module.exports = { Extensions }

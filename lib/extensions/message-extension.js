@@ -1,0 +1,75 @@
+// Makes the class of an extension with messages of one's own: a name and a codec.
+'use strict'
+
+const { EventEmitter } = require('node:events')
+
+const { checkCallback } = require('../arguments.js')
+const bencode = require('../bencode.js')
+const { decode } = require('../bencode-decode.js')
+
+/** The usual codec. */
+const BENCODE = {
+  encode: bencode.encode,
+  decode(bytes) {
+    const value = decode(bytes)
+    if (value === undefined) throw new Error('message is not bencoded')
+    return value
+  }
+}
+
+/**
+ * @param {string} name - of the extension, as both sides announce it
+ * @param {{encode?: (value: any) => Uint8Array, decode?: (bytes: Buffer) => any}} [codec] - default: bencode
+ * @returns {Function} a class for `wire.use()`
+ */
+function makeExtension(name, codec) {
+  if (typeof name !== 'string' || name === '')
+    throw new TypeError('name must be a string that is not empty')
+  checkCallback('codec.encode', codec?.encode)
+  checkCallback('codec.decode', codec?.decode)
+  const { encode, decode: read } = { ...BENCODE, ...withoutMissing(codec) }
+
+  /** Emits `'ready'` when the peer announces the extension, `'message'` and `'malformed'`. */
+  class MessageExtension extends EventEmitter {
+    #wire
+
+    constructor(wire) {
+      super()
+      this.#wire = wire
+    }
+
+    /** Whether the peer has the extension: what is sent before is refused. */
+    get isReady() {
+      return this.#wire.peerExtendedMapping?.[name] !== undefined
+    }
+
+    /** Sends a message; throws if the peer does not have the extension. */
+    send(value) {
+      this.#wire.extended(name, encode(value))
+    }
+
+    onExtendedHandshake() {
+      this.emit('ready')
+    }
+
+    onMessage(bytes) {
+      let value
+      try {
+        value = read(bytes)
+      } catch (error) {
+        // A peer may send anything, and must not end the process with it.
+        this.emit('malformed', bytes, error)
+        return
+      }
+      this.emit('message', value)
+    }
+  }
+  Object.defineProperty(MessageExtension.prototype, 'name', { value: name })
+  return MessageExtension
+}
+
+function withoutMissing(codec) {
+  return Object.fromEntries(Object.entries(codec ?? {}).filter(([, value]) => value != null))
+}
+
+module.exports = { makeExtension }
