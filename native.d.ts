@@ -48,12 +48,6 @@ export declare const enum BencodeToken {
   End = 4,
 }
 
-/**
- * Decodes the value at the beginning of `bytes` into tokens, each a kind and two numbers; `null` if
- * there is none within the bounds of [`bencode`].
- */
-export declare function bencodeTokens(bytes: Uint8Array): Array<number> | null
-
 /** What a command is, and its numbers. */
 export declare const enum CommandKind {
   /** r" Number: piece. */

@@ -837,7 +837,6 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.allowedFastSet = nativeBinding.allowedFastSet
 module.exports.BencodeToken = nativeBinding.BencodeToken
-module.exports.bencodeTokens = nativeBinding.bencodeTokens
 module.exports.CommandKind = nativeBinding.CommandKind
 module.exports.diagnosticsLayout = nativeBinding.diagnosticsLayout
 module.exports.EventKind = nativeBinding.EventKind

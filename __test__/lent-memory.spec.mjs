@@ -159,7 +159,7 @@ for (const length of [1, 700, 9000]) {
     wire.on('extended', (id, message) => LOSSES.transferred.lose(message))
     wire.resume()
     wire.cork()
-    wire.write(Buffer.concat([frame(20, Buffer.alloc(1 + length)), frame(4, 1)]))
+    wire.write(Buffer.concat([frame(20, Buffer.alloc(1 + length, 1)), frame(4, 1)]))
     wire.end()
     await settled()
     t.deepEqual(seen.toSorted(), ['close', 'end', 'extended', 'finish'])

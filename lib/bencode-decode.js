@@ -2,11 +2,17 @@
 // (src/protocol/extended/bencode.rs); here its tokens become values of JavaScript.
 'use strict'
 
-const { addon } = require('./native.js')
+const { addon, native } = require('./native.js')
 const { copyOf } = require('./own-memory.js')
 
 const { BencodeToken } = addon
 const { Bytes, Dictionary, End, Integer, List } = BencodeToken
+
+/** Numbers of a token. */
+const TOKEN_LENGTH = 3
+
+/** Most tokens that the core gives: those that it counts, and an end for each. */
+const MAX_TOKENS = 20_000
 
 /**
  * @param {Buffer} bytes - a value of bencode; what follows it is ignored
@@ -14,11 +20,18 @@ const { Bytes, Dictionary, End, Integer, List } = BencodeToken
  *   objects without a prototype; undefined if there is no value, or one that is too large or too deep
  */
 function decode(bytes) {
-  const tokens = addon.bencodeTokens(bytes)
-  return tokens === null ? undefined : new Reader(bytes, tokens).read()
+  const count = Math.min(bytes.length, MAX_TOKENS) * TOKEN_LENGTH
+  const room = count * Uint32Array.BYTES_PER_ELEMENT
+  // The core writes tokens into the front of the bytes that it reads.
+  const memory = Buffer.from(new ArrayBuffer(room + bytes.length))
+  memory.set(bytes, room)
+  const length = native.bencodeTokens(room, memory)
+  return length === 0
+    ? undefined
+    : new Reader(bytes, new Uint32Array(memory.buffer, 0, count)).read()
 }
 
-/** Reads tokens of three numbers each, one after the other. The core limits the depth to 100. */
+/** Reads tokens one after the other. The core limits the depth to 100. */
 class Reader {
   constructor(bytes, tokens) {
     this.bytes = bytes
@@ -31,7 +44,7 @@ class Reader {
     const kind = tokens[this.at]
     const first = tokens[this.at + 1]
     const second = tokens[this.at + 2]
-    this.at += 3
+    this.at += TOKEN_LENGTH
     switch (kind) {
       case Integer:
         return toInteger(first, second)
@@ -63,15 +76,15 @@ class Reader {
 
   #isEnd() {
     const isEnd = this.tokens[this.at] === End
-    if (isEnd) this.at += 3
+    if (isEnd) this.at += TOKEN_LENGTH
     return isEnd
   }
 }
 
 function toInteger(high, low) {
-  const integer = BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low))
-  const number = Number(integer)
-  return Number.isSafeInteger(number) ? number : integer
+  const number = (high | 0) * 2 ** 32 + low
+  if (Number.isSafeInteger(number)) return number
+  return BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low))
 }
 
 module.exports = { decode }

@@ -143,6 +143,10 @@ const native = {
     return addon.extended(memory, payload)
   },
   sendBitfield: (slot, bits) => pass(addon.sendBitfield, slot, bits),
+  bencodeTokens(start, buffer) {
+    numbers[1] = start
+    return pass(addon.bencodeTokens, NO_SLOT, buffer)
+  },
   readPeerExtensions: (slot, buffer) => pass(addon.readPeerExtensions, slot, buffer),
   readPieces: (slot, buffer) => pass(addon.readPieces, slot, buffer),
   readFailure: (slot, buffer) => pass(addon.readFailure, slot, buffer),

@@ -14,6 +14,7 @@ use napi_derive::napi;
 
 use super::call::{Call, PANICKED, State, export, fault, run};
 use super::diagnostics::{read_stats, read_trace};
+use super::extended::bencode_tokens;
 use super::record::{BROKEN, LAST, failure_text, number_of, poll};
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Policy, Reserved, Wire};
@@ -46,6 +47,7 @@ macro_rules! entries {
 }
 
 entries! {
+    bencode_tokens c"bencodeTokens"
     create c"create"
     extended c"extended"
     handshake c"handshake"

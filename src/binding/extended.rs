@@ -10,9 +10,9 @@ use std::net::IpAddr;
 
 use napi_derive::napi;
 
-use super::call::fault;
+use super::call::{Call, State, fault};
 use crate::protocol::bencode::{self, Value};
-use crate::protocol::numbers::to_u32;
+use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{ExtendedHandshake, InfoHash};
 
 /// An extended handshake of BEP 10; the keys are those on the wire.
@@ -100,14 +100,28 @@ pub enum BencodeToken {
     End,
 }
 
-/// Decodes the value at the beginning of `bytes` into tokens, each a kind and two numbers; `null` if
-/// there is none within the bounds of [`bencode`].
-#[napi(catch_unwind)]
-pub fn bencode_tokens(bytes: &[u8]) -> Option<Vec<u32>> {
-    let (value, _) = bencode::decode(bytes).ok()?;
+/// `bencodeTokens(NO_SLOT, start, buffer) -> length`: decodes the value at `start` of the buffer into
+/// tokens, which replace what is before: each a kind and two numbers, of 32 bits in the machine's
+/// order. Returns how many bytes they take, 0 if there is no value within the bounds of [`bencode`]
+/// or no room. They never take more than twelve times the bytes of the value.
+pub(super) fn bencode_tokens(call: &mut Call, _: &mut State<'_>) -> napi::Result<u32> {
+    let [start, ..] = call.numbers();
+    let Some((out, bytes)) = call.bytes_mut()?.split_at_mut_checked(to_usize(start)) else {
+        return Ok(0);
+    };
+    let Ok((value, _)) = bencode::decode(bytes) else {
+        return Ok(0);
+    };
     let mut tokens = Vec::new();
     write_tokens(&value, bytes, &mut tokens);
-    Some(tokens)
+    let (places, _) = out.as_chunks_mut();
+    if places.len() < tokens.len() {
+        return Ok(0);
+    }
+    for (place, number) in places.iter_mut().zip(&tokens) {
+        *place = number.to_ne_bytes();
+    }
+    Ok(to_u32(size_of_val(tokens.as_slice())))
 }
 
 fn write_tokens(value: &Value<'_>, bytes: &[u8], tokens: &mut Vec<u32>) {

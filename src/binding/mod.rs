@@ -21,8 +21,7 @@ pub use commands::CommandKind;
 pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
 pub use entries::export_entries;
 pub use extended::{
-    AnnouncedExtension, BencodeToken, PeerHandshake, allowed_fast_set, bencode_tokens,
-    peer_handshake,
+    AnnouncedExtension, BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake,
 };
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
