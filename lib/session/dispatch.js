@@ -12,7 +12,7 @@ const {
   Have,
   HaveAll,
   HaveNone,
-  InfoHash,
+  HandshakeStart,
   Interested,
   KeepAlive,
   NotInterested,
@@ -65,8 +65,8 @@ function deliver(kind, numbers, session, intake, chunk) {
       return face.interested(wire, false)
     case Bitfield:
       return face.bitfield(wire, intake.joined(numbers[1]), session.pieces)
-    case InfoHash:
-      return session.onInfoHash(numbers)
+    case HandshakeStart:
+      return session.onHandshakeStart(numbers)
     case Handshake:
       return session.onHandshake(toAnnounced(numbers))
     case HaveAll:

@@ -514,7 +514,7 @@ class Session {
   // Events
 
   /** @param {Uint32Array} numbers - from index 1 on, the bytes of the info hash */
-  onInfoHash(numbers) {
+  onHandshakeStart(numbers) {
     const { face, settings, wire } = this
     if (settings.infoHashes === null && !face.listensForInfoHash(wire)) return
     const infoHash = allocate(20)

@@ -38,14 +38,14 @@ pub enum EventKind {
     /// to version 2.
     /// `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
     Handshake,
+    /// Record: the info hash, as five big-endian numbers.
+    HandshakeStart,
     /// Record: piece.
     Have,
     /// No numbers.
     HaveAll,
     /// No numbers.
     HaveNone,
-    /// Record: the info hash, as five big-endian numbers.
-    InfoHash,
     /// No numbers.
     Interested,
     /// No numbers.
@@ -199,12 +199,12 @@ fn describe(
         }
         Event::HaveAll => EventKind::HaveAll,
         Event::HaveNone => EventKind::HaveNone,
-        Event::InfoHash { info_hash, .. } => {
-            let (numbers, _) = info_hash.as_bytes().as_chunks();
+        Event::HandshakeStart(start) => {
+            let (numbers, _) = start.info_hash.as_bytes().as_chunks();
             for (field, number) in fields.iter_mut().zip(numbers) {
                 *field = u32::from_be_bytes(*number);
             }
-            EventKind::InfoHash
+            EventKind::HandshakeStart
         }
         Event::Interested => EventKind::Interested,
         Event::KeepAlive => EventKind::KeepAlive,

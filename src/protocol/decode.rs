@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::dialect::Dialect;
 use super::error::ProtocolError;
-use super::handshake::Handshake;
+use super::handshake::{Handshake, HandshakeStart};
 use super::input::{Frame, Input, Payload};
 use super::limits::{Limits, Policy};
 use super::message::{Head, Message};
@@ -126,8 +126,8 @@ impl Decoder {
         let State::Between = self.state else {
             return None;
         };
-        let head = Head::read_whole(chunk.get(*at..)?, dialect, self.max_message_len)?;
-        if !head.is_plain() {
+        let head = Head::read_whole(chunk.get(*at..)?, self.max_message_len)?;
+        if !head.is_plain(dialect) {
             return None;
         }
         // A message that is cut changes nothing here: `decode_any` reads it again from its start.
@@ -165,7 +165,7 @@ impl Decoder {
             // Once the framing is lost, every later byte would be misread.
             Err(error) => self.state = State::Failed(*error),
             Ok(Some(Frame::Handshake(_) | Frame::Message(_))) => self.state = State::Between,
-            Ok(Some(Frame::InfoHash { .. } | Frame::Part { .. }) | None) => {}
+            Ok(Some(Frame::HandshakeStart(_) | Frame::Part { .. }) | None) => {}
         }
         self.count(at.saturating_sub(before));
         read
@@ -231,7 +231,7 @@ impl Decoder {
         };
         // Old clients send fixed messages with bytes to spare. Judged as soon as the head is there:
         // a strict wire need not wait for an excess that may be announced and never sent.
-        if let Some(violation) = head.violation() {
+        if let Some(violation) = Head::violation(&staged.bytes, dialect) {
             if self.policy == Policy::Strict {
                 return Err(violation);
             }
@@ -258,7 +258,7 @@ fn read_handshake(
         return Ok(None);
     }
     let staged = staged.get_or_insert_default();
-    let start_missing = Handshake::START_LEN.saturating_sub(staged.len());
+    let start_missing = HandshakeStart::LEN.saturating_sub(staged.len());
     // What comes before the peer id is a frame of its own, wherever the chunk ends.
     let wanted = if start_missing > 0 {
         start_missing
@@ -270,11 +270,8 @@ fn read_handshake(
     // Decoded with each chunk, not only when complete: another protocol fails at its first wrong
     // byte.
     if start_missing > 0 {
-        let start = Handshake::decode_start(staged.bytes())?;
-        return Ok(start.map(|(reserved, info_hash)| Frame::InfoHash {
-            reserved,
-            info_hash,
-        }));
+        let start = HandshakeStart::decode(staged.bytes())?;
+        return Ok(start.map(|start| Frame::HandshakeStart(Box::new(start))));
     }
     let handshake = Handshake::decode(staged.bytes())?;
     Ok(handshake.map(|handshake| Frame::Handshake(Box::new(handshake))))

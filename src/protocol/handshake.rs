@@ -16,12 +16,19 @@ pub struct Handshake {
     pub peer_id: PeerId,
 }
 
+/// The part of a handshake before the peer id.
+// Its sender may wait for ours before it sends the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeStart {
+    /// What the sender supports.
+    pub reserved: Reserved,
+    /// The torrent.
+    pub info_hash: InfoHash,
+}
+
 impl Handshake {
     /// Size in bytes.
     pub const LEN: usize = PROTOCOL.len() + Reserved::LEN + 2 * ID_LEN;
-
-    /// Size of what comes before the peer id, in bytes.
-    pub(super) const START_LEN: usize = Self::LEN - ID_LEN;
 
     /// Reads a handshake; `Ok(None)` while `bytes` is only a correct beginning of one.
     ///
@@ -30,28 +37,39 @@ impl Handshake {
     /// [`ProtocolError::Handshake`] at the first byte that differs from the protocol string, so
     /// that a peer of another protocol is refused without waiting for 68 bytes.
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
-        let Some((reserved, info_hash)) = Self::decode_start(bytes)? else {
+        let Some(start) = HandshakeStart::decode(bytes)? else {
             return Ok(None);
         };
-        let peer_id = (bytes.get(Self::START_LEN..)).and_then(<[u8]>::first_chunk);
+        let peer_id = (bytes.get(HandshakeStart::LEN..)).and_then(<[u8]>::first_chunk);
         Ok(peer_id.map(|peer_id| Self {
-            reserved,
-            info_hash,
+            reserved: start.reserved,
+            info_hash: start.info_hash,
             peer_id: PeerId::new(*peer_id),
         }))
     }
 
-    /// Reads what comes before the peer id; `Ok(None)` while `bytes` is only a correct beginning of
-    /// it.
+    /// Appends the 68 bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(PROTOCOL);
+        out.extend_from_slice(self.reserved.as_bytes());
+        out.extend_from_slice(self.info_hash.as_bytes());
+        out.extend_from_slice(self.peer_id.as_bytes());
+    }
+}
+
+impl HandshakeStart {
+    /// Size in bytes.
+    pub const LEN: usize = Handshake::LEN - ID_LEN;
+
+    /// Reads the beginning of a handshake; `Ok(None)` while `bytes` is only a correct beginning of
+    /// that.
     ///
     /// # Errors
     ///
     /// As [`Handshake::decode`].
     // Nothing after the protocol string is judged: reserved bits are announcements, and which
     // torrents are served is for the caller to know.
-    pub(super) fn decode_start(
-        bytes: &[u8],
-    ) -> Result<Option<(Reserved, InfoHash)>, ProtocolError> {
+    pub fn decode(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
         // The length byte is compared too. These 20 bytes distinguish a plain peer from
         // one that opens with an encrypted handshake, so nothing else may pass.
         if bytes.iter().zip(PROTOCOL).any(|(got, want)| got != want) {
@@ -64,15 +82,10 @@ impl Handshake {
         ) else {
             return Ok(None);
         };
-        Ok(Some((Reserved::new(*reserved), InfoHash::new(*info_hash))))
-    }
-
-    /// Appends the 68 bytes.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(PROTOCOL);
-        out.extend_from_slice(self.reserved.as_bytes());
-        out.extend_from_slice(self.info_hash.as_bytes());
-        out.extend_from_slice(self.peer_id.as_bytes());
+        Ok(Some(Self {
+            reserved: Reserved::new(*reserved),
+            info_hash: InfoHash::new(*info_hash),
+        }))
     }
 }
 

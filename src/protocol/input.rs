@@ -7,26 +7,18 @@ use bytes::Bytes;
 
 use super::dialect::Dialect;
 use super::error::ProtocolError;
-use super::handshake::Handshake;
-use super::ids::InfoHash;
+use super::handshake::{Handshake, HandshakeStart};
 use super::message::Message;
 use super::numbers::to_usize;
-use super::reserved::Reserved;
 
 /// One frame from the peer; `P` says where its payload is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame<P> {
-    /// The handshake: after [`Frame::InfoHash`], before all messages, and only once (BEP 3
+    /// The handshake: after [`Frame::HandshakeStart`], before all messages, and only once (BEP 3
     /// <https://www.bittorrent.org/beps/bep_0003.html>).
     Handshake(Box<Handshake>),
-    /// The first 48 bytes of the handshake, always the first frame.
-    // The peer may wait for our handshake before it sends the rest of its own: its peer id.
-    InfoHash {
-        /// What the peer supports.
-        reserved: Reserved,
-        /// The torrent.
-        info_hash: InfoHash,
-    },
+    /// The handshake up to the peer id, always the first frame.
+    HandshakeStart(Box<HandshakeStart>),
     /// Any frame after it.
     Message(Message<P>),
     /// A part of the next message's payload, but not the last one.

@@ -60,7 +60,7 @@ pub use dialect::Dialect;
 pub use error::ProtocolError;
 pub use extended::{Announced, ExtendedHandshake, bencode};
 pub use fast::allowed_fast_set;
-pub use handshake::Handshake;
+pub use handshake::{Handshake, HandshakeStart};
 pub use ids::{InfoHash, PeerId};
 pub use input::{Frame, Input, Payload, Place};
 pub use limits::{Limits, Policy};

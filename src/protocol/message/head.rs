@@ -20,8 +20,6 @@ pub(in crate::protocol) struct Head {
     fixed_len: u32,
     /// The fields after the id.
     numbers: [u32; 3],
-    /// The id of a message that is handed through because it is not in the dialect.
-    not_agreed: Option<MessageId>,
 }
 
 impl Head {
@@ -32,29 +30,28 @@ impl Head {
     pub(in crate::protocol) const MAX_LEN: usize = 17;
 
     /// Reads the head of a message of which `received` bytes have arrived; `Ok(None)` while bytes
-    /// of the head are missing.
+    /// of the head are missing. One that is not in the dialect is handed through.
     pub(in crate::protocol) fn read(
         front: &[u8; Self::MAX_LEN],
         received: usize,
         dialect: Dialect,
         max_message_len: u32,
     ) -> Result<Option<Self>, ProtocolError> {
-        let head = Self::parse(front, dialect);
+        let mut head = Self::parse(front);
+        if head.not_agreed(dialect).is_some() {
+            head = Self::new(head.length, None, head.numbers);
+        }
         let is_whole = head.check(received, max_message_len)?;
         Ok(is_whole.then_some(head))
     }
 
     /// Reads the head at the front of `bytes`; `None` when something is missing or wrong.
     #[inline]
-    pub(in crate::protocol) fn read_whole(
-        bytes: &[u8],
-        dialect: Dialect,
-        max_message_len: u32,
-    ) -> Option<Self> {
+    pub(in crate::protocol) fn read_whole(bytes: &[u8], max_message_len: u32) -> Option<Self> {
         // An error is not reported here but found again by `read`, off the fast path.
         let head = match bytes.first_chunk() {
-            Some(front) => Self::parse(front, dialect),
-            None => Self::parse(&padded(bytes), dialect),
+            Some(front) => Self::parse(front),
+            None => Self::parse(&padded(bytes)),
         };
         let is_whole = matches!(head.check(bytes.len(), max_message_len), Ok(true));
         is_whole.then_some(head)
@@ -63,7 +60,7 @@ impl Head {
     // Reads all three numbers whatever the id, in one pass without branches. Those that the id does
     // not have are bytes of the payload or of the next message, and are not used.
     #[inline]
-    fn parse(bytes: &[u8; Self::MAX_LEN], dialect: Dialect) -> Self {
+    fn parse(bytes: &[u8; Self::MAX_LEN]) -> Self {
         let [
             l0,
             l1,
@@ -91,17 +88,15 @@ impl Head {
         } else {
             MessageId::from_byte(id)
         };
-        let (id, not_agreed) = match id {
-            Some(other) if !other.is_in(dialect) => (None, id),
-            _ => (id, None),
-        };
         let numbers = [[a0, a1, a2, a3], [b0, b1, b2, b3], [c0, c1, c2, c3]];
         let [first, second, third] = numbers.map(u32::from_be_bytes);
         let first = first >> id.map_or(0, MessageId::free_bits);
-        Self {
-            not_agreed,
-            ..Self::new(length, id, [first, second, third])
-        }
+        Self::new(length, id, [first, second, third])
+    }
+
+    /// Its id, if that is not in the dialect.
+    fn not_agreed(&self, dialect: Dialect) -> Option<MessageId> {
+        self.id.filter(|id| !id.is_in(dialect))
     }
 
     /// Whether the head is complete once `received` bytes of the message have arrived.
@@ -164,13 +159,15 @@ impl Head {
         out.truncate(end);
     }
 
-    /// Whether what follows, if anything, is a payload that may stay in the chunk. Some may not, and
-    /// most messages should have nothing after their fields.
+    /// Whether this is the usual case: a message of the dialect, and what follows, if anything, is a
+    /// payload that may stay in the chunk. Most messages should have nothing after their fields.
     #[inline]
-    pub(in crate::protocol) fn is_plain(&self) -> bool {
-        !self.is_joined()
-            && self.not_agreed.is_none()
-            && (self.id).is_none_or(|id| id.has_payload() || self.length == self.fixed_len)
+    pub(in crate::protocol) fn is_plain(&self, dialect: Dialect) -> bool {
+        let Some(id) = self.id else {
+            return true;
+        };
+        let has_right_len = id.has_payload() || self.length == self.fixed_len;
+        has_right_len && id.is_in(dialect) && !self.is_joined()
     }
 
     /// Whether the payload is joined in memory of its own, even if the chunk has all of it.
@@ -192,14 +189,18 @@ impl Head {
         self.id.map_or(self.length > 0, MessageId::has_payload)
     }
 
-    /// The violation of a message that is longer than its fixed size, or not in the dialect; `None`
-    /// if it is neither.
-    pub(in crate::protocol) fn violation(&self) -> Option<ProtocolError> {
-        if let Some(id) = self.not_agreed {
+    /// The violation of a message that begins with these bytes and is not in the dialect, or longer
+    /// than its fixed size; `None` if it is neither.
+    pub(in crate::protocol) fn violation(
+        front: &[u8; Self::MAX_LEN],
+        dialect: Dialect,
+    ) -> Option<ProtocolError> {
+        let head = Self::parse(front);
+        if let Some(id) = head.not_agreed(dialect) {
             return Some(ProtocolError::NotAgreed { id: id.byte() });
         }
-        let (id, length, limit) = (self.id?, self.length, self.fixed_len);
-        let has_excess = length > limit && !self.has_payload();
+        let (id, length, limit) = (head.id?, head.length, head.fixed_len);
+        let has_excess = length > limit && !head.has_payload();
         has_excess.then_some(ProtocolError::MessageLength {
             id: id.byte(),
             length,
@@ -236,7 +237,6 @@ impl Head {
             id,
             fixed_len: id.map_or(0, MessageId::fixed_len),
             numbers,
-            not_agreed: None,
         }
     }
 }

@@ -185,7 +185,8 @@ macro_rules! messages {
 
         impl MessageId {
             /// The message with these fields, and with this payload if it has one.
-            #[inline]
+            // Always inlined: a message that is made elsewhere has to be copied.
+            #[inline(always)]
             fn message<P>(self, numbers: [u32; 3], payload: P) -> Message<P> {
                 let mut numbers = Numbers::of(numbers);
                 match self {

@@ -64,19 +64,9 @@ impl Wire {
             // Not parsed, since its payload need not be bencoded, nor is its id checked: ids are
             // given by the receiver (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), so by
             // the caller.
-            Message::Suggest { piece } => match self.tolerate_piece(piece) {
-                Ok(true) => Step::Event(Event::Suggest { piece }),
-                Ok(false) => Step::Quiet,
-                Err(error) => self.fail(error),
-            },
-            Message::HaveAll => match (self.availability).fill(&self.limits, &mut self.ledger) {
-                Ok(()) => Step::Event(Event::HaveAll),
-                Err(error) => self.fail(error),
-            },
-            Message::HaveNone => match Availability::keep_empty(&self.limits, &mut self.ledger) {
-                Ok(()) => Step::Event(Event::HaveNone),
-                Err(error) => self.fail(error),
-            },
+            Message::Suggest { piece } => self.apply_suggest(piece),
+            Message::HaveAll => self.apply_have_all(),
+            Message::HaveNone => self.apply_have_none(),
             Message::Reject { request } => self.apply_reject(request),
             Message::AllowedFast { piece } => self.apply_allowed_fast(piece),
             Message::Extended { id: 0, payload } if self.extensions.is_some() => {
@@ -123,45 +113,76 @@ impl Wire {
                 return Step::Event(Event::Request { id, request });
             }
             Ok(Admission::Hold) => uploads.hold(request),
-            Ok(Admission::Refuse) => return self.answer_reject(request).unwrap_or(Step::Quiet),
+            Ok(Admission::Refuse) => {
+                if let Err(error) = self.answer_reject(request) {
+                    return self.fail(error);
+                }
+            }
             Err(error) => return self.fail(error),
         }
         Step::Quiet
     }
 
-    /// With the fast extension, rejects a request that the peer has made us drop; returns the
-    /// failure of a peer that does not read what it makes us send.
+    /// With the fast extension, rejects a request that the peer has made us drop. Fails for a peer
+    /// that does not read what it makes us send.
     #[cold]
-    fn answer_reject<P>(&mut self, request: BlockRequest) -> Option<Step<P>> {
+    fn answer_reject(&mut self, request: BlockRequest) -> Result<(), ProtocolError> {
         let waiting = self.sender.len().saturating_add(self.unsent.cost());
-        let fast = self.fast.as_mut()?;
+        let Some(fast) = &mut self.fast else {
+            return Ok(());
+        };
         if !fast.admit_reject(waiting <= self.limits.upload_backlog) {
             let limit = Fast::MAX_UNREAD_REJECTS;
-            return Some(self.fail(ProtocolError::RequestFlood { limit }));
+            return Err(ProtocolError::RequestFlood { limit });
         }
-        self.send(&Message::Reject { request });
+        self.send_seldom(&Message::Reject { request });
         self.has_replied = true;
-        None
+        Ok(())
     }
 
     /// The peer withdraws the oldest request equal to this one (BEP 3
     /// <https://www.bittorrent.org/beps/bep_0003.html>). With the fast extension it still gets its
     /// answer.
     // An event even without a match: the block may already be sent, which is no violation.
+    #[inline]
     fn apply_cancel<P>(&mut self, request: BlockRequest) -> Step<P> {
         // Delivered ones are older. One that is held back is unknown to the caller, and stays so.
         let id = self.uploads.take_equal(request);
         let is_dropped = id.is_some() || self.uploads.drop_held(request);
-        let failure = if is_dropped {
-            self.answer_reject(request)
-        } else {
-            None
-        };
-        failure.unwrap_or(Step::Event(Event::Cancel { request, id }))
+        if is_dropped && let Err(error) = self.answer_reject(request) {
+            return self.fail(error);
+        }
+        Step::Event(Event::Cancel { request, id })
+    }
+
+    #[cold]
+    fn apply_suggest<P>(&mut self, piece: u32) -> Step<P> {
+        match self.tolerate_piece(piece) {
+            Ok(true) => Step::Event(Event::Suggest { piece }),
+            Ok(false) => Step::Quiet,
+            Err(error) => self.fail(error),
+        }
+    }
+
+    #[cold]
+    fn apply_have_all<P>(&mut self) -> Step<P> {
+        match (self.availability).fill(&self.limits, &mut self.ledger) {
+            Ok(()) => Step::Event(Event::HaveAll),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    #[cold]
+    fn apply_have_none<P>(&mut self) -> Step<P> {
+        match Availability::keep_empty(&self.limits, &mut self.ledger) {
+            Ok(()) => Step::Event(Event::HaveNone),
+            Err(error) => self.fail(error),
+        }
     }
 
     /// A reject answers a request that was given up, if there is an equal one: the peer answers in
     /// order, and that one is older.
+    #[inline(never)]
     fn apply_reject<P>(&mut self, request: BlockRequest) -> Step<P> {
         let is_given_up = (self.fast.as_mut()).is_some_and(|fast| fast.settle(request));
         let id = if is_given_up {
@@ -187,6 +208,7 @@ impl Wire {
         Step::Event(Event::Reject { request, id })
     }
 
+    #[cold]
     fn apply_allowed_fast<P>(&mut self, piece: u32) -> Step<P> {
         match self.tolerate_piece(piece) {
             Ok(true) if (self.fast.as_mut()).is_some_and(|fast| fast.allow_us(piece)) => {

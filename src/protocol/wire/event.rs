@@ -3,10 +3,8 @@
 use bytes::Bytes;
 
 use crate::protocol::error::ProtocolError;
-use crate::protocol::handshake::Handshake;
-use crate::protocol::ids::InfoHash;
+use crate::protocol::handshake::{Handshake, HandshakeStart};
 use crate::protocol::message::BlockRequest;
-use crate::protocol::reserved::Reserved;
 
 /// One message that took effect, or a consequence of one. `P` says where payloads are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +51,12 @@ pub enum Event<P> {
     /// The peer broke the protocol, and the wire is closed. [`Event::RequestDropped`] follows
     /// for each open request.
     Failed(ProtocolError),
-    /// The peer sent its handshake. [`Event::InfoHash`] came before.
+    /// The peer sent its handshake. [`Event::HandshakeStart`] came before.
     Handshake(Handshake),
+    /// The peer sent the beginning of its handshake: it may wait for ours before it sends the rest.
+    /// [`Wire::refuse`](super::Wire::refuse) ends the wire if the torrent is the wrong one.
+    // Boxed: fields of single bytes would make every event slower to hand on.
+    HandshakeStart(Box<HandshakeStart>),
     /// The peer has one more piece.
     Have {
         /// Piece index.
@@ -66,13 +68,6 @@ pub enum Event<P> {
     HaveAll,
     /// The peer has no piece, in place of a bitfield (BEP 6).
     HaveNone,
-    /// The peer sent the beginning of its handshake. It may wait for ours before it sends the rest.
-    InfoHash {
-        /// What it supports.
-        reserved: Reserved,
-        /// The torrent. [`Wire::refuse`](super::Wire::refuse) ends the wire if it is the wrong one.
-        info_hash: InfoHash,
-    },
     /// The peer is interested in us.
     Interested,
     /// A keep-alive.
@@ -158,7 +153,6 @@ pub enum Step<P> {
 
 impl<P> Event<P> {
     /// The same event with its payload, if it has one, mapped.
-    #[expect(clippy::too_many_lines, reason = "one table of all events")]
     pub fn map_payload<Q>(self, map: impl FnOnce(P) -> Q) -> Event<Q> {
         match self {
             Self::AllowedFast { piece } => Event::AllowedFast { piece },
@@ -174,16 +168,10 @@ impl<P> Event<P> {
             }
             Self::Failed(error) => Event::Failed(error),
             Self::Handshake(handshake) => Event::Handshake(handshake),
+            Self::HandshakeStart(start) => Event::HandshakeStart(start),
             Self::Have { piece, is_new } => Event::Have { piece, is_new },
             Self::HaveAll => Event::HaveAll,
             Self::HaveNone => Event::HaveNone,
-            Self::InfoHash {
-                reserved,
-                info_hash,
-            } => Event::InfoHash {
-                reserved,
-                info_hash,
-            },
             Self::Interested => Event::Interested,
             Self::KeepAlive => Event::KeepAlive,
             Self::NotInterested => Event::NotInterested,

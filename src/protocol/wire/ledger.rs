@@ -30,16 +30,19 @@ impl Ledger {
 
     /// Records a message that takes effect; the decoder counts its bytes.
     // Before the message is judged, so that a trace ends with the one that closed the wire.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the message is in registers, and stays there"
+    )]
     pub(super) fn note_received<P: Place>(&mut self, message: &Message<P>) {
         let received = &mut self.counters.received;
         received.count_message(message.kind());
-        let payload_len = message.payload().map_or(0, Place::len);
-        if matches!(message, Message::Piece { .. }) {
-            received.count_block(payload_len);
+        if let Message::Piece { block, .. } = message {
+            received.count_block(block.len());
         }
         if let Some(trace) = &mut self.trace {
-            trace.push(TracedFrame::message(false, message, payload_len));
+            trace_received(trace, message);
         }
     }
 
@@ -93,4 +96,10 @@ impl Ledger {
     pub(super) fn count_violation(&mut self) {
         count(&mut self.counters.violations);
     }
+}
+
+#[cold]
+fn trace_received<P: Place>(trace: &mut Trace, message: &Message<P>) {
+    let payload_len = message.payload().map_or(0, Place::len);
+    trace.push(TracedFrame::message(false, message, payload_len));
 }

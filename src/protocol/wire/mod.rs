@@ -68,6 +68,9 @@ pub use sender::HeadError;
 pub struct Wire {
     limits: Limits,
     phase: Phase,
+    /// The violation that has closed the wire outside of a poll, until the next one.
+    // Boxed: a wire fails once.
+    failing: Option<Box<ProtocolError>>,
     handshakes: Handshakes,
     choking: Choking,
     availability: Availability,
@@ -92,8 +95,6 @@ enum Phase {
     Open,
     /// Sends, but reads no further input.
     ReadClosed,
-    /// Closed by a violation that the next poll reports.
-    Failing(ProtocolError),
     Closed,
 }
 
@@ -159,7 +160,7 @@ impl Wire {
     pub fn choke(&mut self) -> bool {
         let changed = self.choking.choke(true);
         if changed {
-            self.send(&Message::Choke);
+            self.send_seldom(&Message::Choke);
             self.drop_choked();
         }
         changed
@@ -174,7 +175,7 @@ impl Wire {
         };
         let dropped = self.uploads.drop_except(|piece| fast.allows_peer(piece));
         for request in dropped {
-            self.send(&Message::Reject { request });
+            self.send_seldom(&Message::Reject { request });
         }
     }
 
@@ -182,7 +183,7 @@ impl Wire {
     pub fn unchoke(&mut self) -> bool {
         let changed = self.choking.choke(false);
         if changed {
-            self.send(&Message::Unchoke);
+            self.send_seldom(&Message::Unchoke);
         }
         changed
     }
@@ -191,7 +192,7 @@ impl Wire {
     pub fn interested(&mut self) -> bool {
         let changed = self.choking.interest(true);
         if changed {
-            self.send(&Message::Interested);
+            self.send_seldom(&Message::Interested);
         }
         changed
     }
@@ -200,7 +201,7 @@ impl Wire {
     pub fn not_interested(&mut self) -> bool {
         let changed = self.choking.interest(false);
         if changed {
-            self.send(&Message::NotInterested);
+            self.send_seldom(&Message::NotInterested);
         }
         changed
     }
@@ -228,7 +229,7 @@ impl Wire {
     /// [`RequestError`] after [`Wire::close`] and while the peer chokes; nothing is sent then.
     #[inline]
     pub fn request(&mut self, id: RequestId, request: BlockRequest) -> Result<(), RequestError> {
-        if self.is_closed() {
+        if self.phase == Phase::Closed {
             return Err(RequestError::Closed);
         }
         // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>: no data is sent until `unchoke`,
@@ -256,6 +257,7 @@ impl Wire {
     }
 
     /// With the fast extension the answer to a request that was given up still comes.
+    #[inline]
     fn await_answer(&mut self, request: BlockRequest) {
         if let Some(fast) = &mut self.fast {
             fast.withdraw(request);
@@ -300,7 +302,7 @@ impl Wire {
     pub fn decline(&mut self, id: RequestId) -> Option<BlockRequest> {
         let request = self.uploads.take(id)?;
         if self.has_fast() {
-            self.send(&Message::Reject { request });
+            self.send_seldom(&Message::Reject { request });
         }
         Some(request)
     }
@@ -310,7 +312,7 @@ impl Wire {
     pub fn reject(&mut self, request: BlockRequest) -> Option<RequestId> {
         let id = self.uploads.take_equal(request)?;
         if self.has_fast() {
-            self.send(&Message::Reject { request });
+            self.send_seldom(&Message::Reject { request });
         }
         Some(id)
     }
@@ -344,7 +346,7 @@ impl Wire {
     fn send_fast(&mut self, message: &Message<u32>) -> bool {
         let has_fast = self.has_fast();
         if has_fast {
-            self.send(message);
+            self.send_seldom(message);
         }
         has_fast
     }
@@ -395,7 +397,7 @@ impl Wire {
     /// Sends the UDP port of the DHT node, to a peer that announced [`Reserved::DHT`] (BEP 5
     /// <https://www.bittorrent.org/beps/bep_0005.html>).
     pub fn port(&mut self, port: u16) {
-        self.send(&Message::Port { port });
+        self.send_seldom(&Message::Port { port });
     }
 
     /// Sends a message of the extension protocol (BEP 10
@@ -448,7 +450,7 @@ impl Wire {
     /// Sends a keep-alive; by BEP 3 about every two minutes on an idle connection.
     // The caller decides when, as it has the clock. rqbit drops a peer after 10 s of silence.
     pub fn keep_alive(&mut self) {
-        self.send(&Message::KeepAlive);
+        self.send_seldom(&Message::KeepAlive);
     }
 
     /// Overwrites the local state and the peer's choke without a message, for a caller that lets
@@ -473,7 +475,7 @@ impl Wire {
     /// Closes both directions. [`Event::RequestDropped`] follows for each open request; commands no
     /// longer send anything. What was queued before can still be taken.
     pub fn close(&mut self) {
-        if !self.is_closed() {
+        if self.phase != Phase::Closed {
             self.end(DropReason::Closed);
         }
     }
@@ -487,6 +489,13 @@ impl Wire {
     #[inline]
     fn send(&mut self, message: &Message<u32>) {
         self.sender.plain(message, &mut self.ledger);
+    }
+
+    /// Sends a message that is sent now and then: not inlined, so that there is room to inline the
+    /// others.
+    #[inline(never)]
+    fn send_seldom(&mut self, message: &Message<u32>) {
+        self.send(message);
     }
 
     fn send_copied(&mut self, message: &Message<&[u8]>) -> Result<(), TooLong> {
@@ -556,13 +565,7 @@ impl Wire {
                 self.ledger.note_handshake_received();
                 Step::Event(Event::Handshake(*handshake))
             }
-            Ok(Some(Frame::InfoHash {
-                reserved,
-                info_hash,
-            })) => Step::Event(Event::InfoHash {
-                reserved,
-                info_hash,
-            }),
+            Ok(Some(Frame::HandshakeStart(start))) => Step::Event(Event::HandshakeStart(start)),
             Ok(Some(Frame::Part {
                 part,
                 room,
@@ -585,9 +588,7 @@ impl Wire {
     /// Whether [`Wire::poll`] returns an event without further input.
     #[inline]
     pub fn has_consequence(&self) -> bool {
-        self.downloads.has_dropped()
-            || self.can_deliver_held()
-            || matches!(self.phase, Phase::Failing(_))
+        self.downloads.has_dropped() || self.can_deliver_held() || self.failing.is_some()
     }
 
     /// Whether open requests are being dropped: from a choke or a close on, until [`Wire::poll`]
@@ -605,9 +606,8 @@ impl Wire {
 
     #[cold]
     fn poll_consequence<P>(&mut self) -> Option<Event<P>> {
-        if let Phase::Failing(error) = self.phase {
-            self.phase = Phase::Closed;
-            return Some(Event::Failed(error));
+        if let Some(error) = self.failing.take() {
+            return Some(Event::Failed(*error));
         }
         if let Some((id, request, reason)) = self.downloads.poll_dropped() {
             return Some(Event::RequestDropped {
@@ -644,10 +644,10 @@ impl Wire {
 
     /// Fails outside of a poll. The next one reports it, as all requests are being dropped then.
     fn fail_later(&mut self, error: ProtocolError) {
-        if !self.is_closed() {
+        if self.phase != Phase::Closed {
             self.ledger.count_violation();
             self.end(DropReason::Failed);
-            self.phase = Phase::Failing(error);
+            self.failing = Some(Box::new(error));
         }
     }
 }
@@ -694,10 +694,6 @@ impl Wire {
     /// Whether input is still read.
     pub fn is_reading(&self) -> bool {
         self.phase == Phase::Open
-    }
-
-    fn is_closed(&self) -> bool {
-        matches!(self.phase, Phase::Failing(_) | Phase::Closed)
     }
 
     /// Whether we choke the peer.
