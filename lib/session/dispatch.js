@@ -68,7 +68,7 @@ function deliver(kind, numbers, session, intake, chunk) {
     case HandshakeStart:
       return session.onHandshakeStart(numbers)
     case Handshake:
-      return session.onHandshake(toAnnounced(numbers))
+      return session.onHandshake(announcedBy(numbers))
     case HaveAll:
       return face.haveAll(wire, session.pieces)
     case HaveNone:
@@ -93,13 +93,16 @@ function deliver(kind, numbers, session, intake, chunk) {
   throw new Error(`unknown event ${kind}`)
 }
 
-function toAnnounced(numbers) {
-  return {
-    dht: numbers[1] === 1,
-    extended: numbers[2] === 1,
-    fast: numbers[3] === 1,
-    v2: numbers[4] === 1
-  }
+/** What a handshake can announce, by the bits of its flags: shared, as each wire keeps one. */
+const ANNOUNCED = Array.from({ length: 16 }, (_, bits) => ({
+  dht: (bits & 1) !== 0,
+  extended: (bits & 2) !== 0,
+  fast: (bits & 4) !== 0,
+  v2: (bits & 8) !== 0
+}))
+
+function announcedBy(numbers) {
+  return ANNOUNCED[numbers[1] | (numbers[2] << 1) | (numbers[3] << 2) | (numbers[4] << 3)]
 }
 
 module.exports = { deliver }
