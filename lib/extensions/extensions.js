@@ -6,7 +6,6 @@
 'use strict'
 
 const { attempt } = require('../session/attempt.js')
-const { decode } = require('../bencode-decode.js')
 const { readPeerHandshake } = require('./peer-handshake.js')
 
 /** Ids have one byte, and 0 is the handshake. */
@@ -106,11 +105,13 @@ class Extensions {
    * @param {Buffer} payload
    */
   onExtendedHandshake(payload) {
-    const { extensions, ...fields } = readPeerHandshake(this.core)
-    for (const name of Object.keys(this.peerMapping)) delete this.peerMapping[name]
-    for (const { name, id } of extensions) this.peerMapping[name] = id
-    // Keys that we do not know are for extensions, as the peer has sent them last.
-    this.peerHandshake = Object.assign(decode(payload), fields, { m: { ...this.peerMapping } })
+    const { extensions, fields } = readPeerHandshake(this.core, payload)
+    const { peerMapping } = this
+    for (const name of Object.keys(peerMapping)) delete peerMapping[name]
+    for (const { name, id } of extensions) peerMapping[name] = id
+    this.peerHandshake = Object.assign(fields, {
+      m: Object.assign(Object.create(null), peerMapping)
+    })
     for (const name of this.handlers.keys()) this.#announce(name)
   }
 
