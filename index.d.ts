@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { Duplex } from 'node:stream'
 
 /**
@@ -16,6 +17,27 @@ declare namespace Wire {
     readonly Wire: Constructor
     /** The class of the errors that a peer causes. */
     readonly ProtocolError: ProtocolErrorConstructor
+    /**
+     * Makes the class of an extension with messages of one's own, for `wire.use()`.
+     *
+     * @param name of the extension, as both sides announce it
+     * @param codec how its messages become bytes, and back; default: bencode
+     */
+    makeExtension<T = any>(name: string, codec?: Codec<T> | null): MessageExtensionClass<T>
+    /**
+     * The pieces that a peer may request while it is choked (BEP 6), as both sides find them.
+     *
+     * @param address of the peer; there is no set for IPv6
+     * @param infoHash 20 bytes, or 40 hex digits
+     * @param pieces of the torrent
+     * @param count how many; default 10
+     */
+    allowedFastSet(
+      address: string,
+      infoHash: Uint8Array | string,
+      pieces: number,
+      count?: number
+    ): number[]
   }
 
   interface Options {
@@ -47,6 +69,11 @@ declare namespace Wire {
     handshakeTimeout?: number | undefined
     /** Ms for which the peer may be silent. Default 0: no limit. */
     inactivityTimeout?: number | undefined
+    /**
+     * Whether the wire reads extended handshakes and sends its own, also before an extension is used.
+     * Default false: from the first `wire.use()` on.
+     */
+    extensions?: boolean | undefined
     /** Copies payloads that would be views of their chunk, for blocks that are kept for long. */
     copyBlocks?: boolean | undefined
     /** Number of frames to keep for the error that closes the wire. Default 0. */
@@ -59,6 +86,89 @@ declare namespace Wire {
     dht: boolean
     /** The extension protocol (BEP 10). */
     extended: boolean
+  }
+
+  /** What `wire.use()` makes of a class: the methods it calls, each where there is one. */
+  interface Extension {
+    /** As both sides announce it: on the prototype of the class, as a value or a getter. */
+    readonly name: string
+    /** The peer's handshake, in hex. */
+    onHandshake?(infoHash: string, peerId: string, extensions: Partial<Extensions>): void
+    /** An extended handshake of the peer, which has this extension. */
+    onExtendedHandshake?(handshake: ExtendedHandshake): void
+    /** A message of this extension. */
+    onMessage?(message: Buffer): void
+  }
+
+  /** All extended handshakes of the peer, merged. Values that are not of these types are left out. */
+  interface ExtendedHandshake {
+    /** Extensions of the peer, with the id that it has given each. */
+    readonly m: Readonly<Record<string, number>>
+    /** Name and version of the client. */
+    readonly v?: string
+    /** TCP port. */
+    readonly p?: number
+    /** Our address, as the peer sees it. */
+    readonly yourip?: string
+    readonly ipv4?: string
+    readonly ipv6?: string
+    /** Most requests that the peer keeps. */
+    readonly reqq?: number
+    /** Bytes of the info dictionary (BEP 9). */
+    readonly metadata_size?: number
+    /** Whether the peer prefers encryption. */
+    readonly e?: boolean
+    /** Whether the peer wants no blocks (BEP 21). */
+    readonly upload_only?: boolean
+    /** Seconds since the peer has had all pieces. */
+    readonly complete_ago?: number
+    /** Other keys of the newest one: Buffers, numbers or BigInts, and arrays and objects of these. */
+    readonly [key: string]: unknown
+  }
+
+  /** How the messages of an extension become bytes, and back. */
+  interface Codec<T> {
+    encode?: ((value: T) => Uint8Array) | null | undefined
+    /** May throw: the message is then malformed. */
+    decode?: ((bytes: Buffer) => T) | null | undefined
+  }
+
+  interface MessageEvents<T> {
+    /** The peer has announced the extension. Emitted once. */
+    ready: []
+    message: [value: T]
+    /** The peer has sent bytes that cannot be decoded. */
+    malformed: [bytes: Buffer, error: Error]
+  }
+
+  type MessageListener<T, E extends keyof MessageEvents<T>> = (...args: MessageEvents<T>[E]) => void
+
+  /** An instance of a class that `makeExtension()` has made. */
+  interface MessageExtension<T> extends EventEmitter {
+    readonly name: string
+    /** Whether the peer has the extension now. */
+    readonly isReady: boolean
+    /**
+     * @throws Error `Unrecognized extension: ...` if the peer does not have it
+     */
+    send(value: T): void
+    onExtendedHandshake(): void
+    onMessage(message: Buffer): void
+    on<E extends keyof MessageEvents<T>>(event: E, listener: MessageListener<T, E>): this
+    on<E extends string | symbol>(
+      event: E extends keyof MessageEvents<T> ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+    once<E extends keyof MessageEvents<T>>(event: E, listener: MessageListener<T, E>): this
+    once<E extends string | symbol>(
+      event: E extends keyof MessageEvents<T> ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+  }
+
+  interface MessageExtensionClass<T> {
+    new (wire: Instance): MessageExtension<T>
+    readonly prototype: MessageExtension<T>
   }
 
   /** `error` is null, or says why there is no block. */
@@ -85,6 +195,7 @@ declare namespace Wire {
     | 'ERR_PWP_BITFIELD_LATE'
     | 'ERR_PWP_BITFIELD_LENGTH'
     | 'ERR_PWP_BITFIELD_SPARE_BITS'
+    | 'ERR_PWP_EXTENDED_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE_TIMEOUT'
     | 'ERR_PWP_INACTIVITY_TIMEOUT'
@@ -216,6 +327,8 @@ declare namespace Wire {
     port: [port: number]
     /** A message of the extension protocol; id 0 is its handshake. */
     extended: [id: number, message: Buffer]
+    /** An extended handshake, decoded and merged; after `'extended'`. Only where extensions are used. */
+    'extended-handshake': [handshake: ExtendedHandshake]
     /** The peer sent a keep-alive. */
     'keep-alive': []
     /** A whole message with an id that the wire does not know, id byte included. */
@@ -280,6 +393,17 @@ declare namespace Wire {
     readonly peerRequests: Request[]
     /** Bytes of output that are queued here, or in the stream that the wire is piped into. */
     readonly bufferedAmount: number
+    /**
+     * What our extended handshake says besides `m` and `reqq`: to be added to, or assigned. Null, as the three
+     * below, until extensions are used.
+     */
+    extendedHandshake: { [key: string]: any } | null
+    /** Our extensions: names by id. */
+    readonly extendedMapping: { readonly [id: number]: string } | null
+    /** Extensions of the peer: ids by name. */
+    readonly peerExtendedMapping: { readonly [name: string]: number } | null
+    /** Null before the first extended handshake of the peer. */
+    readonly peerExtendedHandshake: ExtendedHandshake | null
     /** Why the wire was closed, if there is a reason; null otherwise. */
     readonly error: Error | null
 
@@ -324,13 +448,26 @@ declare namespace Wire {
     /** Sends the UDP port of our DHT node. */
     port(port: number): void
     /**
+     * Uses an extension, and announces it to the peer. Its instance is also the property `wire[name]`.
+     *
+     * @param Extension a class with a `name` on its prototype
+     * @throws Error if it has no name, or that of a member of the wire
+     */
+    use<E extends Extension>(Extension: new (wire: this) => E): E
+    /**
      * Sends a message of the extension protocol: bytes as they are, anything else bencoded.
      *
+     * @param id of the peer; 0 is the extended handshake, to which ours is added where extensions are used.
+     *   There also the name of an extension of the peer
      * @param message bytes; or strings, safe integers, BigInts, and arrays and plain objects of
      *   these and of bytes
      * @throws TypeError that names the place of any other value, such as `message.m.ut_pex`
+     * @throws Error `Unrecognized extension: ...` if the peer has not announced the name
      */
-    extended(id: number, message: Uint8Array | object | string | number | bigint | null): void
+    extended(
+      id: number | string,
+      message: Uint8Array | object | string | number | bigint | null
+    ): void
     /** Sends a keep-alive every 60 s until the wire ends; `false` stops it. */
     setKeepAlive(enable?: boolean): void
     /** Returns the counters of the wire, and how much is queued; also after its end. */

@@ -1,5 +1,9 @@
-// The examples against real clients: each client seeds to us, and downloads from us.
-import { mkdir, writeFile } from 'node:fs/promises'
+// The examples against real clients: each client seeds to us, and downloads from us. Then wires with the fast
+// extension and the extension protocol do the same.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import net from 'node:net'
 import path from 'node:path'
 import ava from 'ava'
 import bencode from 'bencode'
@@ -12,12 +16,26 @@ import {
   writeFiles,
   writeManyFiles
 } from '../testkit/files.mjs'
+import { pwp } from '../testkit/wires.mjs'
 import { startScript } from './helpers/scripts.mjs'
 
 const SHAPES = {
   'a file': (folder) => writeFiles(folder, { source: 2_500_001 }),
   'a folder': (folder) => writeManyFiles(path.join(folder, 'source'))
 }
+
+/** How a client calls itself in `v`, and whether it says how many requests it keeps. */
+const ANNOUNCED = {
+  aria2: { v: /^aria2\/\d/, reqq: false },
+  deluge: { v: /^(Deluge|libtorrent)/, reqq: true },
+  libtorrent: { v: /^libtorrent\/2/, reqq: true },
+  qbittorrent: { v: /^qBittorrent/, reqq: true },
+  rtorrent: { v: /^libTorrent/, reqq: true },
+  transmission: { v: /^Transmission \d/, reqq: true }
+}
+
+/** They announce the fast extension. */
+const FAST = new Set(['aria2', 'deluge', 'libtorrent', 'qbittorrent', 'transmission'])
 
 /** What seed.js says of the connection that had the blocks, once it is closed: without an error. */
 const UPLOADED = /^A peer left after ([1-9]\d*) bytes: no error$/m
@@ -55,6 +73,145 @@ for (const [name, client] of Object.entries(clients)) {
       seed.interrupt()
       t.is(await seed.ended, 'SIGINT', seed.output)
     })
+  }
+
+  withClient(`a wire reads what ${name} announces, and gets a block${suffix}`, async (t) => {
+    const { torrent, data } = await setUp(t, client, 'a file')
+    const seeder = await client.seed(t, { torrent, folder: data })
+    const { pieces, pieceLength, metadataSize } = readInfo(torrent)
+    const wire = wireOver(t, net.connect(seeder.port, seeder.host), { extensions: true, pieces })
+    const hasAll = Promise.race([once(wire, 'have-all'), once(wire, 'bitfield')])
+    const announced = once(wire, 'extended-handshake')
+    const unchoked = once(wire, 'unchoke')
+    wire.on('handshake', () => wire.interested())
+    wire.handshake(infoHashOf(torrent), peerId(), { fast: true })
+
+    await hasAll
+    t.is(wire.peerPieces.filter(Boolean).length, pieces)
+    t.is(wire.hasFast, FAST.has(name))
+    const [{ v, reqq, m, metadata_size: size }] = await announced
+    t.log(v, m)
+    t.regex(v, ANNOUNCED[name].v)
+    t.is(typeof reqq, ANNOUNCED[name].reqq ? 'number' : 'undefined')
+    t.true(m.ut_metadata > 0)
+    t.is(wire.peerExtendedMapping.ut_metadata, m.ut_metadata)
+    t.is(size, metadataSize)
+    await unchoked
+    const [error, block] = await new Promise((resolve) => {
+      // The pieces are so small that one block is one piece.
+      wire.request(1, 0, pieceLength, (...answer) => resolve(answer))
+    })
+    t.is(error, null)
+    const file = await readFile(path.join(data, 'source'))
+    t.true(block.equals(file.subarray(pieceLength, 2 * pieceLength)))
+    t.is(wire.error, null)
+    t.is(wire.stats().violations, 0)
+    wire.destroy()
+    t.is(await seeder.stop(), 0)
+  })
+
+  withClient(`${name} downloads from a wire that rejects a request${suffix}`, async (t) => {
+    const { torrent, data, copy } = await setUp(t, client, 'a file')
+    const file = await readFile(path.join(data, 'source'))
+    const serving = new Serving(torrent, file)
+    const leecher = await serving.start(t, client, copy)
+    await leecher.done
+
+    t.is(await leecher.stop(), 0)
+    t.deepEqual(await hashFiles(copy), await hashFiles(data))
+    const [rejected, ...others] = serving.requests
+    t.is(serving.rejected, FAST.has(name) ? rejected : null)
+    t.is(others.includes(rejected), FAST.has(name), 'the client requests the block again')
+    // Some first try an encrypted connection.
+    t.deepEqual(new Set([...serving.errors, 'ERR_PWP_HANDSHAKE']), new Set(['ERR_PWP_HANDSHAKE']))
+  })
+}
+
+/** Serves a file to one client, and rejects the first request if both sides have the fast extension. */
+class Serving {
+  /** All requests of the client, as text. */
+  requests = []
+  rejected = null
+  errors = []
+
+  constructor(torrent, file) {
+    this.torrent = torrent
+    this.file = file
+    this.infoHash = infoHashOf(torrent)
+    this.info = readInfo(torrent)
+  }
+
+  async start(t, client, folder) {
+    const { torrent } = this
+    if (!client.dials) {
+      const leecher = await client.leech(t, { torrent, folder })
+      const wire = this.serve(t, net.connect(leecher.port, leecher.host))
+      wire.handshake(this.infoHash, peerId(), { fast: true })
+      return leecher
+    }
+    const server = net.createServer((socket) => {
+      const wire = this.serve(t, socket)
+      wire.once('handshake', (infoHash) => wire.handshake(infoHash, peerId(), { fast: true }))
+    })
+    t.teardown(() => server.close())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const peer = { host: '127.0.0.1', port: server.address().port }
+    return client.leech(t, { torrent, folder, peer })
+  }
+
+  serve(t, socket) {
+    const { pieces, pieceLength } = this.info
+    const wire = wireOver(t, socket, { extensions: true, pieces })
+    // In a microtask: our handshake may follow in another listener.
+    wire.once('handshake', () => queueMicrotask(() => announceAll(wire, pieces)))
+    wire.on('error', (error) => this.errors.push(error.code))
+    wire.on('request', (piece, offset, length, respond) => {
+      const request = `${piece} ${offset} ${length}`
+      this.requests.push(request)
+      if (wire.hasFast && this.rejected === null) {
+        this.rejected = request
+        wire.reject(piece, offset, length)
+        return
+      }
+      const at = piece * pieceLength + offset
+      respond(null, this.file.subarray(at, at + length))
+    })
+    return wire
+  }
+}
+
+function announceAll(wire, pieces) {
+  if (wire.hasFast) {
+    wire.haveAll()
+  } else {
+    const bits = Buffer.alloc(Math.ceil(pieces / 8))
+    for (let piece = 0; piece < pieces; piece++) bits[piece >> 3] |= 0x80 >> (piece & 7)
+    wire.bitfield(bits)
+  }
+  wire.unchoke()
+}
+
+/** A wire over a socket; both end at the end of the test. */
+function wireOver(t, socket, options) {
+  const wire = pwp(options)
+  socket.pipe(wire).pipe(socket)
+  socket.on('error', () => {})
+  socket.on('close', () => wire.destroy())
+  wire.on('close', () => socket.destroy())
+  t.teardown(() => socket.destroy())
+  return wire
+}
+
+function peerId() {
+  return Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
+}
+
+function readInfo(torrent) {
+  const { info } = bencode.decode(torrent)
+  return {
+    pieces: info.pieces.length / 20,
+    pieceLength: info['piece length'],
+    metadataSize: bencode.encode(info).length
   }
 }
 

@@ -147,4 +147,4 @@ function describeKey(key) {
   return PLAIN_KEY.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
 }
 
-module.exports = { encode }
+module.exports = { encode, isDictionary }

@@ -334,7 +334,7 @@ Wire.prototype.destroy = function (error) {
 
 /** Whether our own extended handshake can be added to it. */
 function isHandshake(message) {
-  return typeof message === 'object' && !isUint8Array(message) && !Array.isArray(message)
+  return message === null || (typeof message === 'object' && bencode.isDictionary(message))
 }
 
 function fastSessionOf(receiver) {

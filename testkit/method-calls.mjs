@@ -5,6 +5,12 @@ import { frame } from './messages.mjs'
 
 const ID = Buffer.alloc(20, 1)
 
+class Extension {
+  get name() {
+    return 'ut_test'
+  }
+}
+
 /** Arguments by method name. */
 export const METHOD_CALLS = {
   _write: [frame(4, 1), 'buffer', () => {}],
@@ -33,5 +39,6 @@ export const METHOD_CALLS = {
   uninterested: [],
   unpipe: [],
   unshift: [frame(4, 1)],
+  use: [Extension],
   write: [frame(4, 1)]
 }

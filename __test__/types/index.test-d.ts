@@ -1,4 +1,5 @@
 // The types of the public API, as a user of the package meets them.
+import { EventEmitter } from 'node:events'
 import { Duplex } from 'node:stream'
 import { expectAssignable, expectError, expectType } from 'tsd'
 import pwp from '../..'
@@ -17,6 +18,8 @@ expectType<pwp.Instance>(pwp({ policy: 'strict', copyBlocks: true, transcript: 9
 expectType<pwp.Instance>(pwp({ handshakeTimeout: 1, inactivityTimeout: 1 }))
 expectError(pwp({ maxPeerRequests: 'many' }))
 expectError(pwp({ policy: 'loose' }))
+expectType<pwp.Instance>(pwp({ extensions: true }))
+expectError(pwp({ extensions: 1 }))
 
 class Peer extends pwp {
   isSeeder = false
@@ -51,6 +54,97 @@ const violation = new ProtocolError('ERR_PWP_HANDSHAKE', 'text', { length: 1, li
 expectType<number | undefined>(violation.limit)
 expectType<pwp.Frame[] | undefined>(violation.transcript)
 
+// Extensions
+class Pex extends EventEmitter {
+  peers = 0
+  constructor(readonly owner: Wire) {
+    super()
+  }
+  get name() {
+    return 'ut_pex'
+  }
+  onHandshake(hash: string, id: string, extensions: Partial<pwp.Extensions>) {
+    expectType<boolean | undefined>(extensions.dht)
+    return hash + id
+  }
+  onExtendedHandshake(handshake: pwp.ExtendedHandshake) {
+    expectType<number>(handshake.m.ut_pex)
+  }
+  onMessage(message: Buffer) {
+    this.peers += message.length
+  }
+}
+class NoName {
+  onMessage() {}
+}
+class WrongMessage {
+  declare readonly name: string
+  onMessage(message: number) {
+    return message
+  }
+}
+class WrongConstructor {
+  declare readonly name: string
+  constructor(readonly count: number) {}
+}
+class NameOnly {
+  declare readonly name: string
+}
+const pex = wire.use(Pex)
+expectType<Pex>(pex)
+expectType<number>(pex.peers)
+expectType<Pex>(new Peer().use(Pex))
+expectType<NameOnly>(wire.use(NameOnly))
+expectError(wire.use(NoName))
+expectError(wire.use(WrongMessage))
+expectError(wire.use(WrongConstructor))
+expectError(wire.use(pex))
+expectError(wire.use('ut_pex'))
+
+expectType<{ [key: string]: any } | null>(wire.extendedHandshake)
+wire.extendedHandshake = { v: 'mine 1.0', metadata_size: 5 }
+expectType<{ readonly [id: number]: string } | null>(wire.extendedMapping)
+expectType<{ readonly [name: string]: number } | null>(wire.peerExtendedMapping)
+expectType<pwp.ExtendedHandshake | null>(wire.peerExtendedHandshake)
+expectType<string | undefined>(wire.peerExtendedHandshake?.v)
+expectType<number | undefined>(wire.peerExtendedHandshake?.reqq)
+expectType<boolean | undefined>(wire.peerExtendedHandshake?.upload_only)
+expectType<unknown>(wire.peerExtendedHandshake?.own)
+expectError((wire.extendedMapping = {}))
+
+const Chat = pwp.makeExtension('x_chat', {
+  encode: (text: string) => Buffer.from(text),
+  decode: (bytes) => bytes.toString()
+})
+const chat = wire.use(Chat)
+expectType<pwp.MessageExtension<string>>(chat)
+expectType<boolean>(chat.isReady)
+expectType<void>(chat.send('hello'))
+expectError(chat.send(1))
+chat.on('ready', () => {})
+chat.once('message', (text) => expectType<string>(text))
+chat.on('malformed', (bytes, error) => {
+  expectType<Buffer>(bytes)
+  expectType<Error>(error)
+})
+chat.on('own event', (anything) => expectType<any>(anything))
+expectError(chat.on('message', (text: number) => text))
+const counts = wire.use(pwp.makeExtension<{ count: number }>('x_counts'))
+counts.on('message', ({ count }) => expectType<number>(count))
+expectError(counts.send({ count: 'many' }))
+wire.use(pwp.makeExtension('x_any')).send([1, { a: 'b' }])
+expectError(pwp.makeExtension(1))
+expectError(pwp.makeExtension('x', { encode: (text: string) => text }))
+class Loud extends Chat {
+  shout(text: string) {
+    this.send(text.toUpperCase())
+  }
+}
+expectType<void>(wire.use(Loud).shout('hi'))
+expectType<number[]>(pwp.allowedFastSet('127.0.0.1', infoHash, 100))
+expectType<number[]>(pwp.allowedFastSet('127.0.0.1', '00'.repeat(20), 100, 7))
+expectError(pwp.allowedFastSet('127.0.0.1', infoHash))
+
 // Methods
 expectType<void>(wire.handshake(infoHash, peerId, { dht: true }))
 expectType<void>(wire.handshake('00'.repeat(20), new Uint8Array(20)))
@@ -80,7 +174,7 @@ expectType<void>(wire.extended(1, Buffer.alloc(1)))
 expectType<void>(wire.extended(1, 2n ** 64n))
 expectError(wire.extended(1, true))
 expectError(wire.extended(1, undefined))
-expectError(wire.extended('ut_metadata', Buffer.alloc(1)))
+expectType<void>(wire.extended('ut_metadata', Buffer.alloc(1)))
 expectType<void>(wire.setKeepAlive(true))
 expectType<void>(wire.setTimeout(5000, () => {}))
 expectType<pwp.Instance>(wire.destroy())
@@ -106,6 +200,9 @@ wire.on('port', (port) => expectType<number>(port))
 wire.on('extended', (id, message) => {
   expectType<number>(id)
   expectType<Buffer>(message)
+})
+wire.on('extended-handshake', (handshake) => {
+  expectType<pwp.ExtendedHandshake>(handshake)
 })
 wire.on('unknownmessage', (message) => expectType<Buffer>(message))
 wire.on('upload', (bytes) => expectType<number>(bytes))

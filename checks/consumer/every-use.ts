@@ -24,6 +24,7 @@ const options: Required<pwp.Options> = {
   policy: 'strict',
   handshakeTimeout: 60_000,
   inactivityTimeout: 60_000,
+  extensions: true,
   copyBlocks: true,
   transcript: 100
 }
@@ -50,6 +51,8 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
     wire.extended(1, 'text')
     wire.extended(1, 7)
   },
+  extendedHandshake: (wire): unknown => wire.extendedHandshake?.v,
+  extendedMapping: (wire): string | undefined => wire.extendedMapping?.[1],
   handshake(wire) {
     wire.handshake(INFO_HASH, Buffer.alloc(20, 2))
     wire.handshake('01'.repeat(20), '-XX0001-123456789012', { dht: true })
@@ -61,6 +64,8 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
     return wire.peerAddress
   },
   peerChoking: (wire): boolean => wire.peerChoking,
+  peerExtendedHandshake: (wire): string | undefined => wire.peerExtendedHandshake?.v,
+  peerExtendedMapping: (wire): number | undefined => wire.peerExtendedMapping?.ut_pex,
   peerExtensions: (wire): boolean | undefined => wire.peerExtensions.dht,
   peerInterested: (wire): boolean => wire.peerInterested,
   peerPieces: (wire): boolean | undefined => wire.peerPieces[0],
@@ -85,7 +90,13 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   unchoke: (wire) => wire.unchoke(),
   uninterested: (wire) => wire.uninterested(),
   uploadSpeed: (wire): number => wire.uploadSpeed(),
-  uploaded: (wire): number => wire.uploaded
+  uploaded: (wire): number => wire.uploaded,
+  use(wire) {
+    const extension = wire.use(pwp.makeExtension<string>('x_chat'))
+    extension.on('message', (text) => text.length)
+    assert(!extension.isReady)
+    assert(pwp.allowedFastSet('127.0.0.1', INFO_HASH, 3).length === 3)
+  }
 }
 
 const listeners: Listeners = {
@@ -103,6 +114,7 @@ const listeners: Listeners = {
     if (error instanceof ProtocolError) error.code satisfies pwp.ErrorCode
   },
   extended: (id, message) => message.readUInt8(id),
+  'extended-handshake': (handshake) => handshake.m.ut_pex,
   finish() {},
   handshake(infoHash, peerId, extensions) {
     const flags: boolean[] = [extensions.dht, extensions.extended]

@@ -6,7 +6,6 @@
 'use strict'
 
 const { attempt } = require('../session/attempt.js')
-const { decode } = require('../bencode-decode.js')
 const { readPeerHandshake } = require('./peer-handshake.js')
 
 /** Ids have one byte, and 0 is the handshake. */
@@ -16,15 +15,11 @@ const MAX_ID = 255
 const MAX_NAME_LENGTH = 64
 
 class Extensions {
-  /**
-   * @param {object} wire - what extensions get
-   * @param {import('../session/core.js').Core} core
-   * @param {number} queueDepth - requests of the peer that we keep
-   */
-  constructor(wire, core, queueDepth) {
-    this.wire = wire
-    this.core = core
-    this.queueDepth = queueDepth
+  /** @param {import('../session/session.js').Session} session */
+  constructor(session) {
+    this.session = session
+    /** What extensions get. */
+    this.wire = session.wire
     /** What our handshake says besides `m`: users add to it. */
     this.handshake = {}
     /** Names by our ids, which the peer uses. */
@@ -41,19 +36,28 @@ class Extensions {
 
   /**
    * @param {Function} Extension
-   * @returns {object} the instance
+   * @returns {string} its name
    */
   use(Extension) {
     const { mapping, wire } = this
     const name = checkedName(Extension, wire)
-    const id = this.#freeId()
+    this.#freeId()
     const handler = new Extension(wire)
     // The constructor may have used another extension.
-    if (name in wire) throw new Error(`extension name ${name} is a member of the wire`)
+    checkFree(name, wire)
+    mapping[this.#freeId()] = name
     wire[name] = handler
-    mapping[id] = name
     this.handlers.set(name, handler)
-    return handler
+    return name
+  }
+
+  /** Takes the handshake that a user has assigned before the first extension was used. */
+  adoptHandshake() {
+    const { wire } = this
+    const own = Object.getOwnPropertyDescriptor(wire, 'extendedHandshake')?.value
+    if (typeof own !== 'object' || own === null) return
+    Reflect.deleteProperty(wire, 'extendedHandshake')
+    this.handshake = own
   }
 
   #freeId() {
@@ -79,25 +83,33 @@ class Extensions {
    * @returns {object}
    */
   toHandshake(own) {
-    const m = {}
+    const m = Object.create(null)
     for (const [id, name] of Object.entries(this.mapping)) m[name] = Number(id)
-    const given = { ...this.handshake, ...own }
-    const ownIds = { ...this.handshake.m, ...own?.m }
-    for (const [name, id] of Object.entries(ownIds)) this.#learn(name, id)
-    return { reqq: this.queueDepth, ...given, m: { ...m, ...ownIds } }
+    // Copied first, as a getter may return something else the next time.
+    const usual = { ...this.handshake }
+    const given = { ...own }
+    Object.assign(m, usual.m, given.m)
+    return { reqq: this.session.settings.maxPeerRequests, ...usual, ...given, m }
   }
 
-  /** A user announces an extension without a class. */
-  #learn(name, id) {
-    if (Number.isInteger(id) && id >= 1 && id <= MAX_ID) this.mapping[id] ??= name
+  /**
+   * A handshake is sent: a user may have announced extensions that have no class.
+   *
+   * @param {Record<string, unknown>} m
+   */
+  learn(m) {
+    for (const [name, id] of Object.entries(m))
+      if (Number.isInteger(id) && id >= 1 && id <= MAX_ID) this.mapping[id] ??= name
   }
 
   /** The peer's handshake was read. */
   onHandshake(infoHash, peerId, peerExtensions) {
     const infoHashHex = infoHash.toString('hex')
     const peerIdHex = peerId.toString('hex')
-    for (const handler of this.handlers.values())
+    for (const handler of this.handlers.values()) {
+      if (this.session.isClosed) return
       attempt(notify, handler, 'onHandshake', [infoHashHex, peerIdHex, peerExtensions])
+    }
   }
 
   /**
@@ -106,17 +118,21 @@ class Extensions {
    * @param {Buffer} payload
    */
   onExtendedHandshake(payload) {
-    const { extensions, ...fields } = readPeerHandshake(this.core)
-    for (const name of Object.keys(this.peerMapping)) delete this.peerMapping[name]
-    for (const { name, id } of extensions) this.peerMapping[name] = id
-    // Keys that we do not know are for extensions, as the peer has sent them last.
-    this.peerHandshake = Object.assign(decode(payload), fields, { m: { ...this.peerMapping } })
-    for (const name of this.handlers.keys()) this.#announce(name)
+    const { extensions, fields } = readPeerHandshake(this.session.core, payload)
+    const { peerMapping } = this
+    for (const name of Object.keys(peerMapping)) delete peerMapping[name]
+    for (const { name, id } of extensions) peerMapping[name] = id
+    this.peerHandshake = Object.assign(fields, {
+      m: Object.assign(Object.create(null), peerMapping)
+    })
+    // Without those that are used meanwhile, which are told at once.
+    const names = [...this.handlers.keys()]
+    for (const name of names) if (!this.session.isClosed) this.#announce(name)
   }
 
   /** Tells an extension that the peer has it. */
   announceTo(name) {
-    if (this.peerHandshake !== null) this.#announce(name)
+    if (this.peerHandshake !== null && !this.session.isClosed) this.#announce(name)
   }
 
   #announce(name) {
@@ -143,10 +159,16 @@ function checkedName(Extension, wire) {
   const name = Extension.prototype?.name
   if (!name) throw new Error('Extension class requires a "name" property on the prototype')
   if (typeof name !== 'string') throw new TypeError('Extension.prototype.name must be a string')
+  // Bencode could not express it.
+  if (!name.isWellFormed()) throw new TypeError('Extension.prototype.name must be in Unicode')
   if (Buffer.byteLength(name) > MAX_NAME_LENGTH)
     throw new RangeError(`Extension.prototype.name must have at most ${MAX_NAME_LENGTH} bytes`)
-  if (name in wire) throw new Error(`extension name ${name} is a member of the wire`)
+  checkFree(name, wire)
   return name
+}
+
+function checkFree(name, wire) {
+  if (name in wire) throw new Error(`extension name ${name} is a member of the wire`)
 }
 
 module.exports = { Extensions }

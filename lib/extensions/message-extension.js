@@ -3,7 +3,7 @@
 
 const { EventEmitter } = require('node:events')
 
-const { checkCallback } = require('../arguments.js')
+const { checkCallback, toBytes } = require('../arguments.js')
 const bencode = require('../bencode.js')
 const { decode } = require('../bencode-decode.js')
 
@@ -29,9 +29,10 @@ function makeExtension(name, codec) {
   checkCallback('codec.decode', codec?.decode)
   const { encode, decode: read } = { ...BENCODE, ...withoutMissing(codec) }
 
-  /** Emits `'ready'` when the peer announces the extension, `'message'` and `'malformed'`. */
+  /** Emits `'ready'` once the peer has announced the extension, `'message'` and `'malformed'`. */
   class MessageExtension extends EventEmitter {
     #wire
+    #hasBeenReady = false
 
     constructor(wire) {
       super()
@@ -45,10 +46,13 @@ function makeExtension(name, codec) {
 
     /** Sends a message; throws if the peer does not have the extension. */
     send(value) {
-      this.#wire.extended(name, encode(value))
+      this.#wire.extended(name, toBytes('encoded message', encode(value)))
     }
 
+    /** For each handshake of the peer, as it may send several. */
     onExtendedHandshake() {
+      if (this.#hasBeenReady) return
+      this.#hasBeenReady = true
       this.emit('ready')
     }
 

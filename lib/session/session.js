@@ -77,6 +77,8 @@ class Session {
     this.announced = null
     /** What the peer's handshake announces; null before it. */
     this.peerAnnounced = null
+    /** The listeners of the peer's handshake have run. */
+    this.isIntroduced = false
     /** Made once both sides have announced the fast extension. */
     this.fast = null
     /** Made when the extension protocol is used. */
@@ -95,7 +97,10 @@ class Session {
     this.keepAliveTimer = null
     /** What the core had counted at the end. */
     this.counters = null
-    if (settings.extensions) this.enableExtensions()
+    if (settings.extensions) {
+      this.extensions = new Extensions(this)
+      this.readExtendedHandshakes()
+    }
     this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error))
     this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings.transcript) : null
     this.#trace()
@@ -225,15 +230,6 @@ class Session {
     this.#sent()
   }
 
-  /** Reads extended handshakes from now on, and sends ours when the peer's handshake allows it. */
-  enableExtensions() {
-    if (this.extensions === null) {
-      this.extensions = new Extensions(this.wire, this.core, this.settings.maxPeerRequests)
-      native.readExtendedHandshakes(this.core.slot)
-    }
-    return this.extensions
-  }
-
   /**
    * Adds an extension. If our extended handshake has left, another one follows.
    *
@@ -241,17 +237,35 @@ class Session {
    * @returns {object} the instance
    */
   use(Extension) {
-    const extensions = this.enableExtensions()
-    const extension = extensions.use(Extension)
-    if (extensions.isSent) this.sendExtendedHandshake()
-    else attempt(greet, this)
-    extensions.announceTo(Extension.prototype.name)
-    return extension
+    const isFirst = this.extensions === null
+    if (isFirst) this.extensions = new Extensions(this)
+    const { extensions } = this
+    let name
+    try {
+      name = extensions.use(Extension)
+    } catch (error) {
+      // A mistake changes nothing. But the constructor may have used another extension.
+      if (isFirst && extensions.handlers.size === 0) this.extensions = null
+      throw error
+    }
+    extensions.adoptHandshake()
+    this.readExtendedHandshakes()
+    if (extensions.isSent) attempt(sendExtendedHandshake, this)
+    else if (this.isIntroduced) attempt(greet, this)
+    extensions.announceTo(name)
+    return extensions.handlers.get(name)
+  }
+
+  readExtendedHandshakes() {
+    native.readExtendedHandshakes(this.core.slot)
   }
 
   /** @param {object} [own] - a handshake of the user, to which ours is added */
   sendExtendedHandshake(own) {
-    this.extended(0, encode(this.extensions.toHandshake(own)))
+    const handshake = this.extensions.toHandshake(own)
+    const payload = encode(handshake)
+    this.extensions.learn(handshake.m)
+    this.extended(0, payload)
   }
 
   /** Sends our extended handshake once both handshakes have announced the extension protocol. */
@@ -552,9 +566,9 @@ class Session {
     }
     if (!this.isClosed) attempt(face.handshake, wire, infoHash, peerId, extensions)
     // After the listeners, which may use extensions.
-    if (this.extensions === null || this.isClosed) return
-    this.extensions.onHandshake(infoHash, peerId, wire.peerExtensions)
-    attempt(greet, this)
+    if (this.extensions !== null) this.extensions.onHandshake(infoHash, peerId, wire.peerExtensions)
+    this.isIntroduced = true
+    if (!this.isClosed) attempt(greet, this)
   }
 
   /** A message of an extension. */
@@ -681,6 +695,10 @@ function endFailed(session) {
 
 function greet(session) {
   session.greet()
+}
+
+function sendExtendedHandshake(session) {
+  session.sendExtendedHandshake()
 }
 
 function settle(session, request, error, block) {
