@@ -18,6 +18,7 @@ Downloads the torrent from the peer into the folder (default: the current one).`
 
 const BLOCK_LENGTH = 16 * 1024 // bytes; every client answers requests of this length
 const MAX_REQUESTS = 64 // 1 MiB on its way, so that the peer never waits for our next request
+const MAX_REJECTS = 1000 // so that a peer that rejects everything does not keep us busy
 const MAX_WRITES = 8 // pieces; a disk slower than the peer must not fill the memory
 const MAX_PIECE_LENGTH = 256 * 1024 * 1024 // bytes; each piece is put together in memory
 const PATIENCE = 60_000 // ms without a block, or for the answer to a request
@@ -29,7 +30,13 @@ const UNSAFE_NAME =
 /** Settles when every piece is on disk; rejects with the reason why not. */
 async function download({ infoHash, length, pieceLength, pieces, files }, address) {
   // With `pieces`, the library refuses a bitfield and indices that do not fit the torrent.
-  const wire = pwp({ pieces: pieces.length, handshakeTimeout: 10_000, inactivityTimeout: 150_000 })
+  const wire = pwp({
+    pieces: pieces.length,
+    infoHashes: infoHash, // a peer that has another torrent is refused
+    extensions: true, // the peer tells how many requests it keeps (BEP 10)
+    handshakeTimeout: 10_000,
+    inactivityTimeout: 150_000
+  })
   const socket = net.connect(address)
   socket.pipe(wire).pipe(socket)
   // A wire does not know its socket: whichever ends first has to end the other.
@@ -48,20 +55,24 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
   let written = 0 // bytes
   let writes = 0 // pieces that are being written
   let told = 0 // tenths of the torrent
+  let rejects = 0 // requests that the peer did not want to answer
 
-  wire.handshake(infoHash, Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)]))
-  wire.on('handshake', (theirs) => {
-    if (theirs.toString('hex') !== infoHash) {
-      return wire.destroy(new Error('the peer has another torrent'))
-    }
+  const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
+  wire.handshake(infoHash, peerId, { fast: true })
+  wire.on('handshake', () => {
     wire.setKeepAlive()
     wire.interested() // the peer answers with 'unchoke' when it lets us request
   })
-  for (const event of ['bitfield', 'have', 'unchoke']) wire.on(event, requestBlocks)
+  for (const event of ['bitfield', 'have-all', 'have', 'unchoke']) wire.on(event, requestBlocks)
+  wire.on('reject', () => {
+    if (++rejects > MAX_REJECTS) wire.destroy(new Error('the peer rejects what we request'))
+    else requestBlocks()
+  })
 
   function mayRequest() {
-    const { writable, peerChoking, requests } = wire
-    return writable && !peerChoking && requests.length < MAX_REQUESTS && writes < MAX_WRITES
+    const { writable, peerChoking, peerExtendedHandshake, requests } = wire
+    const depth = Math.min(peerExtendedHandshake?.reqq || MAX_REQUESTS, MAX_REQUESTS)
+    return writable && !peerChoking && requests.length < depth && writes < MAX_WRITES
   }
 
   function requestBlocks() {
@@ -70,7 +81,7 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
       if (blocks.length === 0) return // the peer has nothing that we miss
       const block = blocks.shift()
       wire.request(block.piece, block.offset, block.length, (error, bytes) => {
-        // The peer choked us: the block is requested again after the next 'unchoke'.
+        // The peer choked us, or rejected this request: the block is requested again.
         if (error) blocks.push(block)
         else addBlock(block, bytes).catch((reason) => wire.destroy(reason))
       })

@@ -24,7 +24,14 @@ const MAX_PEERS = 100
 function serve({ infoHash, pieceLength, length: total, pieces, files }, socket, isOurs) {
   // With `pieces`, the library ignores requests for pieces that the torrent does not have. It also
   // holds requests back while 1 MiB of answers waits for a peer that does not read.
-  const wire = pwp({ pieces: pieces.length, handshakeTimeout: 10_000, inactivityTimeout: 150_000 })
+  const wire = pwp({
+    pieces: pieces.length,
+    infoHashes: infoHash, // a peer that wants another torrent is refused
+    extensions: true, // rTorrent, for one, waits for our extended handshake (BEP 10)
+    handshakeTimeout: 10_000,
+    inactivityTimeout: 150_000
+  })
+  wire.extendedHandshake.v = 'peer-wire-native seed.js'
   const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
   socket.pipe(wire).pipe(socket)
   // A wire does not know its socket: whichever ends first has to end the other. Without an error,
@@ -39,14 +46,13 @@ function serve({ infoHash, pieceLength, length: total, pieces, files }, socket, 
     console.log(`A peer left after ${wire.uploaded} bytes: ${message}`)
   })
 
-  if (isOurs) wire.handshake(infoHash, peerId)
-  wire.once('handshake', (theirs, theirPeerId, { extended }) => {
-    if (theirs.toString('hex') !== infoHash) return wire.destroy(new Error('wants another torrent'))
-    if (!isOurs) wire.handshake(infoHash, peerId)
-    // Who we are, and how many requests we keep in our queue (BEP 10). rTorrent does nothing before it
-    // has this from a peer that announces the extension protocol, as the library does.
-    if (extended) wire.extended(0, { m: {}, v: 'peer-wire-native seed.js', reqq: 2000 })
-    wire.bitfield(fullBitfield(pieces.length))
+  // With the fast extension (BEP 6) a peer learns at once of each request that it will not get.
+  if (isOurs) wire.handshake(infoHash, peerId, { fast: true })
+  // Some peers wait for our handshake before they send the end of theirs.
+  else wire.once('info-hash', () => wire.handshake(infoHash, peerId, { fast: true }))
+  wire.once('handshake', () => {
+    if (wire.hasFast) wire.haveAll()
+    else wire.bitfield(fullBitfield(pieces.length))
     wire.setKeepAlive()
   })
   wire.on('interested', () => wire.unchoke())

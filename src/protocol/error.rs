@@ -162,7 +162,7 @@ impl fmt::Display for ProtocolError {
                 f.write_str("peer sent an extended handshake that is no dictionary")
             }
             Self::Handshake => f.write_str("peer did not send a BitTorrent handshake"),
-            Self::InfoHash => f.write_str("peer wants a torrent that is not served"),
+            Self::InfoHash => f.write_str("peer has another torrent"),
             Self::MessageLength { id, length, limit } => {
                 write!(
                     f,

@@ -34,6 +34,70 @@
 //! assert_eq!(wire.stats().ignored_requests, 1);
 //! ```
 //!
+//! # Extensions
+//!
+//! What both handshakes announce in their reserved bits holds. With [`Reserved::FAST`] on both sides
+//! (BEP 6 <https://www.bittorrent.org/beps/bep_0006.html>) each request gets exactly one answer,
+//! a block or a reject, and the wire rejects by itself what it does not deliver:
+//!
+//! ```
+//! use std::collections::VecDeque;
+//!
+//! use peer_wire::protocol::{
+//!     BlockRequest, Frame, Handshake, InfoHash, Message, PeerId, Reserved, Wire,
+//! };
+//!
+//! let (info_hash, peer_id) = (InfoHash::new([1; 20]), PeerId::new([2; 20]));
+//! let mut wire = Wire::default();
+//! wire.handshake(info_hash, peer_id, Reserved::FAST)?;
+//!
+//! let request = BlockRequest { piece: 0, begin: 0, length: 16 * 1024 };
+//! let theirs = Handshake { reserved: Reserved::FAST, info_hash, peer_id };
+//! let mut input: VecDeque<Frame<bytes::Bytes>> = VecDeque::from([
+//!     Frame::Handshake(Box::new(theirs)),
+//!     Frame::Message(Message::HaveAll),
+//!     Frame::Message(Message::Request { request }),
+//! ]);
+//! while wire.poll(&mut input).is_some() {}
+//! assert!(wire.has_fast() && wire.peer_has_all());
+//!
+//! // The request came while we choked.
+//! let mut sent = [0; 85];
+//! assert_eq!(wire.read_transmit(&mut sent), 68 + 17);
+//! assert_eq!(sent[68..73], [0, 0, 0, 13, 16], "a reject");
+//! # Ok::<(), peer_wire::protocol::HandshakeSent>(())
+//! ```
+//!
+//! Extensions of BEP 10 <https://www.bittorrent.org/beps/bep_0010.html> are announced by name in
+//! extended handshakes. Each side chooses the ids under which it wants their messages:
+//!
+//! ```
+//! use std::collections::VecDeque;
+//!
+//! use bytes::Bytes;
+//! use peer_wire::protocol::{ExtendedHandshake, Frame, Message, Wire};
+//!
+//! let mut wire = Wire::default();
+//! let extensions = vec![("chat".to_owned(), 1)];
+//! wire.extended_handshake(ExtendedHandshake { extensions, ..Default::default() })?;
+//! # wire.read_transmit(&mut [0; 100]);
+//!
+//! let payload = Bytes::from_static(b"d1:md4:chati7ee1:v8:client 1e");
+//! let message = Message::Extended { id: 0, payload };
+//! wire.poll(&mut VecDeque::from([Frame::Message(message)]));
+//! let peer = wire.peer_extensions().ok_or("handshakes are not read")?;
+//! assert_eq!(peer.handshake().client.as_deref(), Some("client 1"));
+//!
+//! // To the peer under its id; from the peer under ours.
+//! wire.extension("chat", b"hello")?;
+//! let mut sent = [0; 11];
+//! wire.read_transmit(&mut sent);
+//! assert_eq!(sent, *b"\0\0\0\x07\x14\x07hello");
+//! let own = wire.own_extensions().and_then(|own| own.name_of(1));
+//! assert_eq!(own, Some("chat"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Nothing here panics on bytes from a peer, and no number from a peer sizes, indexes or counts
 //! anything before it is checked. Too few bytes are not an error; an error is final.
 #![forbid(unsafe_code)]
