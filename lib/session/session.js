@@ -92,7 +92,7 @@ class Session {
     /** What the core had counted at the end. */
     this.counters = null
     this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error))
-    this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings.transcript) : null
+    this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings) : null
     this.#trace()
   }
 
@@ -606,7 +606,7 @@ class Session {
   #trace() {
     if (this.tracer === null) {
       if (!isWatched()) return
-      this.tracer = new Tracer(this.wire, this.core, 0)
+      this.tracer = new Tracer(this.wire, this.core, this.settings)
     }
     this.tracer.follow()
   }
