@@ -8,7 +8,7 @@ const {
   checkInteger,
   checkOneOf,
   checkRange,
-  toId
+  toOwnId
 } = require('./arguments.js')
 
 const MAX_INT32 = 0x7fffffff
@@ -47,7 +47,7 @@ const OPTIONS = {
   // Some clients, such as Transmission before 2021, do not answer requests that they drop.
   rejectTimeout: { check: checkDuration, normal: 30_000 },
   infoHashes: { to: toServes, normal: null },
-  notPeerId: { to: (name, value) => toId(name, value, 'utf8'), normal: null },
+  notPeerId: { to: (name, value) => toOwnId(name, value, 'utf8'), normal: null },
   copyBlocks: { check: checkBoolean, normal: false },
   transcript: { check: (name, value) => checkInteger(name, value, MAX_TRANSCRIPT), normal: 0 }
 }
