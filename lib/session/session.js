@@ -475,12 +475,12 @@ class Session {
     if (settings.infoHashes === null && !face.listensForInfoHash(wire)) return
     const infoHash = allocate(20)
     for (let place = 0; place < 5; place++) infoHash.writeUInt32BE(numbers[place + 1], place * 4)
-    if (!admitsTorrent(settings, infoHash)) {
-      native.refuseInfoHash(this.core.slot)
-      this.#pollSoon()
-    } else {
-      face.infoHash(wire, infoHash)
-    }
+    const isServed = admitsTorrent(settings, infoHash)
+    // The user's function may have destroyed the wire.
+    if (this.isClosed) return
+    if (isServed) return face.infoHash(wire, infoHash)
+    native.refuseInfoHash(this.core.slot)
+    this.#pollSoon()
   }
 
   /** @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean}} peerAnnounced */
