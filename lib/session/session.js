@@ -577,7 +577,9 @@ class Session {
 
   /** The peer has choked us for long, and neither answered nor rejected these requests. */
   #dropOverdue(requests) {
-    for (const { piece, offset, length } of requests) {
+    for (const [id, { piece, offset, length }] of requests) {
+      // The callback of an earlier one may have cancelled it, and requested the same block again.
+      if (this.downloads.requests.get(id) === undefined) continue
       const request = this.downloads.withdraw(piece, offset, length)
       if (request !== undefined) attempt(settle, this, request, withoutFrames(choking), null)
     }
