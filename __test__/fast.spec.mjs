@@ -361,6 +361,25 @@ test('setPieces() closes the wire if what was announced does not fit', async (t)
   }
 })
 
+test('setPieces() closes the wire when a reader of the output calls it', async (t) => {
+  const wire = fast()
+  wire.write(frame(4, 9))
+  wire.on('have', () => wire.interested())
+  wire.on('data', () => wire.setPieces(9))
+  await settled()
+  wire.write(frame(4, 8))
+  await settled()
+  t.like(wire.error, { code: 'ERR_PWP_PIECE_INDEX', piece: 9 })
+})
+
+test('setPieces() closes the wire before write() returns when a listener calls it', (t) => {
+  const wire = fast()
+  wire.write(frame(4, 9))
+  wire.on('have', () => wire.setPieces(9))
+  wire.write(frame(4, 8))
+  t.is(wire.error.code, 'ERR_PWP_PIECE_INDEX')
+})
+
 test('setPieces() clears spare bits that were set, or closes a strict wire', (t) => {
   for (const isRead of [false, true]) {
     const wire = fast()

@@ -403,6 +403,21 @@ test('refuses before the peer id is there', async (t) => {
   t.true(wire.destroyed)
 })
 
+test('a refusal has closed the wire when write() returns', (t) => {
+  for (const [options, length] of [
+    [{ infoHashes: OTHER_HASH }, START_LENGTH],
+    [{ infoHashes: OTHER_HASH }, 68],
+    [{ notPeerId: PEER_ID }, 68]
+  ]) {
+    const wire = pwp(options)
+    wire.handshake(INFO_HASH, PEER_ID)
+    wire.write(handshakeOf().subarray(0, length))
+    t.true(wire.destroyed)
+    t.regex(wire.error.code, /^ERR_PWP_(INFO_HASH|PEER_ID)$/)
+    t.is(readAll(wire).length, 68)
+  }
+})
+
 test('what was sent before a refusal still leaves, and open requests get the error', async (t) => {
   const wire = pwp({ infoHashes: OTHER_HASH })
   wire.handshake(OTHER_HASH, PEER_ID)

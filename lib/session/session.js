@@ -204,8 +204,10 @@ class Session {
     native.setPieces(this.core.slot, count)
     this.face.piecesKnown(this.wire, this.pieces)
     // The next event reports it if it does not fit.
-    if (this.isDispatching) this.#pollSoon()
-    else this.poll()
+    if (!this.isDispatching) return this.poll()
+    this.intake.goOn()
+    // The reader of the output is called when the input of the dispatch is used up.
+    this.#pollSoon()
   }
 
   dhtPort(port) {
@@ -457,9 +459,11 @@ class Session {
     native.close(this.core.slot)
   }
 
-  /** The core has answered a message by itself. */
+  /** The core has answered a message by itself, in a dispatch: at its end all answers leave together. */
   onReplied() {
-    this.#sent()
+    this.output.isWaiting = true
+    this.#trace()
+    if (this.output.isFull) this.flush()
   }
 
   /** Shows the frame just delivered: a subscriber may act on the wire, as a listener may. */
@@ -480,7 +484,7 @@ class Session {
     if (this.isClosed) return
     if (isServed) return face.infoHash(wire, infoHash)
     native.refuseInfoHash(this.core.slot)
-    this.#pollSoon()
+    this.intake.goOn()
   }
 
   /** @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean}} peerAnnounced */
@@ -493,7 +497,7 @@ class Session {
     const peerId = copyOf(fields, 28, 48)
     if (!admitsPeer(this.settings, peerId)) {
       native.refusePeerId(this.core.slot)
-      this.#pollSoon()
+      this.intake.goOn()
       return
     }
     const { face, wire } = this
