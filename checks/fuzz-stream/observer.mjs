@@ -265,9 +265,9 @@ export class Observer {
 
   #checkOutput() {
     const { rest: read, rejects } = this.#subject.readBytes
-    this.#checkRejects(rejects)
-    // The wire may have failed before it noticed.
-    const mayBeCut = this.#wire.error !== null
+    // The wire may have failed before it noticed, or after it was destroyed without an error.
+    const mayBeCut = this.#wire.error !== null || this.#wire._getSession().failure !== null
+    this.#checkRejects(rejects, mayBeCut)
     if (this.output.equals(read, mayBeCut)) return
     const sent = this.output.bytes
     let at = 0
@@ -278,14 +278,14 @@ export class Observer {
   }
 
   /** Each request gets one answer: a reject must be for a request, and no more than once. */
-  #checkRejects(rejects) {
+  #checkRejects(rejects, mayBeCut) {
     const sent = countBy(rejects)
     const asked = countBy(requestsIn(this.#input.bytes))
     for (const [block, count] of sent) {
       const most = asked.get(block) ?? 0
       if (count > most) this.#problem(`a request was rejected ${count} times, not ${most}`)
     }
-    if (!this.#wire.hasFast || this.#wire.error !== null) return
+    if (!this.#wire.hasFast || mayBeCut) return
     for (const [block, count] of countBy(this.requests.rejected)) {
       const found = sent.get(block) ?? 0
       if (found < count) this.#problem(`${found} rejects of ${block}, not ${count}`)
