@@ -318,6 +318,14 @@ for (const [what, peerId] of [
   rejects(`notPeerId refuses ${what}`, () => pwp({ notPeerId: peerId }), { message: text })
 }
 
+for (const reserved of [0, '', false, NaN, 0n]) {
+  rejects(
+    `handshake refuses ${typeof reserved} ${String(reserved)} as reserved`,
+    (w) => w.handshake(hash, hash, { reserved }),
+    mustBe('extensions\\.reserved')
+  )
+}
+
 test('copies the ids of options, whatever length they say', (t) => {
   const infoHashes = Object.defineProperty(Buffer.alloc(20, 1), 'length', { value: 3 })
   const notPeerId = Object.defineProperty(Buffer.alloc(20, 2), 'length', { value: 3 })
