@@ -184,6 +184,23 @@ test('agrees on what the first handshake of each side announces, however it does
   }
 })
 
+test('agrees whatever a user has done to peerExtensions', (t) => {
+  const changes = [
+    (wire) => (wire.peerExtensions = null),
+    (wire) => (wire.peerExtensions = undefined),
+    (wire) => (wire.peerExtensions = 'own'),
+    (wire) => Object.freeze(wire.peerExtensions)
+  ]
+  for (const change of changes) {
+    const wire = pwp()
+    wire.on('handshake', () => change(wire))
+    wire.write(handshakeOf([0, 0, 0, 0, 0, 0, 0, 0x14]))
+    wire.handshake(INFO_HASH, PEER_ID, { fast: true, v2: true })
+    t.is(readAll(wire).length, 68)
+    t.true(wire.hasFast)
+  }
+})
+
 // A second handshake
 
 test('sends and counts each handshake', (t) => {
