@@ -74,6 +74,27 @@ declare namespace Wire {
      * Default false: from the first `wire.use()` on.
      */
     extensions?: boolean | undefined
+    /**
+     * Ms for which a peer with the fast extension may choke us and leave our requests without an answer.
+     * Those that it does not allow then fail with `peer is choking`. Default 30,000; 0 for no limit.
+     */
+    rejectTimeout?: number | undefined
+    /**
+     * The torrents that are served: the wire closes with `ERR_PWP_INFO_HASH` when the peer wants another.
+     * A Set may change at any time. Default: all.
+     */
+    infoHashes?:
+      | Uint8Array
+      | string
+      | readonly (Uint8Array | string)[]
+      | ReadonlySet<string>
+      | ((infoHash: Buffer) => boolean)
+      | undefined
+    /**
+     * A peer id that is refused with `ERR_PWP_PEER_ID`, 20 bytes or a string of 20 bytes in UTF-8: our own,
+     * so that a client does not connect to itself.
+     */
+    notPeerId?: Uint8Array | string | undefined
     /** Copies payloads that would be views of their chunk, for blocks that are kept for long. */
     copyBlocks?: boolean | undefined
     /** Number of frames to keep for the error that closes the wire. Default 0. */
@@ -86,6 +107,24 @@ declare namespace Wire {
     dht: boolean
     /** The extension protocol (BEP 10). */
     extended: boolean
+    /** The fast extension (BEP 6); there if our own handshake asks for it. */
+    fast?: boolean
+    /** An upgrade to version 2 of the protocol (BEP 52); there if our own handshake announces it. */
+    v2?: boolean
+  }
+
+  /** What our handshake announces. */
+  interface HandshakeOptions {
+    /** The DHT (BEP 5). Default false. */
+    dht?: boolean | undefined
+    /** The extension protocol (BEP 10). Default true. */
+    extended?: boolean | null | undefined
+    /** The fast extension (BEP 6): agreed on if the peer announces it too. Default false. */
+    fast?: boolean | null | undefined
+    /** An upgrade to version 2 of the protocol (BEP 52), which the wire only announces. Default false. */
+    v2?: boolean | null | undefined
+    /** Further flags: the eight reserved bytes, to which those above are added. */
+    reserved?: Uint8Array | null | undefined
   }
 
   /** What `wire.use()` makes of a class: the methods it calls, each where there is one. */
@@ -199,14 +238,22 @@ declare namespace Wire {
     | 'ERR_PWP_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE_TIMEOUT'
     | 'ERR_PWP_INACTIVITY_TIMEOUT'
+    | 'ERR_PWP_INFO_HASH'
     | 'ERR_PWP_INTERNAL'
     | 'ERR_PWP_MEMORY_CHANGED'
     | 'ERR_PWP_MESSAGE_LENGTH'
     | 'ERR_PWP_MESSAGE_TOO_LONG'
+    | 'ERR_PWP_NOT_AGREED'
+    | 'ERR_PWP_PEER_ID'
     | 'ERR_PWP_PIECE_INDEX'
+    | 'ERR_PWP_REQUEST_FLOOD'
     | 'ERR_PWP_REQUEST_LENGTH'
     | 'ERR_PWP_TRUNCATED'
     | 'ERR_PWP_UNSOLICITED_BLOCK'
+    | 'ERR_PWP_UNSOLICITED_REJECT'
+
+  /** `code` of an error that a method throws: see docs/errors.md. */
+  type CallErrorCode = 'ERR_PWP_HANDSHAKE_SENT' | 'ERR_PWP_NO_FAST'
 
   /** Numbers of an error; docs/errors.md says which ones a code has. */
   interface ErrorFields {
@@ -249,6 +296,11 @@ declare namespace Wire {
     | 'piece'
     | 'cancel'
     | 'port'
+    | 'suggest'
+    | 'haveAll'
+    | 'haveNone'
+    | 'reject'
+    | 'allowedFast'
     | 'extended'
     | 'unknown'
 
@@ -303,9 +355,14 @@ declare namespace Wire {
 
   /** The events of a wire, in addition to those of a Duplex, with their arguments. */
   interface Events {
+    /** What the peer wants: 20 bytes, as soon as these are there. Precedes `'handshake'`. */
+    'info-hash': [infoHash: Buffer]
     /** The peer's handshake: 20 bytes each. */
     handshake: [infoHash: Buffer, peerId: Buffer, extensions: Extensions]
-    /** The peer chokes us. Open requests fail after this event. */
+    /**
+     * The peer chokes us. Open requests fail after this event; with the fast extension each stays open
+     * until the peer answers or rejects it.
+     */
     choke: []
     /** The peer answers requests from now on. */
     unchoke: []
@@ -325,6 +382,16 @@ declare namespace Wire {
     cancel: [piece: number, offset: number, length: number]
     /** UDP port of the peer's DHT node. */
     port: [port: number]
+    /** The peer has all pieces. This and the next four: with the fast extension. */
+    'have-all': []
+    /** The peer has no piece. */
+    'have-none': []
+    /** The peer suggests a piece to download. */
+    suggest: [piece: number]
+    /** The peer will not answer this request. The callback of the request has been called before. */
+    reject: [piece: number, offset: number, length: number]
+    /** The peer answers requests for this piece even while it chokes us. */
+    'allowed-fast': [piece: number]
     /** A message of the extension protocol; id 0 is its handshake. */
     extended: [id: number, message: Buffer]
     /** An extended handshake, decoded and merged; after `'extended'`. Only where extensions are used. */
@@ -391,6 +458,12 @@ declare namespace Wire {
     readonly requests: Request[]
     /** Unanswered requests of the peer, the oldest first. */
     readonly peerRequests: Request[]
+    /** Whether both handshakes announce the fast extension (BEP 6). */
+    readonly hasFast: boolean
+    /** Pieces that we serve even while we choke, as `allowedFast()` has announced: a copy. */
+    readonly allowedFastSet: number[]
+    /** Pieces that the peer serves even while it chokes us, at most the first 100: a copy. */
+    readonly peerAllowedFastSet: number[]
     /** Bytes of output that are queued here, or in the stream that the wire is piped into. */
     readonly bufferedAmount: number
     /**
@@ -412,15 +485,19 @@ declare namespace Wire {
      *
      * @param infoHash 20 bytes, or a string of exactly 40 hex digits
      * @param peerId 20 bytes, or a string of 20 bytes in UTF-8
-     * @param extensions what we support in addition to the extension protocol
+     * @param extensions what we support; of `wire.peerExtensions` itself only `dht` counts
      * @throws Error `infoHash and peerId MUST have length 20`
+     * @throws Error `ERR_PWP_HANDSHAKE_SENT` for a second handshake, with `policy: 'strict'`
      */
     handshake(
       infoHash: Uint8Array | string,
       peerId: Uint8Array | string,
-      extensions?: { dht?: boolean | undefined } | null
+      extensions?: HandshakeOptions | null
     ): void
-    /** Stops answering requests; those that wait are dropped. Sends nothing unless this is a change. */
+    /**
+     * Stops answering requests; those that wait are dropped, and with the fast extension rejected, except
+     * those for pieces of `allowedFastSet`. Sends nothing unless this is a change.
+     */
     choke(): void
     /** Starts answering requests. Sends nothing unless this is a change. */
     unchoke(): void
@@ -433,12 +510,32 @@ declare namespace Wire {
     /** Announces all pieces that we have, the high bit first. */
     bitfield(bitfield: Uint8Array | { buffer: Uint8Array }): void
     /**
+     * Announces that we have all pieces, in place of a bitfield (BEP 6).
+     *
+     * @throws Error `ERR_PWP_NO_FAST` unless the fast extension is agreed on, as the next four do
+     */
+    haveAll(): void
+    /** Announces that we have no piece, in place of a bitfield. */
+    haveNone(): void
+    /** Suggests a piece to download. */
+    suggest(piece: number): void
+    /** Serves a piece from now on even while we choke, and tells the peer. */
+    allowedFast(piece: number): void
+    /** Rejects the oldest request of the peer for this block; does nothing if none waits. */
+    reject(piece: number, offset: number, length: number): void
+    /**
+     * Sets the number of pieces of the torrent once it is known, as the option `pieces` does from the
+     * start. What the peer has announced must fit, or the wire closes.
+     */
+    setPieces(count: number): void
+    /**
      * Requests a block.
      *
      * @param piece piece index
      * @param offset byte offset in the piece
      * @param length bytes, usually 16 KiB
-     * @param callback called exactly once; at once if the peer chokes us or the wire is closed
+     * @param callback called exactly once; at once if the wire is closed, or if the peer chokes us and
+     *   does not allow the piece
      */
     request(piece: number, offset: number, length: number, callback?: BlockCallback | null): void
     /** Cancels the oldest request for this block; its callback gets `request was cancelled`. */

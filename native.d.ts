@@ -148,14 +148,14 @@ export declare const enum EventKind {
    * `readPayload` has the reserved bytes (8), the info hash (20) and the peer id (20).
    */
   Handshake = 8,
-  /** Record: piece. */
-  Have = 9,
-  /** No numbers. */
-  HaveAll = 10,
-  /** No numbers. */
-  HaveNone = 11,
   /** Record: the info hash, as five big-endian numbers. */
-  InfoHash = 12,
+  HandshakeStart = 9,
+  /** Record: piece. */
+  Have = 10,
+  /** No numbers. */
+  HaveAll = 11,
+  /** No numbers. */
+  HaveNone = 12,
   /** No numbers. */
   Interested = 13,
   /** No numbers. */

@@ -3,7 +3,7 @@ import vm from 'node:vm'
 
 import test from 'ava'
 
-import { frame } from '../testkit/messages.mjs'
+import { encodeHandshake, frame } from '../testkit/messages.mjs'
 import { greeted, pwp, unchoked } from '../testkit/wires.mjs'
 
 const hash = Buffer.alloc(20)
@@ -45,6 +45,12 @@ for (const [value, instanceOf] of [
   rejects(`request refuses length ${value}`, (w) => w.request(0, 0, value), named(/length/))
   rejects(`cancel refuses piece ${value}`, (w) => w.cancel(value, 0, 1), named(/piece/))
   rejects(`piece refuses offset ${value}`, (w) => w.piece(0, value, hash), named(/offset/))
+  rejects(`suggest refuses ${value}`, (w) => w.suggest(value), named(/piece/))
+  rejects(`allowedFast refuses ${value}`, (w) => w.allowedFast(value), named(/piece/))
+  rejects(`reject refuses piece ${value}`, (w) => w.reject(value, 0, 1), named(/piece/))
+  rejects(`reject refuses offset ${value}`, (w) => w.reject(0, value, 1), named(/offset/))
+  rejects(`reject refuses length ${value}`, (w) => w.reject(0, 0, value), named(/length/))
+  rejects(`setPieces refuses ${value}`, (w) => w.setPieces(value), named(/count/))
   rejects(`port refuses ${value}`, (w) => w.port(value), named(/port/))
   rejects(`extended refuses id ${value}`, (w) => w.extended(value, {}), named(/id/))
   rejects(
@@ -56,6 +62,12 @@ for (const [value, instanceOf] of [
   )
 }
 
+for (const count of [0, 2 ** 31, 1.5]) {
+  rejects(`setPieces refuses ${count} pieces`, (w) => w.setPieces(count), {
+    instanceOf: RangeError,
+    message: /^count must be /
+  })
+}
 rejects('port refuses 65536', (w) => w.port(65536), { instanceOf: RangeError })
 rejects('extended refuses id 256', (w) => w.extended(256, {}), { instanceOf: RangeError })
 rejects('extended refuses a missing message', (w) => w.extended(0), { message: /message/ })
@@ -148,6 +160,12 @@ const NUMBERS = [
   ['cancel', 'length', (w, value) => w.cancel(0, 0, value)],
   ['piece', 'piece', (w, value) => w.piece(value, 0, hash)],
   ['piece', 'offset', (w, value) => w.piece(0, value, hash)],
+  ['suggest', 'piece', (w, value) => w.suggest(value)],
+  ['allowedFast', 'piece', (w, value) => w.allowedFast(value)],
+  ['reject', 'piece', (w, value) => w.reject(value, 0, 1)],
+  ['reject', 'offset', (w, value) => w.reject(0, value, 1)],
+  ['reject', 'length', (w, value) => w.reject(0, 0, value)],
+  ['setPieces', 'count', (w, value) => w.setPieces(value)],
   ['port', 'port', (w, value) => w.port(value)],
   ['extended', 'id', (w, value) => w.extended(value, {})],
   ['setTimeout', 'ms', (w, value) => w.setTimeout(value)],
@@ -160,6 +178,7 @@ const NUMBERS = [
     'uploadBacklog',
     'handshakeTimeout',
     'inactivityTimeout',
+    'rejectTimeout',
     'transcript'
   ].map((name) => ['pwp', name, (w, value) => pwp({ [name]: value })])
 ]
@@ -181,6 +200,34 @@ for (const [kind, value] of Object.entries(NO_NUMBERS)) {
     mustBe('infoHash')
   )
   rejects(`handshake refuses ${kind} as peer id`, (w) => w.handshake(hash, value), mustBe('peerId'))
+  // A missing field or option has its default.
+  const given = value ?? 0
+  for (const name of ['extended', 'fast', 'v2']) {
+    if (kind === 'true') continue
+    rejects(
+      `handshake refuses ${kind} as ${name}`,
+      (w) => w.handshake(hash, hash, { [name]: given }),
+      mustBe(`extensions\\.${name}`)
+    )
+  }
+  rejects(
+    `handshake refuses ${kind} as reserved`,
+    (w) => w.handshake(hash, hash, { reserved: value ?? 7 }),
+    mustBe('extensions\\.reserved')
+  )
+  rejects(`notPeerId refuses ${kind}`, () => pwp({ notPeerId: given }), mustBe('notPeerId'))
+  if (typeof value !== 'function') {
+    rejects(`infoHashes refuses ${kind}`, () => pwp({ infoHashes: given }), mustBe('infoHashes'))
+    rejects(
+      `infoHashes refuses an array with ${kind}`,
+      () => pwp({ infoHashes: [hash, value] }),
+      mustBe('infoHashes')
+    )
+    rejects(`infoHashes refuses a Set with ${kind}`, () => pwp({ infoHashes: new Set([value]) }), {
+      instanceOf: TypeError,
+      message: 'infoHashes must have strings of 40 lower-case hex digits'
+    })
+  }
   rejects(`policy refuses ${kind}`, () => pwp({ policy: value ?? 0 }), mustBe('policy'))
   if (kind !== 'true') {
     rejects(
@@ -221,6 +268,85 @@ for (const [what, infoHash] of [
     message: text
   })
 }
+
+for (const [what, infoHash] of [
+  ['41 hex digits', `${digits}0`],
+  ['20 characters', 'x'.repeat(20)],
+  ['nothing', ''],
+  ['19 bytes', Buffer.alloc(19)],
+  ['21 bytes', Buffer.alloc(21)],
+  ['bytes that say they are 20', Object.defineProperty(Buffer.alloc(5), 'length', { value: 20 })]
+]) {
+  rejects(`infoHashes refuses ${what}`, () => pwp({ infoHashes: infoHash }), { message: text })
+  rejects(`infoHashes refuses ${what} in an array`, () => pwp({ infoHashes: [infoHash] }), {
+    message: text
+  })
+  if (typeof infoHash === 'string') {
+    rejects(`infoHashes refuses ${what} in a Set`, () => pwp({ infoHashes: new Set([infoHash]) }), {
+      message: text
+    })
+  }
+}
+
+rejects(
+  'infoHashes refuses upper-case digits in a Set',
+  () => pwp({ infoHashes: new Set([digits]) }),
+  {
+    instanceOf: TypeError,
+    message: /lower-case/
+  }
+)
+
+for (const [what, reserved] of [
+  ['7 bytes', Buffer.alloc(7)],
+  ['9 bytes', new Uint8Array(9)],
+  ['no bytes', Buffer.alloc(0)],
+  ['bytes that say they are 8', Object.defineProperty(Buffer.alloc(5), 'length', { value: 8 })]
+]) {
+  rejects(`handshake refuses ${what} as reserved`, (w) => w.handshake(hash, hash, { reserved }), {
+    instanceOf: RangeError,
+    message: 'extensions.reserved must have 8 bytes'
+  })
+}
+
+for (const [what, peerId] of [
+  ['19 bytes', Buffer.alloc(19)],
+  ['21 characters', 'x'.repeat(21)],
+  ['40 hex digits', digits],
+  ['nothing', '']
+]) {
+  rejects(`notPeerId refuses ${what}`, () => pwp({ notPeerId: peerId }), { message: text })
+}
+
+for (const reserved of [0, '', false, NaN, 0n]) {
+  rejects(
+    `handshake refuses ${typeof reserved} ${String(reserved)} as reserved`,
+    (w) => w.handshake(hash, hash, { reserved }),
+    mustBe('extensions\\.reserved')
+  )
+}
+
+test('copies the ids of options, whatever length they say', (t) => {
+  const infoHashes = Object.defineProperty(Buffer.alloc(20, 1), 'length', { value: 3 })
+  const notPeerId = Object.defineProperty(Buffer.alloc(20, 2), 'length', { value: 3 })
+  const wires = [2, 3].map(() => pwp({ infoHashes, notPeerId }))
+  infoHashes.fill(9)
+  notPeerId.fill(9)
+  for (const [index, wire] of wires.entries()) {
+    const ids = { infoHash: Buffer.alloc(20, 1), peerId: Buffer.alloc(20, 2 + index) }
+    const greeting = encodeHandshake({ reserved: Array(8).fill(0), ...ids })
+    wire.write(Buffer.concat([greeting, frame(4, 1)]))
+    t.is(wire.error?.code, ['ERR_PWP_PEER_ID', undefined][index])
+  }
+})
+
+test('reads reserved bytes of another realm, and copies them', (t) => {
+  const reserved = vm.runInNewContext('new Uint8Array(8).fill(0x81)')
+  const wire = pwp()
+  wire.handshake(hash, hash, { reserved })
+  reserved.fill(0)
+  t.deepEqual(wire.read().subarray(20, 28), Buffer.from('8181818181918181', 'hex'))
+})
 
 for (const [what, peerId] of [
   ['19 characters', 'x'.repeat(19)],

@@ -23,49 +23,95 @@ const STEP = 1499
 
 const RANDOM_CUTS = 10
 
+/** The flag of the fast extension in the last reserved byte. */
+const FAST = 4
+
+/** Kinds of messages. */
+const OF_BEP_6 = ['suggest', 'haveAll', 'haveNone', 'reject', 'allowedFast']
+
 /** Events whose messages the counters know by another name. */
 const COUNTERS = {
+  'allowed-fast': 'allowedFast',
+  'have-all': 'haveAll',
+  'have-none': 'haveNone',
   'keep-alive': 'keepAlive',
   uninterested: 'notInterested',
   unknownmessage: 'unknown'
 }
 
-for (const session of readSessions()) {
-  for (const side of ['a', 'b']) {
-    test(`accounts for each message of ${session.name} replayed as ${side}`, async (t) => {
-      const { outcome, received, commanded } = await perform(session, side, (chunks) => chunks)
-      const { events, output, answers, stats } = outcome
-      const expected = expectEvents({ bytes: received, unchokes: true, answers: true })
-      t.false(expected.isTruncated)
-      t.deepEqual(withoutRequests(events), withoutRequests(expected.events))
-      t.deepEqual(countMessages(stats.received), countEvents(expected.events))
-      t.is(events.length + stats.ignoredRequests, expected.events.length)
-      t.is(stats.received.bytes, received.length)
-      t.is(stats.received.blockBytes, expected.downloaded)
-      t.true(output.equals(commanded))
-      t.is(stats.sent.bytes, commanded.length)
-      t.deepEqual(answers, { right: stats.sent.messages.request, wrong: 0 })
-      t.is(stats.received.messages.piece, answers.right)
-    })
+for (const { session, side, asksForFast } of makeReplays()) {
+  const title = `${session.name} replayed as ${side}${asksForFast ? ' with fast' : ''}`
+  test(`accounts for each message of ${title}`, async (t) => {
+    const { outcome, received, commanded } = await perform(session, side, asksForFast, asRecorded)
+    const { events, output, answers, stats } = outcome
+    const expected = expectEvents({ bytes: received, unchokes: true, answers: true, asksForFast })
+    t.false(expected.isTruncated)
+    t.deepEqual(withoutRequests(events), withoutRequests(expected.events))
+    t.deepEqual(countMessages(stats.received), countEvents(expected.events))
+    t.is(events.length + stats.ignoredRequests, expected.events.length)
+    t.is(stats.received.bytes, received.length)
+    t.is(stats.received.blockBytes, expected.downloaded)
+    t.true(output.equals(commanded))
+    t.is(stats.sent.bytes, commanded.length)
+    t.deepEqual(answers, { right: stats.sent.messages.request, wrong: 0, rejected: 0 })
+    t.is(stats.received.messages.piece, answers.right)
+    t.is(outcome.hasFast, asksForFast)
+    if (asksForFast) t.is(stats.violations, 0)
+  })
 
-    test(`delivers the same for ${session.name} replayed as ${side}, however it is cut`, async (t) => {
-      const { outcome } = await perform(session, side, (chunks) => chunks)
-      const different = await inTurn(makeCuts(session, side), async (sizes) => {
-        const again = await perform(session, side, (chunks) => cut(Buffer.concat(chunks), sizes))
-        return isDeepStrictEqual(again.outcome, outcome) ? null : sizes
-      })
-      t.is(different, null)
+  test(`delivers the same for ${title}, however it is cut`, async (t) => {
+    const { outcome } = await perform(session, side, asksForFast, asRecorded)
+    const different = await inTurn(makeCuts(session, side), async (sizes) => {
+      const recut = (chunks) => cut(Buffer.concat(chunks), sizes)
+      const again = await perform(session, side, asksForFast, recut)
+      return isDeepStrictEqual(again.outcome, outcome) ? null : sizes
     })
-  }
+    t.is(different, null)
+  })
 }
 
-const perform = async (session, side, recut) => {
-  const replay = new Replay()
+test('replays sessions in which the five messages of the fast extension are sent', async (t) => {
+  const replays = makeReplays().filter(({ asksForFast }) => asksForFast)
+  const counts = {}
+  await inTurn(replays, async ({ session, side }) => {
+    const { outcome } = await perform(session, side, true, asRecorded)
+    for (const kind of OF_BEP_6) {
+      counts[kind] = (counts[kind] ?? 0) + outcome.stats.received.messages[kind]
+    }
+  })
+  // No client of these sessions suggests a piece, or rejects a request.
+  t.deepEqual(counts, { suggest: 0, haveAll: 10, haveNone: 10, reject: 0, allowedFast: 42 })
+})
+
+/** As peer-wire-protocol would speak and, where both recorded sides did, with the fast extension. */
+function makeReplays() {
+  return readSessions().flatMap((session) =>
+    ['a', 'b'].flatMap((side) =>
+      [false, true]
+        .filter((asksForFast) => !asksForFast || bothAskForFast(session))
+        .map((asksForFast) => ({ session, side, asksForFast }))
+    )
+  )
+}
+
+function bothAskForFast({ turns }) {
+  return ['a', 'b'].every((side) => {
+    const first = turns.find((turn) => turn.side === side)
+    return (Buffer.concat(first.chunks)[27] & FAST) !== 0
+  })
+}
+
+/** As the socket delivered them. */
+const asRecorded = (chunks) => chunks
+
+const perform = async (session, side, asksForFast, recut) => {
+  const replay = new Replay(asksForFast)
   replay.run(session, side, recut)
   const { wire, events, answers } = replay
   const stats = { ...wire.stats(), requestLatency: null }
   const output = readAll(wire)
-  const outcome = { events, output, answers, stats, pieces: [...wire.peerPieces] }
+  const { hasFast, peerPieces, peerAllowedFastSet } = wire
+  const outcome = { events, output, answers, stats, hasFast, peerPieces, peerAllowedFastSet }
   wire.destroy()
   await settled()
   return {
@@ -104,6 +150,8 @@ const countEvents = (events) => {
   const counts = {}
   for (const event of events) {
     const [name] = event.split(' ')
+    // The first part of the handshake.
+    if (name === 'info-hash') continue
     const counter = COUNTERS[name] ?? name
     counts[counter] = (counts[counter] ?? 0) + 1
   }

@@ -7,7 +7,7 @@ import test from 'ava'
 
 import { FakeClock } from '../testkit/fake-clock.mjs'
 import { frame } from '../testkit/messages.mjs'
-import { HANDSHAKE, pwp, settled } from '../testkit/wires.mjs'
+import { FAST_HANDSHAKE, HANDSHAKE, pwp, settled } from '../testkit/wires.mjs'
 
 const LENGTH = 100
 const BLOCK = Buffer.alloc(LENGTH)
@@ -128,6 +128,43 @@ test('closes in the context of the wire after its input has ended', async (t) =>
   contexts.run('reader', () => wire.read())
   await settled()
   t.deepEqual(calls, ['error', 'wire', 'close', 'wire'])
+})
+
+test.serial(
+  'fails overdue requests of the fast extension in the context of the wire',
+  async (t) => {
+    const clock = new FakeClock()
+    clock.install()
+    t.teardown(() => clock.restore())
+    const calls = []
+    const wire = contexts.run('wire', () => pwp({ rejectTimeout: 10 }))
+    const note = () => calls.push(here())
+    contexts.run('user', () => wire.handshake(Buffer.alloc(20), Buffer.alloc(20), { fast: true }))
+    contexts.run('input', () => wire.write(Buffer.concat([FAST_HANDSHAKE, frame(1)])))
+    contexts.run('user', () => {
+      for (const piece of [1, 2, 3]) wire.request(piece, 0, 9, note)
+    })
+    contexts.run('input', () => wire.write(Buffer.concat([frame(0), frame(16, 2, 0, 9)])))
+    await contexts.run('clock', () => clock.advance(10, settled))
+    t.deepEqual(calls, ['input', 'wire', 'wire'])
+  }
+)
+
+test('refuses a handshake in the context of the wire', async (t) => {
+  for (const options of [{ infoHashes: [] }, { notPeerId: HANDSHAKE.subarray(48) }]) {
+    const calls = []
+    const wire = contexts.run('wire', () => pwp(options))
+    wire.on('info-hash', () => calls.push(`info-hash ${here()}`))
+    for (const name of ['error', 'close']) wire.on(name, () => calls.push(`${name} ${here()}`))
+    contexts.run('input', () => wire.write(HANDSHAKE))
+    await settled() // oxlint-disable-line no-await-in-loop
+    const ends = calls.filter((call) => !call.startsWith('info-hash'))
+    t.is(ends.length, 2)
+    t.true(
+      calls.every((call) => /^info-hash input$|^(error|close) (input|wire)$/.test(call)),
+      `${calls}`
+    )
+  }
 })
 
 test.serial('runs its timers in the context of the wire', async (t) => {

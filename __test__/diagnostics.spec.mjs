@@ -9,9 +9,11 @@ import test from 'ava'
 import { frame } from '../testkit/messages.mjs'
 import { readAll } from '../testkit/read-all.mjs'
 import {
+  FAST_HANDSHAKE,
   QUEUED_COST,
   HANDSHAKE,
   UNCHOKE,
+  fast,
   greeted,
   pwp,
   settled,
@@ -21,6 +23,7 @@ import {
 const run = promisify(execFile)
 const ROOT = new URL('..', import.meta.url).pathname
 const BLOCK = Buffer.alloc(100)
+const ID = Buffer.alloc(20)
 
 const BODIES = [
   [0],
@@ -33,6 +36,7 @@ const BODIES = [
   [7, 0, 0, BLOCK],
   [8, 0, 0, 9]
 ]
+const OF_BEP_6 = [[13, 1], [14], [15], [16, 0, 0, 9], [17, 2]]
 const OTHERS = [
   [9, Buffer.alloc(2)],
   [20, BLOCK],
@@ -41,8 +45,9 @@ const OTHERS = [
 
 test('counts each kind of message that is received', (t) => {
   const wire = pwp()
-  const messages = [...BODIES, ...OTHERS].map((body) => frame(...body))
-  const bytes = Buffer.concat([HANDSHAKE, Buffer.alloc(4), ...messages])
+  wire.handshake(ID, ID, { fast: true })
+  const messages = [...BODIES, ...OF_BEP_6, ...OTHERS].map((body) => frame(...body))
+  const bytes = Buffer.concat([FAST_HANDSHAKE, Buffer.alloc(4), ...messages])
   wire.write(bytes)
   const { received, ignoredRequests, violations } = wire.stats()
   t.deepEqual(new Set(Object.values(received.messages)), new Set([1]))
@@ -50,15 +55,40 @@ test('counts each kind of message that is received', (t) => {
   t.is(received.blockBytes, BLOCK.length)
   t.is(received.protocolBytes, bytes.length - BLOCK.length)
   t.is(ignoredRequests, 1)
-  // The late bitfield, and the block that was not requested.
-  t.is(violations, 2)
+  // The late bitfield, have all and have none; the block and the reject for which there was no request.
+  t.is(violations, 5)
+})
+
+test('counts the messages of an extension that is not agreed on as unknown, and as violations', (t) => {
+  const agreements = [
+    [HANDSHAKE, { fast: true }],
+    [FAST_HANDSHAKE, {}],
+    [FAST_HANDSHAKE, null]
+  ]
+  for (const [theirs, ours] of agreements) {
+    const wire = pwp()
+    if (ours !== null) wire.handshake(ID, ID, ours)
+    const messages = OF_BEP_6.map((body) => frame(...body))
+    wire.write(Buffer.concat([theirs, ...messages]))
+    const { received, violations } = wire.stats()
+    t.is(received.messages.unknown, 5)
+    t.is(received.messages.reject, 0)
+    t.is(violations, 5)
+  }
 })
 
 test('counts each kind of message that is sent, and keeps the counts after the end', async (t) => {
-  const wire = unchoked()
-  wire.handshake(Buffer.alloc(20), Buffer.alloc(20))
+  const wire = pwp()
+  wire.write(Buffer.concat([FAST_HANDSHAKE, UNCHOKE]))
+  wire.handshake(ID, ID, { fast: true })
   wire.unchoke()
+  wire.write(frame(6, 0, 0, 9))
+  wire.reject(0, 0, 9)
   wire.choke()
+  wire.haveAll()
+  wire.haveNone()
+  wire.suggest(1)
+  wire.allowedFast(1)
   wire.interested()
   wire.uninterested()
   wire.have(1)
@@ -143,6 +173,106 @@ test.serial('publishes handshakes, messages and closes', (t) => {
     'close true ERR_PWP_MESSAGE_LENGTH'
   ])
 })
+
+/** Frames seen on the channels for a wire, while `act` runs; and those of its transcript. */
+const framesOf = (options, act) => {
+  const wire = fast({ ...options, transcript: 10_000 })
+  const seen = []
+  const listener = ({ wire: from, frame: { time, ...head } }) => {
+    if (from === wire && time > 0) seen.push(head)
+  }
+  const channels = ['received', 'sent'].map((name) => `peer-wire-native:message:${name}`)
+  for (const name of channels) subscribe(name, listener)
+  act(wire)
+  for (const name of channels) unsubscribe(name, listener)
+  wire.destroy(new Error('enough'))
+  const kept = wire.error.transcript.slice(2).map(({ time: _time, ...head }) => head)
+  return { wire, seen, kept }
+}
+
+const rejectOf = (piece) => ({
+  direction: 'sent',
+  kind: 'reject',
+  bytes: 17,
+  fields: { piece, offset: 0, length: 9 }
+})
+
+/** Why the wire rejects requests by itself: how many of these pieces it does. */
+const REJECTS = {
+  'it chokes': {
+    act: (wire, requests) => wire.write(requests),
+    count: (all) => all
+  },
+  'its queue is full': {
+    options: { maxPeerRequests: 3 },
+    act(wire, requests) {
+      wire.unchoke()
+      wire.write(requests)
+    },
+    count: (all) => all - 3
+  },
+  'they are cancelled': {
+    act(wire, requests, cancels) {
+      wire.unchoke()
+      wire.write(Buffer.concat([requests, cancels]))
+    },
+    count: (all) => all
+  },
+  'it chokes, and drops those that wait': {
+    options: { uploadBacklog: 2000 },
+    act(wire, requests) {
+      wire.unchoke()
+      wire.write(requests)
+      wire.choke()
+    },
+    count: (all) => all
+  },
+  'the user declines': {
+    act(wire, requests) {
+      wire.unchoke()
+      wire.on('request', (piece, offset, length, respond) => respond(new Error('no')))
+      wire.write(requests)
+    },
+    count: (all) => all
+  },
+  'the answer does not fit': {
+    act(wire, requests) {
+      wire.unchoke()
+      wire.on('request', (piece, offset, length, respond) =>
+        respond(null, Buffer.alloc(length - 1))
+      )
+      wire.write(requests)
+    },
+    count: (all) => all
+  }
+}
+
+for (const [why, { options, act, count }] of Object.entries(REJECTS)) {
+  for (const all of [5, 256, 300, 1500]) {
+    test.serial(`shows each of the rejects sent because ${why}, of ${all} requests`, (t) => {
+      const pieces = Array.from({ length: all }, (_, piece) => piece)
+      const [requests, cancels] = [6, 8].map((id) =>
+        Buffer.concat(pieces.map((piece) => frame(id, piece, 0, 9)))
+      )
+      const { wire, seen, kept } = framesOf(options, (traced) => act(traced, requests, cancels))
+      const rejects = seen.filter(({ kind }) => kind === 'reject')
+      t.is(rejects.length, count(all))
+      t.deepEqual(rejects, pieces.slice(all - count(all)).map(rejectOf))
+      t.deepEqual(kept, seen)
+      t.is(wire.stats().sent.messages.reject, count(all))
+      // Each follows what it answers.
+      for (const piece of pieces.slice(all - count(all))) {
+        const asked = seen.findIndex(
+          ({ kind, fields }) => kind === 'request' && fields.piece === piece
+        )
+        const answered = seen.findIndex(
+          ({ kind, fields }) => kind === 'reject' && fields.piece === piece
+        )
+        if (asked < 0 || asked > answered) t.fail(`piece ${piece}`)
+      }
+    })
+  }
+}
 
 test('adds the transcript to the error', (t) => {
   const wire = pwp({ transcript: 3 })

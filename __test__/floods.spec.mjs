@@ -5,7 +5,8 @@ import { chunksOf, shuffled } from '../testkit/frames.mjs'
 import { cases } from '../checks/hostile-memory/cases.mjs'
 import { measure } from '../checks/hostile-memory/measure.mjs'
 import { bytesOf, frame } from '../testkit/messages.mjs'
-import { CHOKE, UNCHOKE, greeted, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
+import { readAll } from '../testkit/read-all.mjs'
+import { CHOKE, UNCHOKE, fast, greeted, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
 
 const KIB = 1024
 const MIB = KIB * KIB
@@ -103,6 +104,129 @@ test('fails each request once in a flood of chokes', (t) => {
   )
   t.deepEqual(failed, Array(COUNT / 2).fill('peer is choking'))
   t.is(wire.requests.length, 0)
+})
+
+/** Rejects that may wait for a peer that does not read. */
+const MOST_REJECTS = 16_000
+
+/** What makes a wire send a reject for each message, without a user. */
+const REJECTED = {
+  'requests while we choke': [{}, (n) => frame(6, n, 0, 9)],
+  'requests above maxPeerRequests': [
+    { maxPeerRequests: 0, unchokes: true },
+    (n) => frame(6, n, 0, 9)
+  ],
+  'requests for no bytes': [{ unchokes: true }, (n) => frame(6, n, 0, 0)],
+  'requests past the last piece': [{ pieces: 1, unchokes: true }, (n) => frame(6, n + 1, 0, 9)],
+  'requests and their cancels': [
+    { unchokes: true },
+    (n) => Buffer.concat([frame(6, n, 0, 9), frame(8, n, 0, 9)])
+  ],
+  'requests that are held, and their cancels': [
+    { unchokes: true, uploadBacklog: 0 },
+    (n) => Buffer.concat([frame(6, n, 0, 9), frame(8, n, 0, 9)])
+  ]
+}
+
+for (const [what, [{ unchokes, ...options }, makeFrame]] of Object.entries(REJECTED)) {
+  test(`closes when a peer does not read the rejects of a flood of ${what}`, async (t) => {
+    const backlog = options.uploadBacklog ?? 100_000
+    const wire = fast({ uploadBacklog: backlog, ...options })
+    if (unchokes) wire.unchoke()
+    const seen = record(wire, ['request', 'close'])
+    deliver(wire, times(COUNT, makeFrame))
+    t.like(wire.error, { code: 'ERR_PWP_REQUEST_FLOOD', limit: MOST_REJECTS })
+    t.is(seen.at(-1), 'close')
+    const { sent, bufferedAmount } = wire.stats()
+    // What fits the backlog does not count.
+    t.true(sent.messages.reject >= MOST_REJECTS)
+    t.true(sent.messages.reject <= MOST_REJECTS + backlog / 17 + 1)
+    t.true(bufferedAmount <= backlog + 17 * (MOST_REJECTS + 1) + 5)
+    await settled()
+    t.is(readAll(wire).length, sent.bytes - 68)
+  })
+
+  test(`goes on when a peer reads the rejects of a flood of ${what}`, async (t) => {
+    const wire = fast({ uploadBacklog: 100_000, ...options })
+    if (unchokes) wire.unchoke()
+    wire.on('data', () => {})
+    await settled()
+    for (let round = 0; round < 5; round++) deliver(wire, times(MOST_REJECTS / 2, makeFrame))
+    t.is(wire.error, null)
+    t.is(wire.stats().sent.messages.reject, (5 * MOST_REJECTS) / 2)
+  })
+}
+
+test('tolerates exactly the rejects that may wait', (t) => {
+  const wire = fast({ uploadBacklog: 0 })
+  // The first finds nothing that waits, and so begins the count; each later one is one more.
+  deliver(
+    wire,
+    times(MOST_REJECTS, (n) => frame(6, n, 0, 9))
+  )
+  t.is(wire.error, null)
+  t.is(wire.stats().sent.messages.reject, MOST_REJECTS)
+  wire.write(frame(6, 0, 0, 9))
+  t.is(wire.error.code, 'ERR_PWP_REQUEST_FLOOD')
+  t.is(wire.stats().sent.messages.reject, MOST_REJECTS)
+})
+
+test('without the extension a flood of requests while we choke costs nothing', (t) => {
+  const wire = greeted({ uploadBacklog: 0 })
+  deliver(
+    wire,
+    times(COUNT, (n) => frame(6, n, 0, 9))
+  )
+  t.is(wire.error, null)
+  t.is(wire.bufferedAmount, 0)
+  t.is(wire.stats().ignoredRequests, COUNT)
+})
+
+test('remembers no more than a hundred pieces of a flood of allowed-fast', (t) => {
+  const wire = fast()
+  const delivered = record(wire, ['allowed-fast'])
+  deliver(
+    wire,
+    times(COUNT, (n) => frame(17, n))
+  )
+  t.is(delivered.length, 100)
+  t.is(wire.peerAllowedFastSet.length, 100)
+  deliver(
+    wire,
+    times(COUNT, (n) => frame(17, n % 100))
+  )
+  t.is(delivered.length, 100 + COUNT)
+  t.is(wire.peerAllowedFastSet.length, 100)
+})
+
+test('delivers and keeps nothing of floods of suggests, rejects, have-alls and have-nones', (t) => {
+  for (const [name, makeFrame] of [
+    ['suggest', (n) => frame(13, n)],
+    ['reject', (n) => frame(16, n, 0, 9)],
+    ['have-all', () => frame(14)],
+    ['have-none', () => frame(15)]
+  ]) {
+    const wire = fast()
+    const delivered = record(wire, [name])
+    deliver(wire, times(COUNT, makeFrame))
+    t.is(delivered.length, COUNT)
+    t.is(wire.error, null)
+    t.is(wire.bufferedAmount, 0)
+  }
+})
+
+test('fails each request once in a flood of chokes with the fast extension', (t) => {
+  const wire = fast()
+  wire.on('data', () => {})
+  let failed = 0
+  wire.on('unchoke', () => wire.request(0, 0, 1, () => failed++))
+  const messages = [UNCHOKE, CHOKE, frame(16, 0, 0, 1)]
+  deliver(
+    wire,
+    times(COUNT, (n) => messages[n % 3])
+  )
+  t.is(failed, Math.floor(COUNT / 3))
+  t.is(wire.stats().violations, 0)
 })
 
 /** Ways to make a wire fail open requests, and the text that they get. */

@@ -3,7 +3,7 @@
 import test from 'ava'
 
 import { frame } from '../testkit/messages.mjs'
-import { HANDSHAKE, pwp, unchoked } from '../testkit/wires.mjs'
+import { CHOKE, HANDSHAKE, UNCHOKE, fast, pwp, unchoked } from '../testkit/wires.mjs'
 
 const NAMES = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval']
 
@@ -84,6 +84,26 @@ for (const [name, make] of Object.entries(KINDS)) {
       advance(1)
       t.is(wire.error.code, 'ERR_PWP_HANDSHAKE_TIMEOUT')
       t.is(timers.size, 0)
+    })
+  })
+
+  test(`honors rejectTimeout with timers that are ${name}`, (t) => {
+    withTimers(make, (advance, timers) => {
+      const [wire, closed] = [1, 2].map(() => fast({ rejectTimeout: 50 }))
+      const outcomes = []
+      for (const one of [wire, closed]) {
+        one.write(UNCHOKE)
+        one.request(1, 0, 9, (error) => outcomes.push(error.message))
+        one.write(CHOKE)
+      }
+      closed.destroy()
+      advance(49)
+      t.deepEqual(outcomes, [])
+      advance(1)
+      t.deepEqual(outcomes, ['peer is choking'])
+      t.is(timers.size, 0)
+      // Its callback comes with the end of the stream.
+      t.is(closed.requests.length, 1)
     })
   })
 

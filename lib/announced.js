@@ -25,7 +25,8 @@ function toAnnounced(extensions, isEcho) {
     checkBoolean(`extensions.${name}`, value)
     announced[name] = value
   }
-  if (extensions.reserved) announced.reserved = toReserved(extensions.reserved)
+  const reserved = extensions.reserved ?? null
+  if (reserved !== null) announced.reserved = toReserved(reserved)
   return announced
 }
 

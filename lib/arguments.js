@@ -4,6 +4,8 @@
 
 const { isUint8Array } = require('node:util').types
 
+const { copyOf } = require('./own-memory.js')
+
 const MAX_UINT32 = 0xffffffff
 
 /** Most bytes of one argument: with the head of its message it must fit the length prefix and a Buffer. */
@@ -117,6 +119,18 @@ function toId(name, value, encoding) {
   return id
 }
 
+/**
+ * An info hash or peer id that is kept.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value - as for {@link toId}
+ * @param {'hex' | 'utf8'} encoding - of the string
+ * @returns {Buffer} 20 bytes that the user does not change
+ */
+function toOwnId(name, value, encoding) {
+  return copyOf(toBytes(name, toId(name, value, encoding)))
+}
+
 /** Buffer.from() stops at the first character that is no hex digit, and returns the bytes before it. */
 function decode(text, encoding) {
   const isWrong = encoding === 'hex' && !HEX_ID.test(text)
@@ -202,5 +216,6 @@ module.exports = {
   checkRange,
   toBits,
   toBytes,
-  toId
+  toId,
+  toOwnId
 }

@@ -17,8 +17,11 @@ const FACE = {
   },
   /** Both handshakes are known: shows the flags of the peer that our own asked for. */
   agreed(wire, announced, peerAnnounced) {
-    if (announced.fast) wire.peerExtensions.fast = peerAnnounced.fast
-    if (announced.v2) wire.peerExtensions.v2 = peerAnnounced.v2
+    const { peerExtensions } = wire
+    // A user may have replaced it, or frozen it, which must not keep the handshake from being sent.
+    if (Object(peerExtensions) !== peerExtensions) return
+    if (announced.fast) Reflect.set(peerExtensions, 'fast', peerAnnounced.fast)
+    if (announced.v2) Reflect.set(peerExtensions, 'v2', peerAnnounced.v2)
   },
   handshake(wire, infoHash, peerId, extensions) {
     wire.emit('handshake', infoHash, peerId, extensions)

@@ -1,8 +1,8 @@
 // The option `infoHashes`: which torrents are served, as one function whatever the user gives.
 'use strict'
 
-const { isUint8Array } = require('node:util').types
-const { toId } = require('./arguments.js')
+const { isSet, isUint8Array } = require('node:util').types
+const { toOwnId } = require('./arguments.js')
 
 /** Sets whose members were checked; they are shared by many wires. */
 const checked = new WeakSet()
@@ -15,10 +15,19 @@ const checked = new WeakSet()
  */
 function toServes(name, value) {
   if (typeof value === 'function') return value
-  if (typeof value === 'string' || isUint8Array(value)) return serveOne(toInfoHash(name, value))
-  if (Array.isArray(value)) return serveMany(new Set(value.map((one) => toHex(name, one))))
-  if (value instanceof Set) return serveMany(toHexSet(name, value))
+  if (typeof value === 'string' || isUint8Array(value)) return serveOne(toOwnId(name, value, 'hex'))
+  if (isArray(value)) return serveMany(new Set(value.map((one) => toHex(name, one))))
+  if (isSet(value)) return serveMany(toHexSet(name, value))
   throw new TypeError(`${name} must be an info hash, an array or Set of them, or a function`)
+}
+
+/** Array.isArray() throws for a proxy that has been revoked. */
+function isArray(value) {
+  try {
+    return Array.isArray(value)
+  } catch {
+    return false
+  }
 }
 
 function serveOne(served) {
@@ -42,11 +51,7 @@ function toHexSet(name, set) {
 }
 
 function toHex(name, value) {
-  return toInfoHash(name, value).toString('hex')
-}
-
-function toInfoHash(name, value) {
-  return Buffer.from(toId(name, value, 'hex'))
+  return toOwnId(name, value, 'hex').toString('hex')
 }
 
 module.exports = { toServes }

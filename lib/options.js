@@ -8,7 +8,7 @@ const {
   checkInteger,
   checkOneOf,
   checkRange,
-  toId
+  toOwnId
 } = require('./arguments.js')
 
 const MAX_INT32 = 0x7fffffff
@@ -49,6 +49,7 @@ const OPTIONS = {
   infoHashes: { to: toServes, normal: null },
   notPeerId: { to: (name, value) => toId(name, value, 'utf8'), normal: null },
   extensions: { check: checkBoolean, normal: false },
+  notPeerId: { to: (name, value) => toOwnId(name, value, 'utf8'), normal: null },
   copyBlocks: { check: checkBoolean, normal: false },
   transcript: { check: (name, value) => checkInteger(name, value, MAX_TRANSCRIPT), normal: 0 }
 }

@@ -21,7 +21,7 @@ export const bytesOf = (payload) => {
  * @returns {Buffer}
  */
 export const encodeMessage = (message) => {
-  const bytes = ENCODERS[message.type](message)
+  const bytes = (ENCODERS[message.type] ?? FAST_ENCODERS[message.type])(message)
   return message.excess ? lengthen(bytes, bytesOf(message.excess)) : bytes
 }
 
@@ -127,5 +127,14 @@ const ENCODERS = {
   unknown: ({ id, payload }) => frame(id, bytesOf(payload))
 }
 
-/** Types of all messages that a peer can send. */
+/** The messages of the fast extension. */
+const FAST_ENCODERS = {
+  suggest: ({ piece }) => frame(13, piece),
+  'have-all': () => frame(14),
+  'have-none': () => frame(15),
+  reject: ({ piece, offset, length }) => frame(16, piece, offset, length),
+  'allowed-fast': ({ piece }) => frame(17, piece)
+}
+
+/** Types of all messages that a peer can send to peer-wire-protocol. */
 export const MESSAGE_TYPES = Object.keys(ENCODERS)

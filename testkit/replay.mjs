@@ -7,17 +7,23 @@ import { pwp } from './wires.mjs'
 const HANDSHAKE_LENGTH = 68
 const RESERVED_START = 20
 
+/** The flag of the fast extension in the last reserved byte. */
+const FAST = 4
+
 export class Replay {
-  wire = pwp() // its output is read at the end
+  wire = pwp({ rejectTimeout: 0 }) // its output is read at the end
   events = [] // as `expectEvents` writes them
   received = [] // chunks
   commanded = [] // frames that the wire has a command for, as they were recorded
-  answers = { right: 0, wrong: 0 } // to our requests
+  answers = { right: 0, wrong: 0, rejected: 0 } // to our requests
+  #asksForFast
   #unsent = Buffer.alloc(0) // bytes of our side that are not a whole message yet
   #open = [] // open requests of the peer, as 'request' delivers them
 
-  constructor() {
+  /** @param {boolean} asksForFast whether the wire announces the fast extension if its side did */
+  constructor(asksForFast) {
     const { wire } = this
+    this.#asksForFast = asksForFast
     for (const name of MESSAGE_EVENTS) {
       wire.on(name, (...values) => this.events.push(describeEmitted(name, values)))
     }
@@ -38,19 +44,20 @@ export class Replay {
     }
   }
 
-  /** Requests even while choked, as BEP 6 allows after `allowed fast`. */
+  /** Without the fast extension, which allows it for some pieces, a wire does not request while choked. */
   request(piece, offset, length) {
     const { wire, answers } = this
     const isChoked = wire.peerChoking
-    wire.peerChoking = false
+    if (!wire.hasFast) wire.peerChoking = false
     wire.request(piece, offset, length, (error, block) => {
       const isRight = !error && block.equals(contentAt(piece, offset, length))
-      answers[isRight ? 'right' : 'wrong']++
+      if (error?.message === 'request was rejected') answers.rejected++
+      else answers[isRight ? 'right' : 'wrong']++
     })
-    wire.peerChoking = isChoked
+    if (!wire.hasFast) wire.peerChoking = isChoked
   }
 
-  /** A request received while we choke is not open: BEP 6 allows it, but the wire ignores it. */
+  /** A request received while we choke is not open, unless BEP 6 allows it. */
   answer(piece, offset, block) {
     const asked = String([piece, offset, block.length])
     const at = this.#open.findIndex((request) => String(request.slice(0, 3)) === asked)
@@ -72,9 +79,10 @@ export class Replay {
     while (this.#unsent.length >= 4 && this.#unsent.length >= 4 + this.#unsent.readUInt32BE(0)) {
       const frame = this.#take(4 + this.#unsent.readUInt32BE(0))
       const id = frame[4]
-      if (COMMANDS[id] === undefined) continue
+      const command = COMMANDS[id] ?? (this.wire.hasFast ? FAST_COMMANDS[id] : undefined)
+      if (command === undefined) continue
       if (CHANGES[id]?.(this.wire) ?? true) this.commanded.push(frame)
-      COMMANDS[id](this, frame.subarray(4))
+      command(this, frame.subarray(4))
     }
   }
 
@@ -84,19 +92,20 @@ export class Replay {
     return bytes
   }
 
-  /** Of the extensions that clients announce, a user of the wire can announce only the DHT. */
+  /** Announces the DHT and, if the replay asks for it, the fast extension, as the recorded side did. */
   #greet(handshake) {
-    const dht = handshake[27] & 1
-    this.wire.handshake(handshake.subarray(28, 48), handshake.subarray(48), { dht: dht === 1 })
+    const flags = handshake[27] & (this.#asksForFast ? FAST | 1 : 1)
+    const [dht, fast] = [1, FAST].map((flag) => (flags & flag) !== 0)
+    this.wire.handshake(handshake.subarray(28, 48), handshake.subarray(48), { dht, fast })
     const greeting = Buffer.from(handshake)
-    greeting.set([0, 0, 0, 0, 0, 0x10, 0, dht], RESERVED_START)
+    greeting.set([0, 0, 0, 0, 0, 0x10, 0, flags], RESERVED_START)
     this.commanded.push(greeting)
   }
 }
 
 const blockOf = (body) => [1, 5, 9].map((at) => body.readUInt32BE(at))
 
-/** By message id. Keep-alives are sent only by a timer, messages of the fast extension not at all. */
+/** By message id. Keep-alives are sent only by a timer. */
 const COMMANDS = {
   0: ({ wire }) => wire.choke(),
   1: ({ wire }) => wire.unchoke(),
@@ -109,6 +118,14 @@ const COMMANDS = {
   8: ({ wire }, body) => wire.cancel(...blockOf(body)),
   9: ({ wire }, body) => wire.port(body.readUInt16BE(1)),
   20: ({ wire }, body) => wire.extended(body[1], body.subarray(2))
+}
+
+const FAST_COMMANDS = {
+  13: ({ wire }, body) => wire.suggest(body.readUInt32BE(1)),
+  14: ({ wire }) => wire.haveAll(),
+  15: ({ wire }) => wire.haveNone(),
+  16: ({ wire }, body) => wire.reject(...blockOf(body)),
+  17: ({ wire }, body) => wire.allowedFast(body.readUInt32BE(1))
 }
 
 /** Whether a state changes: a wire does not send it otherwise, though clients do repeat theirs. */

@@ -12,6 +12,13 @@ export const HANDSHAKE = encodeHandshake({
   peerId: { size: 20, fill: 2 }
 })
 
+/** A handshake of a peer that announces the fast extension. */
+export const FAST_HANDSHAKE = encodeHandshake({
+  reserved: [0, 0, 0, 0, 0, 0x10, 0, 4],
+  infoHash: { size: 20, fill: 1 },
+  peerId: { size: 20, fill: 2 }
+})
+
 export const CHOKE = frame(0)
 export const UNCHOKE = frame(1)
 
@@ -37,6 +44,19 @@ export const greeted = (options) => {
 export const unchoked = (options) => {
   const wire = greeted(options)
   wire.write(UNCHOKE)
+  return wire
+}
+
+/**
+ * A wire that has agreed with its peer on the fast extension. Its handshake is read.
+ *
+ * @param {object} [options]
+ */
+export const fast = (options) => {
+  const wire = pwp(options)
+  wire.handshake(Buffer.alloc(20, 1), Buffer.alloc(20, 2), { fast: true })
+  wire.write(FAST_HANDSHAKE)
+  wire.read()
   return wire
 }
 

@@ -160,7 +160,10 @@ fn extended_handshakes_without_end_keep_bounded_names() {
     for round in 0..300 {
         let payload = format!("d1:md6:name{:02}i7eee", round % 100);
         feed(&mut wire, &extended(0, payload.as_bytes()));
-        let payload = format!("d1:md{}e1:v3:{round:03}e", names(round * 20..round * 20 + 20));
+        let payload = format!(
+            "d1:md{}e1:v3:{round:03}e",
+            names(round * 20..round * 20 + 20)
+        );
         feed(&mut wire, &extended(0, payload.as_bytes()));
     }
     let handshake = wire.peer_extensions().unwrap().handshake();

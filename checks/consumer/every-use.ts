@@ -25,13 +25,32 @@ const options: Required<pwp.Options> = {
   handshakeTimeout: 60_000,
   inactivityTimeout: 60_000,
   extensions: true,
+  rejectTimeout: 60_000,
+  infoHashes: [INFO_HASH, new Uint8Array(20), '02'.repeat(20)],
+  notPeerId: '-XX0001-000000000000',
   copyBlocks: true,
   transcript: 100
 }
 
+/** The other forms of an option. */
+const served: pwp.Options['infoHashes'][] = [
+  INFO_HASH,
+  '01'.repeat(20),
+  new Set(['01'.repeat(20)]),
+  (infoHash) => infoHash.equals(INFO_HASH)
+]
+
 // A member or event in the types that is missing from these tables is a compile error.
 
+/** With the fast extension only. */
+function throwsWithout(wire: Wire, call: () => void): void {
+  if (wire.hasFast) call()
+  else assert.throws(call, { code: 'ERR_PWP_NO_FAST' satisfies pwp.CallErrorCode })
+}
+
 const uses: { [K in Own]: (wire: Wire) => unknown } = {
+  allowedFast: (wire) => throwsWithout(wire, () => wire.allowedFast(1)),
+  allowedFastSet: (wire): number[] => wire.allowedFastSet,
   amChoking: (wire): boolean => wire.amChoking,
   amInterested: (wire): boolean => wire.amInterested,
   bufferedAmount: (wire) => wire.bufferedAmount,
@@ -55,14 +74,20 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   extendedMapping: (wire): string | undefined => wire.extendedMapping?.[1],
   handshake(wire) {
     wire.handshake(INFO_HASH, Buffer.alloc(20, 2))
-    wire.handshake('01'.repeat(20), '-XX0001-123456789012', { dht: true })
+    const fields = { dht: true, extended: true, fast: true, v2: false, reserved: Buffer.alloc(8) }
+    const again = () => wire.handshake('01'.repeat(20), '-XX0001-123456789012', fields)
+    assert.throws(again, { code: 'ERR_PWP_HANDSHAKE_SENT' satisfies pwp.CallErrorCode })
   },
+  hasFast: (wire): boolean => wire.hasFast,
   have: (wire) => wire.have(2),
+  haveAll: (wire) => throwsWithout(wire, () => wire.haveAll()),
+  haveNone: (wire) => throwsWithout(wire, () => wire.haveNone()),
   interested: (wire) => wire.interested(),
   peerAddress(wire) {
     wire.peerAddress = '127.0.0.1:6881'
     return wire.peerAddress
   },
+  peerAllowedFastSet: (wire): number[] => wire.peerAllowedFastSet,
   peerChoking: (wire): boolean => wire.peerChoking,
   peerExtendedHandshake: (wire): string | undefined => wire.peerExtendedHandshake?.v,
   peerExtendedMapping: (wire): number | undefined => wire.peerExtendedMapping?.ut_pex,
@@ -73,6 +98,7 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   peerReserved: (wire): number | undefined => wire.peerReserved?.length,
   piece: (wire) => wire.piece(0, 0, Buffer.of(1)),
   port: (wire) => wire.port(6881),
+  reject: (wire) => throwsWithout(wire, () => wire.reject(0, 0, LENGTH)),
   request(wire) {
     wire.request(0, 0, LENGTH)
     wire.request(0, 0, LENGTH, (error, block) => error?.message ?? block.length)
@@ -82,11 +108,13 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
     wire.setKeepAlive()
     wire.setKeepAlive(false)
   },
+  setPieces: (wire) => wire.setPieces(3),
   stats: (wire): number => wire.stats().received.messages.have,
   setTimeout(wire) {
     wire.setTimeout(1000, () => {})
     wire.setTimeout(0)
   },
+  suggest: (wire) => throwsWithout(wire, () => wire.suggest(1)),
   unchoke: (wire) => wire.unchoke(),
   uninterested: (wire) => wire.uninterested(),
   uploadSpeed: (wire): number => wire.uploadSpeed(),
@@ -100,6 +128,7 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
 }
 
 const listeners: Listeners = {
+  'allowed-fast': (piece) => piece.toFixed(),
   bitfield: (bitfield) => bitfield.readUInt8(0),
   cancel: (piece, offset, length) => piece + offset + length,
   choke() {},
@@ -118,9 +147,13 @@ const listeners: Listeners = {
   finish() {},
   handshake(infoHash, peerId, extensions) {
     const flags: boolean[] = [extensions.dht, extensions.extended]
-    assert(!infoHash.equals(peerId) && flags.length === 2)
+    const asked: (boolean | undefined)[] = [extensions.fast, extensions.v2]
+    assert(!infoHash.equals(peerId) && flags.length === asked.length)
   },
   have: (piece) => piece.toFixed(),
+  'have-all'() {},
+  'have-none'() {},
+  'info-hash': (infoHash) => infoHash.readUInt8(0),
   interested() {},
   'keep-alive'() {},
   pause() {},
@@ -128,8 +161,10 @@ const listeners: Listeners = {
   pipe: (source) => source.isPaused(),
   port: (port) => port.toFixed(),
   readable() {},
+  reject: (piece, offset, length) => piece + offset + length,
   request: (piece, offset, length) => piece + offset + length,
   resume() {},
+  suggest: (piece) => piece.toFixed(),
   timeout() {},
   unchoke() {},
   uninterested() {},
@@ -148,6 +183,7 @@ class Peer extends Wire {
 function useEverything(): void {
   const wire: Wire = new Wire(options)
   for (const event of Object.keys(listeners) as (keyof Listeners)[]) add(wire, event)
+  for (const infoHashes of served) new Wire({ infoHashes }).destroy()
   for (const use of Object.values(uses)) use(wire)
   assert(wire.emit('own event', 1) === false)
   assert(wire.destroy(new Error('enough')) === wire)

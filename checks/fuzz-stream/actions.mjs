@@ -18,6 +18,11 @@ const WEIGHTS = {
   piece: 4,
   port: 2,
   extended: 4,
+  'have all': 1,
+  'have none': 1,
+  suggest: 2,
+  'allow fast': 5,
+  reject: 4,
   answer: 10,
   'answer all': 4,
   'answer wrongly': 8,
@@ -79,6 +84,29 @@ const STATES = {
 const valued = (draw, call) => (subject, random) => {
   const message = draw(random)
   subject.send(message, () => call(subject.wire, message))
+}
+
+/** What a handshake announces; without the fast extension, of which the case decides. */
+const drawExtensions = (random) => ({
+  dht: random.pick([true, 1, 'yes', false, undefined]),
+  extended: random.pick([true, false, null, undefined]),
+  fast: random.pick([true, false, null]),
+  v2: random.pick([true, false, undefined]),
+  reserved: random.pick([null, undefined, Buffer.of(1, 2, 3, 4, 0x80, 6, 7, 8)])
+})
+
+/** A message of the fast extension that names a piece. */
+function hint(type, call) {
+  return (subject, random) => {
+    const { piece: index } = drawBlock(random)
+    subject.tell({ type, piece: index }, () => call(subject.wire, index))
+  }
+}
+
+function reject(subject, random) {
+  const { accepted } = subject.observer.requests
+  const isKnown = accepted.length > 0 && random.chance(0.8)
+  subject.reject(isKnown ? random.pick(accepted.slice(-20)) : drawBlock(random))
 }
 
 function cancel(subject, random) {
@@ -147,6 +175,12 @@ const MISTAKES = [
   ({ wire }) => wire.extended(256, BYTES),
   ({ wire }) => wire.extended(1),
   ({ wire }) => wire.handshake(7, BYTES),
+  ({ wire }) => wire.handshake(Buffer.alloc(20), Buffer.alloc(20), { fast: 1 }),
+  ({ wire }) => wire.handshake(Buffer.alloc(20), Buffer.alloc(20), { reserved: BYTES }),
+  ({ wire }) => wire.suggest(-1),
+  ({ wire }) => wire.allowedFast(),
+  ({ wire }) => wire.reject(0, 0, '1'),
+  ({ wire }) => wire.setPieces(0),
   ({ wire }) => wire.setTimeout(-1),
   ({ wire }) => wire.setTimeout(2 ** 31)
 ]
@@ -181,16 +215,7 @@ const viewOf = ({ buffer, byteOffset, length }) => new Uint8Array(buffer, byteOf
 const receiveView = (subject) => subject.receive((chunk) => subject.wire.write(viewOf(chunk)))
 
 const ACTIONS = {
-  handshake: valued(
-    (random) => ({
-      type: 'handshake',
-      reserved: [0, 0, 0, 0, 0, 0x10, 0, 1],
-      infoHash: { size: 20, fill: random.below(256) },
-      peerId: { size: 20, fill: random.below(256) }
-    }),
-    (wire, { infoHash, peerId }) =>
-      wire.handshake(bytesOf(infoHash), bytesOf(peerId), { dht: true })
-  ),
+  handshake: (subject, random) => subject.handshake(drawExtensions(random), random.below(255)),
   choke: (subject) => subject.choke(),
   unchoke: plain('unchoke'),
   interested: plain('interested'),
@@ -215,6 +240,11 @@ const ACTIONS = {
     (random) => ({ type: 'extended', id: random.below(256), payload: drawPayload(random, 5000) }),
     (wire, { id, payload }) => wire.extended(id, bytesOf(payload))
   ),
+  'have all': (subject) => subject.tell({ type: 'have-all' }, () => subject.wire.haveAll()),
+  'have none': (subject) => subject.tell({ type: 'have-none' }, () => subject.wire.haveNone()),
+  suggest: hint('suggest', (wire, index) => wire.suggest(index)),
+  'allow fast': hint('allowed-fast', (wire, index) => wire.allowedFast(index)),
+  reject,
   answer,
   'answer all': answerAll,
   'answer wrongly': answerWrongly,

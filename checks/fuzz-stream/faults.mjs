@@ -1,4 +1,5 @@
 // Faults planted in wires: the fuzzer must find each of them, and report that one.
+import { frame } from '../../testkit/messages.mjs'
 
 /**
  * @typedef {object} Fault
@@ -146,6 +147,39 @@ export const faults = {
     shows: /no ERR_PWP_(?:HANDSHAKE|INACTIVITY)_TIMEOUT at \d+ ms/,
     make: makeWith({ handshakeTimeout: 0, inactivityTimeout: 0 })
   },
+  'serves every torrent': {
+    shows:
+      /event \d+: .* instead of undefined|number of events: \d+ instead of 0|code: .* instead of ERR_PWP_INFO_HASH/,
+    make: makeWith({ infoHashes: null })
+  },
+  'waits forever for rejects': {
+    shows: /no reject within \d+(?:\.\d+)? ms, nor an error/,
+    make: makeWith({ rejectTimeout: 0 })
+  },
+  'fails requests at a choke': {
+    shows: /a choke failed a request/,
+    plant(wire) {
+      wire.prependListener('choke', () => {
+        if (!wire.hasFast) return
+        for (const { callback } of Array.from(wire.requests)) callback(new Error('peer is choking'))
+      })
+    }
+  },
+  'rejects twice': {
+    shows: /a request was rejected \d+ times, not \d+/,
+    plant(wire) {
+      const reject = frame(REJECT, 7, 7, 7)
+      wire.on('cancel', () => wire.hasFast && wire.push(reject))
+    }
+  },
+  'drops requests without a reject': {
+    shows: /\d+ rejects of \S+, not \d+/,
+    plant(wire) {
+      const { emit } = wire
+      wire.emit = (name, ...values) =>
+        (name === 'data' && isReject(values[0])) || emit.call(wire, name, ...values)
+    }
+  },
   'copies no block': {
     shows: /a copied block shares its memory/,
     make: makeWith({ copyBlocks: false })
@@ -186,6 +220,11 @@ export const faults = {
 }
 
 const LOST = 'ERR_PWP_MEMORY_CHANGED'
+
+/** Message id. */
+const REJECT = 16
+
+const isReject = (chunk) => chunk?.length === 17 && chunk[4] === REJECT
 
 /** Makes wires with these options, overriding those requested. */
 function makeWith(fixed) {

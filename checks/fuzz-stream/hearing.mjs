@@ -7,6 +7,7 @@ import { withoutMissing } from './options.mjs'
 export class Hearing {
   isEnded = false // by us
   failure = null // the error that we destroyed the wire with
+  isGivenUp = () => false // whether a block may answer a request that was given up
   hasLostMemory = false // whether memory was lost that the wire may still have needed
   #wire
   #input
@@ -95,7 +96,8 @@ export class Hearing {
   #describePiece(values) {
     const [piece, offset, block] = values
     if (this.#answer?.block === block) return this.#answer.event
-    if (this.#options.policy === 'strict') {
+    const place = { piece, offset, length: block.length }
+    if (this.#options.policy === 'strict' && !this.isGivenUp(place)) {
       this.#problem('a strict wire delivered an unsolicited block')
     }
     return describeEvent('piece', piece, offset, this.#isLost ? UNKNOWN : block)
@@ -156,11 +158,15 @@ export class Hearing {
 
   get #deadlines() {
     const { handshakeTimeout, inactivityTimeout } = this.#options
-    const isGreeted = this.#delivered.length > 0
+    const isGreeted = this.#delivered.some((event) => event.startsWith('handshake '))
     return {
       ERR_PWP_HANDSHAKE_TIMEOUT: isGreeted ? Infinity : dueAt(this.#made, handshakeTimeout),
       ERR_PWP_INACTIVITY_TIMEOUT: dueAt(this.#lastInput, inactivityTimeout)
     }
+  }
+
+  isUnrequested({ piece, offset, length }, next) {
+    return this.#options.policy === 'strict' && next === `reject ${piece} ${offset} ${length}`
   }
 
   isUnasked({ piece, offset, length }, next) {
@@ -179,7 +185,8 @@ const CAUSES = {
   ERR_PWP_HANDSHAKE_TIMEOUT: () => true,
   ERR_PWP_INACTIVITY_TIMEOUT: () => true,
   ERR_PWP_MEMORY_CHANGED: ({ hasLostMemory }) => hasLostMemory,
-  ERR_PWP_UNSOLICITED_BLOCK: (hearing, error, next) => hearing.isUnasked(error, next)
+  ERR_PWP_UNSOLICITED_BLOCK: (hearing, error, next) => hearing.isUnasked(error, next),
+  ERR_PWP_UNSOLICITED_REJECT: (hearing, error, next) => hearing.isUnrequested(error, next)
 }
 
 /** Stands for a block that was lost before it was delivered. */

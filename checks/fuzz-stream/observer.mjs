@@ -1,6 +1,7 @@
 // Listens to everything a wire emits, and checks it against its input and the calls of its user.
 import { MESSAGE_EVENTS } from '../../testkit/hostile/runner.mjs'
 import { encodeMessage } from '../../testkit/messages.mjs'
+import { clock } from '../../testkit/sessions/session-runner.mjs'
 import { Hearing } from './hearing.mjs'
 import { withoutMissing } from './options.mjs'
 import { Output } from './output.mjs'
@@ -10,6 +11,7 @@ const CALLBACK_ERRORS = new Set([
   'peer is choking',
   'request has timed out',
   'request was cancelled',
+  'request was rejected',
   'wire is closed'
 ])
 
@@ -17,7 +19,16 @@ const CALLBACK_ERRORS = new Set([
 const COPIED = new Set(['piece', 'extended', 'unknownmessage'])
 
 /** Defaults of the options. */
-const DEFAULTS = { copyBlocks: false, maxPeerRequests: 2000, transcript: 0, uploadBacklog: 2 ** 20 }
+const DEFAULTS = {
+  copyBlocks: false,
+  maxPeerRequests: 2000,
+  rejectTimeout: 30_000,
+  transcript: 0,
+  uploadBacklog: 2 ** 20
+}
+
+/** Errors for messages that answer no request of ours. */
+const UNSOLICITED = new Set(['ERR_PWP_UNSOLICITED_BLOCK', 'ERR_PWP_UNSOLICITED_REJECT'])
 
 export class Observer {
   requests
@@ -30,7 +41,8 @@ export class Observer {
   #listensToErrors
   #settings
   #ends = { finish: 0, end: 0, close: 0, error: 0 }
-  #peer = { choking: true, interested: false, downloaded: 0 }
+  #peer = { choking: true, interested: false, downloaded: 0, allowed: new Set() }
+  #input
 
   /**
    * @param {import('./subject.mjs').Subject} subject
@@ -45,9 +57,12 @@ export class Observer {
     this.#wire = wire
     this.#belongings = belongings
     this.#listensToErrors = input.listens
+    this.#input = input
     this.#settings = { ...DEFAULTS, ...withoutMissing(options) }
     this.requests = new Requests(wire)
     this.hearing = new Hearing(wire, input, options, (what) => this.#problem(what))
+    this.hearing.isGivenUp = (block) =>
+      wire.hasFast && this.requests.asked.some((one) => one.calls > 0 && isSame(one, block))
     this.#listen()
   }
 
@@ -121,11 +136,33 @@ export class Observer {
     request.code = code
     if (!this.requests.settle(request)) this.#problem('a callback at a wrong time')
     if (error && !code && !CALLBACK_ERRORS.has(message)) this.#problem(`error ${message}`)
+    if (message === 'peer is choking' && request.isAccepted) this.#checkChoked(request)
     if (!error) this.#onBlock(request, bytes)
     this.#check()
     if (error) this.#scene.react(this.#subject, 'callback')
     else this.#scene.meddle(this.#subject)
     request.onSettled()
+  }
+
+  /** With the fast extension only time fails a request that the peer has choked. */
+  #checkChoked({ chokedAt, piece }) {
+    if (!this.#wire.hasFast) return
+    const { rejectTimeout } = this.#settings
+    const isDue = rejectTimeout > 0 && clock.now >= chokedAt + rejectTimeout
+    if (!isDue || this.#peer.allowed.has(piece)) this.#problem('a choke failed a request')
+  }
+
+  /** The limit begins with each choke, so a request may take twice the time. */
+  #checkOverdue() {
+    const { rejectTimeout } = this.#settings
+    const wire = this.#wire
+    if (!wire.hasFast || rejectTimeout === 0 || wire.destroyed || wire.writableEnded) return
+    const { allowed } = this.#peer
+    const late = this.requests.open.filter(
+      ({ chokedAt, piece }) =>
+        clock.now > chokedAt + 2 * Math.max(1, rejectTimeout) + 1 && !allowed.has(piece)
+    )
+    if (late.length > 0) this.#problem(`no reject within ${rejectTimeout} ms, nor an error`)
   }
 
   #onBlock(request, block) {
@@ -143,7 +180,9 @@ export class Observer {
 
   /** Call before a request of ours is made. */
   ask(block) {
-    const request = this.requests.ask(block, this.isSending && !this.#wire.peerChoking)
+    const { hasFast, peerChoking } = this.#wire
+    const mayAsk = !peerChoking || (hasFast && this.#peer.allowed.has(block.piece))
+    const request = this.requests.ask(block, this.isSending && mayAsk)
     request.callback = (error, bytes) => this.#onSettled(request, error, bytes)
     if (request.isAccepted) this.expect(encodeMessage({ type: 'request', ...block }))
     return request
@@ -174,7 +213,10 @@ export class Observer {
   #checkBacklog() {
     // The wire checks its backlog only after the reader has taken what it can.
     if (this.#subject.reader.isTaking) return
-    const most = this.#settings.uploadBacklog + this.output.unpaced + this.#subject.reader.mark
+    // Each request may have been rejected.
+    const rejects = this.#wire.hasFast ? this.#input.bytes.length : 0
+    const unpaced = this.output.unpaced + rejects
+    const most = this.#settings.uploadBacklog + unpaced + this.#subject.reader.mark
     const { bufferedAmount } = this.#wire
     if (bufferedAmount > most) this.#problem(`${bufferedAmount} bytes wait, not ${most}`)
   }
@@ -189,7 +231,7 @@ export class Observer {
     const { error } = this.#wire
     this.#scene.note(`${this.#subject.name} has closed with ${error?.code ?? error}`)
     this.hearing.checkTime()
-    if (error?.code === 'ERR_PWP_UNSOLICITED_BLOCK') {
+    if (UNSOLICITED.has(error?.code)) {
       const open = this.requests.asked.filter(({ code }) => code === error.code)
       if (open.some((request) => isSame(request, error))) this.#problem('the block was asked for')
     }
@@ -202,6 +244,7 @@ export class Observer {
     if (this.output.hasLost) this.hearing.hasLostMemory = true
     this.hearing.check(isWhole)
     this.hearing.checkDeadlines()
+    this.#checkOverdue()
   }
 
   /** Checks what must hold at the end of every wire. */
@@ -221,9 +264,10 @@ export class Observer {
   }
 
   #checkOutput() {
-    const read = this.#subject.reader.bytes
-    // The wire may have failed before it noticed.
-    const mayBeCut = this.#wire.error !== null
+    const { rest: read, rejects } = this.#subject.readBytes
+    // The wire may have failed before it noticed, or after it was destroyed without an error.
+    const mayBeCut = this.#wire.error !== null || this.#wire._getSession().failure !== null
+    this.#checkRejects(rejects, mayBeCut)
     if (this.output.equals(read, mayBeCut)) return
     const sent = this.output.bytes
     let at = 0
@@ -231,6 +275,21 @@ export class Observer {
     const show = (bytes) =>
       `${bytes.length} bytes, at ${at} ${bytes.subarray(at, at + 20).toString('hex')}`
     this.#problem(`output of ${show(read)} instead of ${show(sent)}`)
+  }
+
+  /** Each request gets one answer: a reject must be for a request, and no more than once. */
+  #checkRejects(rejects, mayBeCut) {
+    const sent = countBy(rejects)
+    const asked = countBy(requestsIn(this.#input.bytes))
+    for (const [block, count] of sent) {
+      const most = asked.get(block) ?? 0
+      if (count > most) this.#problem(`a request was rejected ${count} times, not ${most}`)
+    }
+    if (!this.#wire.hasFast || mayBeCut) return
+    for (const [block, count] of countBy(this.requests.rejected)) {
+      const found = sent.get(block) ?? 0
+      if (found < count) this.#problem(`${found} rejects of ${block}, not ${count}`)
+    }
   }
 
   #problem(what) {
@@ -244,10 +303,33 @@ export class Observer {
 
 /** How each event changes the expected state. */
 const UPDATES = {
-  choke: ({ peer }) => (peer.choking = true),
+  choke({ peer, requests }) {
+    peer.choking = true
+    for (const request of requests.open) request.chokedAt = Math.min(request.chokedAt, clock.now)
+  },
   unchoke: ({ peer }) => (peer.choking = false),
   interested: ({ peer }) => (peer.interested = true),
   uninterested: ({ peer }) => (peer.interested = false),
   request: ({ requests }, values) => requests.onRequest(values),
-  cancel: ({ requests }, values) => requests.onCancel(values)
+  cancel: ({ requests }, values) => requests.onCancel(values),
+  'allowed-fast': ({ peer }, [piece]) => peer.allowed.add(piece)
+}
+
+/** What may be requests, anywhere in the input, as it may be broken: an upper limit. */
+function requestsIn(bytes) {
+  const found = []
+  for (let at = bytes.indexOf(REQUEST); at >= 0; at = bytes.indexOf(REQUEST, at + 1)) {
+    if (at + 13 > bytes.length) break
+    found.push([1, 5, 9].map((place) => bytes.readUInt32BE(at + place)).join())
+  }
+  return found
+}
+
+/** Id of a request. */
+const REQUEST = 6
+
+function countBy(keys) {
+  const counts = new Map()
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
+  return counts
 }

@@ -1,9 +1,14 @@
 // Draws random options for wires, and values that an option must refuse.
+import { bytesOf } from '../../testkit/messages.mjs'
 
 const MAX_INT32 = 2 ** 31 - 1
 const NO_NUMBERS = ['1', true, [], {}, 1n, Symbol('1')]
 const NO_DURATIONS = [-1, NaN, Infinity, 2 ** 31, ...NO_NUMBERS]
 const NO_COUNTS = [0.5, ...NO_DURATIONS]
+
+/** Info hashes, as the peers of these cases have: about half of them. */
+const HASHES = Array.from({ length: 128 }, (_, index) => bytesOf({ size: 20, fill: index * 2 }))
+const HEX = HASHES.map((hash) => hash.toString('hex'))
 
 /** Valid values, per docs/api.md. */
 const OPTIONS = {
@@ -16,6 +21,23 @@ const OPTIONS = {
   policy: { right: ['lenient', 'strict', 'strict'], wrong: ['', 'Strict', 1, {}, true] },
   handshakeTimeout: { right: [0, 0.5, 20, 1000, MAX_INT32], wrong: NO_DURATIONS },
   inactivityTimeout: { right: [0, 0.5, 20, 1000, MAX_INT32], wrong: NO_DURATIONS },
+  rejectTimeout: { right: [0, 0.5, 5, 20, 30_000], wrong: NO_DURATIONS },
+  infoHashes: {
+    right: [
+      HASHES,
+      new Set(HEX),
+      [...HEX.slice(0, 60), ...HASHES.slice(60)],
+      (infoHash) => infoHash[0] % 2 === 0,
+      () => true,
+      () => true,
+      () => false,
+      HASHES[0],
+      HEX[1].toUpperCase(),
+      []
+    ],
+    wrong: [7, true, {}, 1n, Symbol('1'), [7], new Set([7]), new Set(HASHES), new Map()]
+  },
+  notPeerId: { right: [HASHES[3], 'a'.repeat(20)], wrong: [7, true, {}, [], 1n, Symbol('1')] },
   copyBlocks: { right: [false, true], wrong: [0, 1, 'true', {}] },
   transcript: { right: [0, 1, 7, 100_000], wrong: [100_001, ...NO_COUNTS] }
 }
@@ -31,7 +53,9 @@ export function drawOptions(random) {
   const share = random.pick(SHARES)
   const options = { uploadBacklog: random.pick(OPTIONS.uploadBacklog.right) }
   for (const [name, { right }] of Object.entries(OPTIONS)) {
-    if (random.chance(share)) options[name] = random.pick([undefined, null, ...right, ...right])
+    // Most peers have another info hash than is served.
+    if (random.chance(name === 'infoHashes' ? share / 3 : share))
+      options[name] = random.pick([undefined, null, ...right, ...right])
   }
   return options
 }

@@ -4,6 +4,35 @@
 /** Bytes of a piece message before its block. */
 const HEAD_LENGTH = 13
 
+/** Bytes of a handshake, which begins with the length of the name of its protocol. */
+const HANDSHAKE_LENGTH = 68
+const NAME_LENGTH = 19
+
+const REJECT = 16
+
+/**
+ * Separates the rejects from what is sent otherwise: a wire sends most of them by itself.
+ *
+ * @param {Buffer} bytes that were read, from the first one on
+ * @returns {{rest: Buffer, rejects: string[]}} `rejects`: piece, offset and length of each
+ */
+export function splitRejects(bytes) {
+  const rest = []
+  const rejects = []
+  let at = 0
+  while (at < bytes.length) {
+    const isHandshake = bytes[at] === NAME_LENGTH
+    const isCut = !isHandshake && bytes.length < at + 5
+    const length = isHandshake || isCut ? HANDSHAKE_LENGTH : 4 + bytes.readUInt32BE(at)
+    const frame = bytes.subarray(at, at + length)
+    if (!isHandshake && !isCut && frame[4] === REJECT && length === frame.length)
+      rejects.push([5, 9, 13].map((place) => frame.readUInt32BE(place)).join())
+    else rest.push(frame)
+    at += length
+  }
+  return { rest: Buffer.concat(rest), rejects }
+}
+
 /**
  * @typedef {object} Frame
  * @property {Buffer} bytes
@@ -67,7 +96,7 @@ export class Output {
   }
 
   /**
-   * Whether these are all bytes or, if the wire has failed, those before a lost block, of which a reader
+   * Whether these, without rejects, are all bytes or, if the wire has failed, those before a lost block, of which a reader
    * may have received the head.
    *
    * @param {Buffer} read

@@ -27,6 +27,8 @@ const MAX_TURNS = 500
  * @property {boolean} mayPipe
  * @property {import('../../testkit/hostile/inputs.mjs').HostileInput} input
  * @property {object} options
+ * @property {boolean} setsPieces whether `setPieces()` replaces the option `pieces`
+ * @property {string | null} greetsAt the event in whose listener the extension is asked for; null: before
  */
 
 /**
@@ -60,12 +62,17 @@ function drawSetup(scene, copies, random, name) {
   const createWire = random.pick(copies)
   const kind = random.chance(0.3) ? random.pick(Object.keys(PROXIES)) : 'the wire itself'
   const options = drawOptions(random)
+  const setsPieces = options.pieces > 0 && random.chance(0.3)
+  const greetsAt = input.asksForFast ? random.pick([null, null, 'info-hash', 'handshake']) : null
   scene.note(`${name} gets ${input.kind}, ${input.bytes.length} bytes cut at ${input.sizes}`)
   scene.note(`${name} is ${kind}, of copy ${copies.indexOf(createWire)}, ${inspect(options)}`)
   const front = PROXIES[kind] ?? ((wire) => wire)
   // A plain Node stream does not find its pipes through such a proxy either.
   const mayPipe = kind !== 'a reactive proxy'
-  return { name, createWire, front, mayPipe, input, options }
+  scene.note(
+    `${name} asks for fast: ${input.asksForFast}, at ${greetsAt}; sets pieces: ${setsPieces}`
+  )
+  return { name, createWire, front, mayPipe, input, options, setsPieces, greetsAt }
 }
 
 const STEPS = {

@@ -2,6 +2,7 @@
 import { bytesOf, cut, encodeMessage } from '../../testkit/messages.mjs'
 import { Belongings } from './memory.mjs'
 import { Observer } from './observer.mjs'
+import { splitRejects } from './output.mjs'
 import { Reader } from './reader.mjs'
 import { isSame } from './requests.mjs'
 
@@ -9,6 +10,10 @@ export class Subject {
   #scene
   #chunks // still to be received, the last one first
   #belongings
+  #asksForFast
+  #isStrict
+  #isGreeted = false
+  #allowed = new Set() // pieces that the peer may request while we choke
 
   /**
    * @param {import('./scene.mjs').Scene} scene
@@ -16,17 +21,28 @@ export class Subject {
    * @param {object} random
    */
   constructor(scene, setup, random) {
-    const { name, input, options } = setup
+    const { name, input, options, setsPieces } = setup
     this.#scene = scene
     this.#belongings = new Belongings(random)
     this.#chunks = cut(input.bytes, input.sizes).toReversed()
     this.name = name
     this.createWire = setup.createWire
     // The wire itself, where `front` may be a proxy of it.
-    this.raw = setup.createWire(options)
+    this.raw = setup.createWire(setsPieces ? { ...options, pieces: undefined } : options)
     this.wire = setup.front(this.raw)
+    if (setsPieces) this.wire.setPieces(options.pieces)
+    this.#asksForFast = input.asksForFast
+    this.#isStrict = options.policy === 'strict'
+    // Before the listeners of the observer, which may throw.
+    if (setup.greetsAt !== null) this.wire.once(setup.greetsAt, () => this.#greet())
     this.observer = new Observer(this, scene, setup, this.#belongings)
     this.reader = new Reader(this, random, setup.mayPipe)
+    if (setup.greetsAt === null && input.asksForFast) this.#greet()
+  }
+
+  /** The handshake with which the extension is agreed on precedes the first message of the peer. */
+  #greet() {
+    if (!this.#isGreeted) this.handshake({ fast: this.#asksForFast })
   }
 
   // Actions of the user
@@ -35,6 +51,42 @@ export class Subject {
   send(message, call) {
     this.observer.expect(encodeMessage(message))
     call()
+  }
+
+  /** @param {object} extensions for a first handshake `fast` is replaced by what the case needs */
+  handshake(extensions, fill = 7) {
+    const wanted = this.#isGreeted ? extensions : { ...extensions, fast: this.#asksForFast }
+    const [infoHash, peerId] = [fill, fill + 1].map((first) => ({ size: 20, fill: first }))
+    const call = () => this.wire.handshake(bytesOf(infoHash), bytesOf(peerId), wanted)
+    if (this.#isGreeted && this.#isStrict) return this.#refused(call, 'ERR_PWP_HANDSHAKE_SENT')
+    this.#isGreeted = true
+    return this.send({ type: 'handshake', reserved: reservedOf(wanted), infoHash, peerId }, call)
+  }
+
+  /** What we tell a peer that has agreed on the fast extension. */
+  tell(message, call) {
+    if (!this.wire.hasFast) return this.#refused(call, 'ERR_PWP_NO_FAST')
+    if (message.type === 'allowed-fast') this.#allowed.add(message.piece)
+    return this.send(message, call)
+  }
+
+  reject({ piece, offset, length }) {
+    const call = () => this.wire.reject(piece, offset, length)
+    if (!this.wire.hasFast) return this.#refused(call, 'ERR_PWP_NO_FAST')
+    this.observer.requests.refuse((request) => isSame(request, { piece, offset, length }))
+    return call()
+  }
+
+  /** A call that must throw an error with this code, unless the wire is over, and change nothing. */
+  #refused(call, code) {
+    const before = this.#scene.describe()
+    try {
+      call()
+      if (!this.wire.writableFinished) this.problem(`no ${code}`)
+    } catch (error) {
+      if (error.code !== code) throw error
+    }
+    if (this.#scene.describe() !== before) this.problem(`${code}, but something has changed`)
   }
 
   request(block) {
@@ -53,7 +105,7 @@ export class Subject {
 
   choke() {
     if (this.wire.amChoking) return this.wire.choke()
-    this.observer.requests.forget()
+    this.observer.requests.choke(this.#allowed)
     this.send({ type: 'choke' }, () => this.wire.choke())
   }
 
@@ -86,7 +138,7 @@ export class Subject {
   }
 
   refuse({ respond }) {
-    this.observer.requests.take((waiting) => waiting.respond === respond)
+    this.observer.requests.refuse((waiting) => waiting.respond === respond)
     respond(new Error('no such block'))
   }
 
@@ -143,6 +195,12 @@ export class Subject {
     if (!this.reader.isPipe || this.#isAllRead) this.#scene.lose(this.#belongings.pickOutput())
   }
 
+  /** What was read, apart from rejects. */
+  get readBytes() {
+    const { bytes } = this.reader
+    return this.wire.hasFast ? splitRejects(bytes) : { rest: bytes, rejects: [] }
+  }
+
   get #isAllRead() {
     return this.wire.readableLength + this.reader.waiting === 0
   }
@@ -150,7 +208,8 @@ export class Subject {
   /** Notes that memory was taken away. */
   noteLoss(memory) {
     this.observer.hearing.noteLoss(memory)
-    this.observer.output.noteLoss(memory, this.reader.length)
+    const { length } = this.wire.hasFast ? this.readBytes.rest : this.reader
+    this.observer.output.noteLoss(memory, length)
   }
 
   /** An invalid call must throw one of these kinds of errors, naming `names`, and change nothing. */
@@ -205,4 +264,14 @@ export class Subject {
   problem(what) {
     this.#scene.problem(`${this.name}: ${what}`)
   }
+}
+
+/** The reserved bytes of our handshake. */
+function reservedOf({ dht, extended, fast, v2, reserved }) {
+  const bytes = [...(reserved ?? Buffer.alloc(8))]
+  if (extended ?? true) bytes[5] |= 0x10
+  for (const [flag, isAsked] of Object.entries({ 1: dht, 4: fast, 0x10: v2 })) {
+    if (isAsked) bytes[7] |= flag
+  }
+  return bytes
 }

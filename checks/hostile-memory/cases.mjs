@@ -1,6 +1,14 @@
 // The cases of hostile-memory.mjs: what hostile peers send, and what the local user does meanwhile.
 import { Buffer } from 'node:buffer'
-import { bitfield, have, message, random, request } from '../../testkit/frames.mjs'
+import {
+  INFO_HASH,
+  PEER_ID,
+  bitfield,
+  have,
+  message,
+  random,
+  request
+} from '../../testkit/frames.mjs'
 
 const KIB = 1024
 const CHUNK_LENGTH = 64 * KIB
@@ -13,6 +21,7 @@ const PIECES = 4 * KIB * KIB
  * @property {string} name
  * @property {() => Iterable<Buffer>} input chunks of the peer after its handshake
  * @property {(wire: object) => void} [use] what the local user does
+ * @property {boolean} [isFast] both sides ask for the fast extension, which the original does not know
  * @property {number} [wires] number of wires that get this input, one by one; default 1
  * @property {number} [cut] bytes received at a time; default: whole chunks
  * @property {number} [most] MiB that our wire may hold outside of the JavaScript heap at any time,
@@ -35,6 +44,39 @@ export const cases = [
     most: 2,
     use: (wire) => wire.unchoke(),
     input: () => chunked(1_000_000, (n) => request(n, 0, 16 * KIB))
+  },
+  {
+    name: '1,000,000 requests while we choke, fast extension, never read',
+    most: 3,
+    isFast: true,
+    use: askForFast,
+    input: () => chunked(1_000_000, (n) => request(n, 0, 16 * KIB))
+  },
+  ...[undefined, 17].map((length) => ({
+    name: `1,000,000 requests and their cancels${length ? ', one by one' : ''}, fast extension, never read`,
+    // A chunk of output for each reject, where the input comes one by one.
+    most: length ? 8 : 3,
+    cut: length,
+    isFast: true,
+    use(wire) {
+      askForFast(wire)
+      wire.unchoke()
+    },
+    input: () => chunked(1_000_000, (n) => message(n % 2 ? 8 : 6, [n >> 1, 0, 16 * KIB]))
+  })),
+  {
+    name: '1,000,000 allowed fasts and suggests of different pieces',
+    most: 2,
+    isFast: true,
+    use: askForFast,
+    input: () => chunked(1_000_000, (n) => message(n % 2 ? 13 : 17, [n]))
+  },
+  {
+    name: '1,000,000 rejects of nothing, have alls and have nones',
+    most: 2,
+    isFast: true,
+    use: askForFast,
+    input: () => chunked(1_000_000, (n) => message(14 + (n % 3), n % 3 === 2 ? [n, 0, 1] : []))
   },
   {
     name: '1,000,000 haves of random pieces',
@@ -116,6 +158,10 @@ function neverReading(length, when, later, cut) {
     input: () =>
       chunked(isTiny ? 300_000 : (8 * KIB * KIB * KIB) / length, (n) => request(n, 0, length))
   }
+}
+
+function askForFast(wire) {
+  wire.handshake(INFO_HASH, PEER_ID, { fast: true })
 }
 
 function readPieces(wire) {

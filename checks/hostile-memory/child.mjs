@@ -14,8 +14,11 @@ const MOST = 2 ** 31
 /** Growth of external memory that is worth a collection, in bytes; 10,000 wires would take one each. */
 const MARGIN = 128 * 1024
 
+/** The flag of the fast extension in the last reserved byte of a handshake. */
+const FAST = 4
+
 const [, , name, side] = process.argv
-const { use, input, wires: count = 1, cut } = cases.find((one) => one.name === name)
+const { use, input, isFast = false, wires: count = 1, cut } = cases.find((one) => one.name === name)
 const { create } = await loadLibrary(side)
 
 const stalls = [] // in ms, from a chunk to the next turn of the event loop
@@ -41,7 +44,9 @@ function open() {
   const wire = create()
   wire.pipe(new Writable({ write() {} }))
   use?.(wire)
-  wire.write(handshake())
+  const greeting = handshake()
+  if (isFast) greeting[27] |= FAST
+  wire.write(greeting)
   return wire
 }
 

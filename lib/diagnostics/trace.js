@@ -10,15 +10,15 @@ const { describeFrame } = require('./describe.js')
 const { TRACED_LENGTH, readFrame } = require('./frames.js')
 const { native, PANICKED } = require('../native.js')
 
-/** Frames that the core keeps until they are read here: more than there can be between two events. */
-const CAPACITY = 256
+/** Frames that there can be between two events at most, besides the rejects of a choke. */
+const FEW = 256
 
 const log = debuglog('peer-wire')
 
 /** Does not change later, and is cheaper to read than the logger's own property. */
 const isLogging = log.enabled
 
-const traced = Buffer.alloc(CAPACITY * TRACED_LENGTH)
+const traced = Buffer.alloc(FEW * TRACED_LENGTH)
 
 /** The number of the next wire in the log. */
 let nextNumber = 1
@@ -58,12 +58,14 @@ class Tracer {
   /**
    * @param {object} wire - what subscribers get
    * @param {import('../session/core.js').Core} core
-   * @param {number} length - frames of the transcript, 0 for none
+   * @param {{transcript: number, maxPeerRequests: number}} settings - `transcript`: its frames, 0 for none
    */
-  constructor(wire, core, length) {
+  constructor(wire, core, { transcript, maxPeerRequests }) {
     this.wire = wire
     this.core = core
-    this.transcript = length > 0 ? new Transcript(length) : null
+    this.transcript = transcript > 0 ? new Transcript(transcript) : null
+    /** Frames that the core keeps until they are read here. With BEP 6 a choke rejects each request. */
+    this.capacity = FEW + maxPeerRequests
     this.isTracing = false
     this.number = nextNumber++
   }
@@ -73,7 +75,7 @@ class Tracer {
     const isWanted = this.transcript !== null || isWatched()
     if (isWanted !== this.isTracing) {
       this.isTracing = isWanted
-      native.setTrace(this.core.slot, isWanted ? CAPACITY : 0)
+      native.setTrace(this.core.slot, isWanted ? this.capacity : 0)
     }
     if (isWanted) this.#showFrames()
   }
@@ -96,12 +98,20 @@ class Tracer {
   }
 
   #showFrames() {
-    const length = native.readTrace(this.core.slot, traced)
-    if (length === PANICKED || length === 0) return
-    const time = Date.now()
     const frames = []
-    for (let at = 0; at < length; at += TRACED_LENGTH) frames.push(readFrame(traced, at, time))
+    let length = this.#readInto(frames)
+    while (length === traced.length) length = this.#readInto(frames)
+    // Only now, because a subscriber may act on the wire, or on another one.
     for (const frame of frames) this.#show(frame)
+  }
+
+  /** Reads as many frames as there is room for; returns how many bytes they took. */
+  #readInto(frames) {
+    const length = native.readTrace(this.core.slot, traced)
+    if (length === PANICKED || length === 0) return 0
+    const time = Date.now()
+    for (let at = 0; at < length; at += TRACED_LENGTH) frames.push(readFrame(traced, at, time))
+    return length
   }
 
   #show(frame) {

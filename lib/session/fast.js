@@ -7,7 +7,7 @@ class Fast {
   /**
    * @param {import('./downloads.js').Downloads} downloads
    * @param {number} rejectTimeout - ms, 0 for no limit
-   * @param {(requests: import('./requests.js').Request[]) => void} onOverdue
+   * @param {(requests: [number, import('./requests.js').Request][]) => void} onOverdue - gets their ids, too
    */
   constructor(downloads, rejectTimeout, onOverdue) {
     /** Pieces that we serve even while we choke. */
@@ -56,7 +56,7 @@ class Fast {
     if (newest !== this.newest) this.#start()
     const overdue = []
     for (const [id, request] of this.downloads.requests.entries()) {
-      if (!isAfter(id, newest) && !this.peerAllows(request.piece)) overdue.push(request)
+      if (!isAfter(id, newest) && !this.peerAllows(request.piece)) overdue.push([id, request])
     }
     this.onOverdue(overdue)
   }

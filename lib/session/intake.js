@@ -24,6 +24,8 @@ class Intake {
     this.joiner = null
     /** Whether the core holds back requests of the peer. */
     this.isHolding = false
+    /** Whether there is an event after the one that was the last. */
+    this.goesOn = false
   }
 
   /** @returns {number} bytes received that the core does not know of yet */
@@ -76,7 +78,17 @@ class Intake {
       }
       if ((event & REPLIED) !== 0) session.onReplied()
       session.onDelivered()
+      if (this.goesOn) isLast = false
+      this.goesOn = false
     }
+  }
+
+  /**
+   * What was just done has ended the wire: the event that says so is delivered before `drain` returns. Until
+   * then the core sends nothing, and the user has no reason to expect that.
+   */
+  goOn() {
+    this.goesOn = true
   }
 
   /** Reports to the core the bytes that were kept without it. */

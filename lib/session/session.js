@@ -102,7 +102,7 @@ class Session {
       this.readExtendedHandshakes()
     }
     this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error))
-    this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings.transcript) : null
+    this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings) : null
     this.#trace()
   }
 
@@ -215,8 +215,10 @@ class Session {
     native.setPieces(this.core.slot, count)
     this.face.piecesKnown(this.wire, this.pieces)
     // The next event reports it if it does not fit.
-    if (this.isDispatching) this.#pollSoon()
-    else this.poll()
+    if (!this.isDispatching) return this.poll()
+    this.intake.goOn()
+    // The reader of the output is called when the input of the dispatch is used up.
+    this.#pollSoon()
   }
 
   dhtPort(port) {
@@ -515,9 +517,11 @@ class Session {
     native.close(this.core.slot)
   }
 
-  /** The core has answered a message by itself. */
+  /** The core has answered a message by itself, in a dispatch: at its end all answers leave together. */
   onReplied() {
-    this.#sent()
+    this.output.isWaiting = true
+    this.#trace()
+    if (this.output.isFull) this.flush()
   }
 
   /** Shows the frame just delivered: a subscriber may act on the wire, as a listener may. */
@@ -533,12 +537,12 @@ class Session {
     if (settings.infoHashes === null && !face.listensForInfoHash(wire)) return
     const infoHash = allocate(20)
     for (let place = 0; place < 5; place++) infoHash.writeUInt32BE(numbers[place + 1], place * 4)
-    if (!admitsTorrent(settings, infoHash)) {
-      native.refuseInfoHash(this.core.slot)
-      this.#pollSoon()
-    } else {
-      face.infoHash(wire, infoHash)
-    }
+    const isServed = admitsTorrent(settings, infoHash)
+    // The user's function may have destroyed the wire.
+    if (this.isClosed) return
+    if (isServed) return face.infoHash(wire, infoHash)
+    native.refuseInfoHash(this.core.slot)
+    this.intake.goOn()
   }
 
   /** @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean}} peerAnnounced */
@@ -551,7 +555,7 @@ class Session {
     const peerId = copyOf(fields, 28, 48)
     if (!admitsPeer(this.settings, peerId)) {
       native.refusePeerId(this.core.slot)
-      this.#pollSoon()
+      this.intake.goOn()
       return
     }
     const { face, wire } = this
@@ -652,7 +656,9 @@ class Session {
 
   /** The peer has choked us for long, and neither answered nor rejected these requests. */
   #dropOverdue(requests) {
-    for (const { piece, offset, length } of requests) {
+    for (const [id, { piece, offset, length }] of requests) {
+      // The callback of an earlier one may have cancelled it, and requested the same block again.
+      if (this.downloads.requests.get(id) === undefined) continue
       const request = this.downloads.withdraw(piece, offset, length)
       if (request !== undefined) attempt(settle, this, request, withoutFrames(choking), null)
     }
@@ -681,7 +687,7 @@ class Session {
   #trace() {
     if (this.tracer === null) {
       if (!isWatched()) return
-      this.tracer = new Tracer(this.wire, this.core, 0)
+      this.tracer = new Tracer(this.wire, this.core, this.settings)
     }
     this.tracer.follow()
   }

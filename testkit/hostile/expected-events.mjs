@@ -7,14 +7,16 @@ const DEFAULT_LIMITS = {
   maxRequestLength: 128 * 1024,
   maxPeerRequests: 2000,
   pieces: 0,
-  policy: 'lenient'
+  policy: 'lenient',
+  infoHashes: () => true,
+  notPeerId: null
 }
 
 /**
  * Decodes all bytes at once.
  *
- * A strict wire closes at a block that it did not request. Whether it did is not in the bytes, so every
- * block is an event here.
+ * A strict wire closes at a block or a reject for which it has no request. Whether it has is not in the
+ * bytes, so each is an event here.
  *
  * @param {import('./inputs.mjs').HostileInput} input
  * @param {object} [options] of the wire
@@ -23,11 +25,14 @@ const DEFAULT_LIMITS = {
  *   first violation, its code, whether the bytes end inside a message, and the state by then;
  *   `pieces` is null where there are too many to compare
  */
-export const expectEvents = ({ bytes, unchokes, answers }, options = {}) => {
+export const expectEvents = ({ bytes, unchokes, answers, asksForFast }, options = {}) => {
   const reading = {
     bytes,
     limits: { ...DEFAULT_LIMITS, ...options },
     at: 0,
+    asksForFast,
+    hasFast: false,
+    peerAllowed: new Set(),
     unchokes,
     answers,
     waiting: [],
@@ -56,7 +61,21 @@ export const describeEvent = (name, ...values) =>
     ' '
   )
 
+/**
+ * @param {unknown} infoHashes the option of a wire
+ * @param {Buffer} infoHash
+ * @returns {boolean}
+ */
+export const serves = (infoHashes, infoHash) => {
+  const isSame = (one) =>
+    typeof one === 'string' ? one.toLowerCase() === infoHash.toString('hex') : infoHash.equals(one)
+  if (typeof infoHashes === 'function') return infoHashes(infoHash)
+  const isOne = typeof infoHashes === 'string' || infoHashes instanceof Uint8Array
+  return (isOne ? [infoHashes] : [...infoHashes]).some(isSame)
+}
+
 const GREETING = Buffer.from('\x13BitTorrent protocol')
+const START_LENGTH = 48
 const HANDSHAKE_LENGTH = 68
 const MAX_INT32 = 2 ** 31 - 1
 const MANY_PIECES = 4000
@@ -80,10 +99,21 @@ const readHandshake = (reading) => {
   const greeting = bytes.subarray(0, GREETING.length)
   if (!greeting.equals(GREETING.subarray(0, greeting.length)))
     return fail(reading, 'ERR_PWP_HANDSHAKE')
+  if (bytes.length < START_LENGTH) return false
+  const infoHash = bytes.subarray(28, START_LENGTH)
+  if (!serves(reading.limits.infoHashes, infoHash)) return fail(reading, 'ERR_PWP_INFO_HASH')
+  emit(reading, 'info-hash', infoHash)
   if (bytes.length < HANDSHAKE_LENGTH) return false
+  const peerId = bytes.subarray(START_LENGTH, HANDSHAKE_LENGTH)
+  if (reading.limits.notPeerId !== null && peerId.equals(Buffer.from(reading.limits.notPeerId)))
+    return fail(reading, 'ERR_PWP_PEER_ID')
   reading.at = HANDSHAKE_LENGTH
-  return emit(reading, 'handshake', bytes.subarray(28, 48), bytes.subarray(48, 68))
+  reading.hasFast = reading.asksForFast === true && (bytes[27] & FAST) !== 0
+  return emit(reading, 'handshake', infoHash, peerId)
 }
+
+/** The flag of the fast extension in the last reserved byte. */
+const FAST = 4
 
 /** Decodes one message; false at a violation or where bytes are missing. */
 const readMessage = (reading) => {
@@ -92,10 +122,12 @@ const readMessage = (reading) => {
   const length = rest.readUInt32BE(0)
   if (length > (reading.limits.maxMessageLength || MAX_INT32))
     return fail(reading, 'ERR_PWP_MESSAGE_TOO_LONG')
-  const leastLength = LEAST_LENGTHS[rest[4]] ?? 0
+  const isForeign = length > 0 && FAST_IDS.has(rest[4]) && !reading.hasFast
+  if (rest.length > 4 && !tolerate(reading, isForeign)) return fail(reading, 'ERR_PWP_NOT_AGREED')
+  const leastLength = isForeign ? 0 : (LEAST_LENGTHS[rest[4]] ?? 0)
   if (length && rest.length > 4 && length < leastLength)
     return fail(reading, 'ERR_PWP_MESSAGE_LENGTH')
-  const hasExcess = length > leastLength && FIXED_LENGTH_IDS.has(rest[4])
+  const hasExcess = length > leastLength && FIXED_LENGTH_IDS.has(rest[4]) && !isForeign
   if (rest.length >= 4 + leastLength && !tolerate(reading, hasExcess))
     return fail(reading, 'ERR_PWP_MESSAGE_LENGTH')
   if (rest.length < 4 + length) return false
@@ -104,13 +136,25 @@ const readMessage = (reading) => {
 }
 
 const readBody = (reading, body) => {
-  const read = BODIES[body[0]]
-  if (body[0] <= LAST_BASIC_ID) reading.basicMessages++
+  const isForeign = FAST_IDS.has(body[0]) && !reading.hasFast
+  const read = isForeign ? undefined : BODIES[body[0]]
+  if (body[0] <= LAST_BASIC_ID || (!isForeign && IN_PLACE_OF_BITFIELD.has(body[0])))
+    reading.basicMessages++
   return read ? read(reading, body) : emit(reading, 'unknownmessage', body)
 }
 
-const LEAST_LENGTHS = { 0: 1, 1: 1, 2: 1, 3: 1, 4: 5, 5: 1, 6: 13, 7: 9, 8: 13, 9: 3, 20: 2 }
-const FIXED_LENGTH_IDS = new Set([0, 1, 2, 3, 4, 6, 8, 9])
+/** By message id. */
+const LEAST_LENGTHS = [1, 1, 1, 1, 5, 1, 13, 9, 13, 3, 0, 0, 0, 5, 1, 1, 13, 5, 0, 0, 2]
+const FIXED_LENGTH_IDS = new Set([0, 1, 2, 3, 4, 6, 8, 9, 13, 14, 15, 16, 17])
+
+/** The messages of BEP 6. */
+const FAST_IDS = new Set([13, 14, 15, 16, 17])
+
+/** Have all and have none, which count as messages of BEP 3 when a bitfield is late. */
+const IN_PLACE_OF_BITFIELD = new Set([14, 15])
+
+/** Most pieces of the peer that are allowed fast. */
+const MOST_ALLOWED = 100
 
 /** The messages of BEP 3 have the ids from 0 to this one. */
 const LAST_BASIC_ID = 8
@@ -183,6 +227,35 @@ const readPiece = (reading, body) => {
   return emit(reading, 'piece', body.readUInt32BE(1), body.readUInt32BE(5), block)
 }
 
+/** A have all or have none. */
+const readSummary = (name, hasAll) => (reading) => {
+  if (!tolerate(reading, reading.basicMessages > 1)) return fail(reading, 'ERR_PWP_BITFIELD_LATE')
+  if (hasAll) setAll(reading)
+  return emit(reading, name)
+}
+
+/** Spare bits count as pieces that the peer does not have. */
+const setAll = (reading) => {
+  const { pieces } = reading.limits
+  if (pieces === 0) return
+  if (pieces >= MANY_PIECES) reading.pieces = null
+  const bits = Buffer.alloc(Math.ceil(Math.min(pieces, MANY_PIECES) / 8), 0xff)
+  clearSpareBits(bits, pieces)
+  setPieces(reading.pieces, bits)
+}
+
+const readHint = (name, isKept) => (reading, body) => {
+  const piece = body.readUInt32BE(1)
+  if (piece >= (reading.limits.pieces || MAX_PIECES))
+    return tolerate(reading, true) || fail(reading, 'ERR_PWP_PIECE_INDEX')
+  return isKept(reading, piece) ? emit(reading, name, piece) : true
+}
+
+const allow = ({ peerAllowed }, piece) => {
+  if (peerAllowed.size < MOST_ALLOWED) peerAllowed.add(piece)
+  return peerAllowed.has(piece)
+}
+
 const BODIES = {
   0: setter('peerChoking', true, 'choke'),
   1: setter('peerChoking', false, 'unchoke'),
@@ -194,5 +267,10 @@ const BODIES = {
   7: readPiece,
   8: readCancel,
   9: (reading, body) => emit(reading, 'port', body.readUInt16BE(1)),
+  13: readHint('suggest', () => true),
+  14: readSummary('have-all', true),
+  15: readSummary('have-none', false),
+  16: (reading, body) => emit(reading, 'reject', ...blockOf(body)),
+  17: readHint('allowed-fast', allow),
   20: (reading, body) => emit(reading, 'extended', body[1], body.subarray(2))
 }

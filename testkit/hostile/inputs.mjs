@@ -1,7 +1,7 @@
 // Generates, from a seed, bytes that a broken or malicious peer might send.
 
 import { bytesOf, encodeHandshake, encodeMessage, frame } from '../messages.mjs'
-import { drawHandshake, drawMessages, drawPayload } from '../sessions/peer-messages.mjs'
+import { drawBlock, drawHandshake, drawMessages, drawPayload } from '../sessions/peer-messages.mjs'
 import { randomFrom } from '../random.mjs'
 
 /** Relative frequency of each kind of input. */
@@ -18,7 +18,9 @@ const WEIGHTS = {
   'wrong handshake': 8,
   'handshake again': 4,
   'number at a limit': 8,
+  'fast messages': 16,
   'many requests': 0.05,
+  'many rejects': 0.02,
   'large bitfield': 0.02
 }
 
@@ -34,6 +36,7 @@ export const INPUT_KINDS = Object.keys(WEIGHTS)
  * @property {Buffer} bytes
  * @property {number[]} sizes of the chunks, repeated as needed; if empty, the bytes stay whole
  * @property {boolean} unchokes whether the peer is unchoked and may request
+ * @property {boolean} asksForFast whether our handshake, sent before, announces the fast extension
  * @property {boolean} answers whether each request is answered at once
  * @property {boolean} isPiped whether the input is piped instead of written
  * @property {boolean} listens whether there is an `'error'` listener
@@ -52,7 +55,8 @@ export const INPUT_KINDS = Object.keys(WEIGHTS)
 export const makeHostileInput = (seed, most = 8) => {
   const random = randomFrom(seed, 'hostile')
   const kind = random.weighted(WEIGHTS)
-  const draw = { random, most, asked: [...OUR_REQUESTS], peerAsked: [] }
+  const asksForFast = random.chance(FAST_KINDS.has(kind) ? 0.9 : 0.2)
+  const draw = { random, most, asked: [...OUR_REQUESTS], peerAsked: [], asksForFast }
   return {
     seed,
     kind,
@@ -60,6 +64,7 @@ export const makeHostileInput = (seed, most = 8) => {
     sizes: random.pick([[], [], [1], random.times(3, () => random.between(1, 30))]),
     unchokes: random.chance(0.7),
     answers: random.chance(0.3),
+    asksForFast,
     isPiped: random.chance(0.1),
     listens: random.chance(0.2),
     goesOn: random.chance(0.5),
@@ -78,13 +83,38 @@ export const OUR_REQUESTS = [
 
 const concat = (...parts) => Buffer.concat(parts.flat())
 
-const greet = ({ random }) => encodeMessage(drawHandshake(random))
+/** Kinds of inputs with messages of the fast extension. */
+const FAST_KINDS = new Set(['fast messages', 'many rejects'])
+
+/** The flag of the fast extension in the last reserved byte. */
+const FAST = 4
+
+const greet = ({ random, asksForFast }) => {
+  const handshake = drawHandshake(random)
+  if (asksForFast && random.chance(0.8)) handshake.reserved[7] |= FAST
+  return encodeMessage(handshake)
+}
 
 const drawValid = (draw) =>
   concat(greet(draw), encodeMessage({ type: 'unchoke' }), drawFrames(draw, draw.most))
 
-const drawFrames = (draw, most) =>
-  drawMessages(draw, draw.random.between(0, most)).map(encodeMessage)
+const drawFrames = (draw, most) => {
+  const messages = drawMessages(draw, draw.random.between(0, most)).map(encodeMessage)
+  if (!draw.asksForFast) return messages
+  return messages.flatMap((bytes) => (draw.random.chance(0.4) ? [drawFast(draw), bytes] : [bytes]))
+}
+
+/** A message of the fast extension: mostly right, or too long. */
+const drawFast = (draw) => {
+  const { random } = draw
+  const type = random.pick(['suggest', 'have-all', 'have-none', 'reject', 'allowed-fast'])
+  const message = { type, ...drawBlock(random) }
+  // An answer to a request of ours.
+  if (type === 'reject' && draw.asked.length > 0 && random.chance(0.7))
+    Object.assign(message, draw.asked.splice(random.below(draw.asked.length), 1)[0])
+  if (random.chance(0.03)) message.excess = drawPayload(random, 80)
+  return encodeMessage(message)
+}
 
 const drawBytes = ({ random }, most) => {
   const bytes = Buffer.allocUnsafe(random.below(most))
@@ -147,7 +177,7 @@ const drawLengthPrefix = (draw) => {
   return concat(drawValid(draw), prefix, drawBytes(draw, 40))
 }
 
-const KNOWN_IDS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20]
+const KNOWN_IDS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 20]
 
 const drawMessageLength = (draw) => {
   const { random } = draw
@@ -181,9 +211,36 @@ const drawNumberAtLimit = (draw) => {
   const beyond = random.pick([-1, 0, 1, 2 ** 31])
   const message = random.pick([
     { type: 'have', piece: PIECE_LIMIT + beyond },
+    { type: 'suggest', piece: PIECE_LIMIT + beyond },
+    { type: 'allowed-fast', piece: PIECE_LIMIT + beyond },
     { type: 'request', piece: 0, offset: 0, length: REQUEST_LIMIT + beyond }
   ])
   return concat(drawValid(draw), encodeMessage(message), drawFrames(draw, 3))
+}
+
+const drawFastMessages = (draw) =>
+  concat(
+    greet(draw),
+    draw.random.chance(0.5) ? encodeMessage({ type: 'unchoke' }) : [],
+    draw.random.times(draw.random.between(1, draw.most), () => drawFast(draw)),
+    draw.random.chance(0.1) ? draw.random.times(120, (piece) => allowedFast(piece)) : [],
+    drawFrames(draw, draw.most)
+  )
+
+const allowedFast = (piece) => encodeMessage({ type: 'allowed-fast', piece })
+
+/** Requests that the wire rejects, whose rejects nobody may read. */
+const drawManyRejects = (draw) => {
+  const { random } = draw
+  const messages = [
+    { type: 'request', piece: 1, offset: 0, length: 0 },
+    { type: 'request', piece: 2, offset: 0, length: 9 },
+    { type: 'cancel', piece: 2, offset: 0, length: 9 }
+  ].map(encodeMessage)
+  return concat(
+    greet(draw),
+    random.times(random.between(500, 3000), () => random.pick(messages))
+  )
 }
 
 const drawManyRequests = (draw) => {
@@ -209,6 +266,8 @@ const KINDS = {
   'wrong handshake': drawWrongHandshake,
   'handshake again': drawHandshakeAgain,
   'number at a limit': drawNumberAtLimit,
+  'fast messages': drawFastMessages,
   'many requests': drawManyRequests,
+  'many rejects': drawManyRejects,
   'large bitfield': drawLargeBitfield
 }

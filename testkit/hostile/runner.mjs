@@ -89,8 +89,16 @@ const MAX_TIME = 10_000
 /** Bytes of an input shown in a report. */
 const SHOWN_BYTES = 1000
 
-/** Events that report one message each. */
-export const MESSAGE_EVENTS = INPUT_EVENTS.filter((name) => name !== 'download')
+/** Events that report one message each; `'info-hash'` reports the first part of one. */
+export const MESSAGE_EVENTS = [
+  ...INPUT_EVENTS.filter((name) => name !== 'download'),
+  'info-hash',
+  'suggest',
+  'have-all',
+  'have-none',
+  'reject',
+  'allowed-fast'
+]
 
 /** How many arguments of these events are fields of the message; the others are not. */
 const VALUE_COUNTS = { handshake: 2, request: 3 }
@@ -118,11 +126,13 @@ const listen = (attempt) => {
     else attempt.answers.push(answer)
   })
   if (input.listens) wire.on('error', (error) => onError(attempt, error))
+  if (input.asksForFast) wire.handshake(OUR_ID, OUR_ID, { fast: true })
   if (input.unchokes) wire.unchoke()
   wire.resume()
 }
 
 const ZEROS = Buffer.alloc(128 * 1024)
+const OUR_ID = Buffer.alloc(20, 7)
 
 const onMessage = (attempt, name, values) => {
   expectNotClosed(attempt, name)
@@ -162,6 +172,12 @@ const useClosed = (attempt) => {
   request(attempt, OUR_REQUESTS.slice(0, 1))
   answerSome(attempt)
   wire.have(1)
+  if (wire.hasFast) {
+    wire.haveAll()
+    wire.allowedFast(1)
+    wire.reject(0, 0, 8)
+  }
+  wire.setPieces(1)
   wire.unchoke()
   wire.cancel(0, 0, 8)
   wire.choke()
@@ -202,6 +218,13 @@ const checkState = (attempt) => {
   expectEqual(attempt, 'peerChoking', wire.peerChoking, expected.peerChoking)
   expectEqual(attempt, 'peerInterested', wire.peerInterested, expected.peerInterested)
   expectEqual(attempt, 'downloaded', wire.downloaded, expected.downloaded)
+  expectEqual(attempt, 'hasFast', wire.hasFast, expected.hasFast)
+  expectEqual(
+    attempt,
+    'allowed',
+    String(wire.peerAllowedFastSet),
+    String([...expected.peerAllowed])
+  )
   if (!expected.pieces || !attempt.input.looksAtPieces) return
   expectEqual(attempt, 'peerPieces', String(wire.peerPieces), String(expected.pieces))
 }
