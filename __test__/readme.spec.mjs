@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 
 import test from 'ava'
 
+import { makeExtension } from '../index.js'
 import { frame } from '../testkit/messages.mjs'
 import { EVENTS } from '../testkit/sessions/session-runner.mjs'
 import { HANDSHAKE, unchoked } from '../testkit/wires.mjs'
@@ -70,13 +71,17 @@ for (const code of samplesOf('API')) {
     for (const [, name] of code.matchAll(/wire\.(\w+)/g)) t.true(name in wire, name)
     for (const [, name] of code.matchAll(/wire\.on\('([\w-]+)'/g)) t.true(EVENTS.includes(name))
     const bytes = Buffer.alloc(20, 1)
-    const values = { infoHash: bytes, peerId: bytes, buffer: bytes, piece: 0, offset: 0, length: 1 }
+    const block = { piece: 0, offset: 0, length: 1 }
+    const values = { Extension, infoHash: bytes, peerId: bytes, buffer: bytes, ...block }
     const names = Object.keys(values)
     const run = new Function('wire', 'i', ...names, code)
     t.notThrows(() => run(wire, 0, ...Object.values(values)))
     wire.destroy()
   })
 }
+
+/** One as npm has them. */
+const Extension = makeExtension('lt_of_readme')
 
 /** The server of the sample, in this process: what it throws is an uncaught exception of this test. */
 function startServer(t) {

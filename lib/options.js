@@ -47,7 +47,6 @@ const OPTIONS = {
   // Some clients, such as Transmission before 2021, do not answer requests that they drop.
   rejectTimeout: { check: checkDuration, normal: 30_000 },
   infoHashes: { to: toServes, normal: null },
-  notPeerId: { to: (name, value) => toId(name, value, 'utf8'), normal: null },
   extensions: { check: checkBoolean, normal: false },
   notPeerId: { to: (name, value) => toOwnId(name, value, 'utf8'), normal: null },
   copyBlocks: { check: checkBoolean, normal: false },
