@@ -91,11 +91,14 @@ fn kinds_of(names: &str) -> BTreeSet<String> {
 }
 
 const MESSAGES: &str = "KeepAlive Choke Unchoke Interested NotInterested Have Bitfield Request \
-    Piece Cancel Port Extended Unknown";
+    Piece Cancel Port Suggest HaveAll HaveNone Reject AllowedFast Extended Unknown";
 
 /// All but `Part`, of which the caller makes the payload of the next.
-const EVENTS: &str = "Bitfield Cancel Choke Extended Failed Handshake Have Interested KeepAlive \
-    NotInterested Piece Port Request RequestDropped Unchoke Unknown";
+const EVENTS: &str = "AllowedFast Bitfield Cancel Choke Extended Failed Handshake Have HaveAll \
+    HaveNone InfoHash Interested KeepAlive NotInterested Piece Port Reject Request RequestDropped \
+    Suggest Unchoke Unknown";
 
-const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits Handshake MessageLength \
-    MessageTooLong PieceIndex RequestLength Truncated UnsolicitedBlock";
+/// All but `RequestFlood`, which takes too many messages.
+const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits Handshake InfoHash \
+    MessageLength MessageTooLong NotAgreed PeerId PieceIndex RequestLength Truncated \
+    UnsolicitedBlock UnsolicitedReject";
