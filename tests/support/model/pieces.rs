@@ -93,6 +93,8 @@ impl Model {
         }
         self.tolerate_late()?;
         let bits = self.without_spare_bits(bits)?;
+        // It says more than a `have all` before it.
+        self.has_all = false;
         self.cover(bits.len());
         for (piece, is_set) in (0..).zip(bits.iter().flat_map(|byte| bits_of(*byte))) {
             if is_set {
