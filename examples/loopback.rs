@@ -5,7 +5,9 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use peer_wire::net::Connection;
-use peer_wire::protocol::{BlockRequest, Event, InfoHash, Limits, PeerId, RequestId, Reserved};
+use peer_wire::protocol::{
+    BlockRequest, Event, HandshakeSent, InfoHash, Limits, PeerId, RequestId, Reserved,
+};
 use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn download(stream: TcpStream) -> Result<(), Box<dyn Error>> {
-    let mut connection = greet(stream);
+    let mut connection = greet(stream)?;
     let mut piece = 0;
     while piece < BLOCKS || connection.wire().request_count() > 0 {
         connection.next().await?.ok_or("the peer left")?;
@@ -38,7 +40,7 @@ async fn download(stream: TcpStream) -> Result<(), Box<dyn Error>> {
 }
 
 async fn upload(stream: TcpStream) -> Result<(), Box<dyn Error>> {
-    let mut connection = greet(stream);
+    let mut connection = greet(stream)?;
     connection.wire_mut().unchoke();
     while let Some(event) = connection.next().await? {
         if let Event::Request { id, request } = event {
@@ -49,12 +51,12 @@ async fn upload(stream: TcpStream) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn greet(stream: TcpStream) -> Connection<TcpStream> {
+fn greet(stream: TcpStream) -> Result<Connection<TcpStream>, HandshakeSent> {
     let mut connection = Connection::new(stream, Limits::default());
     let (info_hash, peer_id) = (InfoHash::new([1; 20]), PeerId::new([2; 20]));
     let wire = connection.wire_mut();
-    wire.handshake(info_hash, peer_id, Reserved::NONE);
-    connection
+    wire.handshake(info_hash, peer_id, Reserved::NONE)?;
+    Ok(connection)
 }
 
 const BLOCKS: u32 = 64 * 1024;

@@ -51,7 +51,7 @@
 //!
 //! let limits = Limits::default();
 //! let (mut wire, mut decoder) = (Wire::new(limits), Decoder::new(&limits));
-//! wire.handshake(InfoHash::new([1; 20]), PeerId::new([2; 20]), Reserved::EXTENDED);
+//! wire.handshake(InfoHash::new([1; 20]), PeerId::new([2; 20]), Reserved::EXTENDED)?;
 //!
 //! // The peer's handshake and its `interested`, cut anywhere.
 //! let mut sent = Vec::new();
@@ -60,6 +60,7 @@
 //! }
 //! assert!(wire.peer_interested() && !wire.am_choking());
 //! assert_eq!(sent[68..], [0, 0, 0, 1, 1], "our handshake, then an unchoke");
+//! # Ok::<(), peer_wire::protocol::HandshakeSent>(())
 //! ```
 
 #[cfg(feature = "binding")]

@@ -7,7 +7,7 @@ mod support;
 use bytes::Bytes;
 use peer_wire::protocol::{Event, Limits};
 
-use support::drive::{Delivered, Endpoint, feed, opened, sent};
+use support::drive::{Delivered, Endpoint, fast, feed, opened, sent};
 use support::frames;
 use support::link::{Cut, Pair};
 use support::vectors::vector;
@@ -109,6 +109,23 @@ fn bitfield_cut_by_the_link_is_delivered_whole() {
         pair.a.bitfield(&bits).unwrap();
         assert_eq!(pair.deliver_to_b(), [bitfield(&bits)], "{cut:?}");
         assert_eq!(pair.b.peer_pieces().as_bytes(), bits);
+    }
+}
+
+#[test]
+fn bitfield_after_have_all_is_what_the_peer_has_whenever_the_torrent_is_known() {
+    let chunk = [frames::have_all(), frames::bitfield(&[0x40, 0])].concat();
+    for is_known_before in [true, false] {
+        let pieces = is_known_before.then_some(10);
+        let mut wire = fast(Limits {
+            pieces,
+            ..Limits::default()
+        });
+        assert_eq!(feed(&mut wire, &chunk).len(), 2);
+        wire.set_pieces(10);
+        assert_eq!(wire.peer_pieces().as_bytes(), [0x40, 0]);
+        assert!(!wire.peer_has_all());
+        assert_eq!(wire.stats().violations, 1);
     }
 }
 

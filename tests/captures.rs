@@ -1,13 +1,19 @@
 //! Recorded sessions of real clients, replayed by a wire in the place of either side.
 #![cfg(test)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow is to fail the test"
+)]
 
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Event, Handshake, Limits, MessageId, RequestId};
+use peer_wire::protocol::{
+    BlockRequest, Event, Handshake, Limits, MessageId, MessageKind, RequestId, Traffic,
+};
 
-use support::drive::{Delivered, Endpoint, events, failure, feed_cut, sent};
+use support::drive::{Delivered, Endpoint, events, failure, feed_cut, greet_with, sent};
 use support::frames::block;
 use support::link::Cut;
 use support::model::Model;
@@ -21,17 +27,62 @@ fn session_replayed_as_either_side_accounts_for_each_message() {
         for side in [Side::A, Side::B] {
             let name = format!("{} as {side:?}", session.name);
             let replay = Replay::run(session, side, Cut::Whole);
-            // The handshake, then one event for each message: none is lost, none is made up.
-            let accounted = replay.events.len().saturating_add(replay.fast_answers);
-            let expected = split(&replay.received).len().saturating_add(1);
-            assert_eq!(accounted, expected, "{name}");
+            // Two for the handshake, then one for each message: none is lost, none is made up.
+            let expected = split(&replay.received).len().saturating_add(2);
+            assert_eq!(replay.events.len(), expected, "{name}");
             assert_eq!(failure(&replay.events), None, "{name}");
+            assert_eq!(replay.wire.stats().violations, 0, "{name}");
             assert_eq!(replay.sent_by_wire, replay.sent_as_recorded, "{name}");
             assert_eq!(replay.wire.request_count(), 0, "{name}");
             assert_eq!(replay.wire.peer_request_count(), 0, "{name}");
             assert_eq!(replay.wire.stats().refused_requests, 0, "{name}");
         }
     }
+}
+
+#[test]
+fn session_replayed_counts_each_message_by_its_id() {
+    let mut totals = [0; 256];
+    for session in &sessions() {
+        for side in [Side::A, Side::B] {
+            let name = format!("{} as {side:?}", session.name);
+            let replay = Replay::run(session, side, Cut::Random(1));
+            assert_eq!(replay.wire.has_fast(), !name.contains("rtorrent"), "{name}");
+            let stats = replay.wire.stats();
+            let received = ids(&replay.received);
+            assert_eq!(by_id(stats.received), received, "{name}");
+            assert_eq!(by_id(stats.sent), ids(&replay.sent_by_wire), "{name}");
+            for (total, count) in totals.iter_mut().zip(received) {
+                *total += count;
+            }
+        }
+    }
+    // Of the fast extension, these clients use three messages.
+    assert_eq!(totals[13..18], [0, 10, 10, 0, 42]);
+}
+
+/// Messages by their id byte, those without a meaning for the wire as one.
+fn ids(stream: &[u8]) -> Vec<u64> {
+    let mut counts = vec![0; 256];
+    for message in split(stream) {
+        if let Some(id) = message.get(4) {
+            let is_known = MessageId::from_byte(*id).is_some();
+            let id = if is_known { *id } else { UNKNOWN };
+            counts[usize::from(id)] += 1;
+        }
+    }
+    counts
+}
+
+fn by_id(traffic: Traffic) -> Vec<u64> {
+    let mut counts = vec![0; 256];
+    for kind in MessageKind::ALL {
+        if let Some(id) = kind.id() {
+            counts[usize::from(id.byte())] = traffic.messages(kind);
+        }
+    }
+    counts[usize::from(UNKNOWN)] = traffic.messages(MessageKind::Unknown);
+    counts
 }
 
 #[test]
@@ -51,11 +102,14 @@ fn session_replayed_in_any_cut_gives_the_same_events() {
 fn session_replayed_gives_the_events_of_the_model() {
     for session in &sessions() {
         for side in [Side::A, Side::B] {
-            let received = Replay::run(session, side, Cut::Whole).received;
+            let replay = Replay::run(session, side, Cut::Whole);
+            let (received, ours) = (replay.received, replay.handshake.unwrap());
             let mut wire = Endpoint::default();
+            greet_with(&mut wire, ours);
             wire.unchoke();
             let events = feed_cut(&mut wire, &received, Cut::Random(3));
             let mut model = Model::new(Limits::default());
+            model.handshake(&ours);
             model.set_choking(false);
             model.handle_bytes(&received);
             assert!(events.into_iter().all(|event| model.poll() == Some(event)));
@@ -116,9 +170,8 @@ struct Replay {
     /// Bytes of this side whose message is not complete.
     unsent: Vec<u8>,
     open: Vec<(RequestId, BlockRequest)>,
-    /// Blocks sent for requests that the wire ignored, because it was choking: BEP 6 allows such
-    /// requests after `allowed fast`, which the wire hands through.
-    fast_answers: usize,
+    /// That of this side.
+    handshake: Option<Handshake>,
 }
 
 impl Replay {
@@ -131,7 +184,7 @@ impl Replay {
             sent_as_recorded: Vec::new(),
             unsent: Vec::new(),
             open: Vec::new(),
-            fast_answers: 0,
+            handshake: None,
         };
         for (sender, chunk) in &session.chunks {
             if *sender == side {
@@ -161,8 +214,8 @@ impl Replay {
         if self.sent_by_wire.is_empty() {
             let bytes: Vec<u8> = self.unsent.drain(..Handshake::LEN).collect();
             let handshake = Handshake::decode(&bytes).unwrap().unwrap();
-            self.wire
-                .handshake(handshake.info_hash, handshake.peer_id, handshake.reserved);
+            greet_with(&mut self.wire, handshake);
+            self.handshake = Some(handshake);
             self.sent_as_recorded.extend(bytes);
         }
         while let Some(len) = message_len(&self.unsent) {
@@ -190,34 +243,31 @@ impl Replay {
             Some(MessageId::Have) => self.wire.have(number(0)),
             Some(MessageId::Bitfield) => self.wire.bitfield(body).unwrap(),
             Some(MessageId::Request) => {
-                self.request(block(number(0), number(4), number(8)));
+                // Also while choked, after an `allowed fast`.
+                let request = block(number(0), number(4), number(8));
+                self.wire.request(request).unwrap();
             }
             Some(MessageId::Piece) => self.answer(number(0), number(4), &body[8..]),
             Some(MessageId::Cancel) => self.wire.cancel(block(number(0), number(4), number(8))),
+            Some(MessageId::Suggest) => return self.wire.suggest(number(0)),
+            Some(MessageId::HaveAll) => return self.wire.have_all(),
+            Some(MessageId::HaveNone) => return self.wire.have_none(),
+            Some(MessageId::Reject) => {
+                let request = block(number(0), number(4), number(8));
+                return self.wire.reject(request).is_some();
+            }
+            Some(MessageId::AllowedFast) => return self.wire.allowed_fast(number(0)),
             Some(MessageId::Port) => self.wire.port(u16::from_be_bytes([body[0], body[1]])),
             Some(MessageId::Extended) => self.wire.extended(body[0], &body[1..]).unwrap(),
         }
         true
     }
 
-    /// Requests even while choked, as BEP 6 allows after `allowed fast`.
-    fn request(&mut self, request: BlockRequest) {
-        let wire = &mut self.wire;
-        let (am_choking, am_interested) = (wire.am_choking(), wire.am_interested());
-        let is_choked = wire.peer_choking();
-        wire.overwrite_state(am_choking, am_interested, false);
-        wire.request(request).unwrap();
-        wire.overwrite_state(am_choking, am_interested, is_choked);
-    }
-
     fn answer(&mut self, piece: u32, begin: u32, bytes: &[u8]) {
         let asked = block(piece, begin, u32::try_from(bytes.len()).unwrap());
-        if let Some(place) = self.open.iter().position(|(_, open)| *open == asked) {
-            let (id, request) = self.open.remove(place);
-            assert_eq!(self.wire.take_peer_request(id), Some(request));
-        } else {
-            self.fast_answers = self.fast_answers.saturating_add(1);
-        }
+        let place = self.open.iter().position(|(_, open)| *open == asked);
+        let (id, request) = self.open.remove(place.unwrap());
+        assert_eq!(self.wire.take_peer_request(id), Some(request));
         self.wire
             .piece(piece, begin, Bytes::copy_from_slice(bytes))
             .unwrap();
@@ -243,5 +293,8 @@ fn message_len(bytes: &[u8]) -> Option<usize> {
     let len = usize::try_from(length).unwrap().checked_add(4)?;
     (bytes.len() >= len).then_some(len)
 }
+
+/// Stands for all ids that the wire hands through.
+const UNKNOWN: u8 = 255;
 
 const PIECE_LEN: u32 = 32 * 1024;

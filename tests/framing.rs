@@ -6,31 +6,33 @@ mod support;
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    Decoder, Event, Frame, Handshake, Limits, Message, MessageId, Payload, Place, ProtocolError,
+    Decoder, Dialect, Event, Frame, Handshake, HandshakeStart, Limits, Message, MessageId, Payload,
+    Place, ProtocolError,
 };
 
 use support::drive::{self, Delivered, Endpoint, Joiner, events, failure, feed, feed_cut};
-use support::drive::{joined, opened, unchoked};
+use support::drive::{fast_unchoked, greeted, joined, opened};
 use support::frames;
 use support::link::Cut;
 use support::vectors::{vector, vectors};
 
 /// Topics whose vectors are single valid messages.
-const MESSAGE_TOPICS: [&str; 6] = [
-    "bitfield", "choking", "extended", "framing", "requests", "unknown",
+const MESSAGE_TOPICS: [&str; 7] = [
+    "bitfield", "choking", "extended", "fast", "framing", "requests", "unknown",
 ];
+
+/// A wire for which each of them makes an event.
+fn ready() -> Endpoint {
+    fast_unchoked(Limits::default())
+}
 
 #[test]
 fn message_cut_at_every_offset_gives_the_same_event() {
     for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
-        let whole = feed(&mut unchoked(), &bytes);
+        let whole = feed(&mut ready(), &bytes);
         assert_eq!(whole.len(), 1, "{name}");
         for cut in Cut::everywhere(&bytes).chain(Cut::kinds()) {
-            assert_eq!(
-                feed_cut(&mut unchoked(), &bytes, cut),
-                whole,
-                "{name} {cut:?}"
-            );
+            assert_eq!(feed_cut(&mut ready(), &bytes, cut), whole, "{name} {cut:?}");
         }
     }
 }
@@ -39,7 +41,7 @@ fn message_cut_at_every_offset_gives_the_same_event() {
 fn message_without_its_last_byte_needs_more() {
     for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
         let (last, front) = bytes.split_last().unwrap();
-        let mut wire = unchoked();
+        let mut wire = ready();
         assert_eq!(feed(&mut wire, front), [], "{name}");
         assert_eq!(feed(&mut wire, &[]), [], "{name}");
         assert_eq!(feed(&mut wire, &[*last]).len(), 1, "{name}");
@@ -50,7 +52,7 @@ fn message_without_its_last_byte_needs_more() {
 fn end_inside_a_message_is_truncated() {
     for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
         for len in 1..bytes.len() {
-            let mut wire = unchoked();
+            let mut wire = ready();
             assert_eq!(feed(&mut wire, &bytes[..len]), [], "{name}");
             wire.end();
             assert_eq!(
@@ -65,7 +67,7 @@ fn end_inside_a_message_is_truncated() {
 #[test]
 fn end_after_a_message_is_clean() {
     for (name, bytes) in MESSAGE_TOPICS.into_iter().flat_map(vectors) {
-        let mut wire = unchoked();
+        let mut wire = ready();
         assert_eq!(feed(&mut wire, &bytes).len(), 1, "{name}");
         wire.end();
         assert_eq!(events(&mut wire), [], "{name}");
@@ -76,10 +78,10 @@ fn end_after_a_message_is_clean() {
 fn messages_of_all_topics_in_any_cut_give_the_same_events() {
     let all: Vec<_> = MESSAGE_TOPICS.into_iter().flat_map(vectors).collect();
     let stream: Vec<u8> = all.iter().flat_map(|(_, bytes)| bytes).copied().collect();
-    let whole = feed(&mut unchoked(), &stream);
+    let whole = feed(&mut ready(), &stream);
     assert_eq!(whole.len(), all.len());
     for cut in Cut::everywhere(&stream).chain(Cut::kinds()) {
-        assert_eq!(feed_cut(&mut unchoked(), &stream, cut), whole, "{cut:?}");
+        assert_eq!(feed_cut(&mut ready(), &stream, cut), whole, "{cut:?}");
     }
 }
 
@@ -108,12 +110,12 @@ fn message_of_each_unknown_id_is_handed_through_with_its_id() {
             );
         }
     }
-    assert_eq!(count, 256 - 11);
+    assert_eq!(count, 256 - 16);
 }
 
 #[test]
 fn id_of_each_known_message_is_its_byte() {
-    for byte in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20] {
+    for byte in (0..=9).chain(13..=17).chain([20]) {
         assert_eq!(MessageId::from_byte(byte).map(MessageId::byte), Some(byte));
     }
 }
@@ -308,7 +310,7 @@ fn bitfield_in_parts_is_joined_regardless() {
     for cut in [Cut::Bytes, Cut::At(100)] {
         let delivered = joiner.feed_cut(&bytes, cut);
         let bits = Bytes::from_static(&[7; 100]);
-        assert_eq!(delivered[1..], [Event::Bitfield { bits }], "{cut:?}");
+        assert_eq!(delivered[2..], [Event::Bitfield { bits }], "{cut:?}");
         joiner = Joiner::new(Limits::default());
     }
 }
@@ -430,9 +432,19 @@ fn decoder_used_alone_moves_through_its_chunk() {
     .concat();
     let mut at = 0;
     let mut read = || {
-        let frame = decoder.decode(&chunk, &mut at);
+        let frame = decoder.decode(&chunk, &mut at, Dialect::BASIC);
         (frame, at, decoder.is_between_messages())
     };
+    let Handshake {
+        reserved,
+        info_hash,
+        ..
+    } = frames::HANDSHAKE;
+    let start = Frame::HandshakeStart(Box::new(HandshakeStart {
+        reserved,
+        info_hash,
+    }));
+    assert_eq!(read(), (Ok(Some(start)), 48, false));
     assert_eq!(
         read(),
         (
@@ -453,15 +465,23 @@ fn decoder_used_alone_moves_through_its_chunk() {
 #[test]
 fn decoder_inside_a_message_is_not_between_messages() {
     let message = frames::piece(0, 0, b"bits");
-    let mut decoder = Decoder::new(&Limits::default());
+    assert!(Decoder::new(&Limits::default()).is_between_messages());
+    let mut decoder = greeted(Decoder::new);
     assert!(decoder.is_between_messages());
-    decoder.decode(&frames::handshake(), &mut 0).unwrap();
     for len in 1..message.len() {
-        assert_eq!(decoder.decode(&message[len - 1..len], &mut 0), Ok(None));
+        assert_eq!(
+            decoder.decode(&message[len - 1..len], &mut 0, Dialect::BASIC),
+            Ok(None)
+        );
         assert!(!decoder.is_between_messages(), "{len}");
     }
     let last = &message[message.len() - 1..];
-    assert!(decoder.decode(last, &mut 0).unwrap().is_some());
+    assert!(
+        decoder
+            .decode(last, &mut 0, Dialect::BASIC)
+            .unwrap()
+            .is_some()
+    );
     assert!(decoder.is_between_messages());
 }
 
@@ -469,19 +489,25 @@ fn decoder_inside_a_message_is_not_between_messages() {
 fn decoder_with_an_offset_past_its_chunk_needs_more() {
     let mut decoder = Decoder::new(&Limits::default());
     let mut at = 99;
-    assert_eq!(decoder.decode(&[1, 2, 3], &mut at), Ok(None));
+    assert_eq!(
+        decoder.decode(&[1, 2, 3], &mut at, Dialect::BASIC),
+        Ok(None)
+    );
     assert_eq!(at, 99);
-    decoder.decode(&frames::handshake(), &mut 0).unwrap();
-    assert_eq!(decoder.decode(&frames::choke(), &mut at), Ok(None));
+    let mut decoder = greeted(Decoder::new);
+    assert_eq!(
+        decoder.decode(&frames::choke(), &mut at, Dialect::BASIC),
+        Ok(None)
+    );
 }
 
 #[test]
 fn decoder_after_an_error_repeats_it() {
     let mut decoder = Decoder::new(&Limits::default());
     let error = Err(ProtocolError::Handshake);
-    assert_eq!(decoder.decode(b"GET", &mut 0), error);
+    assert_eq!(decoder.decode(b"GET", &mut 0, Dialect::BASIC), error);
     for chunk in [&frames::handshake()[..], &[], &[0x13]] {
-        assert_eq!(decoder.decode(chunk, &mut 0), error);
+        assert_eq!(decoder.decode(chunk, &mut 0, Dialect::BASIC), error);
     }
     assert_eq!(Handshake::decode(b"GET"), Err(ProtocolError::Handshake));
 }

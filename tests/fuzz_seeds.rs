@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Debug, Write};
 use std::path::Path;
 
-use peer_wire::protocol::{Event, PeerExtensions};
+use peer_wire::protocol::{Announced, Event};
 
 use fuzzing::{bencode, decoder, handshake, messages, wire};
 
@@ -22,7 +22,7 @@ fn bencode_seeds_cover_each_kind_field_and_error() {
     let errors = read.iter().filter_map(|read| read.as_ref().err());
     assert_eq!(kinds(errors), kinds_of("Malformed TooDeep"));
 
-    let mut all = PeerExtensions::default();
+    let mut all = Announced::default();
     for read in read.into_iter().flatten() {
         all.apply(read.handshake.unwrap_or_default());
     }
@@ -111,11 +111,14 @@ fn kinds_of(names: &str) -> BTreeSet<String> {
 }
 
 const MESSAGES: &str = "KeepAlive Choke Unchoke Interested NotInterested Have Bitfield Request \
-    Piece Cancel Port Extended Unknown";
+    Piece Cancel Port Suggest HaveAll HaveNone Reject AllowedFast Extended Unknown";
 
 /// All but `Part`, of which the caller makes the payload of the next.
-const EVENTS: &str = "Bitfield Cancel Choke Extended Failed Handshake Have Interested KeepAlive \
-    NotInterested Piece Port Request RequestDropped Unchoke Unknown";
+const EVENTS: &str = "AllowedFast Bitfield Cancel Choke Extended Failed Handshake Have HaveAll \
+    HaveNone HandshakeStart Interested KeepAlive NotInterested Piece Port Reject Request RequestDropped \
+    Suggest Unchoke Unknown";
 
-const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits Handshake MessageLength \
-    MessageTooLong PieceIndex RequestLength Truncated UnsolicitedBlock";
+/// All but `RequestFlood`, which takes too many messages.
+const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits Handshake InfoHash \
+    MessageLength MessageTooLong NotAgreed PeerId PieceIndex RequestLength Truncated \
+    UnsolicitedBlock UnsolicitedReject";

@@ -4,10 +4,16 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{Event, Handshake, InfoHash, Limits, PeerId, ProtocolError, Reserved};
+use peer_wire::protocol::{
+    Decoder, Event, Handshake, InfoHash, Limits, MessageKind, PeerId, ProtocolError, Refusal,
+    Reserved,
+};
 
-use support::drive::{Endpoint, events, failure, feed, feed_cut, opened, sent};
-use support::frames;
+use support::drive::{
+    Endpoint, events, failure, feed, feed_cut, feed_with, greet, greet_with, greeted_by, opened,
+    sent,
+};
+use support::frames::{self, FAST_HANDSHAKE};
 use support::link::{Cut, Pair};
 use support::vectors::{vector, vectors};
 
@@ -23,7 +29,7 @@ fn handshake_in_one_chunk_gives_its_fields() {
     };
     assert_eq!(
         feed(&mut wire, &vector("handshake", "extended-dht")),
-        [Event::Handshake(fields)]
+        greeted_by(fields)
     );
 }
 
@@ -64,13 +70,13 @@ fn handshake_of_real_clients_has_their_flags_and_names() {
 }
 
 #[test]
-fn handshake_cut_at_every_offset_gives_one_event() {
+fn handshake_cut_at_every_offset_gives_the_same_two_events() {
     let bytes = frames::handshake();
     for cut in Cut::everywhere(&bytes).chain(Cut::kinds()) {
         let mut wire = Endpoint::default();
         assert_eq!(
             feed_cut(&mut wire, &bytes, cut),
-            [Event::Handshake(frames::HANDSHAKE)],
+            greeted_by(frames::HANDSHAKE),
             "{cut:?}"
         );
     }
@@ -83,11 +89,9 @@ fn handshake_without_its_last_byte_needs_more() {
         assert_eq!(Handshake::decode(&bytes[..len]), Ok(None));
     }
     let mut wire = Endpoint::default();
-    assert_eq!(feed(&mut wire, &bytes[..67]), []);
-    assert_eq!(
-        feed(&mut wire, &bytes[67..]),
-        [Event::Handshake(frames::HANDSHAKE)]
-    );
+    let [info_hash, handshake] = greeted_by(frames::HANDSHAKE);
+    assert_eq!(feed(&mut wire, &bytes[..67]), [info_hash]);
+    assert_eq!(feed(&mut wire, &bytes[67..]), [handshake]);
 }
 
 #[test]
@@ -113,9 +117,10 @@ fn handshake_after_the_protocol_string_accepts_any_byte() {
     }
     let mut wire = Endpoint::default();
     let events = feed(&mut wire, &bytes);
-    let [Event::Handshake(handshake)] = events[..] else {
+    let [Event::HandshakeStart(_), Event::Handshake(handshake)] = events[..] else {
         panic!("{events:?}");
     };
+    assert_eq!(events, greeted_by(handshake));
     assert_eq!(handshake.reserved, Reserved::new([0xff; 8]));
     assert_eq!(handshake.info_hash, InfoHash::new([0xff; 20]));
 }
@@ -127,9 +132,122 @@ fn handshake_followed_by_a_message_gives_both() {
         let mut wire = Endpoint::default();
         assert_eq!(
             feed_cut(&mut wire, &bytes, cut),
-            [Event::Handshake(frames::HANDSHAKE), Event::Unchoke],
+            greeted_by(frames::HANDSHAKE)
+                .into_iter()
+                .chain([Event::Unchoke])
+                .collect::<Vec<_>>(),
             "{cut:?}"
         );
+    }
+}
+
+#[test]
+fn peer_that_waits_after_its_info_hash_gets_our_handshake() {
+    let bytes = frames::fast_handshake();
+    let [info_hash, handshake] = greeted_by(FAST_HANDSHAKE);
+    let mut wire = Endpoint::default();
+    assert_eq!(feed(&mut wire, &bytes[..48]), [info_hash]);
+    assert_eq!(sent(&mut wire), []);
+    greet_with(&mut wire, FAST_HANDSHAKE);
+    assert_eq!(sent(&mut wire), bytes);
+    assert!(!wire.has_fast());
+    assert_eq!(wire.stats().received.messages(MessageKind::Handshake), 0);
+    assert_eq!(feed(&mut wire, &bytes[48..]), [handshake]);
+    assert!(wire.has_fast());
+    assert_eq!(wire.stats().received.messages(MessageKind::Handshake), 1);
+}
+
+#[test]
+fn info_hash_is_delivered_with_its_last_byte_in_any_cut() {
+    let bytes = frames::handshake();
+    let [info_hash, handshake] = greeted_by(frames::HANDSHAKE);
+    for make in [Decoder::new, Decoder::in_parts] {
+        for cut in Cut::everywhere(&bytes).chain(Cut::kinds()) {
+            let mut wire = Endpoint::reading_with(make, Limits::default());
+            let mut received = 0;
+            for chunk in cut.chunks(&bytes) {
+                let before = received;
+                received += chunk.len();
+                let mut due = Vec::new();
+                if (before + 1..=received).contains(&48) {
+                    due.push(info_hash.clone());
+                }
+                if (before + 1..=received).contains(&68) {
+                    due.push(handshake.clone());
+                }
+                assert_eq!(feed(&mut wire, chunk), due, "{cut:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn peer_that_is_refused_fails_before_anything_else_is_read() {
+    let bytes = [frames::handshake(), frames::have(1)].concat();
+    let [info_hash, handshake] = greeted_by(frames::HANDSHAKE);
+    for (refusal, error) in [
+        (Refusal::InfoHash, ProtocolError::InfoHash),
+        (Refusal::PeerId, ProtocolError::PeerId),
+    ] {
+        for (at, before) in [
+            (&info_hash, vec![info_hash.clone()]),
+            (&handshake, vec![info_hash.clone(), handshake.clone()]),
+        ] {
+            let mut wire = Endpoint::default();
+            wire.have(7);
+            let read = feed_with(&mut wire, &bytes, |wire, event| {
+                if event == at {
+                    wire.refuse(refusal);
+                    assert!(wire.has_consequence() && !wire.is_reading());
+                    greet(wire);
+                }
+            });
+            assert_eq!(read, [before, vec![Event::Failed(error)]].concat());
+            // What was sent before the refusal can still be taken.
+            assert_eq!(sent(&mut wire), frames::have(7));
+            assert_eq!(wire.stats().violations, 1);
+            assert_eq!(feed(&mut wire, &frames::have(1)), []);
+        }
+    }
+}
+
+#[test]
+fn refusal_of_a_wire_that_is_closed_changes_nothing() {
+    let mut wire = opened(Limits::default());
+    wire.close();
+    wire.refuse(Refusal::PeerId);
+    assert_eq!(events(&mut wire), []);
+    assert_eq!(wire.stats().violations, 0);
+
+    let mut wire = opened(Limits::default());
+    for refusal in [Refusal::InfoHash, Refusal::PeerId] {
+        wire.refuse(refusal);
+    }
+    wire.close();
+    assert_eq!(events(&mut wire), [Event::Failed(ProtocolError::InfoHash)]);
+}
+
+#[test]
+fn fast_extension_is_agreed_on_by_both_first_handshakes_in_any_order() {
+    let both = [frames::HANDSHAKE, FAST_HANDSHAKE];
+    let cases = both
+        .iter()
+        .flat_map(|ours| both.map(|theirs| (*ours, theirs)));
+    for (ours, theirs) in cases {
+        let bytes = frames::handshake_with(theirs.reserved);
+        let is_agreed = ours == FAST_HANDSHAKE && theirs == FAST_HANDSHAKE;
+        for sent_after in [0, 1, 48, 67, 68] {
+            let mut wire = Endpoint::default();
+            feed(&mut wire, &bytes[..sent_after]);
+            assert!(!wire.has_fast());
+            greet_with(&mut wire, ours);
+            feed(&mut wire, &bytes[sent_after..]);
+            assert_eq!(wire.has_fast(), is_agreed);
+            assert_eq!(wire.have_all(), is_agreed);
+            // A later one of ours changes nothing.
+            greet_with(&mut wire, FAST_HANDSHAKE);
+            assert_eq!(wire.has_fast(), is_agreed);
+        }
     }
 }
 
@@ -156,7 +274,8 @@ fn end_before_the_first_byte_is_clean() {
 fn end_inside_the_handshake_is_truncated() {
     for len in 1..Handshake::LEN {
         let mut wire = Endpoint::default();
-        assert_eq!(feed(&mut wire, &frames::handshake()[..len]), []);
+        let before = feed(&mut wire, &frames::handshake()[..len]);
+        assert_eq!(before.len(), usize::from(len >= 48));
         wire.end();
         assert_eq!(failure(&events(&mut wire)), Some(ProtocolError::Truncated));
     }
@@ -172,26 +291,17 @@ fn end_after_the_handshake_is_clean() {
 #[test]
 fn handshake_command_sends_the_exact_bytes() {
     let mut pair = Pair::new(Cut::Whole);
-    let Handshake {
-        reserved,
-        info_hash,
-        peer_id,
-    } = frames::HANDSHAKE;
-    pair.a.handshake(info_hash, peer_id, reserved);
-    pair.b.handshake(info_hash, peer_id, reserved);
+    greet(&mut pair.a);
+    greet(&mut pair.b);
     assert_eq!(sent(&mut pair.a), frames::handshake());
-    assert_eq!(pair.deliver_to_a(), [Event::Handshake(frames::HANDSHAKE)]);
+    assert_eq!(pair.deliver_to_a(), greeted_by(frames::HANDSHAKE));
 }
 
 #[test]
 fn command_before_the_handshake_is_sent_before_it() {
     let mut wire = Endpoint::default();
     wire.interested();
-    wire.handshake(
-        frames::HANDSHAKE.info_hash,
-        frames::HANDSHAKE.peer_id,
-        frames::HANDSHAKE.reserved,
-    );
+    greet(&mut wire);
     assert_eq!(
         sent(&mut wire),
         [frames::interested(), frames::handshake()].concat()

@@ -6,7 +6,9 @@ mod support;
 
 use peer_wire::protocol::{Event, Limits, ProtocolError};
 
-use support::drive::{Endpoint, failure, feed, feed_cut, opened, unchoked};
+use support::drive::{
+    Endpoint, failure, fast, fast_unchoked, feed, feed_cut, opened, sent, unchoked,
+};
 use support::frames::{self, block};
 use support::link::Cut;
 use support::random::Random;
@@ -99,6 +101,42 @@ fn flood_of_each_small_message_is_delivered_and_sends_nothing() {
     ];
     for frame in small {
         let mut wire = unchoked();
+        assert_eq!(feed(&mut wire, &frame.repeat(3_000)).len(), 3_000);
+        assert_eq!(wire.transmit_len(), 0);
+    }
+}
+
+/// Each request that is turned down makes the wire send a reject.
+#[test]
+fn flood_of_requests_that_are_rejected_and_not_read_ends() {
+    let asked = frames::request(block(0, 0, 1)).repeat(1_000);
+    for mut wire in [fast(Limits::default()), fast_unchoked(Limits::default())] {
+        let error = (0..1_000).find_map(|_| failure(&feed(&mut wire, &asked)));
+        let limit = 16_000;
+        assert_eq!(error, Some(ProtocolError::RequestFlood { limit }));
+        let most = Limits::default().upload_backlog + 16_000 * 17 + 17;
+        assert!(wire.transmit_len() <= most, "{}", wire.transmit_len());
+    }
+    // A peer that reads may go on.
+    let mut wire = fast(Limits::default());
+    for _ in 0..1_000 {
+        assert_eq!(feed(&mut wire, &asked), []);
+        assert_eq!(sent(&mut wire).len(), 17_000);
+    }
+}
+
+#[test]
+fn flood_of_each_small_message_of_the_fast_extension_is_delivered_and_sends_nothing() {
+    let small = [
+        frames::suggest(0),
+        frames::have_all(),
+        frames::have_none(),
+        frames::reject(block(0, 0, 0)),
+        frames::allowed_fast(0),
+        frames::cancel(block(0, 0, 0)),
+    ];
+    for frame in small {
+        let mut wire = fast_unchoked(Limits::default());
         assert_eq!(feed(&mut wire, &frame.repeat(3_000)).len(), 3_000);
         assert_eq!(wire.transmit_len(), 0);
     }

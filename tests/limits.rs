@@ -4,9 +4,14 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{Event, Limits, MessageId, Policy, ProtocolError, RequestError, TooLong};
+use peer_wire::protocol::{
+    BlockRequest, Event, HandshakeSent, Limits, MessageId, MessageKind, Policy, ProtocolError,
+    RequestError, TooLong,
+};
 
-use support::drive::{failure, feed, feed_cut, opened, requested, unchoked_with};
+use support::drive::{
+    failure, fast, fast_unchoked, feed, feed_cut, opened, requested, sent, unchoked_with,
+};
 use support::frames::{self, block};
 use support::link::Cut;
 
@@ -101,7 +106,7 @@ fn message_shorter_than_its_id_needs_fails_at_its_id() {
         for length in 1..limit {
             let bytes = [frames::prefix(length), vec![id.byte()]].concat();
             assert_eq!(
-                feed(&mut opened(Limits::default()), &bytes),
+                feed(&mut fast(Limits::default()), &bytes),
                 [Event::Failed(ProtocolError::MessageLength {
                     id: id.byte(),
                     length,
@@ -117,15 +122,18 @@ fn message_shorter_than_its_id_needs_fails_at_its_id() {
                 pieces: None,
                 ..Limits::default()
             };
-            let events = feed(&mut unchoked_with(limits), &with_small_index(id, bytes));
+            let events = feed(&mut fast_unchoked(limits), &with_small_index(id, bytes));
             assert_eq!((events.len(), failure(&events)), (1, None), "{id:?}");
         }
     }
 }
 
-/// The piece of a `have` stays below the piece limit.
+/// A piece that the peer names stays below the piece limit.
 fn with_small_index(id: MessageId, mut bytes: Vec<u8>) -> Vec<u8> {
-    if id == MessageId::Have {
+    if matches!(
+        id,
+        MessageId::Have | MessageId::Suggest | MessageId::AllowedFast
+    ) {
         bytes[5] = 0;
     }
     bytes
@@ -241,6 +249,90 @@ fn bitfield_of_an_unknown_torrent_may_reach_the_piece_limit() {
 }
 
 #[test]
+fn pieces_that_the_peer_allows_are_remembered_up_to_their_limit() {
+    for (count, remembered) in [(99, 99), (100, 100), (101, 100), (1_000, 100)] {
+        let mut wire = fast(Limits::default());
+        let chunk: Vec<u8> = (0..count).flat_map(frames::allowed_fast).collect();
+        let allowed = (0..remembered).map(|piece| Event::AllowedFast { piece });
+        assert_eq!(feed(&mut wire, &chunk), allowed.collect::<Vec<_>>());
+        assert!(wire.peer_allowed_fast().iter().copied().eq(0..remembered));
+        for (piece, outcome) in [
+            (remembered - 1, None),
+            (remembered, Some(RequestError::Choked)),
+        ] {
+            assert_eq!(wire.request(block(piece, 0, 1)).err(), outcome, "{count}");
+        }
+        // Those that are known are still told.
+        assert_eq!(feed(&mut wire, &frames::allowed_fast(98)).len(), 1);
+        assert_eq!(wire.stats().violations, 0);
+    }
+}
+
+#[test]
+fn answers_to_requests_that_were_given_up_are_awaited_up_to_their_limit() {
+    for (count, forgotten) in [(1_999, 0), (2_000, 0), (2_001, 1), (2_010, 10)] {
+        for answer in [frames::reject, late_block] {
+            let mut wire = fast_unchoked(Limits::default());
+            for piece in 0..count {
+                wire.request(block(piece, 0, 1)).unwrap();
+                assert!(wire.expire_request().is_some());
+            }
+            // From the newest on: the oldest ones are forgotten.
+            for piece in (0..count).rev() {
+                feed(&mut wire, &answer(block(piece, 0, 1)));
+                let expected = forgotten.min(u32::saturating_sub(forgotten, piece));
+                assert_eq!(wire.stats().violations, u64::from(expected), "{count}");
+            }
+        }
+    }
+}
+
+fn late_block(request: BlockRequest) -> Vec<u8> {
+    frames::piece(request.piece, request.begin, &[0])
+}
+
+#[test]
+fn rejects_that_the_peer_does_not_read_end_the_wire_above_their_limit() {
+    let limit = 16_000;
+    let flood = ProtocolError::RequestFlood { limit };
+    let asked = frames::request(block(0, 0, 1));
+    // With the backlog, as many rejects more as begin within it: they have 17 bytes.
+    for (upload_backlog, more) in [(0, 0), (16, 0), (17, 1), (100, 5)] {
+        let limits = Limits {
+            upload_backlog,
+            ..Limits::default()
+        };
+        let count = limit + more;
+        for (count, error) in [(count - 1, None), (count, None), (count + 1, Some(flood))] {
+            let mut wire = fast(limits);
+            let events = feed(&mut wire, &asked.repeat(usize::try_from(count).unwrap()));
+            assert_eq!(failure(&events), error, "{upload_backlog} {count}");
+            let rejects = wire.stats().sent.messages(MessageKind::Reject);
+            assert_eq!(rejects, u64::from(count.min(limit + more)));
+        }
+    }
+}
+
+#[test]
+fn rejects_that_the_peer_reads_are_not_limited() {
+    let asked = frames::request(block(0, 0, 1));
+    let limits = Limits {
+        upload_backlog: 0,
+        ..Limits::default()
+    };
+    let mut wire = fast(limits);
+    for _ in 0..3 {
+        assert_eq!(feed(&mut wire, &asked.repeat(16_000)), []);
+        assert_eq!(sent(&mut wire).len(), 16_000 * 17);
+    }
+    // Taken and not sent yet, they still wait.
+    feed(&mut wire, &asked.repeat(16_000));
+    let waiting = sent(&mut wire).len();
+    wire.set_unsent(waiting, 0);
+    assert!(failure(&feed(&mut wire, &asked)).is_some());
+}
+
+#[test]
 fn each_error_has_its_code_and_text_and_fields() {
     for (error, text) in error_texts() {
         assert_eq!(format!("{}: {error}", error.code()), text);
@@ -251,6 +343,7 @@ fn each_error_has_its_code_and_text_and_fields() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of all errors")]
 fn error_texts() -> Vec<(ProtocolError, &'static str)> {
     vec![
         (
@@ -303,6 +396,35 @@ fn error_texts() -> Vec<(ProtocolError, &'static str)> {
             "ERR_PWP_BITFIELD_SPARE_BITS: peer sent a bitfield with spare bits set",
         ),
         (
+            ProtocolError::ExtendedHandshake,
+            "ERR_PWP_EXTENDED_HANDSHAKE: peer sent an extended handshake that is no dictionary",
+        ),
+        (
+            ProtocolError::InfoHash,
+            "ERR_PWP_INFO_HASH: peer wants a torrent that is not served",
+        ),
+        (
+            ProtocolError::NotAgreed { id: 16 },
+            "ERR_PWP_NOT_AGREED: peer sent message 16 of an extension that not both sides announced",
+        ),
+        (
+            ProtocolError::PeerId,
+            "ERR_PWP_PEER_ID: peer has an id that is refused",
+        ),
+        (
+            ProtocolError::RequestFlood { limit: 16_000 },
+            "ERR_PWP_REQUEST_FLOOD: peer went on requesting with 16000 rejects unread",
+        ),
+        (
+            ProtocolError::UnsolicitedReject {
+                piece: 1,
+                begin: 2,
+                length: 3,
+            },
+            "ERR_PWP_UNSOLICITED_REJECT: peer rejected piece 1, offset 2, length 3, which was not \
+             requested",
+        ),
+        (
             ProtocolError::UnsolicitedBlock {
                 piece: 1,
                 begin: 2,
@@ -320,4 +442,5 @@ fn each_command_error_has_its_text() {
     assert_eq!(RequestError::Choked.to_string(), "peer is choking");
     assert_eq!(RequestError::Closed.to_string(), "wire is closed");
     assert_eq!(TooLong.to_string(), "payload does not fit a message");
+    assert_eq!(HandshakeSent.to_string(), "the handshake was already sent");
 }

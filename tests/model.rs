@@ -4,14 +4,39 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{Decoder, Limits, Message, Policy};
+use peer_wire::protocol::{Decoder, Limits, Message, Policy, Refusal, Reserved};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::frames::{self, bytes_of};
 use support::link::Cut;
 use support::lockstep::{Both, Command};
-use support::strategies::{at_least, block_request, message};
+use support::strategies::{
+    at_least, block_request, exchange, fast_message, index, message, reserved,
+};
+
+/// The handshakes of both sides, and what is known at first.
+#[derive(Clone, Debug)]
+struct Opening {
+    theirs: Reserved,
+    ours: Reserved,
+    /// When ours is sent.
+    moment: Moment,
+    /// What the peer says about its pieces at once.
+    announcement: Option<Message<Vec<u8>>>,
+    /// Whether both sides unchoke then.
+    is_open: bool,
+    cut: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Moment {
+    First,
+    /// Between the two events of the peer's handshake.
+    AfterInfoHash,
+    /// Never, if there are not as many turns.
+    BeforeTurn(usize),
+}
 
 /// What the peer sends at a time, and what the local side does before each poll of it.
 #[derive(Clone, Debug)]
@@ -27,25 +52,21 @@ proptest! {
 
     #[test]
     fn wire_given_any_commands_and_messages_agrees_with_the_model(
-        turns in vec(turn(), 1..6),
+        opening in opening(),
+        turns in vec(turn(), 1..8),
         last in message(),
         last_len in 0_usize..30,
-        is_strict in any::<bool>(),
+        limits in limits(),
         joins in any::<bool>(),
     ) {
-        let policy = if is_strict { Policy::Strict } else { Policy::Lenient };
         let make = if joins { Decoder::new } else { Decoder::in_parts };
-        let mut both = Both::new(make, limits(policy));
-        both.receive(&frames::handshake(), &mut std::iter::empty());
-        for turn in turns {
-            let bytes: Vec<u8> = turn.messages.iter().flat_map(bytes_of).collect();
-            let mut commands = turn.commands.into_iter();
-            for chunk in Cut::Random(turn.cut).chunks(&bytes) {
-                both.receive(chunk, &mut commands);
+        let mut both = Both::new(make, limits);
+        opening.run(&mut both);
+        for (place, turn) in turns.into_iter().enumerate() {
+            if opening.moment == Moment::BeforeTurn(place) {
+                both.run(Command::Handshake(opening.ours));
             }
-            // The remaining commands run without a message after them.
-            both.receive(&[], &mut commands);
-            both.sent();
+            turn.run(&mut both);
         }
         let last = bytes_of(&last);
         both.receive(&last[..last.len().min(last_len)], &mut std::iter::empty());
@@ -54,19 +75,93 @@ proptest! {
 }
 
 /// Small enough for random messages to reach them.
-fn limits(policy: Policy) -> Limits {
-    Limits {
+fn limits() -> impl Strategy<Value = Limits> {
+    // A strict wire ends at most of the violations, so that less happens to it.
+    let policy = prop_oneof![2 => Just(Policy::Lenient), 1 => Just(Policy::Strict)];
+    let pieces = prop_oneof![4 => Just(None), 1 => piece_count().prop_map(Some)];
+    (policy, pieces).prop_map(|(policy, pieces)| Limits {
         max_message_len: 100,
         max_peer_requests: 3,
+        pieces,
         policy,
         upload_backlog: 25 + 2 * Limits::QUEUED_COST,
         ..Limits::default()
+    })
+}
+
+impl Opening {
+    fn run(&self, both: &mut Both) {
+        let ours = Command::Handshake(self.ours);
+        let mut bytes = frames::handshake_with(self.theirs);
+        bytes.extend(self.announcement.iter().flat_map(bytes_of));
+        if self.is_open {
+            both.run(Command::SetChoking(false));
+            bytes.extend(frames::unchoke());
+        }
+        let (front, back) = bytes.split_at(47);
+        if self.moment == Moment::First {
+            both.run(ours.clone());
+        }
+        for chunk in Cut::Random(self.cut).chunks(front) {
+            both.receive(chunk, &mut std::iter::empty());
+        }
+        let mut commands = vec![vec![], vec![ours]].into_iter();
+        let count = if self.moment == Moment::AfterInfoHash {
+            2
+        } else {
+            0
+        };
+        both.receive(back, &mut commands.by_ref().take(count));
     }
 }
 
+impl Turn {
+    fn run(self, both: &mut Both) {
+        let bytes: Vec<u8> = self.messages.iter().flat_map(bytes_of).collect();
+        let mut commands = self.commands.into_iter();
+        for chunk in Cut::Random(self.cut).chunks(&bytes) {
+            both.receive(chunk, &mut commands);
+        }
+        // The remaining commands run without a message after them.
+        both.receive(&[], &mut commands);
+        both.sent();
+    }
+}
+
+fn opening() -> impl Strategy<Value = Opening> {
+    let moment = prop_oneof![
+        6 => Just(Moment::First),
+        1 => Just(Moment::AfterInfoHash),
+        1 => (0_usize..4).prop_map(Moment::BeforeTurn),
+    ];
+    let handshakes = (reserved(), reserved(), moment);
+    let announcement = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(Message::HaveAll)),
+        1 => Just(Some(Message::HaveNone)),
+        2 => vec(any::<u8>(), 1..4).prop_map(|bits| Some(Message::Bitfield { bits })),
+    ];
+    (handshakes, announcement, any::<bool>(), any::<u64>()).prop_map(
+        |((theirs, ours, moment), announcement, is_open, cut)| Opening {
+            theirs,
+            ours,
+            moment,
+            announcement,
+            is_open,
+            cut,
+        },
+    )
+}
+
 fn turn() -> impl Strategy<Value = Turn> {
-    let messages = vec(prop_oneof![60 => message(), 1 => bad_message()], 0..6);
-    let commands = vec(vec(command(), 0..3), 0..6);
+    let messages = prop_oneof![
+        40 => exchange(),
+        40 => message(),
+        20 => fast_message(),
+        1 => bad_message(),
+    ];
+    let messages = vec(messages, 0..8);
+    let commands = vec(vec(command(), 0..3), 0..8);
     (messages, any::<u64>(), commands).prop_map(|(messages, cut, commands)| Turn {
         messages,
         cut,
@@ -86,10 +181,12 @@ fn bad_message() -> impl Strategy<Value = Message<Vec<u8>>> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        6 => block_request().prop_map(Command::Request),
-        2 => block_request().prop_map(Command::TakeRequest),
+        8 => block_request().prop_map(Command::Request),
+        4 => block_request().prop_map(Command::TakeRequest),
         1 => Just(Command::ExpireRequest),
-        3 => (0_u32..6).prop_map(Command::TakePeerRequest),
+        2 => (0_u32..6).prop_map(Command::TakePeerRequest),
+        6 => fast_command(),
+        1 => reserved().prop_map(Command::Handshake),
         1 => block_request().prop_map(Command::TakeEqualPeerRequest),
         4 => any::<bool>().prop_map(Command::SetChoking),
         3 => (0_usize..30, 0_usize..30).prop_map(|(a, b)| Command::SetUnsent(a, b)),
@@ -105,7 +202,26 @@ fn command() -> impl Strategy<Value = Command> {
             6 => Just(Command::KeepAlive),
             1 => Just(Command::Close),
             1 => Just(Command::StopReading),
+            1 => Just(Command::Refuse(Refusal::InfoHash)),
+            1 => Just(Command::Refuse(Refusal::PeerId)),
+            4 => piece_count().prop_map(Command::SetPieces),
         ],
+    ]
+}
+
+/// Mostly one that fits a short bitfield.
+fn piece_count() -> impl Strategy<Value = u32> {
+    prop_oneof![2 => 0_u32..24, 1 => 0_u32..220]
+}
+
+fn fast_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        4 => index().prop_map(Command::AllowedFast),
+        1 => Just(Command::HaveAll),
+        1 => Just(Command::HaveNone),
+        1 => any::<u32>().prop_map(Command::Suggest),
+        6 => (0_u32..4).prop_map(Command::Decline),
+        3 => block_request().prop_map(Command::Reject),
     ]
 }
 

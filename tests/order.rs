@@ -9,18 +9,20 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    BlockRequest, Decoder, Event, Frame, Input, Limits, Message, Payload, Place, ProtocolError,
-    RequestId, Wire,
+    BlockRequest, Decoder, Dialect, Event, Frame, Input, Limits, Message, Payload, Place,
+    ProtocolError, RequestId, Reserved, Wire,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::damage::damaged;
-use support::drive::{self, Delivered, feed_with, requested, sent, unchoked, unchoked_with};
+use support::drive::{
+    self, Delivered, feed_with, greet_with, requested, sent, unchoked, unchoked_with,
+};
 use support::frames::{self, block, bytes_of};
 use support::link::Cut;
 use support::random::Random;
-use support::strategies::{at_least, block_request, message};
+use support::strategies::{at_least, block_request, fast_message, message};
 
 const FIRST: BlockRequest = block(0, 0, 4);
 const SECOND: BlockRequest = block(0, 4, 4);
@@ -57,8 +59,10 @@ fn request_takes_a_place_freed_just_before_it_is_polled() {
 /// What the local side does before a poll.
 #[derive(Clone, Debug)]
 enum Command {
+    AllowedFast(u32),
     Answer(u32),
     Close,
+    Decline(u32),
     Expire,
     Request(BlockRequest),
     SetChoking(bool),
@@ -81,13 +85,13 @@ proptest! {
 
     #[test]
     fn commands_between_polls_have_the_same_effect_in_any_cut(
-        messages in vec(message(), 0..12),
+        messages in vec(any_message(), 0..12),
         commands in commands(),
         seed in any::<u64>(),
     ) {
         let stream = stream_of(&messages);
         let whole = run(&mut Chunks::new(&[&stream]), &commands);
-        let handshake = frames::handshake();
+        let handshake = frames::fast_handshake();
         let by_message: Vec<Vec<u8>> = messages.iter().map(bytes_of).collect();
         let by_message = by_message.iter().map(Vec::as_slice);
         let by_message: Vec<&[u8]> = std::iter::once(&handshake[..]).chain(by_message).collect();
@@ -99,7 +103,7 @@ proptest! {
 
     #[test]
     fn frames_decoded_elsewhere_give_the_events_of_the_bytes(
-        messages in vec(message(), 0..12),
+        messages in vec(any_message(), 0..12),
         commands in commands(),
         seed in any::<u64>(),
     ) {
@@ -124,6 +128,7 @@ fn run<I: Input<Payload: Into<Bytes>>>(input: &mut I, commands: &[Vec<Command>])
         ..Limits::default()
     };
     let mut wire = Wire::new(limits);
+    greet_with(&mut wire, frames::FAST_HANDSHAKE);
     wire.unchoke();
     let (mut events, mut next_id) = (Vec::new(), 1_000);
     let mut commands = commands.iter();
@@ -152,6 +157,9 @@ fn run<I: Input<Payload: Into<Bytes>>>(input: &mut I, commands: &[Vec<Command>])
 
 fn run_command(wire: &mut Wire, next_id: &mut u32, command: &Command) {
     match command {
+        Command::AllowedFast(piece) => {
+            wire.allowed_fast(*piece);
+        }
         Command::Answer(id) => {
             if let Some(request) = wire.take_peer_request(RequestId::new(*id)) {
                 wire.piece_copied(request.piece, request.begin, b"x")
@@ -159,6 +167,9 @@ fn run_command(wire: &mut Wire, next_id: &mut u32, command: &Command) {
             }
         }
         Command::Close => wire.close(),
+        Command::Decline(id) => {
+            wire.decline(RequestId::new(*id));
+        }
         Command::Expire => {
             wire.expire_request();
         }
@@ -187,6 +198,8 @@ fn commands() -> impl Strategy<Value = Vec<Vec<Command>>> {
         8 => block_request().prop_map(Command::Request),
         2 => block_request().prop_map(Command::TakeRequest),
         2 => (0_u32..5).prop_map(Command::Answer),
+        1 => (0_u32..5).prop_map(Command::Decline),
+        1 => (0_u32..3).prop_map(Command::AllowedFast),
         4 => any::<bool>().prop_map(Command::SetChoking),
         4 => (0_usize..30).prop_map(Command::SetUnsent),
         1 => Just(Command::Expire),
@@ -195,18 +208,34 @@ fn commands() -> impl Strategy<Value = Vec<Vec<Command>>> {
     vec(vec(command, 0..3), 0..12)
 }
 
-fn stream_of(messages: &[Message<Vec<u8>>]) -> Vec<u8> {
-    let messages = messages.iter().flat_map(bytes_of);
-    frames::handshake().into_iter().chain(messages).collect()
+fn any_message() -> impl Strategy<Value = Message<Vec<u8>>> {
+    prop_oneof![3 => message(), 1 => fast_message()]
 }
 
-/// The frames of a stream with their bytes, and the error that ends it.
+fn stream_of(messages: &[Message<Vec<u8>>]) -> Vec<u8> {
+    let messages = messages.iter().flat_map(bytes_of);
+    frames::fast_handshake()
+        .into_iter()
+        .chain(messages)
+        .collect()
+}
+
+/// The frames of a stream with their bytes, and the error that ends it. We have announced the fast
+/// extension, and mostly the peer has.
 fn decode(stream: &[u8]) -> (VecDeque<Frame<Bytes>>, Option<ProtocolError>) {
     let mut input = Chunks::new(&[stream]);
     let mut frames = VecDeque::new();
+    let mut dialect = Dialect::BASIC;
     loop {
-        match input.next_frame() {
-            Ok(Some(frame)) => frames.push_back(frame),
+        match input.next_frame(dialect) {
+            Ok(Some(frame)) => {
+                if let Frame::Handshake(handshake) = &frame
+                    && handshake.reserved.contains(Reserved::FAST)
+                {
+                    dialect = Dialect::FAST;
+                }
+                frames.push_back(frame);
+            }
             Ok(None) => return (frames, None),
             Err(error) => return (frames, Some(error)),
         }
@@ -224,6 +253,7 @@ fn own(frames: &VecDeque<Frame<Bytes>>) -> VecDeque<Frame<Own>> {
 fn with_payload<P, Q>(frame: Frame<P>, map: impl FnOnce(P) -> Q) -> Frame<Q> {
     match frame {
         Frame::Handshake(handshake) => Frame::Handshake(handshake),
+        Frame::HandshakeStart(start) => Frame::HandshakeStart(start),
         Frame::Message(message) => Frame::Message(message.map_payload(map)),
         Frame::Part { .. } => panic!("the decoder joins"),
     }
@@ -255,7 +285,7 @@ struct Failing(VecDeque<Frame<Own>>, Option<ProtocolError>);
 impl Input for Failing {
     type Payload = Own;
 
-    fn next_frame(&mut self) -> Result<Option<Frame<Own>>, ProtocolError> {
+    fn next_frame(&mut self, _: Dialect) -> Result<Option<Frame<Own>>, ProtocolError> {
         match (self.0.pop_front(), self.1) {
             (None, Some(error)) => Err(error),
             (frame, _) => Ok(frame),
@@ -283,10 +313,10 @@ impl<'a> Chunks<'a> {
 impl Input for Chunks<'_> {
     type Payload = Bytes;
 
-    fn next_frame(&mut self) -> Result<Option<Frame<Bytes>>, ProtocolError> {
+    fn next_frame(&mut self, dialect: Dialect) -> Result<Option<Frame<Bytes>>, ProtocolError> {
         loop {
             let chunk = self.rest.front().copied().unwrap_or_default();
-            if let Some(frame) = self.decoder.decode(chunk, &mut self.at)? {
+            if let Some(frame) = self.decoder.decode(chunk, &mut self.at, dialect)? {
                 let bytes = |payload: Payload| Bytes::copy_from_slice(payload.bytes(chunk));
                 return Ok(Some(with_payload(frame, bytes)));
             }

@@ -7,34 +7,39 @@
 mod support;
 
 use peer_wire::protocol::{
-    Decoder, Frame, Handshake, InfoHash, Limits, Message, Payload, PeerId, Reserved,
+    Decoder, Dialect, Frame, Handshake, InfoHash, Limits, Message, Payload, PeerId, Reserved,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use support::damage::{damaged, noise};
-use support::drive::{Delivered, Endpoint, Joiner, failure, feed, feed_cut};
-use support::frames::{self, bytes_of};
+use support::drive::{Delivered, Endpoint, Joiner, failure, feed, feed_cut, greet_with, greeted};
+use support::frames::{self, FAST_HANDSHAKE, bytes_of};
 use support::link::Cut;
 use support::model::Model;
 use support::random::Random;
-use support::strategies::{at_least, message};
+use support::strategies::{at_least, fast_message, message};
 
 proptest! {
     #![proptest_config(at_least(4_000))]
 
     #[test]
-    fn message_encoded_and_decoded_is_the_same(message in message()) {
+    fn message_encoded_and_decoded_is_the_same(
+        (is_fast, message) in prop_oneof![
+            3 => message().prop_map(|message| (false, message)),
+            1 => fast_message().prop_map(|message| (true, message)),
+        ],
+    ) {
         let mut bytes = Vec::new();
         let borrowed = message.clone().map_payload(|_| ());
         let payload = message.payload().map(Vec::as_slice).unwrap_or_default();
         borrowed.map_payload(|()| payload).encode(&mut bytes).unwrap();
         prop_assert_eq!(&bytes, &bytes_of(&message));
 
-        let mut decoder = Decoder::new(&Limits::default());
-        decoder.decode(&frames::handshake(), &mut 0).unwrap();
+        let mut decoder = greeted(Decoder::new);
         let mut at = 0;
-        let Ok(Some(Frame::Message(decoded))) = decoder.decode(&bytes, &mut at) else {
+        let dialect = if is_fast { Dialect::FAST } else { Dialect::BASIC };
+        let Ok(Some(Frame::Message(decoded))) = decoder.decode(&bytes, &mut at, dialect) else {
             panic!("no message");
         };
         let decoded = decoded.map_payload(|payload: Payload| payload.bytes(&bytes).to_vec());
@@ -66,9 +71,9 @@ proptest! {
         let mut wire = Endpoint::default();
         wire.unchoke();
         let whole = feed(&mut wire, &stream);
-        // One for the handshake; requests for zero bytes have none.
+        // Two for the handshake; requests for zero bytes have none.
         let expected = messages.iter().filter(|message| !asks_for_nothing(message));
-        prop_assert_eq!(whole.len(), expected.count().saturating_add(1));
+        prop_assert_eq!(whole.len(), expected.count().saturating_add(2));
         for cut in [Cut::Bytes, Cut::Random(seed)] {
             let mut wire = Endpoint::default();
             wire.unchoke();
@@ -85,7 +90,7 @@ proptest! {
 
     #[test]
     fn damaged_stream_gives_the_events_of_the_model(
-        messages in vec(message(), 1..6),
+        messages in vec(prop_oneof![3 => message(), 1 => fast_message()], 1..6),
         seed in any::<u64>(),
     ) {
         let valid = stream_of(&messages);
@@ -105,7 +110,7 @@ proptest! {
         for _ in 0..STREAMS_PER_CASE {
             let mut bytes = noise(&mut random);
             if !random.one_in(10) {
-                bytes.splice(0..0, frames::handshake());
+                bytes.splice(0..0, frames::fast_handshake());
             }
             read_as_the_model(&bytes, seed);
         }
@@ -123,6 +128,9 @@ fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Delivered> {
     assert_eq!(read_in_parts(bytes, Cut::Random(seed), seed), events);
 
     let mut model = Model::new(Limits::default());
+    if is_fast(seed) {
+        model.handshake(&FAST_HANDSHAKE);
+    }
     model.set_choking(is_choking(seed));
     model.handle_bytes(bytes);
     model.handle_end();
@@ -132,7 +140,12 @@ fn read_as_the_model(bytes: &[u8], seed: u64) -> Vec<Delivered> {
 
     if failure(&events).is_some() {
         assert_eq!(feed(&mut wire, &frames::have(1)), []);
-        error_repeats(bytes);
+        let dialect = if wire.has_fast() {
+            Dialect::FAST
+        } else {
+            Dialect::BASIC
+        };
+        error_repeats(bytes, dialect);
     }
     events
 }
@@ -150,22 +163,31 @@ fn read(bytes: &[u8], cut: Cut, seed: u64) -> (Vec<Delivered>, Endpoint) {
 /// As [`read`], and joins cut payloads itself.
 fn read_in_parts(bytes: &[u8], cut: Cut, seed: u64) -> Vec<Delivered> {
     let mut joiner = Joiner::new(Limits::default());
-    if !is_choking(seed) {
-        joiner.endpoint.unchoke();
-    }
+    prepare(&mut joiner.endpoint, seed);
     let mut events = joiner.feed_cut(bytes, cut);
     joiner.endpoint.end();
     events.extend(joiner.endpoint.poll_event());
     events
 }
 
-/// A wire that admits requests or does not.
+/// A wire that admits requests or does not, and has announced the fast extension or has not.
 fn fresh(seed: u64) -> Endpoint {
     let mut wire = Endpoint::default();
+    prepare(&mut wire, seed);
+    wire
+}
+
+fn prepare(wire: &mut Endpoint, seed: u64) {
+    if is_fast(seed) {
+        greet_with(wire, FAST_HANDSHAKE);
+    }
     if !is_choking(seed) {
         wire.unchoke();
     }
-    wire
+}
+
+fn is_fast(seed: u64) -> bool {
+    seed.is_multiple_of(2)
 }
 
 fn is_choking(seed: u64) -> bool {
@@ -173,18 +195,18 @@ fn is_choking(seed: u64) -> bool {
 }
 
 /// Where the bytes themselves are bad, the decoder repeats its error.
-fn error_repeats(bytes: &[u8]) {
+fn error_repeats(bytes: &[u8], dialect: Dialect) {
     let mut decoder = Decoder::new(&Limits::default());
     let mut at = 0;
     let error = loop {
-        match decoder.decode(bytes, &mut at) {
+        match decoder.decode(bytes, &mut at, dialect) {
             Ok(Some(_)) => {}
             Ok(None) => return,
             Err(error) => break error,
         }
     };
     for chunk in [&frames::have(1), bytes, &[]] {
-        assert_eq!(decoder.decode(chunk, &mut 0), Err(error));
+        assert_eq!(decoder.decode(chunk, &mut 0, dialect), Err(error));
     }
 }
 
@@ -194,7 +216,10 @@ fn asks_for_nothing(message: &Message<Vec<u8>>) -> bool {
 
 fn stream_of(messages: &[Message<Vec<u8>>]) -> Vec<u8> {
     let messages = messages.iter().flat_map(bytes_of);
-    frames::handshake().into_iter().chain(messages).collect()
+    frames::fast_handshake()
+        .into_iter()
+        .chain(messages)
+        .collect()
 }
 
 /// Length of the frames of `valid` that are unchanged at the front of `damaged`.

@@ -20,14 +20,16 @@ use crate::protocol::{Decoder, Event, Limits, Payload, ProtocolError, Stats, Wir
 /// also writes what the commands queued, all of it before it returns a clean end.
 ///
 /// ```
-/// use peer_wire::net::{Connection, Error};
+/// use peer_wire::net::Connection;
 /// use peer_wire::protocol::{Event, InfoHash, Limits, PeerId, Reserved};
 /// use tokio::io::{AsyncRead, AsyncWrite};
 ///
-/// async fn count_pieces(stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<u32, Error> {
+/// async fn count_pieces(
+///     stream: impl AsyncRead + AsyncWrite + Unpin,
+/// ) -> Result<u32, Box<dyn std::error::Error>> {
 ///     let mut connection = Connection::new(stream, Limits::default());
 ///     let (info_hash, peer_id) = (InfoHash::new([1; 20]), PeerId::new([2; 20]));
-///     connection.wire_mut().handshake(info_hash, peer_id, Reserved::NONE);
+///     connection.wire_mut().handshake(info_hash, peer_id, Reserved::NONE)?;
 ///     let mut pieces = 0;
 ///     while let Some(event) = connection.next().await? {
 ///         if matches!(event, Event::Have { is_new: true, .. }) {

@@ -93,8 +93,9 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::Handshake`], [`ProtocolError::MessageTooLong`] or
-    /// [`ProtocolError::MessageLength`]; every later call returns the same error.
+    /// [`ProtocolError::Handshake`], [`ProtocolError::MessageTooLong`],
+    /// [`ProtocolError::MessageLength`] or [`ProtocolError::NotAgreed`]; every later call returns
+    /// the same error.
     #[inline]
     pub fn decode(
         &mut self,

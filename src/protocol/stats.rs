@@ -27,7 +27,7 @@ pub struct Stats {
 
 impl Stats {
     /// Adds what the decoder of the same connection has counted: bytes received, and messages that
-    /// were longer than their id allows.
+    /// were longer than their id allows or not agreed on.
     #[must_use]
     pub fn decoded_by(mut self, decoder: &Decoder) -> Self {
         self.received.bytes = decoder.received();

@@ -2,7 +2,7 @@
 //! Then the same bytes as an extended handshake, twice in a row.
 
 use peer_wire::protocol::bencode::{self, BencodeError, MAX_DEPTH, MAX_TOKENS, Value};
-use peer_wire::protocol::{ExtendedHandshake, PeerExtensions};
+use peer_wire::protocol::{Announced, ExtendedHandshake};
 
 use crate::support::counting::count;
 
@@ -43,7 +43,7 @@ fn handshake(data: &[u8]) -> Result<ExtendedHandshake, BencodeError> {
     assert_eq!(again.as_ref(), Ok(&handshake));
     assert!(handshake.extensions.len() <= ExtendedHandshake::MAX_EXTENSIONS);
 
-    let mut peer = PeerExtensions::default();
+    let mut peer = Announced::default();
     peer.apply(handshake.clone());
     for (name, id) in &handshake.extensions {
         assert!((1..=ExtendedHandshake::MAX_NAME_LEN).contains(&name.len()));

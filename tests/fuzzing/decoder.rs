@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use arbitrary::Unstructured;
-use peer_wire::protocol::{Decoder, Frame, Limits, Message, Payload, Place, ProtocolError};
+use peer_wire::protocol::{
+    Decoder, Dialect, Frame, Limits, Message, Payload, Place, ProtocolError,
+};
 
 use super::{cut, lens};
 use crate::support::counting::count;
+use crate::support::drive::greeted;
 use crate::support::frames;
 
 /// The messages of a stream, and the error that ends it.
@@ -23,17 +26,25 @@ pub(crate) fn run(data: &[u8]) -> Read {
     let lens = lens(&mut input).unwrap_or_default();
     let stream = input.take_rest();
 
-    let read = Reader::new(Decoder::new).read(&[stream]);
+    check(Dialect::BASIC, stream, lens);
+    check(Dialect::FAST, stream, lens)
+}
+
+fn check(dialect: Dialect, stream: &[u8], lens: &[u8]) -> Read {
+    let read = Reader::new(Decoder::new, dialect).read(&[stream]);
     for make in [Decoder::new, Decoder::in_parts] {
         for lens in [&[], lens, &[0]] {
-            assert_eq!(Reader::new(make).read(&cut(stream, lens)), read);
+            assert_eq!(Reader::new(make, dialect).read(&cut(stream, lens)), read);
         }
     }
+    let is_of_bep_6 = |message: &Message<_>| message.id().is_some_and(|id| id.bep() == 6);
+    assert!(dialect == Dialect::FAST || !read.messages.iter().any(is_of_bep_6));
     read
 }
 
 struct Reader {
     decoder: Decoder,
+    dialect: Dialect,
     parts: Vec<u8>,
     /// What the decoder holds, in bytes.
     held: i64,
@@ -41,12 +52,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(make: fn(&Limits) -> Decoder) -> Self {
-        let mut decoder = make(&Limits::default());
-        let frame = decoder.decode(&frames::handshake(), &mut 0);
-        assert!(matches!(frame, Ok(Some(Frame::Handshake(_)))));
+    fn new(make: fn(&Limits) -> Decoder, dialect: Dialect) -> Self {
         Self {
-            decoder,
+            decoder: greeted(make),
+            dialect,
             parts: Vec::new(),
             held: 0,
             read: Read::default(),
@@ -59,7 +68,10 @@ impl Reader {
         }
         self.read.is_cut_off = !self.decoder.is_between_messages();
         if let Some(error) = self.read.error {
-            assert_eq!(self.decoder.decode(&frames::have(1), &mut 0), Err(error));
+            assert_eq!(
+                self.decoder.decode(&frames::have(1), &mut 0, self.dialect),
+                Err(error)
+            );
         }
         self.read
     }
@@ -68,7 +80,7 @@ impl Reader {
         let mut at = 0;
         while self.read.error.is_none() {
             let start = at;
-            let (frame, counted) = count(|| self.decoder.decode(chunk, &mut at));
+            let (frame, counted) = count(|| self.decoder.decode(chunk, &mut at, self.dialect));
             self.held = self.held.saturating_add(counted.held);
             assert!(start <= at && at <= chunk.len());
             match frame {
@@ -86,7 +98,7 @@ impl Reader {
 
     fn take(&mut self, frame: Frame<Payload>, chunk: &[u8], read: Range<usize>) {
         match frame {
-            Frame::Handshake(_) => panic!("a second handshake"),
+            Frame::Handshake(_) | Frame::HandshakeStart(_) => panic!("a second handshake"),
             Frame::Part { part, room, .. } => {
                 let Payload::InChunk(part) = part else {
                     panic!("{part:?} is no place in the chunk");

@@ -1,7 +1,7 @@
 //! The handshake: what is accepted is what is encoded, and the cut makes no difference.
 
 use arbitrary::Unstructured;
-use peer_wire::protocol::{Decoder, Frame, Handshake, Limits, ProtocolError};
+use peer_wire::protocol::{Decoder, Dialect, Frame, Handshake, Limits, ProtocolError};
 
 use super::{cut, lens};
 use crate::support::frames;
@@ -36,22 +36,30 @@ pub(crate) fn run(data: &[u8]) -> Read {
 /// The first frame of a decoder, which must end with the handshake.
 fn read_cut(bytes: &[u8], lens: &[u8]) -> Read {
     let mut decoder = Decoder::new(&Limits::default());
-    let mut received: usize = 0;
+    let (mut received, mut start) = (0_usize, None);
     for chunk in cut(bytes, lens) {
         assert_eq!(decoder.is_between_messages(), received == 0);
         let mut at = 0;
-        let frame = decoder.decode(chunk, &mut at)?;
-        received = received.saturating_add(at);
-        if let Some(frame) = frame {
-            let Frame::Handshake(handshake) = frame else {
-                panic!("{frame:?} before the handshake");
-            };
-            assert_eq!(received, Handshake::LEN);
-            assert!(decoder.is_between_messages());
-            return Ok(Some(*handshake));
+        while let Some(frame) = decoder.decode(chunk, &mut at, Dialect::BASIC)? {
+            let received = received.saturating_add(at);
+            match frame {
+                Frame::HandshakeStart(begun) => {
+                    assert_eq!((received, start), (48, None));
+                    start = Some((begun.reserved, begun.info_hash));
+                }
+                Frame::Handshake(handshake) => {
+                    assert_eq!(received, Handshake::LEN);
+                    assert_eq!(start, Some((handshake.reserved, handshake.info_hash)));
+                    assert!(decoder.is_between_messages());
+                    return Ok(Some(*handshake));
+                }
+                frame => panic!("{frame:?} before the handshake"),
+            }
         }
         assert_eq!(at, chunk.len());
+        received = received.saturating_add(at);
     }
+    assert_eq!(start.is_some(), received >= 48);
     Ok(None)
 }
 

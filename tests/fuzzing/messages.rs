@@ -1,9 +1,10 @@
 //! Messages: what is encoded is decoded to the same, and the exact bytes are those of the BEPs.
 
 use arbitrary::{Result, Unstructured};
-use peer_wire::protocol::{Decoder, Frame, Limits, Message};
+use peer_wire::protocol::{Decoder, Dialect, Frame, Message};
 
 use super::message;
+use crate::support::drive::greeted;
 use crate::support::frames;
 
 /// Any messages, one after the other.
@@ -43,11 +44,10 @@ fn append(message: &Message<Vec<u8>>, stream: &mut Vec<u8>) {
 }
 
 fn decode(stream: &[u8]) -> Vec<Message<Vec<u8>>> {
-    let mut decoder = Decoder::new(&Limits::default());
-    decoder.decode(&frames::handshake(), &mut 0).unwrap();
+    let mut decoder = greeted(Decoder::new);
     let mut messages = Vec::new();
     let mut at = 0;
-    while let Some(frame) = decoder.decode(stream, &mut at).unwrap() {
+    while let Some(frame) = decoder.decode(stream, &mut at, Dialect::FAST).unwrap() {
         let Frame::Message(message) = frame else {
             panic!("{frame:?} is no message");
         };

@@ -20,7 +20,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Any message that can be encoded.
 fn message(input: &mut Unstructured<'_>) -> Result<Message<Vec<u8>>> {
-    Ok(match input.int_in_range(0..=12)? {
+    Ok(match input.int_in_range(0..=17)? {
         0 => Message::KeepAlive,
         1 => Message::Choke,
         2 => Message::Unchoke,
@@ -49,6 +49,17 @@ fn message(input: &mut Unstructured<'_>) -> Result<Message<Vec<u8>>> {
         11 => Message::Extended {
             id: input.arbitrary()?,
             payload: payload(input)?,
+        },
+        12 => Message::Suggest {
+            piece: number(input)?,
+        },
+        13 => Message::HaveAll,
+        14 => Message::HaveNone,
+        15 => Message::Reject {
+            request: block_request(input)?,
+        },
+        16 => Message::AllowedFast {
+            piece: number(input)?,
         },
         _ => Message::Unknown {
             payload: [vec![unknown_id(input)?], payload(input)?].concat(),

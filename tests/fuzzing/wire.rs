@@ -4,7 +4,8 @@
 
 use arbitrary::{Result, Unstructured};
 use peer_wire::protocol::{
-    BlockRequest, Decoder, DropReason, Event, Frame, Limits, MessageKind, Policy, Traffic,
+    BlockRequest, Decoder, Dialect, DropReason, Event, Frame, Limits, MessageKind, Policy, Refusal,
+    Reserved, Traffic,
 };
 
 use super::{block_request, cut, lens, message, number, payload};
@@ -29,7 +30,8 @@ struct Case {
 }
 
 impl Case {
-    /// A wire with limits that few messages reach, at its beginning or open for requests.
+    /// A wire with limits that few messages reach, at its beginning or open for requests. Mostly
+    /// both sides announce the fast extension.
     fn new(input: &mut Unstructured<'_>) -> Result<Self> {
         let is_open = input.arbitrary()?;
         let capacity = *input.choose(&[0, 3, 10_000])?;
@@ -44,11 +46,15 @@ impl Case {
         let make = *input.choose(&[Decoder::new, Decoder::in_parts])?;
         let mut both = Both::new(make, limits);
         both.set_trace(capacity);
-        both.run(Command::Handshake);
+        // Without it, ours may follow later.
+        if input.ratio(7, 8)? {
+            both.run(Command::Handshake(reserved(input)?));
+        }
         let mut unread = Vec::new();
         if is_open {
             both.run(Command::SetChoking(false));
-            unread = [frames::handshake(), frames::unchoke()].concat();
+            let handshake = frames::handshake_with(reserved(input)?);
+            unread = [handshake, frames::unchoke()].concat();
         }
         Ok(Self {
             both,
@@ -61,7 +67,7 @@ impl Case {
         match input.int_in_range(0..=13)? {
             0..=3 => self.unread.extend(bytes_of(&message(input)?)),
             4 => self.unread.extend(payload(input)?),
-            5 => self.unread.extend(frames::handshake()),
+            5 => self.unread.extend(frames::handshake_with(reserved(input)?)),
             6 => self.receive(&[], &mut std::iter::empty()),
             7 => self.receive(lens(input)?, &mut std::iter::empty()),
             8 => self.receive(lens(input)?, &mut std::iter::from_fn(|| commands(input))),
@@ -143,7 +149,7 @@ fn commands(input: &mut Unstructured<'_>) -> Option<Vec<Command>> {
 }
 
 fn command(input: &mut Unstructured<'_>) -> Result<Command> {
-    Ok(match input.int_in_range(0..=23)? {
+    Ok(match input.int_in_range(0..=32)? {
         0 => Command::OverwriteState(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
         1 => Command::Bitfield(payload(input)?),
         2 => Command::Cancel(block_request(input)?),
@@ -163,6 +169,7 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         16 => Command::StopReading,
         17 => Command::TakePeerRequest(number(input)?),
         18 => Command::TakeRequest(block_request(input)?),
+        19 => Command::AllowedFast(number(input)?),
         20 => Command::SetUnsent(
             input.arbitrary::<u8>()?.into(),
             input.arbitrary::<u8>()?.into(),
@@ -170,20 +177,41 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         21 => Command::TakeEqualPeerRequest(block_request(input)?),
         22 => Command::PollTrace,
         23 => Command::TakeForeign,
+        24 => Command::Decline(number(input)?),
+        25 => Command::Handshake(reserved(input)?),
+        26 => Command::HaveAll,
+        27 => Command::HaveNone,
+        28 => Command::Refuse(*input.choose(&[Refusal::InfoHash, Refusal::PeerId])?),
+        29 => Command::Reject(block_request(input)?),
+        30 => Command::SetPieces(input.arbitrary::<u8>()?.into()),
+        31 => Command::Suggest(number(input)?),
         _ => Command::Request(block_request(input)?),
     })
 }
 
+/// What a handshake announces: the fast extension or not.
+fn reserved(input: &mut Unstructured<'_>) -> Result<Reserved> {
+    let basic = frames::HANDSHAKE.reserved;
+    Ok(*input.choose(&[Reserved::FAST, Reserved::FAST, basic])?)
+}
+
 /// A peer reads all that was sent, to its end, in as many messages as were counted.
 fn decodes(sent: &[u8], counted: Traffic) {
+    let begins = sent.starts_with(&frames::handshake()[..20]);
+    if !begins || counted.messages(MessageKind::Handshake) > 1 {
+        // By our own commands there is more than one handshake, or a message before it.
+        return;
+    }
     let mut decoder = Decoder::new(&Limits::default());
     let mut at = 0;
     let mut kinds = Vec::new();
-    while let Some(frame) = decoder.decode(sent, &mut at).unwrap() {
-        kinds.push(match frame {
-            Frame::Message(message) => message.kind(),
-            _ => MessageKind::Handshake,
-        });
+    // Messages of the fast extension are only sent where it is agreed on.
+    while let Some(frame) = decoder.decode(sent, &mut at, Dialect::FAST).unwrap() {
+        match frame {
+            Frame::HandshakeStart(_) => {}
+            Frame::Message(message) => kinds.push(message.kind()),
+            _ => kinds.push(MessageKind::Handshake),
+        }
     }
     for kind in MessageKind::ALL {
         let count = kinds.iter().filter(|sent| **sent == kind).count();

@@ -4,11 +4,11 @@ use std::ops::{Deref, DerefMut};
 
 use bytes::Bytes;
 use peer_wire::protocol::{
-    BlockRequest, Decoder, Event, Limits, Payload, Place, ProtocolError, RequestError, RequestId,
-    Stats, Transmit, Wire,
+    BlockRequest, Decoder, Dialect, Event, Frame, Handshake, HandshakeStart, Limits, Payload,
+    Place, ProtocolError, RequestError, RequestId, Stats, Transmit, Wire,
 };
 
-use super::frames::{self, HANDSHAKE};
+use super::frames::{self, FAST_HANDSHAKE, HANDSHAKE};
 use super::link::Cut;
 
 /// An event with the bytes of its payload, so that cuts make no difference.
@@ -90,13 +90,58 @@ impl DerefMut for Endpoint {
     }
 }
 
+/// A decoder that has read a handshake.
+pub(crate) fn greeted(make: fn(&Limits) -> Decoder) -> Decoder {
+    let mut decoder = make(&Limits::default());
+    let (handshake, mut at) = (frames::fast_handshake(), 0);
+    let mut read = || decoder.decode(&handshake, &mut at, Dialect::BASIC).unwrap();
+    assert!(matches!(read(), Some(Frame::HandshakeStart(_))));
+    assert!(matches!(read(), Some(Frame::Handshake(_))));
+    decoder
+}
+
 /// A wire that has read the peer's handshake.
 pub(crate) fn opened(limits: Limits) -> Endpoint {
     let mut wire = Endpoint::new(limits);
+    assert_eq!(feed(&mut wire, &frames::handshake()), greeted_by(HANDSHAKE));
+    wire
+}
+
+/// The events of a handshake.
+pub(crate) fn greeted_by(handshake: Handshake) -> [Delivered; 2] {
+    let Handshake {
+        reserved,
+        info_hash,
+        ..
+    } = handshake;
+    let start = HandshakeStart {
+        reserved,
+        info_hash,
+    };
+    [
+        Event::HandshakeStart(Box::new(start)),
+        Event::Handshake(handshake),
+    ]
+}
+
+/// A wire that has agreed with its peer on the fast extension, with nothing left to send.
+pub(crate) fn fast(limits: Limits) -> Endpoint {
+    let mut wire = Endpoint::new(limits);
+    greet_with(&mut wire, FAST_HANDSHAKE);
     assert_eq!(
-        feed(&mut wire, &frames::handshake()),
-        [Event::Handshake(HANDSHAKE)]
+        feed(&mut wire, &frames::fast_handshake()),
+        greeted_by(FAST_HANDSHAKE)
     );
+    assert_eq!(sent(&mut wire), frames::fast_handshake());
+    wire
+}
+
+/// As [`fast`], and neither side chokes.
+pub(crate) fn fast_unchoked(limits: Limits) -> Endpoint {
+    let mut wire = fast(limits);
+    assert_eq!(feed(&mut wire, &frames::unchoke()), [Event::Unchoke]);
+    wire.unchoke();
+    sent(&mut wire);
     wire
 }
 
@@ -246,7 +291,17 @@ pub(crate) fn events(wire: &mut Endpoint) -> Vec<Delivered> {
 
 /// Sends [`HANDSHAKE`].
 pub(crate) fn greet(wire: &mut Wire) {
-    wire.handshake(HANDSHAKE.info_hash, HANDSHAKE.peer_id, HANDSHAKE.reserved);
+    greet_with(wire, HANDSHAKE);
+}
+
+/// Sends this handshake, the first.
+pub(crate) fn greet_with(wire: &mut Wire, handshake: Handshake) {
+    let Handshake {
+        reserved,
+        info_hash,
+        peer_id,
+    } = handshake;
+    wire.handshake(info_hash, peer_id, reserved).unwrap();
 }
 
 /// All bytes that wait to be sent, of a wire that has no foreign blocks.

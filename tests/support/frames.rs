@@ -3,17 +3,35 @@
 use peer_wire::protocol::{BlockRequest, Handshake, InfoHash, Message, PeerId, Reserved};
 
 /// The handshake that the peer of most tests sends.
-pub(crate) const HANDSHAKE: Handshake = Handshake {
-    reserved: Reserved::EXTENDED,
-    info_hash: InfoHash::new(*b"aaaaaaaaaaaaaaaaaaaa"),
-    peer_id: PeerId::new(*b"-XX0001-abcdefghijkl"),
-};
+pub(crate) const HANDSHAKE: Handshake = greeting_with(Reserved::EXTENDED);
+
+/// One that announces the fast extension.
+pub(crate) const FAST_HANDSHAKE: Handshake =
+    greeting_with(Reserved::new([0, 0, 0, 0, 0, 0x10, 0, 0x04]));
+
+/// [`HANDSHAKE`] with other announcements.
+pub(crate) const fn greeting_with(reserved: Reserved) -> Handshake {
+    Handshake {
+        reserved,
+        info_hash: InfoHash::new(*b"aaaaaaaaaaaaaaaaaaaa"),
+        peer_id: PeerId::new(*b"-XX0001-abcdefghijkl"),
+    }
+}
 
 /// The 68 bytes of [`HANDSHAKE`].
 pub(crate) fn handshake() -> Vec<u8> {
+    handshake_with(HANDSHAKE.reserved)
+}
+
+/// The 68 bytes of [`FAST_HANDSHAKE`].
+pub(crate) fn fast_handshake() -> Vec<u8> {
+    handshake_with(FAST_HANDSHAKE.reserved)
+}
+
+pub(crate) fn handshake_with(reserved: Reserved) -> Vec<u8> {
     [
         b"\x13BitTorrent protocol".as_slice(),
-        &[0, 0, 0, 0, 0, 0x10, 0, 0],
+        reserved.as_bytes(),
         b"aaaaaaaaaaaaaaaaaaaa",
         b"-XX0001-abcdefghijkl",
     ]
@@ -78,6 +96,26 @@ pub(crate) fn port(port: u16) -> Vec<u8> {
     frame(9, &port.to_be_bytes())
 }
 
+pub(crate) fn suggest(piece: u32) -> Vec<u8> {
+    frame(13, &piece.to_be_bytes())
+}
+
+pub(crate) fn have_all() -> Vec<u8> {
+    frame(14, &[])
+}
+
+pub(crate) fn have_none() -> Vec<u8> {
+    frame(15, &[])
+}
+
+pub(crate) fn reject(request: BlockRequest) -> Vec<u8> {
+    frame(16, &numbers(request))
+}
+
+pub(crate) fn allowed_fast(piece: u32) -> Vec<u8> {
+    frame(17, &piece.to_be_bytes())
+}
+
 pub(crate) fn extended(id: u8, payload: &[u8]) -> Vec<u8> {
     frame(20, &[&[id], payload].concat())
 }
@@ -100,6 +138,11 @@ pub(crate) fn bytes_of(message: &Message<Vec<u8>>) -> Vec<u8> {
         } => self::piece(*piece, *begin, block),
         Message::Cancel { request } => cancel(*request),
         Message::Port { port } => self::port(*port),
+        Message::Suggest { piece } => suggest(*piece),
+        Message::HaveAll => have_all(),
+        Message::HaveNone => have_none(),
+        Message::Reject { request } => reject(*request),
+        Message::AllowedFast { piece } => allowed_fast(*piece),
         Message::Extended { id, payload } => extended(*id, payload),
         Message::Unknown { payload } => frame(payload[0], &payload[1..]),
     }

@@ -1,8 +1,8 @@
 //! Two wires and an in-memory link that cuts what it carries.
 
-use peer_wire::protocol::Event;
+use peer_wire::protocol::Limits;
 
-use super::drive::{Delivered, Endpoint, feed_cut, greet, sent};
+use super::drive::{self, Delivered, Endpoint, feed_cut, greet, greeted_by, sent};
 use super::frames::HANDSHAKE;
 use super::random::Random;
 
@@ -85,9 +85,15 @@ impl Pair {
         for wire in [&mut pair.a, &mut pair.b] {
             greet(wire);
         }
-        assert_eq!(pair.deliver_to_a(), [Event::Handshake(HANDSHAKE)]);
-        assert_eq!(pair.deliver_to_b(), [Event::Handshake(HANDSHAKE)]);
+        assert_eq!(pair.deliver_to_a(), greeted_by(HANDSHAKE));
+        assert_eq!(pair.deliver_to_b(), greeted_by(HANDSHAKE));
         pair
+    }
+
+    /// A pair that has agreed on the fast extension.
+    pub(crate) fn fast(limits: Limits, cut: Cut) -> Self {
+        let [a, b] = [limits; 2].map(drive::fast);
+        Self { a, b, cut }
     }
 
     /// Carries what `a` sends; returns the events of `b`.

@@ -5,26 +5,34 @@
 )]
 
 mod agree;
+mod answers;
 mod commands;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use peer_wire::protocol::{BlockRequest, Decoder, Event, Limits, RequestId, Stats};
+use peer_wire::protocol::{
+    BlockRequest, Decoder, Event, Limits, Refusal, RequestId, Reserved, Stats,
+};
 
 use super::drive::{Delivered, Endpoint, Joiner};
 use super::model::Model;
 use super::trace_check::TraceCheck;
+use answers::Answers;
 
 /// What the local side does.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
+    AllowedFast(u32),
     Bitfield(Vec<u8>),
     Cancel(BlockRequest),
     Close,
+    Decline(u32),
     ExpireRequest,
     Extended(u8, Vec<u8>),
-    Handshake,
+    Handshake(Reserved),
     Have(u32),
+    HaveAll,
+    HaveNone,
     KeepAlive,
     OverwriteState(bool, bool, bool),
     Piece(BlockRequest, Vec<u8>),
@@ -35,11 +43,15 @@ pub(crate) enum Command {
     PollTransmit,
     Port(u16),
     ReadTransmit(usize),
+    Refuse(Refusal),
+    Reject(BlockRequest),
     Request(BlockRequest),
     SetChoking(bool),
     SetInterested(bool),
+    SetPieces(u32),
     SetUnsent(usize, usize),
     StopReading,
+    Suggest(u32),
     TakeEqualPeerRequest(BlockRequest),
     TakeForeign,
     TakePeerRequest(u32),
@@ -58,8 +70,9 @@ pub(crate) struct Both {
     /// Foreign blocks that wait, the oldest first.
     foreign: VecDeque<Vec<u8>>,
     next_id: u32,
-    /// Requests opened less those that have ended.
-    open: usize,
+    /// The requests that were opened and have not ended.
+    open: BTreeSet<u32>,
+    answers: Answers,
     is_ended: bool,
     trace: TraceCheck,
 }
@@ -74,7 +87,8 @@ impl Both {
             sent: Vec::new(),
             foreign: VecDeque::new(),
             next_id: 0,
-            open: 0,
+            open: BTreeSet::new(),
+            answers: Answers::default(),
             is_ended: false,
             trace: TraceCheck::default(),
         }
@@ -104,6 +118,8 @@ impl Both {
             }
             let event = self.poll(chunk, &mut at);
             assert_eq!(event, self.model.poll());
+            let has_replied = self.joiner.endpoint.take_replied();
+            assert_eq!(has_replied, self.model.take_replied());
             self.agree();
             match event {
                 Some(event) => self.events.push(event),
@@ -149,12 +165,19 @@ impl Both {
         } else if before == chunk.len() && !self.is_ended {
             assert_eq!(event, None);
         }
-        let ends = matches!(
-            event,
-            Some(Event::RequestDropped { .. } | Event::Piece { id: Some(_), .. })
-        );
-        self.open -= usize::from(ends);
+        self.note_ended(match event {
+            Some(Event::RequestDropped { id, .. }) => Some(id),
+            Some(Event::Piece { id, .. } | Event::Reject { id, .. }) => id,
+            _ => None,
+        });
         event
+    }
+
+    /// Each request ends once, whatever ends it.
+    fn note_ended(&mut self, id: Option<RequestId>) {
+        if let Some(id) = id {
+            assert!(self.open.remove(&id.number()), "{id:?} was not open");
+        }
     }
 
     /// An id that says nothing about the order, and that no other request has.

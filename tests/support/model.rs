@@ -7,17 +7,21 @@
     reason = "an overflow is to fail the test"
 )]
 
+mod fast;
+mod framing;
+mod pieces;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use bytes::Bytes;
 use peer_wire::protocol::{
     BlockRequest, DropReason, Event, Handshake, InfoHash, Limits, MessageKind, PeerId, Policy,
-    ProtocolError, RequestError, RequestId, Reserved,
+    ProtocolError, Refusal, RequestError, RequestId, Reserved,
 };
 
 use super::drive::{Delivered, joined};
 use super::frames;
+use fast::Fast;
 
 #[derive(Debug)]
 #[expect(
@@ -28,17 +32,26 @@ pub(crate) struct Model {
     limits: Limits,
     /// Bytes of the peer that no poll has used yet.
     input: Vec<u8>,
+    /// Of the peer's handshake, which stays in the input until all of it is there.
+    is_info_hash_read: bool,
     is_handshake_read: bool,
     is_ended: bool,
     pub(crate) is_read_closed: bool,
-    is_closed: bool,
+    pub(crate) is_closed: bool,
+    /// What the next poll reports as the failure.
+    failing: Option<ProtocolError>,
     dropping: Option<DropReason>,
+    /// What each side has announced in its first handshake.
+    our_reserved: Option<Reserved>,
+    peer_reserved: Option<Reserved>,
+    pub(crate) fast: Fast,
     next_id: u32,
     pub(crate) am_choking: bool,
     pub(crate) am_interested: bool,
     pub(crate) peer_choking: bool,
     pub(crate) peer_interested: bool,
     pub(crate) pieces: BTreeSet<u32>,
+    pub(crate) has_all: bool,
     /// Bits that bitfields have covered.
     pub(crate) covered: usize,
     pub(crate) requests: Vec<(RequestId, BlockRequest)>,
@@ -55,10 +68,12 @@ pub(crate) struct Model {
     pub(crate) refused: u64,
     pub(crate) ignored: u64,
     pub(crate) unanswerable: u64,
-    /// Except messages that were too long for their id.
+    /// Except those of the framing.
     pub(crate) violations: u64,
-    /// Those, where they were tolerated.
+    /// Those, where they were tolerated: messages that were too long for their id or not agreed on.
     excesses: u64,
+    /// Whether the message in front was begun before what it belongs to was agreed on.
+    is_front_not_agreed: bool,
     /// Messages that took effect, by kind.
     pub(crate) received: [u64; MessageKind::ALL.len()],
     /// All bytes sent so far.
@@ -74,17 +89,23 @@ impl Model {
         Self {
             limits,
             input: Vec::new(),
+            is_info_hash_read: false,
             is_handshake_read: false,
             is_ended: false,
             is_read_closed: false,
             is_closed: false,
+            failing: None,
             dropping: None,
+            our_reserved: None,
+            peer_reserved: None,
+            fast: Fast::default(),
             next_id: 0,
             am_choking: true,
             am_interested: false,
             peer_choking: true,
             peer_interested: false,
             pieces: BTreeSet::new(),
+            has_all: false,
             covered: 0,
             requests: Vec::new(),
             peer_requests: Vec::new(),
@@ -97,11 +118,29 @@ impl Model {
             unanswerable: 0,
             violations: 0,
             excesses: 0,
+            is_front_not_agreed: false,
             received: [0; MessageKind::ALL.len()],
             sent: Vec::new(),
             taken: 0,
             foreign: Vec::new(),
         }
+    }
+
+    /// Sends a handshake; returns whether it may.
+    pub(crate) fn handshake(&mut self, handshake: &Handshake) -> bool {
+        if self.our_reserved.is_some() && self.limits.policy == Policy::Strict {
+            return false;
+        }
+        self.our_reserved.get_or_insert(handshake.reserved);
+        self.send(&frames::handshake_with(handshake.reserved));
+        true
+    }
+
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        self.fail_later(match refusal {
+            Refusal::InfoHash => ProtocolError::InfoHash,
+            Refusal::PeerId => ProtocolError::PeerId,
+        });
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
@@ -179,9 +218,8 @@ impl Model {
         let is_change = self.am_choking != choking;
         self.am_choking = choking;
         if is_change && choking {
-            self.peer_requests.clear();
-            self.held_requests.clear();
             self.send(&frames::choke());
+            self.drop_choked();
         } else if is_change {
             self.send(&frames::unchoke());
         }
@@ -204,7 +242,8 @@ impl Model {
         id: RequestId,
         request: BlockRequest,
     ) -> Result<(), RequestError> {
-        match (self.is_closed, self.peer_choking) {
+        let is_allowed = self.fast.allowed_by_peer.contains(&request.piece);
+        match (self.is_closed, self.peer_choking && !is_allowed) {
             (true, _) => Err(RequestError::Closed),
             (_, true) => Err(RequestError::Choked),
             _ => {
@@ -216,11 +255,20 @@ impl Model {
     }
 
     pub(crate) fn take_request(&mut self, request: BlockRequest) -> Option<RequestId> {
-        take_first(&mut self.requests, |(_, open)| *open == request).map(|(id, _)| id)
+        let id = self.end_request(request)?;
+        self.give_up(request);
+        Some(id)
     }
 
     pub(crate) fn expire_request(&mut self) -> Option<(RequestId, BlockRequest)> {
-        take_first(&mut self.requests, |_| true)
+        let (id, request) = take_first(&mut self.requests, |_| true)?;
+        self.give_up(request);
+        Some((id, request))
+    }
+
+    /// Takes the oldest open one equal to `request`.
+    fn end_request(&mut self, request: BlockRequest) -> Option<RequestId> {
+        take_first(&mut self.requests, |(_, open)| *open == request).map(|(id, _)| id)
     }
 
     pub(crate) fn take_peer_request(&mut self, id: RequestId) -> Option<BlockRequest> {
@@ -254,9 +302,12 @@ impl Model {
     }
 
     pub(crate) fn poll(&mut self) -> Option<Delivered> {
+        if let Some(error) = self.failing.take() {
+            return Some(Event::Failed(error));
+        }
         loop {
             if let Some(reason) = self.dropping {
-                if let Some((id, request)) = self.expire_request() {
+                if let Some((id, request)) = take_first(&mut self.requests, |_| true) {
                     return Some(Event::RequestDropped {
                         id,
                         request,
@@ -266,6 +317,9 @@ impl Model {
                 self.dropping = None;
             }
             if let Some(event) = self.deliver_held() {
+                return Some(event);
+            }
+            if let Some(event) = self.read_info_hash() {
                 return Some(event);
             }
             let outcome = match self.next_frame() {
@@ -285,93 +339,40 @@ impl Model {
         }
     }
 
+    /// Fails because of a command.
+    fn fail_later(&mut self, error: ProtocolError) {
+        if !self.is_closed {
+            self.violations += 1;
+            self.end(DropReason::Failed);
+            self.failing = Some(error);
+        }
+    }
+
     fn end(&mut self, reason: DropReason) {
         self.stop_reading();
         self.is_closed = true;
         self.peer_requests.clear();
+        self.fast.forget();
         self.dropping = Some(reason);
-    }
-
-    /// The next handshake or message without its prefix; `None` when bytes are missing.
-    fn next_frame(&mut self) -> Result<Option<Vec<u8>>, ProtocolError> {
-        let (start, end) = if self.is_handshake_read {
-            (4, self.message_end()?)
-        } else {
-            let wrong = (self.input.iter())
-                .zip(PROTOCOL)
-                .any(|(got, want)| got != want);
-            if wrong {
-                return Err(ProtocolError::Handshake);
-            }
-            (0, Some(68))
-        };
-        match end {
-            Some(end) if end <= self.input.len() => {
-                self.excesses = self.excesses();
-                let frame = self.input.drain(..end).skip(start).collect();
-                Ok(Some(frame))
-            }
-            _ if self.is_ended && !self.input.is_empty() => Err(ProtocolError::Truncated),
-            _ => Ok(None),
-        }
-    }
-
-    fn message_end(&self) -> Result<Option<usize>, ProtocolError> {
-        let Some(length) = self.input.first_chunk().copied().map(u32::from_be_bytes) else {
-            return Ok(None);
-        };
-        let limit = self.limits.max_message_len;
-        if length > limit {
-            return Err(ProtocolError::MessageTooLong { length, limit });
-        }
-        if length > 0
-            && let Some(&id) = self.input.get(4)
-            && let Some(limit) = least_len(id)
-        {
-            let is_excess = self.limits.policy == Policy::Strict && self.has_excess();
-            if length < limit || is_excess {
-                return Err(ProtocolError::MessageLength { id, length, limit });
-            }
-        }
-        Ok(Some(usize::try_from(length).unwrap() + 4))
-    }
-
-    /// Messages so far that were too long for their id, counted once their head is there.
-    pub(crate) fn excesses(&self) -> u64 {
-        self.excesses + u64::from(self.is_handshake_read && self.has_excess())
-    }
-
-    /// Whether the message in front, as far as its head is there, is too long for its id.
-    fn has_excess(&self) -> bool {
-        let Some((prefix, [id, ..])) = self.input.split_first_chunk() else {
-            return false;
-        };
-        let length = u32::from_be_bytes(*prefix);
-        let limit = match id {
-            5 | 7 | 20 => None,
-            id => least_len(*id),
-        };
-        limit.is_some_and(|limit| {
-            length > limit && self.input.len() >= usize::try_from(limit).unwrap() + 4
-        })
-    }
-
-    /// Whether the input so far ends inside a message.
-    pub(crate) fn is_truncated(&self) -> bool {
-        !self.input.is_empty()
     }
 
     fn apply(&mut self, frame: &[u8]) -> Result<Option<Delivered>, ProtocolError> {
         if !self.is_handshake_read {
             self.is_handshake_read = true;
             self.received[MessageKind::Handshake.number()] += 1;
-            return Ok(Some(Event::Handshake(Handshake {
+            let handshake = Handshake {
                 reserved: Reserved::new(frame[20..28].try_into().unwrap()),
                 info_hash: InfoHash::new(frame[28..48].try_into().unwrap()),
                 peer_id: PeerId::new(frame[48..68].try_into().unwrap()),
-            })));
+            };
+            self.peer_reserved = Some(handshake.reserved);
+            return Ok(Some(Event::Handshake(handshake)));
         }
-        let kind = kind_of(frame.first().copied());
+        let is_not_agreed = std::mem::take(&mut self.is_front_not_agreed);
+        let kind = match frame.first() {
+            Some(_) if is_not_agreed => MessageKind::Unknown,
+            id => framing::kind_of(id.copied()),
+        };
         self.received[kind.number()] += 1;
         let Some((id, body)) = frame.split_first() else {
             return Ok(Some(Event::KeepAlive));
@@ -379,7 +380,9 @@ impl Model {
         Ok(Some(match id {
             0 => {
                 self.peer_choking = true;
-                self.dropping = Some(DropReason::Choked);
+                if !self.has_fast() {
+                    self.dropping = Some(DropReason::Choked);
+                }
                 Event::Choke
             }
             1 => {
@@ -398,10 +401,11 @@ impl Model {
             5 => self.apply_bitfield(body)?,
             6 => return self.apply_request(block(body)),
             7 => self.apply_piece(number(body, 0), number(body, 4), &body[8..])?,
-            8 => self.apply_cancel(block(body)),
+            8 => self.apply_cancel(block(body))?,
             9 => Event::Port {
                 port: u16::from_be_bytes([body[0], body[1]]),
             },
+            13..=17 if !is_not_agreed => return self.apply_fast(*id, body),
             20 => Event::Extended {
                 id: body[0],
                 payload: joined(&body[1..]),
@@ -410,57 +414,6 @@ impl Model {
                 payload: joined(frame),
             },
         }))
-    }
-
-    fn apply_have(&mut self, piece: u32) -> Result<Delivered, ProtocolError> {
-        let limit = self.piece_limit();
-        if piece >= limit {
-            return Err(ProtocolError::PieceIndex { piece, limit });
-        }
-        let is_new = self.pieces.insert(piece);
-        Ok(Event::Have { piece, is_new })
-    }
-
-    fn apply_bitfield(&mut self, bits: &[u8]) -> Result<Delivered, ProtocolError> {
-        let length = u32::try_from(bits.len()).unwrap();
-        let limit = self.piece_limit().div_ceil(8);
-        let is_right = match self.limits.pieces {
-            Some(_) => length == limit,
-            None => length <= limit,
-        };
-        if !is_right {
-            return Err(ProtocolError::BitfieldLength { length, limit });
-        }
-        let basic = MessageKind::Choke.number()..=MessageKind::Cancel.number();
-        if self.received[basic].iter().sum::<u64>() > 1 {
-            self.tolerate(ProtocolError::BitfieldLate)?;
-        }
-        let bits = self.without_spare_bits(bits)?;
-        self.covered = self.covered.max(bits.len() * 8);
-        for (piece, is_set) in (0..).zip(bits.iter().flat_map(|byte| bits_of(*byte))) {
-            if is_set {
-                self.pieces.insert(piece);
-            } else {
-                self.pieces.remove(&piece);
-            }
-        }
-        Ok(Event::Bitfield {
-            bits: Bytes::from(bits),
-        })
-    }
-
-    /// Clears the bits past the last piece.
-    fn without_spare_bits(&mut self, bits: &[u8]) -> Result<Vec<u8>, ProtocolError> {
-        let mut cleared = bits.to_vec();
-        if let Some(pieces) = self.limits.pieces {
-            for spare in usize::try_from(pieces).unwrap()..bits.len() * 8 {
-                cleared[spare / 8] &= !(0x80 >> (spare % 8));
-            }
-        }
-        if cleared != bits {
-            self.tolerate(ProtocolError::BitfieldSpareBits)?;
-        }
-        Ok(cleared)
     }
 
     fn apply_request(&mut self, request: BlockRequest) -> Result<Option<Delivered>, ProtocolError> {
@@ -478,15 +431,15 @@ impl Model {
         }
         if length == 0 || is_past_the_last {
             self.unanswerable += 1;
-            return Ok(None);
+            return self.turn_down(request);
         }
-        if self.am_choking {
+        if self.am_choking && !self.fast.allowed_by_us.contains(&piece) {
             self.ignored += 1;
-            return Ok(None);
+            return self.turn_down(request);
         }
         if self.peer_requests.len() + self.held_requests.len() == self.limits.max_peer_requests {
             self.refused += 1;
-            return Ok(None);
+            return self.turn_down(request);
         }
         let id = RequestId::new(self.next_id);
         self.next_id += 1;
@@ -506,22 +459,28 @@ impl Model {
     fn is_congested(&self) -> bool {
         let asked = self.peer_requests.iter().map(|(_, request)| request.length);
         let asked = usize::try_from(asked.sum::<u32>()).unwrap();
-        let waiting = self.transmit_len() + self.unsent;
+        let queued = self.peer_requests.len() * Limits::QUEUED_COST;
+        asked + queued + self.output_cost() > self.limits.upload_backlog
+    }
+
+    /// What output costs that the peer has not read yet.
+    fn output_cost(&self) -> usize {
         let stretches = if self.unsent == 0 {
             0
         } else {
             self.stretches.len()
         };
-        let queued = self.peer_requests.len() + stretches;
-        asked + waiting + queued * Limits::QUEUED_COST > self.limits.upload_backlog
+        self.transmit_len() + self.unsent + stretches * Limits::QUEUED_COST
     }
 
-    fn apply_cancel(&mut self, request: BlockRequest) -> Delivered {
+    fn apply_cancel(&mut self, request: BlockRequest) -> Result<Delivered, ProtocolError> {
         let id = self.take_equal_peer_request(request);
-        if id.is_none() {
-            take_first(&mut self.held_requests, |(_, open)| *open == request);
+        let was_waiting = id.is_some()
+            || take_first(&mut self.held_requests, |(_, open)| *open == request).is_some();
+        if was_waiting {
+            self.turn_down(request)?;
         }
-        Event::Cancel { request, id }
+        Ok(Event::Cancel { request, id })
     }
 
     fn apply_piece(
@@ -531,8 +490,9 @@ impl Model {
         block: &[u8],
     ) -> Result<Delivered, ProtocolError> {
         let length = u32::try_from(block.len()).unwrap();
-        let id = self.take_request(frames::block(piece, begin, length));
-        if id.is_none() {
+        let request = frames::block(piece, begin, length);
+        let id = self.end_request(request);
+        if id.is_none() && !self.ends_given_up(request) {
             self.tolerate(ProtocolError::UnsolicitedBlock {
                 piece,
                 begin,
@@ -554,37 +514,11 @@ impl Model {
         self.violations += 1;
         Ok(())
     }
-
-    fn piece_limit(&self) -> u32 {
-        self.limits.pieces.unwrap_or(Limits::MAX_PIECES)
-    }
 }
 
 fn take_first<T>(items: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> Option<T> {
     let place = items.iter().position(is_it)?;
     Some(items.remove(place))
-}
-
-fn kind_of(id: Option<u8>) -> MessageKind {
-    match id {
-        None => MessageKind::KeepAlive,
-        Some(id @ 0..=9) => MessageKind::ALL[usize::from(id) + 2],
-        Some(20) => MessageKind::Extended,
-        Some(_) => MessageKind::Unknown,
-    }
-}
-
-/// The least length of the messages with fixed fields, the id included.
-fn least_len(id: u8) -> Option<u32> {
-    Some(match id {
-        0 | 1 | 2 | 3 | 5 => 1,
-        20 => 2,
-        9 => 3,
-        4 => 5,
-        7 => 9,
-        6 | 8 => 13,
-        _ => return None,
-    })
 }
 
 fn number(body: &[u8], at: usize) -> u32 {
@@ -594,9 +528,3 @@ fn number(body: &[u8], at: usize) -> u32 {
 fn block(body: &[u8]) -> BlockRequest {
     frames::block(number(body, 0), number(body, 4), number(body, 8))
 }
-
-fn bits_of(byte: u8) -> impl Iterator<Item = bool> {
-    (0..8).map(move |bit| byte & (0x80 >> bit) != 0)
-}
-
-const PROTOCOL: &[u8] = b"\x13BitTorrent protocol";

@@ -1,6 +1,6 @@
 //! What properties are tried on: messages, and how often.
 
-use peer_wire::protocol::{BlockRequest, Message};
+use peer_wire::protocol::{BlockRequest, Message, Reserved};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -32,6 +32,40 @@ pub(crate) fn message() -> impl Strategy<Value = Message<Vec<u8>>> {
             payload.insert(0, id);
             Message::Unknown { payload }
         }),
+    ]
+}
+
+/// Any message of the fast extension, with some pieces that no torrent has.
+pub(crate) fn fast_message() -> impl Strategy<Value = Message<Vec<u8>>> {
+    prop_oneof![
+        1 => index().prop_map(|piece| Message::Suggest { piece }),
+        1 => Just(Message::HaveAll),
+        1 => Just(Message::HaveNone),
+        4 => block_request().prop_map(|request| Message::Reject { request }),
+        3 => index().prop_map(|piece| Message::AllowedFast { piece }),
+    ]
+}
+
+/// The messages about requests and what decides on them.
+pub(crate) fn exchange() -> impl Strategy<Value = Message<Vec<u8>>> {
+    prop_oneof![
+        8 => block_request().prop_map(|request| Message::Request { request }),
+        4 => block_request().prop_map(|request| Message::Cancel { request }),
+        3 => block_request().prop_map(|request| Message::Reject { request }),
+        3 => answer(),
+        1 => Just(Message::Choke),
+        2 => Just(Message::Unchoke),
+        1 => index().prop_map(|piece| Message::AllowedFast { piece }),
+    ]
+}
+
+/// What a handshake announces: more often the fast extension than not.
+pub(crate) fn reserved() -> impl Strategy<Value = Reserved> {
+    prop_oneof![
+        5 => Just(frames::FAST_HANDSHAKE.reserved),
+        1 => Just(Reserved::FAST),
+        1 => Just(frames::HANDSHAKE.reserved),
+        1 => any::<[u8; 8]>().prop_map(Reserved::new),
     ]
 }
 
@@ -68,7 +102,7 @@ fn answer() -> impl Strategy<Value = Message<Vec<u8>>> {
     })
 }
 
-fn index() -> impl Strategy<Value = u32> {
+pub(crate) fn index() -> impl Strategy<Value = u32> {
     prop_oneof![3 => 0_u32..2, 1 => any::<u32>()]
 }
 

@@ -2,8 +2,9 @@
 //! generated.
 //!
 //! A row gives the id, the name, the fields in the order of the wire and, after `;`, the payload,
-//! under the BEP that assigns the id and, after `if`, what both sides must have agreed on. Ids, kinds, heads, counters, the names that JavaScript and
-//! docs show, and the arms of each `match` are made from it.
+//! under the BEP that assigns the id and, after `if`, what both sides must have agreed on. Ids,
+//! kinds, heads, counters, the names that JavaScript and docs show, and the arms of each `match`
+//! are made from it.
 
 mod field;
 mod head;

@@ -13,7 +13,7 @@ use crate::protocol::numbers::{to_u32, to_usize};
 #[derive(Debug, Default)]
 pub(super) struct Availability {
     pieces: Bitfield,
-    /// Whether the peer has all pieces, however many these are.
+    /// Whether the peer has all pieces, however many these are: no bitfield came after it said so.
     has_all: bool,
 }
 
@@ -64,6 +64,9 @@ impl Availability {
             None => bits,
         };
         self.pieces.replace(&bits);
+        // A late one says more than a `have all` before it. Otherwise the outcome would depend on
+        // whether the number of pieces was known by then.
+        self.has_all = false;
         Ok(bits)
     }
 

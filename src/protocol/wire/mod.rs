@@ -722,7 +722,7 @@ impl Wire {
         self.availability.pieces()
     }
 
-    /// Whether the peer has said `have all` (BEP 6).
+    /// Whether the peer has said `have all` (BEP 6), and sent no bitfield since.
     pub fn peer_has_all(&self) -> bool {
         self.availability.has_all()
     }

@@ -7,7 +7,9 @@ use crate::support::drive::Joiner;
 
 impl Both {
     /// After each step.
-    pub(super) fn agree(&self) {
+    pub(super) fn agree(&mut self) {
+        self.answers.check(&self.joiner.endpoint, &self.model);
+        self.agree_on_fast();
         let Self {
             joiner: Joiner { endpoint, .. },
             model,
@@ -19,7 +21,7 @@ impl Both {
         assert_eq!(wire.peer_choking(), model.peer_choking);
         assert_eq!(wire.peer_interested(), model.peer_interested);
         assert_eq!(wire.request_count(), model.requests.len());
-        assert_eq!(wire.request_count(), self.open);
+        assert_eq!(wire.request_count(), self.open.len());
         let waiting = model.peer_requests.len() + model.held_requests.len();
         assert_eq!(wire.peer_request_count(), waiting);
         assert_eq!(wire.held_request_count(), model.held_requests.len());
@@ -32,13 +34,27 @@ impl Both {
         assert_eq!(stats.violations, model.violations);
     }
 
+    fn agree_on_fast(&self) {
+        let Self { joiner, model, .. } = self;
+        let wire = &joiner.endpoint.wire;
+        assert_eq!(wire.has_fast(), model.has_fast());
+        assert_eq!(wire.peer_has_all(), model.has_all);
+        assert_eq!(wire.peer_allowed_fast(), model.fast.allowed_by_peer);
+        for piece in 0..3 {
+            let by_peer = model.fast.allowed_by_peer.contains(&piece);
+            assert_eq!(wire.is_allowed_fast(piece), by_peer);
+            let by_us = model.fast.allowed_by_us.contains(&piece);
+            assert_eq!(wire.allows_fast(piece), by_us);
+        }
+    }
+
     /// Once there are no more events: what takes longer to compare.
     pub(super) fn agree_at_rest(&self) {
         let Self { model, .. } = self;
         if !model.is_read_closed {
             let decoder = &self.joiner.endpoint.decoder;
             assert_eq!(!decoder.is_between_messages(), model.is_truncated());
-            assert_eq!(decoder.excesses(), model.excesses());
+            assert_eq!(decoder.violations(), model.excesses());
         }
         let stats = self.stats();
         for kind in MessageKind::ALL {

@@ -1,10 +1,9 @@
 //! Each command, run on a wire and on its model.
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, RequestId, Transmit};
+use peer_wire::protocol::{BlockRequest, Handshake, RequestId, Reserved, Transmit};
 
 use super::{Both, Command};
-use crate::support::drive::greet;
 use crate::support::frames;
 
 impl Both {
@@ -23,7 +22,16 @@ impl Both {
                 wire.close();
                 model.close();
             }
+            Command::Handshake(reserved) => self.handshake(reserved),
+            Command::Refuse(refusal) => {
+                wire.refuse(refusal);
+                model.refuse(refusal);
+            }
             Command::Request(request) => self.request(request),
+            Command::SetPieces(count) => {
+                wire.set_pieces(count);
+                model.set_pieces(count);
+            }
             Command::SetChoking(true) => assert_eq!(wire.choke(), model.set_choking(true)),
             Command::SetChoking(false) => assert_eq!(wire.unchoke(), model.set_choking(false)),
             Command::SetInterested(true) => {
@@ -38,6 +46,8 @@ impl Both {
                 model.set_unsent(waiting, ahead);
             }
             Command::StopReading => {
+                let held = u64::try_from(wire.held_request_count()).unwrap();
+                self.answers.settled += held;
                 wire.stop_reading();
                 model.stop_reading();
             }
@@ -46,19 +56,37 @@ impl Both {
             }
             Command::ReadTransmit(len) => self.read_transmit(len),
             Command::TakeForeign => self.take_foreign(),
-            command @ (Command::ExpireRequest
+            command @ (Command::Decline(_)
+            | Command::ExpireRequest
+            | Command::Reject(_)
             | Command::TakeEqualPeerRequest(_)
             | Command::TakePeerRequest(_)
             | Command::TakeRequest(_)) => self.take(command),
+            command @ (Command::AllowedFast(_)
+            | Command::HaveAll
+            | Command::HaveNone
+            | Command::Suggest(_)) => self.send_fast(command),
             command => self.send(command),
         }
+    }
+
+    fn handshake(&mut self, reserved: Reserved) {
+        let handshake = frames::greeting_with(reserved);
+        let Handshake {
+            info_hash, peer_id, ..
+        } = handshake;
+        let wire = &mut self.joiner.endpoint.wire;
+        let is_sent = wire.handshake(info_hash, peer_id, reserved).is_ok();
+        assert_eq!(is_sent, self.model.handshake(&handshake));
     }
 
     fn request(&mut self, request: BlockRequest) {
         let id = self.next_request_id();
         let opened = self.joiner.endpoint.wire.request(id, request);
         assert_eq!(opened, self.model.request(id, request));
-        self.open += usize::from(opened.is_ok());
+        if opened.is_ok() {
+            self.open.insert(id.number());
+        }
     }
 
     /// Commands that take a request out of its queue.
@@ -66,26 +94,53 @@ impl Both {
         let Self { joiner, model, .. } = self;
         let wire = &mut joiner.endpoint.wire;
         match command {
+            Command::Decline(number) => {
+                let id = RequestId::new(number);
+                assert_eq!(wire.decline(id), model.decline(id));
+            }
             Command::ExpireRequest => {
                 let expired = wire.expire_request();
                 assert_eq!(expired, model.expire_request());
-                self.open -= usize::from(expired.is_some());
+                self.note_ended(expired.map(|(id, _)| id));
+            }
+            Command::Reject(request) => {
+                assert_eq!(wire.reject(request), model.reject(request));
             }
             Command::TakeEqualPeerRequest(request) => {
                 let id = wire.take_equal_peer_request(request);
                 assert_eq!(id, model.take_equal_peer_request(request));
+                self.answers.settled += u64::from(id.is_some());
             }
             Command::TakePeerRequest(number) => {
                 let id = RequestId::new(number);
-                assert_eq!(wire.take_peer_request(id), model.take_peer_request(id));
+                let taken = wire.take_peer_request(id);
+                assert_eq!(taken, model.take_peer_request(id));
+                self.answers.settled += u64::from(taken.is_some());
             }
             Command::TakeRequest(request) => {
                 let id = wire.take_request(request);
                 assert_eq!(id, model.take_request(request));
-                self.open -= usize::from(id.is_some());
+                self.note_ended(id);
             }
             command => unreachable!("{command:?}"),
         }
+    }
+
+    /// Commands that send where the fast extension is agreed on.
+    fn send_fast(&mut self, command: Command) {
+        let Self { joiner, model, .. } = self;
+        let wire = &mut joiner.endpoint.wire;
+        let (is_sent, is_due) = match command {
+            Command::AllowedFast(piece) => (wire.allowed_fast(piece), model.allowed_fast(piece)),
+            Command::HaveAll => (wire.have_all(), model.send_fast(&frames::have_all())),
+            Command::HaveNone => (wire.have_none(), model.send_fast(&frames::have_none())),
+            Command::Suggest(piece) => {
+                let is_sent = wire.suggest(piece);
+                (is_sent, model.send_fast(&frames::suggest(piece)))
+            }
+            command => unreachable!("{command:?}"),
+        };
+        assert_eq!(is_sent, is_due);
     }
 
     /// Commands that only send.
@@ -104,10 +159,6 @@ impl Both {
             Command::Extended(id, payload) => {
                 wire.extended(id, &payload).unwrap();
                 model.send(&frames::extended(id, &payload));
-            }
-            Command::Handshake => {
-                greet(wire);
-                model.send(&frames::handshake());
             }
             Command::Have(piece) => {
                 wire.have(piece);
