@@ -176,7 +176,8 @@ fn extended_handshakes_without_end_keep_bounded_names() {
 }
 
 fn names(numbers: std::ops::Range<i32>) -> String {
-    numbers.map(|number| format!("5:n{number:04}i1e")).collect()
+    let entries: Vec<_> = numbers.map(|number| format!("5:n{number:04}i1e")).collect();
+    entries.concat()
 }
 
 /// A wire after the handshake of the peer that reads extended handshakes.

@@ -401,7 +401,7 @@ fn error_texts() -> Vec<(ProtocolError, &'static str)> {
         ),
         (
             ProtocolError::InfoHash,
-            "ERR_PWP_INFO_HASH: peer wants a torrent that is not served",
+            "ERR_PWP_INFO_HASH: peer has another torrent",
         ),
         (
             ProtocolError::NotAgreed { id: 16 },
