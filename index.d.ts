@@ -151,7 +151,7 @@ declare namespace Wire {
     readonly yourip?: string
     readonly ipv4?: string
     readonly ipv6?: string
-    /** Most requests that the peer keeps. */
+    /** Most requests that the peer keeps: no more of ours are with it at a time. */
     readonly reqq?: number
     /** Bytes of the info dictionary (BEP 9). */
     readonly metadata_size?: number

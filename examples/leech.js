@@ -33,7 +33,7 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
   const wire = pwp({
     pieces: pieces.length,
     infoHashes: infoHash, // a peer that has another torrent is refused
-    extensions: true, // the peer tells how many requests it keeps (BEP 10)
+    extensions: true, // no more requests are sent than the peer keeps, which it tells (BEP 10)
     handshakeTimeout: 10_000,
     inactivityTimeout: 150_000
   })
@@ -70,9 +70,8 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
   })
 
   function mayRequest() {
-    const { writable, peerChoking, peerExtendedHandshake, requests } = wire
-    const depth = Math.min(peerExtendedHandshake?.reqq || MAX_REQUESTS, MAX_REQUESTS)
-    return writable && !peerChoking && requests.length < depth && writes < MAX_WRITES
+    const { writable, peerChoking, requests } = wire
+    return writable && !peerChoking && requests.length < MAX_REQUESTS && writes < MAX_WRITES
   }
 
   function requestBlocks() {

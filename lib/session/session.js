@@ -664,8 +664,14 @@ class Session {
     }
   }
 
+  /** Requests that were held back, as the peer keeps only so many, may have left for those given up. */
+  #gaveUp() {
+    if (this.extensions !== null) this.#sent()
+  }
+
   #expire() {
     const request = this.downloads.expire()
+    this.#gaveUp()
     if (request !== undefined) this.settle(request, timedOut(), null)
     this.face.timeout(this.wire)
   }

@@ -27,7 +27,9 @@ impl Wire {
             // even without a change.
             Message::Choke => {
                 self.choking.peer_choking = true;
-                if !self.has_fast() {
+                if self.has_fast() {
+                    self.downloads.drop_held(DropReason::Choked);
+                } else {
                     self.downloads.drop_all(DropReason::Choked);
                 }
                 Step::Event(Event::Choke)
@@ -92,6 +94,8 @@ impl Wire {
         let payload = payload.into_joined().unwrap_or_default();
         let extensions = self.extensions.as_mut();
         let is_valid = extensions.is_some_and(|extensions| extensions.receive(&payload));
+        // The peer may have told that it keeps more requests.
+        self.has_replied |= self.send_held();
         if !is_valid {
             let error = ProtocolError::ExtendedHandshake;
             if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
@@ -205,6 +209,7 @@ impl Wire {
                 return self.fail(error);
             }
         }
+        self.has_replied |= self.send_held();
         Step::Event(Event::Reject { request, id })
     }
 
@@ -255,6 +260,9 @@ impl Wire {
             if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
                 return self.fail(error);
             }
+        }
+        if self.downloads.has_held() {
+            self.has_replied |= self.send_held();
         }
         Step::Event(Event::Piece {
             piece,

@@ -39,12 +39,13 @@ use super::ids::{InfoHash, PeerId};
 use super::input::{Frame, Input};
 use super::limits::Limits;
 use super::message::{BlockRequest, Message, TooLong};
+use super::numbers::to_usize;
 use super::reserved::Reserved;
 use super::stats::Stats;
 use super::trace::TracedFrame;
 use availability::Availability;
 use choking::Choking;
-use downloads::Downloads;
+use downloads::{Downloads, GivenUp};
 use extensions::Extensions;
 use fast::Fast;
 use handshakes::Handshakes;
@@ -224,6 +225,11 @@ impl Wire {
     /// Opens a request under an id of the caller's choice, and sends it. Events about it carry the
     /// id, which should differ from those of other open requests.
     ///
+    /// Where extended handshakes are read and the peer has told how many requests it keeps (`reqq`
+    /// of BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), no more are with it at a time:
+    /// further ones are held back, and sent in order as it answers. It may drop or reject them
+    /// otherwise.
+    ///
     /// # Errors
     ///
     /// [`RequestError`] after [`Wire::close`] and while the peer chokes; nothing is sent then.
@@ -237,31 +243,62 @@ impl Wire {
         if self.choking.peer_choking && !self.is_allowed_fast(request.piece) {
             return Err(RequestError::Choked);
         }
+        if self.extensions.is_some() && !self.has_room() {
+            self.downloads.hold(id, request);
+            return Ok(());
+        }
         self.downloads.open(id, request);
         self.send(&Message::Request { request });
         Ok(())
     }
 
+    #[cold]
+    fn has_room(&self) -> bool {
+        let depth = self.queue_depth();
+        depth.is_none_or(|depth| self.downloads.has_room(depth))
+    }
+
+    /// How many requests the peer keeps, if it has told.
+    // Zero would be a peer that answers nothing; it more likely means that nobody set it.
+    fn queue_depth(&self) -> Option<usize> {
+        let depth = self.extensions.as_ref()?.theirs.handshake().queue_depth?;
+        (depth > 0).then_some(to_usize(depth))
+    }
+
+    /// Sends those held back for which the peer has room now; returns whether there were any.
+    fn send_held(&mut self) -> bool {
+        let mut has_sent = false;
+        if self.downloads.has_held() {
+            let depth = self.queue_depth().unwrap_or(usize::MAX);
+            while let Some(request) = self.downloads.release_held(depth) {
+                self.send_seldom(&Message::Request { request });
+                has_sent = true;
+            }
+        }
+        has_sent
+    }
+
     /// Gives up the oldest open request equal to `request`, without a message to the peer.
     pub fn take_request(&mut self, request: BlockRequest) -> Option<RequestId> {
-        let id = self.downloads.take(request)?;
-        self.await_answer(request);
-        Some(id)
+        let given_up = self.downloads.withdraw(request)?;
+        self.await_answer(given_up);
+        Some(given_up.id)
     }
 
     /// Gives up the oldest open request, because it took too long.
     pub fn expire_request(&mut self) -> Option<(RequestId, BlockRequest)> {
-        let (id, request) = self.downloads.take_oldest()?;
-        self.await_answer(request);
-        Some((id, request))
+        let given_up = self.downloads.take_oldest()?;
+        self.await_answer(given_up);
+        Some((given_up.id, given_up.request))
     }
 
     /// With the fast extension the answer to a request that was given up still comes.
     #[inline]
-    fn await_answer(&mut self, request: BlockRequest) {
-        if let Some(fast) = &mut self.fast {
-            fast.withdraw(request);
+    fn await_answer(&mut self, given_up: GivenUp) {
+        if let (Some(fast), true) = (&mut self.fast, given_up.was_sent) {
+            fast.withdraw(given_up.request);
         }
+        self.send_held();
     }
 
     /// Sends `cancel`. [`Wire::take_request`] gives up the request itself.
@@ -764,7 +801,7 @@ impl Wire {
         std::mem::take(&mut self.has_replied)
     }
 
-    /// Number of our requests that wait for a block.
+    /// Number of our requests that wait for a block, held ones included.
     pub fn request_count(&self) -> usize {
         self.downloads.len()
     }
