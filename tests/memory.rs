@@ -154,7 +154,7 @@ fn wire_after_the_handshake_and_one_have_holds_almost_nothing() {
     });
     let ((), fed) = count(|| feed(&mut wire, &frames::have(1)));
     let sizes = (size_of::<Wire>(), size_of::<Decoder>());
-    assert!(sizes.0 <= 560 && sizes.1 <= 48, "{sizes:?}");
+    assert!(sizes.0 <= 464 && sizes.1 <= 48, "{sizes:?}");
     assert!(made.held + fed.held <= 256, "{made:?} {fed:?}");
 }
 

@@ -8,10 +8,11 @@ use super::stats::{Stats, Traffic};
 pub(super) struct Counters {
     pub(super) received: Direction,
     pub(super) sent: Direction,
-    pub(super) ignored_requests: u64,
-    pub(super) refused_requests: u64,
-    pub(super) unanswerable_requests: u64,
-    pub(super) violations: u64,
+    // These stop at four thousand million, which no connection reaches.
+    pub(super) ignored_requests: u32,
+    pub(super) refused_requests: u32,
+    pub(super) unanswerable_requests: u32,
+    pub(super) violations: u32,
 }
 
 /// One direction of a connection.
@@ -36,10 +37,10 @@ impl Counters {
         Stats {
             received: self.received.traffic(),
             sent: self.sent.traffic(),
-            ignored_requests: self.ignored_requests,
-            refused_requests: self.refused_requests,
-            unanswerable_requests: self.unanswerable_requests,
-            violations: self.violations,
+            ignored_requests: self.ignored_requests.into(),
+            refused_requests: self.refused_requests.into(),
+            unanswerable_requests: self.unanswerable_requests.into(),
+            violations: self.violations.into(),
         }
     }
 }
@@ -107,7 +108,7 @@ impl Tally {
 }
 
 /// Adds one.
-pub(super) fn count(counter: &mut u64) {
+pub(super) fn count(counter: &mut u32) {
     *counter = counter.saturating_add(1);
 }
 

@@ -57,6 +57,7 @@ impl Downloads {
         self.sent.len() < depth && self.held.is_none()
     }
 
+    #[inline]
     pub(super) fn has_held(&self) -> bool {
         self.held.is_some()
     }
@@ -80,14 +81,17 @@ impl Downloads {
     }
 
     /// Takes the oldest one equal to `request`, which is withdrawn.
+    #[inline]
     pub(super) fn withdraw(&mut self, request: BlockRequest) -> Option<GivenUp> {
-        if let Some(id) = self.take(request) {
-            return Some(GivenUp {
-                id,
-                request,
-                was_sent: true,
-            });
+        match self.sent.take_equal(request) {
+            Some(sent) => Some(given_up(sent, true)),
+            None if self.has_held() => self.withdraw_held(request),
+            None => None,
         }
+    }
+
+    #[cold]
+    fn withdraw_held(&mut self, request: BlockRequest) -> Option<GivenUp> {
         let held = self.held.as_mut()?.take_equal(request)?;
         self.forget_empty();
         Some(given_up(held, false))

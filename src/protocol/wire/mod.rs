@@ -266,14 +266,13 @@ impl Wire {
     }
 
     /// Sends those held back for which the peer has room now; returns whether there were any.
+    #[cold]
     fn send_held(&mut self) -> bool {
+        let depth = self.queue_depth().unwrap_or(usize::MAX);
         let mut has_sent = false;
-        if self.downloads.has_held() {
-            let depth = self.queue_depth().unwrap_or(usize::MAX);
-            while let Some(request) = self.downloads.release_held(depth) {
-                self.send_seldom(&Message::Request { request });
-                has_sent = true;
-            }
+        while let Some(request) = self.downloads.release_held(depth) {
+            self.send_seldom(&Message::Request { request });
+            has_sent = true;
         }
         has_sent
     }
@@ -298,7 +297,9 @@ impl Wire {
         if let (Some(fast), true) = (&mut self.fast, given_up.was_sent) {
             fast.withdraw(given_up.request);
         }
-        self.send_held();
+        if self.downloads.has_held() {
+            self.send_held();
+        }
     }
 
     /// Sends `cancel`. [`Wire::take_request`] gives up the request itself.
@@ -381,11 +382,11 @@ impl Wire {
     }
 
     fn send_fast(&mut self, message: &Message<u32>) -> bool {
-        let has_fast = self.has_fast();
-        if has_fast {
+        let is_sent = self.has_fast() && self.phase != Phase::Closed;
+        if is_sent {
             self.send_seldom(message);
         }
-        has_fast
+        is_sent
     }
 
     /// Sends a block without a copy, or a small one as [`Wire::piece_copied`] does, because a

@@ -44,10 +44,11 @@ impl Model {
 
     /// Sends a message of the extension; returns whether it may.
     pub(crate) fn send_fast(&mut self, message: &[u8]) -> bool {
-        if self.has_fast() {
+        let is_sent = self.has_fast() && !self.is_closed;
+        if is_sent {
             self.send(message);
         }
-        self.has_fast()
+        is_sent
     }
 
     pub(crate) fn allowed_fast(&mut self, piece: u32) -> bool {
