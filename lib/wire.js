@@ -7,7 +7,7 @@ const { isNativeError, isUint8Array } = require('node:util').types
 
 const { toAnnounced } = require('./announced.js')
 const args = require('./arguments.js')
-const bencode = require('./bencode.js')
+const { toPayload } = require('./bencode/encode.js')
 const { noFast, truncated } = require('./errors.js')
 const { FACE } = require('./face.js')
 const { toSettings } = require('./options.js')
@@ -15,6 +15,8 @@ const { defineProperties } = require('./properties.js')
 const { sessionOf } = require('./session-of.js')
 const { attempt } = require('./session/attempt.js')
 const ends = require('./session/ends.js')
+const { useExtension } = require('./session/extended.js')
+const { sendHandshake } = require('./session/handshakes.js')
 const { Session } = require('./session/session.js')
 const { makeMeter } = require('./speed.js')
 const { defineStream, watchInput } = require('./stream/methods.js')
@@ -83,7 +85,7 @@ Wire.prototype.handshake = function (infoHash, peerId, extensions) {
   const peerIdBytes = args.toId('peerId', peerId, 'utf8')
   // Users of peer-wire-protocol may pass on what the peer has announced, of which only `dht` counts there.
   const isEcho = extensions === session.wire.peerExtensions
-  session.handshake(infoHashBytes, peerIdBytes, toAnnounced(extensions, isEcho))
+  sendHandshake(session, infoHashBytes, peerIdBytes, toAnnounced(extensions, isEcho))
 }
 
 /** Stops answering requests; those that wait are dropped (BEP 3). */
@@ -247,7 +249,7 @@ Wire.prototype.port = function (port) {
  * @returns {object} its instance, which is also the property of this name
  */
 Wire.prototype.use = function (Extension) {
-  return sessionOf(this).use(Extension)
+  return useExtension(sessionOf(this), Extension)
 }
 
 /**
@@ -262,14 +264,10 @@ Wire.prototype.extended = function (id, message) {
   const session = sessionOf(this)
   const { extensions } = session
   const isName = typeof id === 'string' && extensions !== null
-  if (!isName) args.checkInteger('id', id, 0xff)
-  if (id === 0 && extensions !== null && isHandshake(message)) {
-    session.sendExtendedHandshake(message)
-    return
-  }
   const number = isName ? extensions.idOf(id) : id
-  const payload = isUint8Array(message) ? message : bencode.encode(message)
-  session.extended(number, args.toBytes('message', payload))
+  args.checkInteger('id', number, 0xff)
+  if (number === 0 && extensions !== null) extensions.sendByHand(message)
+  else session.extended(number, toPayload(message))
 }
 
 /**
@@ -330,11 +328,6 @@ Wire.prototype.destroy = function (error) {
   // The stream's own state follows once there is nothing left to read.
   if (isOver) Duplex.prototype.destroy.call(this)
   return this
-}
-
-/** Whether our own extended handshake can be added to it. */
-function isHandshake(message) {
-  return message === null || (typeof message === 'object' && bencode.isDictionary(message))
 }
 
 function fastSessionOf(receiver) {

@@ -5,6 +5,7 @@
 // constructor that takes the wire, and `onHandshake`, `onExtendedHandshake` and `onMessage` if it wants.
 'use strict'
 
+const { encode, isDictionary, toPayload } = require('../bencode/encode.js')
 const { attempt } = require('../session/attempt.js')
 const { readPeerHandshake } = require('./peer-handshake.js')
 
@@ -51,8 +52,16 @@ class Extensions {
     return name
   }
 
+  /** Tells the peer of an extension that was added, and the extension of the peer. */
+  tell(name) {
+    this.#adoptHandshake()
+    if (this.isSent) attempt(sendHandshake, this)
+    else if (this.session.isIntroduced) this.greet()
+    if (this.peerHandshake !== null && !this.session.isClosed) this.#announce(name)
+  }
+
   /** Takes the handshake that a user has assigned before the first extension was used. */
-  adoptHandshake() {
+  #adoptHandshake() {
     const { wire } = this
     const own = Object.getOwnPropertyDescriptor(wire, 'extendedHandshake')?.value
     if (typeof own !== 'object' || own === null) return
@@ -76,13 +85,39 @@ class Extensions {
     return id
   }
 
+  /** Sends our handshake once both sides have announced the extension protocol. */
+  greet() {
+    const { announced, peerAnnounced } = this.session
+    if (this.isSent || !announced?.extended || !peerAnnounced?.extended) return
+    attempt(sendHandshake, this)
+  }
+
   /**
-   * The handshake to send now.
+   * A user sends a handshake, which counts as ours. A dictionary has ours added to it.
    *
-   * @param {object} [own] - of a user who sends it: counts before what we would send
-   * @returns {object}
+   * @param {unknown} message
    */
-  toHandshake(own) {
+  sendByHand(message) {
+    const isMergeable = message === null || (typeof message === 'object' && isDictionary(message))
+    if (isMergeable) this.sendHandshake(message)
+    else this.#send(toPayload(message))
+  }
+
+  /** @param {object | null} own - of a user, to which ours is added; null for none */
+  sendHandshake(own) {
+    const handshake = this.#toHandshake(own)
+    const payload = encode(handshake)
+    this.#learn(handshake.m)
+    this.#send(payload)
+  }
+
+  #send(payload) {
+    this.isSent = true
+    this.session.extended(0, payload)
+  }
+
+  /** The handshake to send now. What a user gives counts before what we would send. */
+  #toHandshake(own) {
     const m = Object.create(null)
     for (const [id, name] of Object.entries(this.mapping)) m[name] = Number(id)
     // Copied first, as a getter may return something else the next time.
@@ -97,18 +132,18 @@ class Extensions {
    *
    * @param {Record<string, unknown>} m
    */
-  learn(m) {
+  #learn(m) {
     for (const [name, id] of Object.entries(m))
       if (Number.isInteger(id) && id >= 1 && id <= MAX_ID) this.mapping[id] ??= name
   }
 
   /** The peer's handshake was read. */
-  onHandshake(infoHash, peerId, peerExtensions) {
+  onHandshake(infoHash, peerId) {
     const infoHashHex = infoHash.toString('hex')
     const peerIdHex = peerId.toString('hex')
     for (const handler of this.handlers.values()) {
       if (this.session.isClosed) return
-      attempt(notify, handler, 'onHandshake', [infoHashHex, peerIdHex, peerExtensions])
+      attempt(notify, handler, 'onHandshake', [infoHashHex, peerIdHex, this.wire.peerExtensions])
     }
   }
 
@@ -130,11 +165,6 @@ class Extensions {
     for (const name of names) if (!this.session.isClosed) this.#announce(name)
   }
 
-  /** Tells an extension that the peer has it. */
-  announceTo(name) {
-    if (this.peerHandshake !== null && !this.session.isClosed) this.#announce(name)
-  }
-
   #announce(name) {
     if (name in this.peerMapping)
       attempt(notify, this.handlers.get(name), 'onExtendedHandshake', [this.peerHandshake])
@@ -148,6 +178,10 @@ class Extensions {
     const handler = this.handlers.get(this.mapping[id])
     if (handler !== undefined) attempt(notify, handler, 'onMessage', [payload])
   }
+}
+
+function sendHandshake(extensions) {
+  extensions.sendHandshake(null)
 }
 
 function notify(handler, method, args) {

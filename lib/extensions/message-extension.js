@@ -4,8 +4,8 @@
 const { EventEmitter } = require('node:events')
 
 const { checkCallback, toBytes } = require('../arguments.js')
-const bencode = require('../bencode.js')
-const { decode } = require('../bencode-decode.js')
+const bencode = require('../bencode/encode.js')
+const { decode } = require('../bencode/decode.js')
 
 /** The usual codec. */
 const BENCODE = {

@@ -1,7 +1,7 @@
 // Reads what the core knows of the peer's extended handshakes: all of them merged, each field checked.
 'use strict'
 
-const { decode } = require('../bencode-decode.js')
+const { decode } = require('../bencode/decode.js')
 const { addon, native } = require('../native.js')
 
 /** Keys that the core checks, so that each has its type or is missing. */

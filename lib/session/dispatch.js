@@ -1,6 +1,8 @@
 // Turns the numbers of an event into a call of its handler.
 'use strict'
 
+const { onExtended, onExtendedHandshake } = require('./extended.js')
+const { onHandshake, onHandshakeStart } = require('./handshakes.js')
 const { addon } = require('../native.js')
 
 const { EventKind } = addon
@@ -66,9 +68,9 @@ function deliver(kind, numbers, session, intake, chunk) {
     case Bitfield:
       return face.bitfield(wire, intake.joined(numbers[1]), session.pieces)
     case HandshakeStart:
-      return session.onHandshakeStart(numbers)
+      return onHandshakeStart(session, numbers)
     case Handshake:
-      return session.onHandshake(announcedBy(numbers))
+      return onHandshake(session, announcedBy(numbers))
     case HaveAll:
       return face.haveAll(wire, session.pieces)
     case HaveNone:
@@ -82,9 +84,9 @@ function deliver(kind, numbers, session, intake, chunk) {
     case Port:
       return face.port(wire, numbers[1])
     case Extended:
-      return session.onExtended(numbers[1], intake.payload(chunk, numbers[2], numbers[3]))
+      return onExtended(session, numbers[1], intake.payload(chunk, numbers[2], numbers[3]))
     case ExtendedHandshake:
-      return session.onExtendedHandshake(intake.joined(numbers[1]), numbers[2] === 1)
+      return onExtendedHandshake(session, intake.joined(numbers[1]), numbers[2] === 1)
     case Unknown:
       return face.unknown(wire, intake.payload(chunk, numbers[1], numbers[2]))
     case Failed:

@@ -11,14 +11,11 @@ const { Core } = require('./core.js')
 const { startDeadlines } = require('./deadlines.js')
 const { Downloads } = require('./downloads.js')
 const { fail } = require('./ends.js')
-const { Fast } = require('./fast.js')
-const { admitsPeer, admitsTorrent } = require('./gate.js')
+const { enableExtensions } = require('./extended.js')
 const { Intake } = require('./intake.js')
 const { Output } = require('./output.js')
 const { Pieces } = require('./pieces.js')
 const { Uploads } = require('./uploads.js')
-const { encode } = require('../bencode.js')
-const channels = require('../diagnostics/channels.js')
 const { readCounters, toStats } = require('../diagnostics/stats.js')
 const { Tracer, isWatched } = require('../diagnostics/trace.js')
 const {
@@ -26,24 +23,18 @@ const {
   cancelled,
   choking,
   closed,
-  handshakeSent,
   memoryChanged,
   rejected,
   timedOut,
   withoutFrames
 } = require('../errors.js')
-const { Extensions } = require('../extensions/extensions.js')
 const { native } = require('../native.js')
-const { allocate, copyOf } = require('../own-memory.js')
 
 /**
  * Ms between two keep-alives. Peers drop a connection after about two minutes of silence: BEP 3
  * <https://www.bittorrent.org/beps/bep_0003.html>.
  */
 const KEEP_ALIVE_INTERVAL = 60 * 1000
-
-/** Reserved bytes, info hash and peer id of a handshake that was received; reused for each. */
-const handshakeFields = allocate(48)
 
 class Session {
   /**
@@ -97,10 +88,7 @@ class Session {
     this.keepAliveTimer = null
     /** What the core had counted at the end. */
     this.counters = null
-    if (settings.extensions) {
-      this.extensions = new Extensions(this)
-      this.readExtendedHandshakes()
-    }
+    if (settings.extensions) enableExtensions(this)
     this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error))
     this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings) : null
     this.#trace()
@@ -118,31 +106,6 @@ class Session {
 
   // Commands
 
-  /**
-   * @param {Uint8Array} infoHash - 20 bytes
-   * @param {Uint8Array} peerId - 20 bytes
-   * @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean, reserved: Uint8Array | null}}
-   *   announced
-   */
-  handshake(infoHash, peerId, announced) {
-    if (native.handshake(this.core.slot, infoHash, peerId, announced) === 1) throw handshakeSent()
-    this.announced ??= announced
-    this.#agree()
-    this.#sent()
-    if (this.peerAnnounced !== null) attempt(greet, this)
-  }
-
-  /** Both handshakes are known, in either order: what both announce holds. */
-  #agree() {
-    const { announced, peerAnnounced } = this
-    if (announced === null || peerAnnounced === null) return
-    if (announced.fast || announced.v2) this.face.agreed(this.wire, announced, peerAnnounced)
-    if (this.fast === null && native.hasFast(this.core.slot)) {
-      const onOverdue = (requests) => this.inContext(this.#dropOverdue, requests)
-      this.fast = new Fast(this.downloads, this.settings.rejectTimeout, onOverdue)
-    }
-  }
-
   choke() {
     if (this.amChoking) return
     this.amChoking = true
@@ -150,59 +113,59 @@ class Session {
     if (this.fast === null) this.uploads.requests.clear()
     else this.uploads.dropChoked((piece) => this.fast.allowed.has(piece))
     native.choke(this.core.slot)
-    this.#sent()
+    this.sent()
   }
 
   unchoke() {
     if (!this.amChoking) return
     this.amChoking = false
     native.unchoke(this.core.slot)
-    this.#sent()
+    this.sent()
   }
 
   interested() {
     if (this.amInterested) return
     this.amInterested = true
     native.interested(this.core.slot)
-    this.#sent()
+    this.sent()
   }
 
   uninterested() {
     if (!this.amInterested) return
     this.amInterested = false
     native.notInterested(this.core.slot)
-    this.#sent()
+    this.sent()
   }
 
   have(piece) {
     native.have(this.core.slot, piece)
-    this.#sent()
+    this.sent()
   }
 
   bitfield(bits) {
     native.sendBitfield(this.core.slot, bits)
-    this.#sent()
+    this.sent()
   }
 
   haveAll() {
     native.haveAll(this.core.slot)
-    this.#sent()
+    this.sent()
   }
 
   haveNone() {
     native.haveNone(this.core.slot)
-    this.#sent()
+    this.sent()
   }
 
   suggest(piece) {
     native.suggest(this.core.slot, piece)
-    this.#sent()
+    this.sent()
   }
 
   allowedFast(piece) {
     this.fast.allowed.add(piece)
     native.allowedFast(this.core.slot, piece)
-    this.#sent()
+    this.sent()
   }
 
   /** Rejects the oldest request of the peer for this block; does nothing if none waits. */
@@ -223,59 +186,12 @@ class Session {
 
   dhtPort(port) {
     native.port(this.core.slot, port)
-    this.#sent()
+    this.sent()
   }
 
   extended(id, payload) {
     native.extended(this.core.slot, id, payload)
-    if (id === 0 && this.extensions !== null) this.extensions.isSent = true
-    this.#sent()
-  }
-
-  /**
-   * Adds an extension. If our extended handshake has left, another one follows.
-   *
-   * @param {Function} Extension
-   * @returns {object} the instance
-   */
-  use(Extension) {
-    const isFirst = this.extensions === null
-    if (isFirst) this.extensions = new Extensions(this)
-    const { extensions } = this
-    let name
-    try {
-      name = extensions.use(Extension)
-    } catch (error) {
-      // A mistake changes nothing. But the constructor may have used another extension.
-      if (isFirst && extensions.handlers.size === 0) this.extensions = null
-      throw error
-    }
-    extensions.adoptHandshake()
-    this.readExtendedHandshakes()
-    if (extensions.isSent) attempt(sendExtendedHandshake, this)
-    else if (this.isIntroduced) attempt(greet, this)
-    extensions.announceTo(name)
-    return extensions.handlers.get(name)
-  }
-
-  readExtendedHandshakes() {
-    native.readExtendedHandshakes(this.core.slot)
-  }
-
-  /** @param {object} [own] - a handshake of the user, to which ours is added */
-  sendExtendedHandshake(own) {
-    const handshake = this.extensions.toHandshake(own)
-    const payload = encode(handshake)
-    this.extensions.learn(handshake.m)
-    this.extended(0, payload)
-  }
-
-  /** Sends our extended handshake once both handshakes have announced the extension protocol. */
-  greet() {
-    const { announced, extensions, peerAnnounced } = this
-    if (extensions === null || extensions.isSent) return
-    if (announced === null || !announced.extended || !peerAnnounced?.extended) return
-    this.sendExtendedHandshake()
+    this.sent()
   }
 
   /** Calls the callback at once if the request cannot be sent. */
@@ -283,7 +199,7 @@ class Session {
     if (this.isFinished || this.failure !== null) return callback(closed())
     if (this.peerChoking && !this.fast?.peerAllows(piece)) return callback(choking())
     this.downloads.open(piece, offset, length, callback)
-    this.#sent()
+    this.sent()
   }
 
   /** Cancels the oldest request for this block; the message is sent even if there is none. */
@@ -291,7 +207,7 @@ class Session {
     const request = this.downloads.withdraw(piece, offset, length)
     if (request !== undefined) this.settle(request, cancelled(), null)
     native.cancel(this.core.slot, piece, offset, length)
-    this.#sent()
+    this.sent()
   }
 
   /** Sends a block, which answers a request for it if one is open. */
@@ -333,14 +249,14 @@ class Session {
 
   #keepAlive() {
     native.keepAlive(this.core.slot)
-    this.#sent()
+    this.sent()
   }
 
   /**
    * The core has output: it is flushed now, or at the end of the dispatch. A piped stream is corked during
    * the dispatch and gets it at once, so that it is sent even if a listener ends that stream.
    */
-  #sent() {
+  sent() {
     this.output.isWaiting = true
     this.#trace()
     if (!this.isDispatching || this.port.isPiped || this.output.isFull) this.flush()
@@ -360,7 +276,7 @@ class Session {
     try {
       this.face.uploading(this.wire, length)
       if (this.isFinished) return
-      if (this.output.addBlock(piece, offset, block, length)) this.#sent()
+      if (this.output.addBlock(piece, offset, block, length)) this.sent()
       else this.#failLost()
     } finally {
       this.#releaseHeld()
@@ -370,7 +286,7 @@ class Session {
   /** A request of the peer ended without a block. This frees room, and with BEP 6 rejects it. */
   #declined() {
     try {
-      if (this.fast !== null) this.#sent()
+      if (this.fast !== null) this.sent()
     } finally {
       this.#releaseHeld()
     }
@@ -531,63 +447,6 @@ class Session {
 
   // Events
 
-  /** @param {Uint32Array} numbers - from index 1 on, the bytes of the info hash */
-  onHandshakeStart(numbers) {
-    const { face, settings, wire } = this
-    if (settings.infoHashes === null && !face.listensForInfoHash(wire)) return
-    const infoHash = allocate(20)
-    for (let place = 0; place < 5; place++) infoHash.writeUInt32BE(numbers[place + 1], place * 4)
-    const isServed = admitsTorrent(settings, infoHash)
-    // The user's function may have destroyed the wire.
-    if (this.isClosed) return
-    if (isServed) return face.infoHash(wire, infoHash)
-    native.refuseInfoHash(this.core.slot)
-    this.intake.goOn()
-  }
-
-  /** @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean}} peerAnnounced */
-  onHandshake(peerAnnounced) {
-    if (this.deadlines !== null) this.deadlines.meetHandshake()
-    const fields = this.intake.read(handshakeFields)
-    this.reservedHigh = fields.readUInt32BE(0)
-    this.reservedLow = fields.readUInt32BE(4)
-    const infoHash = copyOf(fields, 8, 28)
-    const peerId = copyOf(fields, 28, 48)
-    if (!admitsPeer(this.settings, peerId)) {
-      native.refusePeerId(this.core.slot)
-      this.intake.goOn()
-      return
-    }
-    const { face, wire } = this
-    const { dht, extended } = peerAnnounced
-    // Only what users of peer-wire-protocol have always seen, and what they have asked for.
-    const extensions = { dht, extended }
-    face.handshakeRead(wire, extensions)
-    this.peerAnnounced = peerAnnounced
-    this.#agree()
-    if (channels.handshake.hasSubscribers) {
-      channels.handshake.publish({ wire, infoHash, peerId, extensions })
-    }
-    if (!this.isClosed) attempt(face.handshake, wire, infoHash, peerId, extensions)
-    // After the listeners, which may use extensions.
-    if (this.extensions !== null) this.extensions.onHandshake(infoHash, peerId, wire.peerExtensions)
-    this.isIntroduced = true
-    if (!this.isClosed) attempt(greet, this)
-  }
-
-  /** A message of an extension. */
-  onExtended(id, payload) {
-    if (this.extensions !== null) this.extensions.onMessage(id, payload)
-    if (!this.isClosed) this.face.extended(this.wire, id, payload)
-  }
-
-  /** @param {boolean} isValid - otherwise it changes nothing */
-  onExtendedHandshake(payload, isValid) {
-    if (isValid) this.extensions.onExtendedHandshake(payload)
-    if (!this.isClosed) attempt(this.face.extended, this.wire, 0, payload)
-    if (isValid && !this.isClosed) this.face.extendedHandshake(this.wire, this.extensions)
-  }
-
   /** Each open request follows as a RequestDropped event, or with BEP 6 is answered by the peer. */
   onChoke() {
     this.peerChoking = true
@@ -655,7 +514,7 @@ class Session {
   }
 
   /** The peer has choked us for long, and neither answered nor rejected these requests. */
-  #dropOverdue(requests) {
+  dropOverdue(requests) {
     for (const [id, { piece, offset, length }] of requests) {
       // The callback of an earlier one may have cancelled it, and requested the same block again.
       if (this.downloads.requests.get(id) === undefined) continue
@@ -666,7 +525,7 @@ class Session {
 
   /** Requests that were held back, as the peer keeps only so many, may have left for those given up. */
   #gaveUp() {
-    if (this.extensions !== null) this.#sent()
+    if (this.extensions !== null) this.sent()
   }
 
   #expire() {
@@ -703,14 +562,6 @@ class Session {
 function endFailed(session) {
   attempt(flush, session)
   session.face.failed(session.wire, session.failure)
-}
-
-function greet(session) {
-  session.greet()
-}
-
-function sendExtendedHandshake(session) {
-  session.sendExtendedHandshake()
 }
 
 function settle(session, request, error, block) {

@@ -7,7 +7,7 @@
 'use strict'
 
 const { isUint8Array } = require('node:util').types
-const { byteLength } = require('./arguments.js')
+const { byteLength, toBytes } = require('../arguments.js')
 
 /** Deepest nesting of lists and dictionaries: libtorrent, for one, decodes no deeper. */
 const MAX_DEPTH = 100
@@ -33,6 +33,15 @@ function encode(message) {
     throw new TypeError(`${encoder.place()} cannot be read`, { cause })
   }
   return Buffer.concat(encoder.parts)
+}
+
+/**
+ * @param {unknown} message - of an extension
+ * @returns {Uint8Array} bytes as they are, anything else bencoded
+ * @throws {TypeError} as `encode`
+ */
+function toPayload(message) {
+  return toBytes('message', isUint8Array(message) ? message : encode(message))
 }
 
 /** One walk through a message. Reads each value once: a getter may return another one next time. */
@@ -147,4 +156,4 @@ function describeKey(key) {
   return PLAIN_KEY.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
 }
 
-module.exports = { encode, isDictionary }
+module.exports = { encode, isDictionary, toPayload }

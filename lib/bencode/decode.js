@@ -2,8 +2,8 @@
 // (src/protocol/extended/bencode.rs); here its tokens become values of JavaScript.
 'use strict'
 
-const { addon, native } = require('./native.js')
-const { copyOf } = require('./own-memory.js')
+const { addon, native } = require('../native.js')
+const { copyOf } = require('../own-memory.js')
 
 const { BencodeToken } = addon
 const { Bytes, Dictionary, End, Integer, List } = BencodeToken
