@@ -134,7 +134,8 @@ const native = {
     numbers[2] = +extended
     numbers[3] = +fast
     numbers[4] = +v2
-    return pass(addon.handshake, slot, handshakeFields)
+    const outcome = pass(addon.handshake, slot, handshakeFields)
+    return outcome === PANICKED ? 0 : outcome
   },
   hasFast: (slot) => call(addon.hasFast, slot) === 1,
   extended(slot, id, payload) {

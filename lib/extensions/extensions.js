@@ -55,9 +55,12 @@ class Extensions {
   /** Tells the peer of an extension that was added, and the extension of the peer. */
   tell(name) {
     this.#adoptHandshake()
+    const { peerHandshake } = this
     if (this.isSent) attempt(sendHandshake, this)
     else if (this.session.isIntroduced) this.greet()
-    if (this.peerHandshake !== null && !this.session.isClosed) this.#announce(name)
+    // If the peer has answered meanwhile, the extension was told of that.
+    const isTold = peerHandshake === null || this.peerHandshake !== peerHandshake
+    if (!isTold && !this.session.isClosed) this.#announce(name)
   }
 
   /** Takes the handshake that a user has assigned before the first extension was used. */

@@ -9,6 +9,10 @@ const { handshakeSent } = require('../errors.js')
 const { native } = require('../native.js')
 const { allocate, copyOf } = require('../own-memory.js')
 
+/** What `native.handshake` returns, as bits: see src/binding/entries.rs. */
+const REFUSED = 1
+const EXTENDED = 2
+
 /** Reserved bytes, info hash and peer id of a handshake that was received; reused for each. */
 const received = allocate(48)
 
@@ -21,11 +25,18 @@ const received = allocate(48)
  * @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean, reserved: Uint8Array | null}} announced
  */
 function sendHandshake(session, infoHash, peerId, announced) {
-  if (native.handshake(session.core.slot, infoHash, peerId, announced) === 1) throw handshakeSent()
+  const outcome = native.handshake(session.core.slot, infoHash, peerId, announced)
+  if ((outcome & REFUSED) !== 0) throw handshakeSent()
+  // The reserved bytes of a user may announce the extension protocol, too.
+  if ((outcome & EXTENDED) !== 0) announced.extended = true
   session.announced ??= announced
   agree(session)
-  session.sent()
-  greet(session)
+  try {
+    session.sent()
+  } finally {
+    // Even if the reader of the output has thrown.
+    greet(session)
+  }
 }
 
 /**

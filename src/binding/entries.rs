@@ -233,9 +233,9 @@ fn run_queue(_: &mut Call, _: &mut State<'_>) -> Result<u32> {
     Ok(0)
 }
 
-/// `handshake(slot, fields, dht, extended, fast, v2) -> 0 or 1`: info hash and peer id, 20 bytes
-/// each, and 8 reserved bytes, to which the numbers that are 1 add their flags. 1 means that a
-/// handshake was already sent and this one is not.
+/// `handshake(slot, fields, dht, extended, fast, v2) -> bits`: info hash and peer id, 20 bytes each,
+/// and 8 reserved bytes, to which the numbers that are 1 add their flags. Bit 0: a handshake was
+/// already sent, and this one is not. Bit 1: this one announces the extension protocol.
 fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -260,7 +260,8 @@ fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
         all.union(flag)
     });
     let outcome = entry.wire.handshake(info_hash, peer_id, reserved);
-    Ok(u32::from(outcome.is_err()))
+    let is_extended = u32::from(reserved.contains(Reserved::EXTENDED));
+    Ok(u32::from(outcome.is_err()) | is_extended << 1)
 }
 
 /// `readPeerExtensions(slot, buffer) -> length`: what the peer has announced in its extended
