@@ -114,11 +114,11 @@ const MESSAGES: &str = "KeepAlive Choke Unchoke Interested NotInterested Have Bi
     Piece Cancel Port Suggest HaveAll HaveNone Reject AllowedFast Extended Unknown";
 
 /// All but `Part`, of which the caller makes the payload of the next.
-const EVENTS: &str = "AllowedFast Bitfield Cancel Choke Extended Failed Handshake Have HaveAll \
+const EVENTS: &str = "AllowedFast Bitfield Cancel Choke Extended ExtendedHandshake Failed Handshake Have HaveAll \
     HaveNone HandshakeStart Interested KeepAlive NotInterested Piece Port Reject Request RequestDropped \
     Suggest Unchoke Unknown";
 
 /// All but `RequestFlood`, which takes too many messages.
-const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits Handshake InfoHash \
+const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits ExtendedHandshake Handshake InfoHash \
     MessageLength MessageTooLong NotAgreed PeerId PieceIndex RequestLength Truncated \
     UnsolicitedBlock UnsolicitedReject";
