@@ -8,6 +8,8 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use peer_wire::protocol::{
     BlockRequest, Event, Handshake, Limits, MessageId, MessageKind, RequestId, Traffic,
@@ -107,15 +109,65 @@ fn session_replayed_gives_the_events_of_the_model() {
             let mut wire = Endpoint::default();
             greet_with(&mut wire, ours);
             wire.unchoke();
+            wire.read_extended_handshakes();
             let events = feed_cut(&mut wire, &received, Cut::Random(3));
             let mut model = Model::new(Limits::default());
             model.handshake(&ours);
             model.set_choking(false);
+            model.read_extended_handshakes();
             model.handle_bytes(&received);
             assert!(events.into_iter().all(|event| model.poll() == Some(event)));
             assert_eq!(model.poll(), None, "{}", session.name);
+            let announced = wire.peer_extensions().unwrap().handshake();
+            let of_model = model.peer_extensions.unwrap().merged;
+            assert_eq!(announced, &of_model, "{}", session.name);
         }
     }
+}
+
+#[test]
+fn session_replayed_gives_an_extended_handshake_of_each_side() {
+    let (mut names, mut others) = (BTreeMap::new(), 0);
+    for session in &sessions() {
+        for side in [Side::A, Side::B] {
+            let name = format!("{} as {side:?}", session.name);
+            let received = Replay::run(session, side, Cut::Whole).received;
+            let mut wire = Endpoint::default();
+            wire.read_extended_handshakes();
+            let mut count = 0;
+            for event in feed_cut(&mut wire, &received, Cut::Random(4)) {
+                match event {
+                    Event::ExtendedHandshake { is_valid, .. } => {
+                        assert!(is_valid, "{name}");
+                        count += 1;
+                    }
+                    Event::Extended { id, .. } => {
+                        assert_ne!(id, 0, "{name}");
+                        others += 1;
+                    }
+                    _ => {}
+                }
+            }
+            assert_eq!(count, 1, "{name}");
+            let announced = wire.peer_extensions().unwrap().handshake();
+            for (extension, _) in &announced.extensions {
+                *names.entry(extension.clone()).or_insert(0) += 1;
+            }
+        }
+    }
+    let counts = [
+        ("lt_donthave", 19),
+        ("share_mode", 18),
+        ("upload_only", 18),
+        ("ut_holepunch", 18),
+        ("ut_metadata", 24),
+        ("ut_pex", 18),
+    ];
+    assert_eq!(
+        names,
+        counts.map(|(name, count)| (name.to_owned(), count)).into()
+    );
+    assert_eq!(others, 12);
 }
 
 #[test]

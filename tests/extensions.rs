@@ -131,6 +131,22 @@ fn message_of_the_peer_is_under_an_id_of_ours() {
 }
 
 #[test]
+fn own_extension_that_is_announced_twice_at_once_has_the_last_id() {
+    for (first, last) in [(1, 2), (1, 0), (0, 1)] {
+        let mut wire = Endpoint::default();
+        let twice = ExtendedHandshake {
+            extensions: vec![("chat".to_owned(), first), ("chat".to_owned(), last)],
+            ..ExtendedHandshake::default()
+        };
+        assert_eq!(wire.extended_handshake(twice), Ok(()));
+        let payload = format!("d1:md4:chati{last}eee");
+        assert_eq!(sent(&mut wire), extended(0, payload.as_bytes()));
+        let own = wire.own_extensions().unwrap().id_of("chat");
+        assert_eq!(own, Some(last).filter(|id| *id != 0));
+    }
+}
+
+#[test]
 fn message_of_another_id_is_raw() {
     let mut wire = reading(Policy::Strict);
     for id in [1, 2, 255] {

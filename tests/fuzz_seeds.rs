@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Debug, Write};
 use std::path::Path;
 
-use peer_wire::protocol::{Announced, Event};
+use peer_wire::protocol::{Announced, Event, ExtendedHandshake};
 
-use fuzzing::{bencode, decoder, handshake, messages, wire};
+use fuzzing::{bencode, decoder, extended, handshake, messages, wire};
 
 #[test]
 fn bencode_seeds_cover_each_kind_field_and_error() {
@@ -49,6 +49,29 @@ fn decoder_seeds_cover_each_message_and_error() {
     assert_eq!(messages, kinds_of(MESSAGES));
     let errors = kinds(read.iter().filter_map(|read| read.error));
     assert_eq!(errors, kinds_of("MessageLength MessageTooLong"));
+}
+
+#[test]
+fn extended_seeds_cover_each_event_and_field() {
+    let read: Vec<_> = seeds("extended").map(|seed| extended::run(&seed)).collect();
+    let events: Vec<_> = read.iter().flat_map(|read| &read.events).collect();
+    assert_eq!(
+        kinds(&events),
+        kinds_of("Extended ExtendedHandshake Failed Handshake HandshakeStart")
+    );
+    let is_invalid =
+        |event: &&Event<_>| matches!(event, Event::ExtendedHandshake { is_valid, .. } if !is_valid);
+    assert!(events.into_iter().any(|event| is_invalid(&event)));
+
+    let mut all = Announced::default();
+    let mut most = 0;
+    for read in read {
+        most = most.max(read.merged.extensions.len());
+        all.apply(read.merged);
+    }
+    assert_eq!(most, ExtendedHandshake::MAX_EXTENSIONS);
+    let all = format!("{:?}", all.handshake());
+    assert!(!all.contains("None"), "{all}");
 }
 
 #[test]
@@ -114,11 +137,11 @@ const MESSAGES: &str = "KeepAlive Choke Unchoke Interested NotInterested Have Bi
     Piece Cancel Port Suggest HaveAll HaveNone Reject AllowedFast Extended Unknown";
 
 /// All but `Part`, of which the caller makes the payload of the next.
-const EVENTS: &str = "AllowedFast Bitfield Cancel Choke Extended Failed Handshake Have HaveAll \
+const EVENTS: &str = "AllowedFast Bitfield Cancel Choke Extended ExtendedHandshake Failed Handshake Have HaveAll \
     HaveNone HandshakeStart Interested KeepAlive NotInterested Piece Port Reject Request RequestDropped \
     Suggest Unchoke Unknown";
 
 /// All but `RequestFlood`, which takes too many messages.
-const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits Handshake InfoHash \
+const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits ExtendedHandshake Handshake InfoHash \
     MessageLength MessageTooLong NotAgreed PeerId PieceIndex RequestLength Truncated \
     UnsolicitedBlock UnsolicitedReject";

@@ -12,7 +12,8 @@ use support::frames::{self, bytes_of};
 use support::link::Cut;
 use support::lockstep::{Both, Command};
 use support::strategies::{
-    at_least, block_request, exchange, fast_message, index, message, reserved,
+    at_least, block_request, exchange, extended_handshake, extended_message, extension_name,
+    fast_message, index, message, reserved,
 };
 
 /// The handshakes of both sides, and what is known at first.
@@ -26,6 +27,7 @@ struct Opening {
     announcement: Option<Message<Vec<u8>>>,
     /// Whether both sides unchoke then.
     is_open: bool,
+    reads_extended_handshakes: bool,
     cut: u64,
 }
 
@@ -80,7 +82,7 @@ fn limits() -> impl Strategy<Value = Limits> {
     let policy = prop_oneof![2 => Just(Policy::Lenient), 1 => Just(Policy::Strict)];
     let pieces = prop_oneof![4 => Just(None), 1 => piece_count().prop_map(Some)];
     (policy, pieces).prop_map(|(policy, pieces)| Limits {
-        max_message_len: 100,
+        max_message_len: 250,
         max_peer_requests: 3,
         pieces,
         policy,
@@ -97,6 +99,9 @@ impl Opening {
         if self.is_open {
             both.run(Command::SetChoking(false));
             bytes.extend(frames::unchoke());
+        }
+        if self.reads_extended_handshakes {
+            both.run(Command::ReadExtendedHandshakes);
         }
         let (front, back) = bytes.split_at(47);
         if self.moment == Moment::First {
@@ -141,13 +146,14 @@ fn opening() -> impl Strategy<Value = Opening> {
         1 => Just(Some(Message::HaveNone)),
         2 => vec(any::<u8>(), 1..4).prop_map(|bits| Some(Message::Bitfield { bits })),
     ];
-    (handshakes, announcement, any::<bool>(), any::<u64>()).prop_map(
-        |((theirs, ours, moment), announcement, is_open, cut)| Opening {
+    (handshakes, announcement, any::<(bool, bool, u64)>()).prop_map(
+        |((theirs, ours, moment), announcement, (is_open, reads, cut))| Opening {
             theirs,
             ours,
             moment,
             announcement,
             is_open,
+            reads_extended_handshakes: reads,
             cut,
         },
     )
@@ -158,6 +164,7 @@ fn turn() -> impl Strategy<Value = Turn> {
         40 => exchange(),
         40 => message(),
         20 => fast_message(),
+        30 => extended_message(),
         1 => bad_message(),
     ];
     let messages = vec(messages, 0..8);
@@ -175,7 +182,7 @@ fn bad_message() -> impl Strategy<Value = Message<Vec<u8>>> {
         Just(Message::Request {
             request: frames::block(0, 0, u32::MAX)
         }),
-        Just(Message::Bitfield { bits: vec![0; 100] }),
+        Just(Message::Bitfield { bits: vec![0; 250] }),
     ]
 }
 
@@ -186,6 +193,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::ExpireRequest),
         2 => (0_u32..6).prop_map(Command::TakePeerRequest),
         6 => fast_command(),
+        6 => extension_command(),
         1 => reserved().prop_map(Command::Handshake),
         1 => block_request().prop_map(Command::TakeEqualPeerRequest),
         4 => any::<bool>().prop_map(Command::SetChoking),
@@ -222,6 +230,15 @@ fn fast_command() -> impl Strategy<Value = Command> {
         1 => any::<u32>().prop_map(Command::Suggest),
         6 => (0_u32..4).prop_map(Command::Decline),
         3 => block_request().prop_map(Command::Reject),
+    ]
+}
+
+fn extension_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        1 => Just(Command::ReadExtendedHandshakes),
+        2 => extended_handshake().prop_map(Command::ExtendedHandshake),
+        5 => (extension_name(), vec(any::<u8>(), 0..6))
+            .prop_map(|(name, payload)| Command::Extension(name, payload)),
     ]
 }
 

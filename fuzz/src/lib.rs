@@ -16,6 +16,11 @@ pub fn decoder(data: &[u8]) {
     fuzzing::decoder::run(data);
 }
 
+/// See `tests/fuzzing/extended.rs`.
+pub fn extended(data: &[u8]) {
+    let _read = fuzzing::extended::run(data);
+}
+
 /// See `tests/fuzzing/handshake.rs`.
 pub fn handshake(data: &[u8]) {
     let _read = fuzzing::handshake::run(data);

@@ -5,6 +5,7 @@
 
 pub(crate) mod bencode;
 pub(crate) mod decoder;
+pub(crate) mod extended;
 pub(crate) mod handshake;
 pub(crate) mod messages;
 pub(crate) mod wire;
@@ -13,6 +14,7 @@ use arbitrary::{Result, Unstructured};
 use peer_wire::protocol::{BlockRequest, Message, MessageId};
 
 use crate::support::counting::CountingAllocator;
+use crate::support::documents::{FIELDS, IDS, document};
 use crate::support::frames;
 
 #[global_allocator]
@@ -92,6 +94,27 @@ fn unknown_id(input: &mut Unstructured<'_>) -> Result<u8> {
 fn payload(input: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let len = usize::from(input.arbitrary::<u8>()?).min(input.len());
     Ok(input.bytes(len)?.to_vec())
+}
+
+/// The payload of an extended handshake, which may be any bytes.
+fn extended_payload(input: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    if input.ratio(1, 4)? {
+        return payload(input);
+    }
+    extended_document(input)
+}
+
+fn extended_document(input: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let before = choose_some(input, &FIELDS)?;
+    let ids = choose_some(input, &IDS)?;
+    let after = choose_some(input, &FIELDS)?;
+    Ok(document(&before, &ids, &after))
+}
+
+/// Up to three of them.
+fn choose_some<T: Copy>(input: &mut Unstructured<'_>, parts: &[T]) -> Result<Vec<T>> {
+    let count = input.int_in_range(0..=3)?;
+    (0..count).map(|_| input.choose(parts).copied()).collect()
 }
 
 /// Reads the lengths of up to eight chunks.

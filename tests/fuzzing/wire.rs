@@ -4,11 +4,15 @@
 
 use arbitrary::{Result, Unstructured};
 use peer_wire::protocol::{
-    BlockRequest, Decoder, Dialect, DropReason, Event, Frame, Limits, MessageKind, Policy, Refusal,
-    Reserved, Traffic,
+    BlockRequest, Decoder, Dialect, DropReason, Event, ExtendedHandshake, Frame, Limits,
+    MessageKind, Policy, Refusal, Reserved, Traffic,
 };
 
-use super::{block_request, cut, lens, message, number, payload};
+use super::{
+    block_request, choose_some, cut, extended_document, extended_payload, lens, message, number,
+    payload,
+};
+use crate::support::documents::NAMES;
 use crate::support::drive::Delivered;
 use crate::support::frames::{self, block, bytes_of};
 use crate::support::lockstep::{Both, Command};
@@ -64,7 +68,7 @@ impl Case {
     }
 
     fn step(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
-        match input.int_in_range(0..=13)? {
+        match input.int_in_range(0..=14)? {
             0..=3 => self.unread.extend(bytes_of(&message(input)?)),
             4 => self.unread.extend(payload(input)?),
             5 => self.unread.extend(frames::handshake_with(reserved(input)?)),
@@ -73,10 +77,14 @@ impl Case {
             8 => self.receive(lens(input)?, &mut std::iter::from_fn(|| commands(input))),
             9 => self.run(vec![command(input)?]),
             10 => self.unread.extend(block_of(block_request(input)?)),
-            11 => self.flood(input, |case, request| {
+            11 => {
+                let payload = extended_payload(input)?;
+                self.unread.extend(frames::extended(0, &payload));
+            }
+            12 => self.flood(input, |case, request| {
                 case.unread.extend(block_of(request));
             })?,
-            12 => self.flood(input, |case, request| {
+            13 => self.flood(input, |case, request| {
                 case.unread.extend(frames::request(request));
             })?,
             _ => self.flood(input, |case, request| {
@@ -149,7 +157,7 @@ fn commands(input: &mut Unstructured<'_>) -> Option<Vec<Command>> {
 }
 
 fn command(input: &mut Unstructured<'_>) -> Result<Command> {
-    Ok(match input.int_in_range(0..=32)? {
+    Ok(match input.int_in_range(0..=35)? {
         0 => Command::OverwriteState(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
         1 => Command::Bitfield(payload(input)?),
         2 => Command::Cancel(block_request(input)?),
@@ -185,7 +193,22 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         29 => Command::Reject(block_request(input)?),
         30 => Command::SetPieces(input.arbitrary::<u8>()?.into()),
         31 => Command::Suggest(number(input)?),
+        32 => Command::ReadExtendedHandshakes,
+        33 => Command::ExtendedHandshake(extended_handshake(input)?),
+        34 => Command::Extension(input.choose(&NAMES)?.to_string(), payload(input)?),
         _ => Command::Request(block_request(input)?),
+    })
+}
+
+/// One of ours, in which names come again.
+fn extended_handshake(input: &mut Unstructured<'_>) -> Result<ExtendedHandshake> {
+    let document = extended_document(input)?;
+    let chosen = choose_some(input, &NAMES)?;
+    let ids = input.arbitrary::<[u8; 3]>()?;
+    let named = |(name, id): (&str, u8)| (name.to_owned(), id % 4);
+    Ok(ExtendedHandshake {
+        extensions: chosen.into_iter().zip(ids).map(named).collect(),
+        ..ExtendedHandshake::decode(&document).unwrap()
     })
 }
 

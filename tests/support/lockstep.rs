@@ -11,7 +11,7 @@ mod commands;
 use std::collections::{BTreeSet, VecDeque};
 
 use peer_wire::protocol::{
-    BlockRequest, Decoder, Event, Limits, Refusal, RequestId, Reserved, Stats,
+    BlockRequest, Decoder, Event, ExtendedHandshake, Limits, Refusal, RequestId, Reserved, Stats,
 };
 
 use super::drive::{Delivered, Endpoint, Joiner};
@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Decline(u32),
     ExpireRequest,
     Extended(u8, Vec<u8>),
+    ExtendedHandshake(ExtendedHandshake),
+    /// The message of an extension by its name.
+    Extension(String, Vec<u8>),
     Handshake(Reserved),
     Have(u32),
     HaveAll,
@@ -42,6 +45,7 @@ pub(crate) enum Command {
     PollTrace,
     PollTransmit,
     Port(u16),
+    ReadExtendedHandshakes,
     ReadTransmit(usize),
     Refuse(Refusal),
     Reject(BlockRequest),
@@ -115,6 +119,7 @@ impl Both {
             for command in before_poll {
                 self.run(command);
                 self.agree();
+                self.agree_on_extensions();
             }
             let event = self.poll(chunk, &mut at);
             assert_eq!(event, self.model.poll());
@@ -122,7 +127,10 @@ impl Both {
             assert_eq!(has_replied, self.model.take_replied());
             self.agree();
             match event {
-                Some(event) => self.events.push(event),
+                Some(event) => {
+                    self.agree_on_extensions();
+                    self.events.push(event);
+                }
                 None if is_idle => break,
                 None => {}
             }
@@ -140,6 +148,7 @@ impl Both {
         self.is_ended = true;
         self.receive(&[], &mut std::iter::empty());
         self.agree_on_pieces();
+        self.agree_on_names();
     }
 
     /// All bytes sent so far, foreign blocks among them.

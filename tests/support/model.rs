@@ -7,6 +7,8 @@
     reason = "an overflow is to fail the test"
 )]
 
+mod bencode;
+pub(crate) mod extensions;
 mod fast;
 mod framing;
 mod pieces;
@@ -21,6 +23,7 @@ use peer_wire::protocol::{
 
 use super::drive::{Delivered, joined};
 use super::frames;
+use extensions::Announcements;
 use fast::Fast;
 
 #[derive(Debug)]
@@ -45,6 +48,9 @@ pub(crate) struct Model {
     our_reserved: Option<Reserved>,
     peer_reserved: Option<Reserved>,
     pub(crate) fast: Fast,
+    /// Of both sides, from when extended handshakes are to be read.
+    pub(crate) own_extensions: Option<Announcements>,
+    pub(crate) peer_extensions: Option<Announcements>,
     next_id: u32,
     pub(crate) am_choking: bool,
     pub(crate) am_interested: bool,
@@ -99,6 +105,8 @@ impl Model {
             our_reserved: None,
             peer_reserved: None,
             fast: Fast::default(),
+            own_extensions: None,
+            peer_extensions: None,
             next_id: 0,
             am_choking: true,
             am_interested: false,
@@ -406,10 +414,7 @@ impl Model {
                 port: u16::from_be_bytes([body[0], body[1]]),
             },
             13..=17 if !is_not_agreed => return self.apply_fast(*id, body),
-            20 => Event::Extended {
-                id: body[0],
-                payload: joined(&body[1..]),
-            },
+            20 => self.apply_extended(body[0], &body[1..])?,
             _ => Event::Unknown {
                 payload: joined(frame),
             },

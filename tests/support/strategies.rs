@@ -1,9 +1,11 @@
 //! What properties are tried on: messages, and how often.
 
-use peer_wire::protocol::{BlockRequest, Message, Reserved};
+use peer_wire::protocol::{BlockRequest, ExtendedHandshake, Message, Reserved};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
+use super::documents::{FIELDS, IDS, NAMES, NO_FIELDS, document};
 use super::frames;
 
 /// At least `cases` cases; `PROPTEST_CASES` asks for more.
@@ -44,6 +46,51 @@ pub(crate) fn fast_message() -> impl Strategy<Value = Message<Vec<u8>>> {
         4 => block_request().prop_map(|request| Message::Reject { request }),
         3 => index().prop_map(|piece| Message::AllowedFast { piece }),
     ]
+}
+
+/// An extended handshake, which may be undecodable, or the message of an extension.
+pub(crate) fn extended_message() -> impl Strategy<Value = Message<Vec<u8>>> {
+    let id = prop_oneof![6 => Just(0), 1 => any::<u8>()];
+    (id, extended_payload()).prop_map(|(id, payload)| Message::Extended { id, payload })
+}
+
+fn extended_payload() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => extended_document(),
+        1 => (extended_document(), payload()).prop_map(|(front, back)| [front, back].concat()),
+        1 => (extended_document(), any::<prop::sample::Index>()).prop_map(|(mut cut_off, len)| {
+            cut_off.truncate(len.index(cut_off.len()));
+            cut_off
+        }),
+        1 => select(FIELDS.as_slice()).prop_map(<[u8]>::to_vec),
+        1 => (extended_fields(), select(NO_FIELDS.as_slice()), extended_fields())
+            .prop_map(|(before, not, after)| document(&[before, vec![not]].concat(), &[], &after)),
+        1 => payload(),
+    ]
+}
+
+fn extended_document() -> impl Strategy<Value = Vec<u8>> {
+    let ids = vec(select(IDS.as_slice()), 0..4);
+    (extended_fields(), ids, extended_fields())
+        .prop_map(|(before, ids, after)| document(&before, &ids, &after))
+}
+
+fn extended_fields() -> impl Strategy<Value = Vec<&'static [u8]>> {
+    vec(select(FIELDS.as_slice()), 0..3)
+}
+
+/// An extended handshake of ours. Its names come again, also with id 0.
+pub(crate) fn extended_handshake() -> impl Strategy<Value = ExtendedHandshake> {
+    let names = vec((extension_name(), 0_u8..4), 0..4);
+    (names, extended_document()).prop_map(|(extensions, document)| ExtendedHandshake {
+        extensions,
+        ..ExtendedHandshake::decode(&document).unwrap()
+    })
+}
+
+pub(crate) fn extension_name() -> impl Strategy<Value = String> {
+    let names = prop_oneof![3 => select(&NAMES[..2]), 1 => select(NAMES.as_slice())];
+    names.prop_map(str::to_owned)
 }
 
 /// The messages about requests and what decides on them.

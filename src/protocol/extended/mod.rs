@@ -13,6 +13,8 @@
 pub mod bencode;
 mod handshake;
 
+use std::collections::BTreeMap;
+
 pub use handshake::ExtendedHandshake;
 
 /// What one side has announced so far: all its extended handshakes, merged.
@@ -77,6 +79,8 @@ impl Announced {
     }
 
     fn apply_extensions(&mut self, update: Vec<(String, u8)>) {
+        // Of a name that comes twice, the last id counts, as in the encoded handshake.
+        let update: BTreeMap<_, _> = update.into_iter().collect();
         let (on, off): (Vec<_>, Vec<_>) = update.into_iter().partition(|(_, id)| *id != 0);
         // First, so that those that go make room for those that come.
         for (name, _) in off {

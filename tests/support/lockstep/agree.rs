@@ -1,9 +1,11 @@
 //! What a wire and its model must agree on.
 
-use peer_wire::protocol::MessageKind;
+use peer_wire::protocol::{Announced, MessageKind};
 
 use super::Both;
+use crate::support::documents::NAMES;
 use crate::support::drive::Joiner;
+use crate::support::model::extensions::Announcements;
 
 impl Both {
     /// After each step.
@@ -48,6 +50,24 @@ impl Both {
         }
     }
 
+    /// After each event and each command: most polls of a cut message have neither.
+    pub(super) fn agree_on_extensions(&self) {
+        for (announced, model) in self.announced() {
+            let handshake = announced.map(Announced::handshake);
+            assert_eq!(handshake, model.map(|model| &model.merged));
+        }
+    }
+
+    /// What we have announced, and what the peer has.
+    fn announced(&self) -> [(Option<&Announced>, Option<&Announcements>); 2] {
+        let Self { joiner, model, .. } = self;
+        let wire = &joiner.endpoint.wire;
+        [
+            (wire.own_extensions(), model.own_extensions.as_ref()),
+            (wire.peer_extensions(), model.peer_extensions.as_ref()),
+        ]
+    }
+
     /// Once there are no more events: what takes longer to compare.
     pub(super) fn agree_at_rest(&self) {
         let Self { model, .. } = self;
@@ -79,5 +99,20 @@ impl Both {
             usize::try_from(end).unwrap().max(model.covered)
         );
         assert_eq!(pieces.announced(), model.covered);
+    }
+
+    /// At the end: what is asked about the handshakes that both have.
+    pub(super) fn agree_on_names(&self) {
+        for (announced, model) in self.announced() {
+            let (Some(announced), Some(model)) = (announced, model) else {
+                continue;
+            };
+            for name in NAMES {
+                assert_eq!(announced.id_of(name), model.ids.get(name).copied());
+            }
+            for id in 0..=u8::MAX {
+                assert_eq!(announced.name_of(id), model.name_of(id));
+            }
+        }
     }
 }

@@ -143,6 +143,27 @@ impl Both {
         assert_eq!(is_sent, is_due);
     }
 
+    /// Commands of the extension protocol beyond a message by its id.
+    fn extend(&mut self, command: Command) {
+        let Self { joiner, model, .. } = self;
+        let wire = &mut joiner.endpoint.wire;
+        match command {
+            Command::ExtendedHandshake(handshake) => {
+                model.extended_handshake(&handshake);
+                wire.extended_handshake(handshake).unwrap();
+            }
+            Command::Extension(name, payload) => {
+                let sent = wire.extension(&name, &payload);
+                assert_eq!(sent, model.extension(&name, &payload));
+            }
+            Command::ReadExtendedHandshakes => {
+                wire.read_extended_handshakes();
+                model.read_extended_handshakes();
+            }
+            command => unreachable!("{command:?}"),
+        }
+    }
+
     /// Commands that only send.
     fn send(&mut self, command: Command) {
         let Self { joiner, model, .. } = self;
@@ -182,7 +203,7 @@ impl Both {
                 wire.port(port);
                 model.send(&frames::port(port));
             }
-            command => unreachable!("{command:?}"),
+            command => self.extend(command),
         }
     }
 
