@@ -7,7 +7,9 @@ mod support;
 
 use peer_wire::protocol::{BlockRequest, DropReason, Event, Limits, RequestId};
 
-use support::drive::{Delivered, Endpoint, events, fast_unchoked, feed, requested, sent, unchoked};
+use support::drive::{
+    Delivered, Endpoint, events, fast_unchoked, feed, feed_with, requested, sent, unchoked,
+};
 use support::frames;
 use support::link::Pair;
 
@@ -107,6 +109,22 @@ fn choke_drops_what_is_held_back() {
             if is_fast { vec![] } else { requests(9..10) }
         );
     }
+}
+
+#[test]
+fn request_given_up_while_others_are_dropped_makes_no_room() {
+    let mut wire = telling(unchoked(), 2);
+    for number in 0..5 {
+        wire.request(block(number)).unwrap();
+    }
+    sent(&mut wire);
+    let dropped = feed_with(&mut wire, &frames::choke(), |wire, event| {
+        if matches!(event, Event::Choke) {
+            assert!(wire.take_request(block(0)).is_some());
+        }
+        assert_eq!(sent(wire), []);
+    });
+    assert_eq!(dropped[1..], drops(1..5, DropReason::Choked));
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(crate) mod extensions;
 mod fast;
 mod framing;
 mod pieces;
+mod requests;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -61,6 +62,10 @@ pub(crate) struct Model {
     /// Bits that bitfields have covered.
     pub(crate) covered: usize,
     pub(crate) requests: Vec<(RequestId, BlockRequest)>,
+    /// How many of these the peer knows: the oldest.
+    sent_requests: usize,
+    /// Whether only the others are being dropped.
+    is_dropping_unsent: bool,
     /// Those that were delivered and wait for an answer.
     pub(crate) peer_requests: Vec<(RequestId, BlockRequest)>,
     /// Younger ones, which are held back.
@@ -116,6 +121,8 @@ impl Model {
             has_all: false,
             covered: 0,
             requests: Vec::new(),
+            sent_requests: 0,
+            is_dropping_unsent: false,
             peer_requests: Vec::new(),
             held_requests: Vec::new(),
             unsent: 0,
@@ -255,28 +262,10 @@ impl Model {
             (true, _) => Err(RequestError::Closed),
             (_, true) => Err(RequestError::Choked),
             _ => {
-                self.requests.push((id, request));
-                self.send(&frames::request(request));
+                self.open_request(id, request);
                 Ok(())
             }
         }
-    }
-
-    pub(crate) fn take_request(&mut self, request: BlockRequest) -> Option<RequestId> {
-        let id = self.end_request(request)?;
-        self.give_up(request);
-        Some(id)
-    }
-
-    pub(crate) fn expire_request(&mut self) -> Option<(RequestId, BlockRequest)> {
-        let (id, request) = take_first(&mut self.requests, |_| true)?;
-        self.give_up(request);
-        Some((id, request))
-    }
-
-    /// Takes the oldest open one equal to `request`.
-    fn end_request(&mut self, request: BlockRequest) -> Option<RequestId> {
-        take_first(&mut self.requests, |(_, open)| *open == request).map(|(id, _)| id)
     }
 
     pub(crate) fn take_peer_request(&mut self, id: RequestId) -> Option<BlockRequest> {
@@ -315,7 +304,7 @@ impl Model {
         }
         loop {
             if let Some(reason) = self.dropping {
-                if let Some((id, request)) = take_first(&mut self.requests, |_| true) {
+                if let Some((id, request)) = self.drop_request() {
                     return Some(Event::RequestDropped {
                         id,
                         request,
@@ -323,6 +312,7 @@ impl Model {
                     });
                 }
                 self.dropping = None;
+                self.is_dropping_unsent = false;
             }
             if let Some(event) = self.deliver_held() {
                 return Some(event);
@@ -362,6 +352,7 @@ impl Model {
         self.peer_requests.clear();
         self.fast.forget();
         self.dropping = Some(reason);
+        self.is_dropping_unsent = false;
     }
 
     fn apply(&mut self, frame: &[u8]) -> Result<Option<Delivered>, ProtocolError> {
@@ -388,9 +379,7 @@ impl Model {
         Ok(Some(match id {
             0 => {
                 self.peer_choking = true;
-                if !self.has_fast() {
-                    self.dropping = Some(DropReason::Choked);
-                }
+                self.drop_choked_requests();
                 Event::Choke
             }
             1 => {
@@ -504,6 +493,7 @@ impl Model {
                 length,
             })?;
         }
+        self.send_waiting();
         Ok(Event::Piece {
             piece,
             begin,

@@ -63,8 +63,9 @@ impl Downloads {
     }
 
     /// The oldest one held back, to be sent now if a peer that keeps `depth` requests has room.
+    // None while requests are dropped: those held back are to follow.
     pub(super) fn release_held(&mut self, depth: usize) -> Option<BlockRequest> {
-        if self.sent.len() >= depth {
+        if self.is_dropping() || self.sent.len() >= depth {
             return None;
         }
         let oldest = self.take_oldest_held()?;

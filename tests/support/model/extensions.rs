@@ -157,6 +157,7 @@ impl Model {
             return Ok(Event::Extended { id, payload });
         };
         let is_valid = peer.receive(payload);
+        self.send_waiting();
         if !is_valid {
             self.tolerate(ProtocolError::ExtendedHandshake)?;
         }

@@ -21,7 +21,7 @@ pub(crate) struct Fast {
     /// Rejects since the peer last kept up with what we send.
     unread_rejects: u32,
     /// Whether a reject was sent that no command has asked for.
-    has_replied: bool,
+    pub(super) has_replied: bool,
 }
 
 impl Fast {
@@ -156,6 +156,7 @@ impl Model {
                 length: request.length,
             })?;
         }
+        self.send_waiting();
         Ok(Event::Reject { request, id })
     }
 
