@@ -42,6 +42,18 @@ class Pieces {
     this.filler.addBits(array, this.#snapshot().bits)
   }
 
+  /**
+   * The peer has all pieces: puts in those that the core knows of. Once is enough: a peer could repeat its
+   * message of five bytes for an array of millions.
+   *
+   * @param {boolean[]} array - of the wire now
+   */
+  addAll(array) {
+    if (this.filler.full === array) return
+    this.refill(array)
+    this.filler.full = array
+  }
+
   /** Copies the bits of the core, which are about to be freed. */
   keep() {
     if (this.filler === null) this.last = this.#snapshot()
