@@ -7,6 +7,7 @@
 
 const { attempt } = require('../session/attempt.js')
 const { readPeerHandshake } = require('./peer-handshake.js')
+const { native } = require('../native.js')
 
 /** Ids have one byte, and 0 is the handshake. */
 const MAX_ID = 255
@@ -26,6 +27,8 @@ class Extensions {
     this.mapping = Object.create(null)
     /** Ids of the peer by name, which we use. */
     this.peerMapping = Object.create(null)
+    /** The fields of the peer's handshakes, without `m`. */
+    this.peerFields = {}
     /** What the peer's handshakes say; null before the first. */
     this.peerHandshake = null
     /** Extensions by name. */
@@ -118,16 +121,20 @@ class Extensions {
    * @param {Buffer} payload
    */
   onExtendedHandshake(payload) {
-    const { extensions, fields } = readPeerHandshake(this.session.core, payload)
-    const { peerMapping } = this
-    for (const name of Object.keys(peerMapping)) delete peerMapping[name]
-    for (const { name, id } of extensions) peerMapping[name] = id
-    this.peerHandshake = Object.assign(fields, {
-      m: Object.assign(Object.create(null), peerMapping)
-    })
+    const { names, known, others } = readPeerHandshake(payload)
+    for (const name of names) this.#learnPeerId(name)
+    Object.assign(this.peerFields, known)
+    this.peerHandshake = Object.assign(others, this.peerFields, { m: this.peerMapping })
     // Without those that are used meanwhile, which are told at once.
-    const names = [...this.handlers.keys()]
-    for (const name of names) if (!this.session.isClosed) this.#announce(name)
+    const used = [...this.handlers.keys()]
+    for (const name of used) if (!this.session.isClosed) this.#announce(name)
+  }
+
+  /** Only for the names in a handshake, as one of a few bytes may follow one with hundreds of names. */
+  #learnPeerId(name) {
+    const id = native.peerExtensionId(this.session.core.slot, Buffer.from(name))
+    if (id === 0) delete this.peerMapping[name]
+    else this.peerMapping[name] = id
   }
 
   /** Tells an extension that the peer has it. */
