@@ -215,6 +215,15 @@ test('uses at most 255 extensions', (t) => {
   t.is(m.ut_255, 255)
 })
 
+test('changes nothing of a wire that takes no further properties', (t) => {
+  const wire = met({}, [extensionOf('ut_first')])
+  sentBy(wire)
+  Object.preventExtensions(wire)
+  t.throws(() => wire.use(extensionOf('ut_next')), { instanceOf: TypeError })
+  t.deepEqual({ ...wire.extendedMapping }, { 1: 'ut_first' })
+  t.deepEqual(sentBy(wire), [])
+})
+
 test('changes nothing if the constructor throws', (t) => {
   const Throws = extensionOf('ut_throws', [], {
     onUse: (wire) => {

@@ -334,7 +334,12 @@ Wire.prototype.destroy = function (error) {
 
 /** Whether our own extended handshake can be added to it. */
 function isHandshake(message) {
-  return message === null || (typeof message === 'object' && bencode.isDictionary(message))
+  try {
+    return message === null || (typeof message === 'object' && bencode.isDictionary(message))
+  } catch {
+    // A proxy that cannot be read: bencode.encode() says so.
+    return false
+  }
 }
 
 function fastSessionOf(receiver) {

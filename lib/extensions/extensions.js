@@ -48,8 +48,9 @@ class Extensions {
     const handler = new Extension(wire)
     // The constructor may have used another extension.
     checkFree(name, wire)
-    mapping[this.#freeId()] = name
+    // First, as it throws on a wire that takes no further properties.
     wire[name] = handler
+    mapping[this.#freeId()] = name
     this.handlers.set(name, handler)
     return name
   }
@@ -86,6 +87,15 @@ class Extensions {
    * @returns {object}
    */
   toHandshake(own) {
+    try {
+      return this.#merge(own)
+    } catch (cause) {
+      // A getter or a proxy trap has thrown.
+      throw new TypeError('message cannot be read', { cause })
+    }
+  }
+
+  #merge(own) {
     const m = Object.create(null)
     for (const [id, name] of Object.entries(this.mapping)) m[name] = Number(id)
     // Copied first, as a getter may return something else the next time.
