@@ -526,6 +526,8 @@ declare namespace Wire {
     /**
      * Sets the number of pieces of the torrent once it is known, as the option `pieces` does from the
      * start. What the peer has announced must fit, or the wire closes.
+     *
+     * @throws RangeError if another number is known
      */
     setPieces(count: number): void
     /**

@@ -1,4 +1,4 @@
-//! What is decoded once a connection, or less: extended handshakes, bencode, allowed-fast sets.
+//! What is seldom decoded: extended handshakes, bencode, allowed-fast sets.
 //!
 //! These depend on no wire, so they are plain functions of their arguments.
 #![expect(
