@@ -48,9 +48,10 @@ class Extensions {
     const handler = new Extension(wire)
     // The constructor may have used another extension.
     checkFree(name, wire)
+    const id = this.#freeId()
     // First, as it throws on a wire that takes no further properties.
     wire[name] = handler
-    mapping[this.#freeId()] = name
+    mapping[id] = name
     this.handlers.set(name, handler)
     return name
   }
