@@ -141,7 +141,7 @@ declare namespace Wire {
 
   /** All extended handshakes of the peer, merged. Values that are not of these types are left out. */
   interface ExtendedHandshake {
-    /** Extensions of the peer, with the id that it has given each. */
+    /** Extensions of the peer, with the id that it has given each: `peerExtendedMapping`, which is live. */
     readonly m: Readonly<Record<string, number>>
     /** Name and version of the client. */
     readonly v?: string
@@ -526,6 +526,8 @@ declare namespace Wire {
     /**
      * Sets the number of pieces of the torrent once it is known, as the option `pieces` does from the
      * start. What the peer has announced must fit, or the wire closes.
+     *
+     * @throws RangeError if another number is known
      */
     setPieces(count: number): void
     /**

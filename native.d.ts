@@ -18,14 +18,6 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
  */
 export declare function allowedFastSet(address: string, infoHash: Uint8Array, pieces: number, count: number): Array<number> | null
 
-/** An entry of `m`. */
-export interface AnnouncedExtension {
-  /** Of the extension. */
-  name: string
-  /** Under which its messages are sent. */
-  id: number
-}
-
 /** Where in the `ArrayBuffer` an array of numbers lies. */
 export interface Area {
   /** Bytes before it. */
@@ -228,7 +220,7 @@ export interface MemoryLayout {
 export declare function messageKinds(): Array<KindDescription>
 
 /**
- * Decodes what `readPeerExtensions` has read.
+ * Decodes the extended handshake of a peer.
  *
  * # Errors
  *
@@ -238,8 +230,8 @@ export declare function peerHandshake(bytes: Uint8Array): PeerHandshake
 
 /** An extended handshake of BEP 10; the keys are those on the wire. */
 export interface PeerHandshake {
-  /** `m`, without those that are off. */
-  extensions: Array<AnnouncedExtension>
+  /** The keys of `m`, which is to be read with `peerExtensionId`: what earlier handshakes said counts, too. */
+  names: Array<string>
   /** Name and version of the client. */
   v?: string
   /** TCP port. */

@@ -403,3 +403,43 @@ test('destroy() closes the wire whatever its argument is, and keeps a truthy one
   }
   t.plan(2 * 6 + 7)
 })
+
+const boom = () => {
+  throw new Error('boom')
+}
+
+test('infoHashes of an array that cannot be read are refused, with the reason', (t) => {
+  for (const infoHashes of [
+    Object.defineProperty([], 0, { get: boom }),
+    new Proxy([hash], { get: boom })
+  ]) {
+    const { cause } = t.throws(() => pwp({ infoHashes }), {
+      instanceOf: TypeError,
+      message: 'infoHashes cannot be read'
+    })
+    t.is(cause.message, 'boom')
+  }
+})
+
+test('infoHashes are the elements of an array, whatever methods it has, and without holes', (t) => {
+  const own = Object.assign([hash], { map: boom, [Symbol.iterator]: boom })
+  t.notThrows(() => pwp({ infoHashes: own }))
+  const holes = Array(2)
+  holes[1] = hash
+  t.throws(() => pwp({ infoHashes: holes }), { instanceOf: TypeError, message: /^infoHashes must/ })
+})
+
+test('setPieces refuses another count than is known, and changes nothing', (t) => {
+  const first = pwp({ pieces: 9 })
+  const later = greeted()
+  later.setPieces(9)
+  for (const wire of [first, later]) {
+    t.throws(() => wire.setPieces(8), {
+      instanceOf: RangeError,
+      message: 'count must be 9, as it was set before, got 8'
+    })
+    t.notThrows(() => wire.setPieces(9))
+  }
+  later.write(frame(5, Buffer.from([0xff, 0x80])))
+  t.is(later.error, null)
+})

@@ -190,6 +190,36 @@ test('sends and learns nothing of a handshake that cannot be bencoded', (t) => {
   }
 })
 
+const boom = () => {
+  throw new Error('boom')
+}
+
+test('refuses a handshake that cannot be read, with the reason', (t) => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const wire = met({ extensions: true })
+  const unreadable = [
+    Object.defineProperty({}, 'v', { enumerable: true, get: boom }),
+    { m: new Proxy({}, { ownKeys: boom }) },
+    new Proxy({}, { getPrototypeOf: boom }),
+    new Proxy({}, { ownKeys: boom }),
+    proxy
+  ]
+  for (const message of unreadable) {
+    const { cause } = t.throws(() => wire.extended(0, message), {
+      instanceOf: TypeError,
+      message: 'message cannot be read'
+    })
+    t.regex(cause.message, /boom|revoked/)
+  }
+  wire.extendedHandshake = proxy
+  t.throws(() => wire.extended(0, {}), { message: 'message cannot be read' })
+  t.deepEqual(sentBy(wire), [])
+  wire.extendedHandshake = {}
+  wire.extended(0, {})
+  t.deepEqual(sentBy(wire), [announced({})])
+})
+
 test('reads each property of a handshake by hand once', (t) => {
   const wire = met({ extensions: true })
   let reads = 0

@@ -215,6 +215,24 @@ test('uses at most 255 extensions', (t) => {
   t.is(m.ut_255, 255)
 })
 
+test('refuses an extension whose constructor has used the last id', (t) => {
+  const wire = pwp()
+  for (let id = 1; id < 255; id++) wire.use(extensionOf(`ut_${id}`))
+  const Outer = extensionOf('ut_outer', [], { onUse: () => wire.use(extensionOf('ut_inner')) })
+  t.throws(() => wire.use(Outer), { instanceOf: RangeError, message: /at most 255 extensions/ })
+  t.false('ut_outer' in wire)
+  t.is(wire.extendedMapping[255], 'ut_inner')
+})
+
+test('changes nothing of a wire that takes no further properties', (t) => {
+  const wire = met({}, [extensionOf('ut_first')])
+  sentBy(wire)
+  Object.preventExtensions(wire)
+  t.throws(() => wire.use(extensionOf('ut_next')), { instanceOf: TypeError })
+  t.deepEqual({ ...wire.extendedMapping }, { 1: 'ut_first' })
+  t.deepEqual(sentBy(wire), [])
+})
+
 test('changes nothing if the constructor throws', (t) => {
   const Throws = extensionOf('ut_throws', [], {
     onUse: (wire) => {

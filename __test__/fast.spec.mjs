@@ -319,6 +319,32 @@ test('fills an array of the user, and keeps what was announced before', (t) => {
   t.deepEqual(late.peerPieces, [...Array(3).fill(true), ...Array(5).fill(false)])
 })
 
+test('fills peerPieces once, however often the peer repeats have-all', (t) => {
+  const wire = fast({ pieces: 16 })
+  let writes = 0
+  const counting = () =>
+    new Proxy([], {
+      set(array, key, value) {
+        if (key !== 'length') writes++
+        return Reflect.set(array, key, value)
+      }
+    })
+  wire.peerPieces = counting()
+  wire.write(Buffer.concat(Array(100).fill(frame(14))))
+  t.is(writes, 16)
+  t.deepEqual([...wire.peerPieces], Array(16).fill(true))
+
+  const replaced = counting()
+  wire.peerPieces = replaced
+  wire.write(Buffer.concat(Array(100).fill(frame(14))))
+  t.is(writes, 32)
+  t.deepEqual([...replaced], Array(16).fill(true))
+
+  wire.write(Buffer.concat([frame(5, Buffer.from([0, 1])), frame(14), frame(14)]))
+  t.is(writes, 64)
+  t.deepEqual([...replaced], Array(16).fill(true))
+})
+
 test('leaves peerPieces as they are after have-none', (t) => {
   for (const pieces of [0, 9]) {
     const wire = fast({ pieces })

@@ -80,6 +80,25 @@ for (const member of ['encode', 'decode']) {
   })
 }
 
+test('calls the methods of a codec on it, and only reads them', (t) => {
+  class Prefixed {
+    prefix = 'p:'
+    encode(value) {
+      return Buffer.from(this.prefix + value)
+    }
+    decode(bytes) {
+      return bytes.toString().slice(this.prefix.length)
+    }
+  }
+  const { wire, extension } = met(pwp.makeExtension('x_test', new Prefixed()))
+  const received = []
+  extension.on('message', (value) => received.push(value))
+  wire.write(Buffer.concat([announce({ m: { x_test: 4 } }), extended(1, 'p:in')]))
+  extension.send('out')
+  t.deepEqual(received, ['in'])
+  t.deepEqual(sentBy(wire), [[4, 'p:out']])
+})
+
 test('leaves names that a wire refuses to use()', (t) => {
   for (const name of ['destroy', 'a'.repeat(65), '\ud800']) {
     t.throws(() => pwp().use(pwp.makeExtension(name)), { message: /name/ })

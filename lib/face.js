@@ -35,7 +35,7 @@ const FACE = {
     wire.emit('bitfield', bits)
   },
   haveAll(wire, pieces) {
-    if (pieces.filler !== null) pieces.refill(wire.peerPieces)
+    if (pieces.filler !== null) pieces.addAll(wire.peerPieces)
     wire.emit('have-all')
   },
   haveNone(wire) {

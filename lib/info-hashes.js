@@ -16,7 +16,7 @@ const checked = new WeakSet()
 function toServes(name, value) {
   if (typeof value === 'function') return value
   if (typeof value === 'string' || isUint8Array(value)) return serveOne(toOwnId(name, value, 'hex'))
-  if (isArray(value)) return serveMany(new Set(value.map((one) => toHex(name, one))))
+  if (isArray(value)) return serveMany(new Set(toList(name, value).map((one) => toHex(name, one))))
   if (isSet(value)) return serveMany(toHexSet(name, value))
   throw new TypeError(`${name} must be an info hash, an array or Set of them, or a function`)
 }
@@ -27,6 +27,15 @@ function isArray(value) {
     return Array.isArray(value)
   } catch {
     return false
+  }
+}
+
+/** Reads the array itself: it may have methods of its own, and holes, and its getters may throw. */
+function toList(name, array) {
+  try {
+    return Array.from({ length: array.length }, (_, index) => array[index])
+  } catch (cause) {
+    throw new TypeError(`${name} cannot be read`, { cause })
   }
 }
 

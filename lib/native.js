@@ -148,7 +148,10 @@ const native = {
     numbers[1] = start
     return pass(addon.bencodeTokens, NO_SLOT, buffer)
   },
-  readPeerExtensions: (slot, buffer) => pass(addon.readPeerExtensions, slot, buffer),
+  peerExtensionId(slot, name) {
+    const id = pass(addon.peerExtensionId, slot, name)
+    return id === PANICKED ? 0 : id
+  },
   readPieces: (slot, buffer) => pass(addon.readPieces, slot, buffer),
   readFailure: (slot, buffer) => pass(addon.readFailure, slot, buffer),
   readStats: (slot, buffer) => pass(addon.readStats, slot, buffer),

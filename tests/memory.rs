@@ -10,7 +10,7 @@ use peer_wire::protocol::{
 };
 
 use support::counting::{CountingAllocator, count};
-use support::drive::{Endpoint, opened, unchoked};
+use support::drive::{Endpoint, fast, opened, unchoked};
 use support::frames::{self, block};
 
 #[global_allocator]
@@ -202,6 +202,18 @@ fn pieces_of_the_peer_hold_no_more_than_their_limit() {
     let bits = frames::bitfield(&vec![0xff; 512 * 1024]);
     let ((), counted) = count(|| feed(&mut wire, &bits));
     assert!(counted.held < 1024, "{counted:?}");
+}
+
+#[test]
+fn have_all_that_is_repeated_allocates_nothing() {
+    let mut wire = fast(Limits {
+        pieces: Some(4_194_304),
+        ..Limits::default()
+    });
+    let chunk = frames::have_all().repeat(1_000);
+    feed(&mut wire, &chunk);
+    let ((), counted) = count(|| feed(&mut wire, &chunk));
+    assert_eq!(counted.allocated, 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 const { encode, isDictionary, toPayload } = require('../bencode/encode.js')
 const { attempt } = require('../session/attempt.js')
 const { readPeerHandshake } = require('./peer-handshake.js')
+const { native } = require('../native.js')
 
 /** Ids have one byte, and 0 is the handshake. */
 const MAX_ID = 255
@@ -27,6 +28,8 @@ class Extensions {
     this.mapping = Object.create(null)
     /** Ids of the peer by name, which we use. */
     this.peerMapping = Object.create(null)
+    /** The fields of the peer's handshakes, without `m`. */
+    this.peerFields = {}
     /** What the peer's handshakes say; null before the first. */
     this.peerHandshake = null
     /** Extensions by name. */
@@ -46,8 +49,10 @@ class Extensions {
     const handler = new Extension(wire)
     // The constructor may have used another extension.
     checkFree(name, wire)
-    mapping[this.#freeId()] = name
+    const id = this.#freeId()
+    // First, as it throws on a wire that takes no further properties.
     wire[name] = handler
+    mapping[id] = name
     this.handlers.set(name, handler)
     return name
   }
@@ -101,8 +106,7 @@ class Extensions {
    * @param {unknown} message
    */
   sendByHand(message) {
-    const isMergeable = message === null || (typeof message === 'object' && isDictionary(message))
-    if (isMergeable) this.sendHandshake(message)
+    if (isMergeable(message)) this.sendHandshake(message)
     else this.#send(toPayload(message))
   }
 
@@ -121,6 +125,15 @@ class Extensions {
 
   /** The handshake to send now. What a user gives counts before what we would send. */
   #toHandshake(own) {
+    try {
+      return this.#merge(own)
+    } catch (cause) {
+      // A getter or a proxy trap has thrown.
+      throw new TypeError('message cannot be read', { cause })
+    }
+  }
+
+  #merge(own) {
     const m = Object.create(null)
     for (const [id, name] of Object.entries(this.mapping)) m[name] = Number(id)
     // Copied first, as a getter may return something else the next time.
@@ -156,16 +169,20 @@ class Extensions {
    * @param {Buffer} payload
    */
   onExtendedHandshake(payload) {
-    const { extensions, fields } = readPeerHandshake(this.session.core, payload)
-    const { peerMapping } = this
-    for (const name of Object.keys(peerMapping)) delete peerMapping[name]
-    for (const { name, id } of extensions) peerMapping[name] = id
-    this.peerHandshake = Object.assign(fields, {
-      m: Object.assign(Object.create(null), peerMapping)
-    })
+    const { names, known, others } = readPeerHandshake(payload)
+    for (const name of names) this.#learnPeerId(name)
+    Object.assign(this.peerFields, known)
+    this.peerHandshake = Object.assign(others, this.peerFields, { m: this.peerMapping })
     // Without those that are used meanwhile, which are told at once.
-    const names = [...this.handlers.keys()]
-    for (const name of names) if (!this.session.isClosed) this.#announce(name)
+    const used = [...this.handlers.keys()]
+    for (const name of used) if (!this.session.isClosed) this.#announce(name)
+  }
+
+  /** Only for the names in a handshake, as one of a few bytes may follow one with hundreds of names. */
+  #learnPeerId(name) {
+    const id = native.peerExtensionId(this.session.core.slot, Buffer.from(name))
+    if (id === 0) delete this.peerMapping[name]
+    else this.peerMapping[name] = id
   }
 
   #announce(name) {
@@ -185,6 +202,16 @@ class Extensions {
 
 function sendHandshake(extensions) {
   extensions.sendHandshake(null)
+}
+
+/** Whether our handshake can be added to a message of a user. */
+function isMergeable(message) {
+  try {
+    return message === null || (typeof message === 'object' && isDictionary(message))
+  } catch {
+    // A proxy that cannot be read: to bencode it says so.
+    return false
+  }
 }
 
 function notify(handler, method, args) {

@@ -25,9 +25,11 @@ const BENCODE = {
 function makeExtension(name, codec) {
   if (typeof name !== 'string' || name === '')
     throw new TypeError('name must be a string that is not empty')
-  checkCallback('codec.encode', codec?.encode)
-  checkCallback('codec.decode', codec?.decode)
-  const { encode, decode: read } = { ...BENCODE, ...withoutMissing(codec) }
+  // Read one by one, as the codec may be an instance of a class.
+  const encode = codec?.encode ?? BENCODE.encode
+  const read = codec?.decode ?? BENCODE.decode
+  checkCallback('codec.encode', encode)
+  checkCallback('codec.decode', read)
 
   /** Emits `'ready'` once the peer has announced the extension, `'message'` and `'malformed'`. */
   class MessageExtension extends EventEmitter {
@@ -46,7 +48,7 @@ function makeExtension(name, codec) {
 
     /** Sends a message; throws if the peer does not have the extension. */
     send(value) {
-      this.#wire.extended(name, toBytes('encoded message', encode(value)))
+      this.#wire.extended(name, toBytes('encoded message', encode.call(codec, value)))
     }
 
     /** For each handshake of the peer, as it may send several. */
@@ -59,7 +61,7 @@ function makeExtension(name, codec) {
     onMessage(bytes) {
       let value
       try {
-        value = read(bytes)
+        value = read.call(codec, bytes)
       } catch (error) {
         // A peer may send anything, and must not end the process with it.
         this.emit('malformed', bytes, error)
@@ -70,10 +72,6 @@ function makeExtension(name, codec) {
   }
   Object.defineProperty(MessageExtension.prototype, 'name', { value: name })
   return MessageExtension
-}
-
-function withoutMissing(codec) {
-  return Object.fromEntries(Object.entries(codec ?? {}).filter(([, value]) => value != null))
 }
 
 module.exports = { makeExtension }

@@ -25,6 +25,8 @@ class PieceArray {
     this.announced = 0
     /** Indices below it may be assigned without a check. */
     this.room = 0
+    /** The array into which a `have all` has put all pieces, and no bitfield has put others since. */
+    this.full = null
   }
 
   /**
@@ -43,6 +45,7 @@ class PieceArray {
    */
   addBits(array, bits) {
     const count = bits.length * 8
+    this.full = null
     this.announced += count
     if (array !== this.array || count > this.room) this.makeRoom(array, count)
     setBits(array, bits)

@@ -10,9 +10,13 @@ const { PieceArray } = require('./piece-array.js')
 const NO_PIECES = { bits: Buffer.alloc(0), inBitfields: 0 }
 
 class Pieces {
-  /** @param {import('./core.js').Core} core */
-  constructor(core) {
+  /**
+   * @param {import('./core.js').Core} core
+   * @param {number} count - pieces of the torrent, 0 while unknown
+   */
+  constructor(core, count) {
     this.core = core
+    this.count = count
     /** Keeps the array up to date; null while nobody has read it. */
     this.filler = null
     /** What the core knew at the end, for later readers. */
@@ -25,6 +29,16 @@ class Pieces {
     this.last = null
     this.filler = new PieceArray()
     return this.filler.fill(bits, inBitfields)
+  }
+
+  /**
+   * @param {number} count - of the torrent
+   * @throws {RangeError} when another one is known: what the peer has announced fits that one
+   */
+  setCount(count) {
+    if (this.count !== 0 && count !== this.count)
+      throw new RangeError(`count must be ${this.count}, as it was set before, got ${count}`)
+    this.count = count
   }
 
   /** The user has assigned an array, which is kept up to date from now on. */
@@ -40,6 +54,18 @@ class Pieces {
    */
   refill(array) {
     this.filler.addBits(array, this.#snapshot().bits)
+  }
+
+  /**
+   * The peer has all pieces: puts in those that the core knows of. Once is enough: a peer could repeat its
+   * message of five bytes for an array of millions.
+   *
+   * @param {boolean[]} array - of the wire now
+   */
+  addAll(array) {
+    if (this.filler.full === array) return
+    this.refill(array)
+    this.filler.full = array
   }
 
   /** Copies the bits of the core, which are about to be freed. */

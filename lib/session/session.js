@@ -56,7 +56,7 @@ class Session {
     this.downloads = new Downloads(this.core)
     this.uploads = new Uploads(wire, this.core)
     this.intake = new Intake(this.core, settings.copyBlocks)
-    this.pieces = new Pieces(this.core)
+    this.pieces = new Pieces(this.core, settings.pieces)
     // A mirror of the core's state, which users may also write.
     this.amChoking = true
     this.amInterested = false
@@ -175,6 +175,7 @@ class Session {
 
   /** @param {number} count - of the torrent; what the peer has announced must fit */
   setPieces(count) {
+    this.pieces.setCount(count)
     native.setPieces(this.core.slot, count)
     this.face.piecesKnown(this.wire, this.pieces)
     // The next event reports it if it does not fit.

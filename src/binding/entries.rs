@@ -55,6 +55,7 @@ entries! {
     is_truncated c"isTruncated"
     next c"next"
     output_len c"outputLength"
+    peer_extension_id c"peerExtensionId"
     piece c"piece"
     piece_bytes c"pieceBytes"
     pieces_announced c"piecesAnnounced"
@@ -62,7 +63,6 @@ entries! {
     read_failure c"readFailure"
     read_output c"readOutput"
     read_payload c"readPayload"
-    read_peer_extensions c"readPeerExtensions"
     read_pieces c"readPieces"
     read_stats c"readStats"
     read_trace c"readTrace"
@@ -264,19 +264,14 @@ fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     Ok(u32::from(outcome.is_err()) | is_extended << 1)
 }
 
-/// `readPeerExtensions(slot, buffer) -> length`: what the peer has announced in its extended
-/// handshakes, as one that has all of it. Copied only if the buffer is long enough.
-fn read_peer_extensions(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+/// `peerExtensionId(slot, name) -> id` under which the peer wants the messages of the extension with this
+/// name, in UTF-8; 0 if it does not have the extension.
+fn peer_extension_id(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let entry = state.table.get(call.slot());
-    let Some(announced) = entry.and_then(|entry| entry.wire.peer_extensions()) else {
-        return Ok(0);
-    };
-    let bytes = announced.handshake().encode();
-    let out = call.bytes_mut()?;
-    if bytes.len() <= out.len() {
-        copy(&bytes, out);
-    }
-    Ok(to_u32(bytes.len()))
+    let announced = entry.and_then(|entry| entry.wire.peer_extensions());
+    let name = std::str::from_utf8(call.bytes()?).map_err(fault)?;
+    let id = announced.and_then(|announced| announced.id_of(name));
+    Ok(id.map_or(0, u32::from))
 }
 
 /// `hasFast(slot)`: 1 if the fast extension is agreed on.

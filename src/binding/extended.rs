@@ -1,4 +1,4 @@
-//! What is decoded once a connection, or less: extended handshakes, bencode, allowed-fast sets.
+//! What is seldom decoded: extended handshakes, bencode, allowed-fast sets.
 //!
 //! These depend on no wire, so they are plain functions of their arguments.
 #![expect(
@@ -19,8 +19,8 @@ use crate::protocol::{ExtendedHandshake, InfoHash};
 #[napi(object)]
 #[derive(Debug)]
 pub struct PeerHandshake {
-    /// `m`, without those that are off.
-    pub extensions: Vec<AnnouncedExtension>,
+    /// The keys of `m`, which is to be read with `peerExtensionId`: what earlier handshakes said counts, too.
+    pub names: Vec<String>,
     /// Name and version of the client.
     pub v: Option<String>,
     /// TCP port.
@@ -46,17 +46,7 @@ pub struct PeerHandshake {
     pub complete_ago: Option<i64>,
 }
 
-/// An entry of `m`.
-#[napi(object)]
-#[derive(Debug)]
-pub struct AnnouncedExtension {
-    /// Of the extension.
-    pub name: String,
-    /// Under which its messages are sent.
-    pub id: u32,
-}
-
-/// Decodes what `readPeerExtensions` has read.
+/// Decodes the extended handshake of a peer.
 ///
 /// # Errors
 ///
@@ -65,12 +55,8 @@ pub struct AnnouncedExtension {
 pub fn peer_handshake(bytes: &[u8]) -> napi::Result<PeerHandshake> {
     let handshake = ExtendedHandshake::decode(bytes).map_err(fault)?;
     let extensions = handshake.extensions.into_iter();
-    let extensions = extensions.map(|(name, id)| AnnouncedExtension {
-        name,
-        id: id.into(),
-    });
     Ok(PeerHandshake {
-        extensions: extensions.collect(),
+        names: extensions.map(|(name, _)| name).collect(),
         v: handshake.client,
         p: handshake.port.map(u32::from),
         yourip: handshake.your_ip.map(|ip| ip.to_string()),

@@ -20,9 +20,7 @@ mod table;
 pub use commands::CommandKind;
 pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
 pub use entries::export_entries;
-pub use extended::{
-    AnnouncedExtension, BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake,
-};
+pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake};
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
 pub use memory::{Area, MemoryLayout, memory_layout};

@@ -63,9 +63,6 @@ impl Wire {
             // Whatever the reserved bits say: libtorrent, too, answers a port with its own although
             // the DHT bit was not set.
             Message::Port { port } => Step::Event(Event::Port { port }),
-            // Not parsed, since its payload need not be bencoded, nor is its id checked: ids are
-            // given by the receiver (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), so by
-            // the caller.
             Message::Suggest { piece } => self.apply_suggest(piece),
             Message::HaveAll => self.apply_have_all(),
             Message::HaveNone => self.apply_have_none(),
@@ -74,6 +71,9 @@ impl Wire {
             Message::Extended { id: 0, payload } if self.extensions.is_some() => {
                 self.apply_extended_handshake(payload)
             }
+            // Not parsed, since its payload need not be bencoded, nor is its id checked: ids are
+            // given by the receiver (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), so by
+            // the caller.
             Message::Extended { id, payload } => Step::Event(Event::Extended { id, payload }),
             Message::Unknown { payload } => Step::Event(Event::Unknown { payload }),
         }

@@ -77,8 +77,12 @@ impl Availability {
         ledger: &mut Ledger,
     ) -> Result<(), ProtocolError> {
         tolerate_late(limits, ledger)?;
-        self.has_all = true;
-        self.spread(limits);
+        // The message has five bytes, and all pieces may take half a MiB: a peer that repeats it must
+        // not make us write them each time.
+        if !self.has_all {
+            self.has_all = true;
+            self.spread(limits);
+        }
         Ok(())
     }
 
