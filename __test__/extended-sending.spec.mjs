@@ -54,6 +54,16 @@ test('sends it in the call of handshake() if the peer comes first', (t) => {
   }
 })
 
+test('sends it also if it is announced by the reserved bytes', (t) => {
+  for (const flags of [0x10, 0]) {
+    const wire = pwp({ extensions: true })
+    const reserved = Buffer.of(0, 0, 0, 0, 0, flags, 0, 0)
+    wire.handshake(INFO_HASH, PEER_ID, { extended: false, reserved })
+    wire.write(EXTENDED_HANDSHAKE)
+    t.deepEqual(sentBy(wire), flags ? ['handshake', announced({})] : ['handshake'])
+  }
+})
+
 test('sends it when the first extension is used after both handshakes', (t) => {
   const wire = met()
   wire.use(extensionOf('a'))

@@ -6,6 +6,9 @@ const { byteLength, checkBoolean, toBytes } = require('./arguments.js')
 /** Bytes of the reserved field. */
 const RESERVED_LENGTH = 8
 
+/** The flag of the extension protocol, BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>. */
+const EXTENDED = { byte: 5, flag: 0x10 }
+
 /** What peer-wire-protocol announces, without and with the DHT; shared by all wires. */
 const BASIC = makeAnnounced(false)
 const WITH_DHT = makeAnnounced(true)
@@ -26,7 +29,10 @@ function toAnnounced(extensions, isEcho) {
     announced[name] = value
   }
   const reserved = extensions.reserved ?? null
-  if (reserved !== null) announced.reserved = toReserved(reserved)
+  if (reserved === null) return announced
+  announced.reserved = toReserved(reserved)
+  // It is announced all the same, so our extended handshake must follow.
+  if ((announced.reserved[EXTENDED.byte] & EXTENDED.flag) !== 0) announced.extended = true
   return announced
 }
 
