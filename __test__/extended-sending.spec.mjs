@@ -15,7 +15,7 @@ import {
   named,
   sentBy
 } from '../testkit/extensions.mjs'
-import { pwp } from '../testkit/wires.mjs'
+import { pwp, settled } from '../testkit/wires.mjs'
 
 test('sends the extended handshake after listeners and extensions if the peer comes second', (t) => {
   const wire = pwp({ extensions: true })
@@ -52,6 +52,17 @@ test('sends it in the call of handshake() if the peer comes first', (t) => {
     }
     t.deepEqual(sentBy(wire), ['handshake', [0, { m: { a: 1 }, reqq: 0 }]])
   }
+})
+
+test('sends it in the call of handshake() even if the reader throws at our handshake', async (t) => {
+  const wire = pwp({ extensions: true })
+  wire.write(EXTENDED_HANDSHAKE)
+  wire.once('data', () => {
+    throw new Error('by the reader')
+  })
+  await settled()
+  t.throws(() => greet(wire), { message: 'by the reader' })
+  t.deepEqual(sentBy(wire), [announced({})])
 })
 
 test('sends it also if it is announced by the reserved bytes', (t) => {

@@ -128,8 +128,12 @@ class Session {
     if (native.handshake(this.core.slot, infoHash, peerId, announced) === 1) throw handshakeSent()
     this.announced ??= announced
     this.#agree()
-    this.#sent()
-    if (this.peerAnnounced !== null) attempt(greet, this)
+    try {
+      this.#sent()
+    } finally {
+      // Even if the reader of the output has thrown.
+      if (this.peerAnnounced !== null) attempt(greet, this)
+    }
   }
 
   /** Both handshakes are known, in either order: what both announce holds. */
