@@ -111,6 +111,17 @@ test('tells an extension once that is used while others are told', (t) => {
   )
 })
 
+test('tells an extension once if the peer answers in the call of use()', async (t) => {
+  const log = []
+  const wire = met({}, [extensionOf('a')])
+  wire.write(announce({ m: { b: 2 } }))
+  wire.once('data', () => wire.write(announce({ m: { b: 3 } })))
+  await settled()
+  wire.use(extensionOf('b', log))
+  t.deepEqual(log, [['b', 'onExtendedHandshake', wire.peerExtendedHandshake]])
+  t.is(wire.peerExtendedMapping.b, 3)
+})
+
 const payloadFor = (id) => Buffer.from(`to ${id}`)
 
 test('gives messages to the extension of their id, and others to listeners only', (t) => {

@@ -256,9 +256,11 @@ class Session {
     }
     extensions.adoptHandshake()
     this.readExtendedHandshakes()
+    const { peerHandshake } = extensions
     if (extensions.isSent) attempt(sendExtendedHandshake, this)
     else if (this.isIntroduced) attempt(greet, this)
-    extensions.announceTo(name)
+    // If the peer has answered meanwhile, the extension was told of that.
+    if (extensions.peerHandshake === peerHandshake) extensions.announceTo(name)
     return extensions.handlers.get(name)
   }
 
