@@ -8,7 +8,7 @@ import { SEED } from '../testkit/settings.mjs'
 const CASES = { stream: 300, socket: 20 }
 
 /** Number of cases, at least one of which must show a fault. */
-const MANY = 300
+const MANY = 600
 
 for (const [mode, count] of Object.entries(CASES)) {
   test.serial(`random cases of mode ${mode} show no fault`, async (t) => {

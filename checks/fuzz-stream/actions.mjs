@@ -1,5 +1,8 @@
 // Random calls that a user may make on a wire at any moment.
 import { drawBlock, drawPayload } from '../../testkit/sessions/peer-messages.mjs'
+import { encodeBencode } from '../../testkit/bencode.mjs'
+import { EXTENSION_NAMES } from '../../testkit/hostile/extended-messages.mjs'
+import { named } from '../../testkit/extensions.mjs'
 import { bytesOf } from '../../testkit/messages.mjs'
 import { drawForeignCall } from './foreign.mjs'
 import { drawWrongOption } from './options.mjs'
@@ -18,6 +21,11 @@ const WEIGHTS = {
   piece: 4,
   port: 2,
   extended: 4,
+  'extended by name': 4,
+  'extended handshake': 3,
+  'extended handshake, bytes': 1,
+  'announce more': 2,
+  use: 4,
   'have all': 1,
   'have none': 1,
   suggest: 2,
@@ -28,6 +36,7 @@ const WEIGHTS = {
   'answer wrongly': 8,
   refuse: 4,
   misuse: 4,
+  'misuse a name': 0.5,
   'wrong option': 1,
   'foreign receiver': 3,
   'lose input': 5,
@@ -86,13 +95,16 @@ const valued = (draw, call) => (subject, random) => {
   subject.send(message, () => call(subject.wire, message))
 }
 
+/** Without and with the flag of the extension protocol. */
+const RESERVED = [Buffer.of(1, 2, 3, 4, 0x80, 6, 7, 8), Buffer.of(0, 0, 0, 0, 0, 0x10, 0, 0)]
+
 /** What a handshake announces; without the fast extension, of which the case decides. */
 const drawExtensions = (random) => ({
   dht: random.pick([true, 1, 'yes', false, undefined]),
   extended: random.pick([true, false, null, undefined]),
   fast: random.pick([true, false, null]),
   v2: random.pick([true, false, undefined]),
-  reserved: random.pick([null, undefined, Buffer.of(1, 2, 3, 4, 0x80, 6, 7, 8)])
+  reserved: random.pick([null, undefined, ...RESERVED])
 })
 
 /** A message of the fast extension that names a piece. */
@@ -158,6 +170,20 @@ function refuse(subject, random) {
     subject.refuse(random.pick(subject.observer.requests.accepted))
 }
 
+/** Messages of an extension. */
+const VALUES = ['text', 7, Buffer.from('bytes'), { list: [1, 'two'] }, []]
+
+/** What a user announces besides what the wire does. */
+function drawOwn(random) {
+  const own = {}
+  if (random.chance(0.4)) own.v = 'Client 1.0'
+  if (random.chance(0.2)) own.reqq = 7
+  if (random.chance(0.2)) own.metadata_size = 2 ** 32 - 1
+  if (random.chance(0.5))
+    own.m = { [random.pick([...EXTENSION_NAMES, 'other'])]: random.pick([0, 1, 2, 3, 9, 255, 300]) }
+  return own
+}
+
 const BYTES = Buffer.alloc(3)
 
 /** Calls with wrong arguments. */
@@ -174,6 +200,10 @@ const MISTAKES = [
   ({ wire }) => wire.port(65_536),
   ({ wire }) => wire.extended(256, BYTES),
   ({ wire }) => wire.extended(1),
+  ({ wire }) => wire.extended(0, { m: { ut_pex: 1.5 } }),
+  ({ wire }) => wire.extended(3, { isTrue: true }),
+  ({ wire }) => wire.use(named('n'.repeat(65))),
+  ({ wire }) => wire.use('ut_pex'),
   ({ wire }) => wire.handshake(7, BYTES),
   ({ wire }) => wire.handshake(Buffer.alloc(20), Buffer.alloc(20), { fast: 1 }),
   ({ wire }) => wire.handshake(Buffer.alloc(20), Buffer.alloc(20), { reserved: BYTES }),
@@ -236,10 +266,15 @@ const ACTIONS = {
     (random) => ({ type: 'port', port: random.below(65_536) }),
     (wire, { port }) => wire.port(port)
   ),
-  extended: valued(
-    (random) => ({ type: 'extended', id: random.below(256), payload: drawPayload(random, 5000) }),
-    (wire, { id, payload }) => wire.extended(id, bytesOf(payload))
-  ),
+  extended: (subject, random) =>
+    subject.extending.send(random.below(256), bytesOf(drawPayload(random, 5000))),
+  'extended by name': (subject, random) =>
+    subject.extending.send(random.pick(EXTENSION_NAMES), random.pick(VALUES)),
+  'extended handshake': (subject, random) => subject.extending.send(0, drawOwn(random)),
+  'extended handshake, bytes': (subject, random) =>
+    subject.extending.send(0, encodeBencode(drawOwn(random))),
+  'announce more': (subject, random) => subject.extending.assign(drawOwn(random)),
+  use: (subject, random) => subject.extending.use(random.pick(EXTENSION_NAMES), random),
   'have all': (subject) => subject.tell({ type: 'have-all' }, () => subject.wire.haveAll()),
   'have none': (subject) => subject.tell({ type: 'have-none' }, () => subject.wire.haveNone()),
   suggest: hint('suggest', (wire, index) => wire.suggest(index)),
@@ -250,6 +285,8 @@ const ACTIONS = {
   'answer wrongly': answerWrongly,
   refuse,
   misuse: (subject, random) => subject.misuse(() => random.pick(MISTAKES)(subject)),
+  'misuse a name': (subject, random) =>
+    subject.misuse(() => subject.wire.use(named(random.pick(['', 'destroy']))), { kinds: [Error] }),
   'wrong option': wrongOption,
   'foreign receiver': foreignReceiver,
   'lose input': (subject) => subject.loseInput(),

@@ -1,9 +1,9 @@
 // The two kinds of ends of a random TCP connection: a wire with its user, and a hostile socket.
 import { makeHostileInput } from '../../testkit/hostile/inputs.mjs'
 import { cut, frame } from '../../testkit/messages.mjs'
-import { HANDSHAKE } from '../../testkit/wires.mjs'
+import { FAST_HANDSHAKE, HANDSHAKE } from '../../testkit/wires.mjs'
 import { reset } from '../../testkit/sockets.mjs'
-import { Transfer } from '../../testkit/transfer.mjs'
+import { Transfer, drawFeatures } from '../../testkit/transfer.mjs'
 
 /** What an end may do to its connection at any moment. */
 const MISHAPS = {
@@ -20,6 +20,9 @@ const MISHAPS = {
 
 const MOMENTS = [
   'handshake',
+  'extended-handshake',
+  'allowed-fast',
+  'reject',
   'unchoke',
   'request',
   'piece',
@@ -27,6 +30,19 @@ const MOMENTS = [
   'download',
   'close',
   'finish'
+]
+
+/** Some events that must not come after `'close'`. */
+const EVENTS = [
+  'have',
+  'piece',
+  'request',
+  'choke',
+  'extended',
+  'extended-handshake',
+  'reject',
+  'allowed-fast',
+  'keep-alive'
 ]
 
 /** Output that may be queued when a request is delivered, in bytes; sockets buffer much themselves. */
@@ -54,7 +70,9 @@ export class WireEnd {
     this.wire = createWire({ uploadBacklog: random.pick([0, 20_000, 2 ** 20]) })
     this.#watch(random.pick(['destroy', 'end', 'pause']))
     const plan = { inFlight: random.pick([1, 5, 50]), blocks: random.pick([0, 5, 200]) }
-    this.transfer = new Transfer(this.wire, random, plan)
+    const features = drawFeatures(random)
+    this.trace += `, ${JSON.stringify(features)}`
+    this.transfer = new Transfer(this.wire, random, { ...plan, ...features })
     this.#arrange(moment, () => MISHAPS[mishap](this), random)
     socket.pipe(this.wire).pipe(socket)
     this.transfer.greet()
@@ -72,7 +90,7 @@ export class WireEnd {
       socket[whenClosed]()
     })
     wire.on('finish', () => this.#finishes++)
-    for (const name of ['have', 'piece', 'request', 'choke', 'extended', 'keep-alive']) {
+    for (const name of EVENTS) {
       wire.on(name, () => this.#closes > 0 && this.#problems.push(`'${name}' came after 'close'`))
     }
     wire.on('request', () => {
@@ -100,6 +118,7 @@ export class WireEnd {
       [`${counts.asked - counts.settled} callbacks were lost`]: counts.asked !== counts.settled,
       [`${counts.repeated} callbacks were repeated`]: counts.repeated > 0,
       [`${counts.wrong} blocks were wrong`]: counts.wrong > 0,
+      [`${counts.garbled} messages were wrong`]: isPeerValid && counts.garbled > 0,
       [`failed with ${error?.stack}`]:
         error !== null && (isPeerValid ? error.code !== TRUNCATED : !CODE.test(error.code))
     }
@@ -156,7 +175,7 @@ const HOSTILITIES = {
     yield HANDSHAKE.subarray(0, random.between(1, 67))
   },
   *'many requests'(random) {
-    yield HANDSHAKE
+    yield random.pick([HANDSHAKE, FAST_HANDSHAKE])
     for (let left = random.below(50); left > 0; left--)
       yield Buffer.concat(Array(100).fill(REQUEST))
   },

@@ -1,5 +1,6 @@
 // Faults planted in wires: the fuzzer must find each of them, and report that one.
 import { frame } from '../../testkit/messages.mjs'
+import { extendingFaults } from './extending-faults.mjs'
 
 /**
  * @typedef {object} Fault
@@ -140,7 +141,8 @@ export const faults = {
     }
   },
   'is never strict': {
-    shows: /code: .* instead of ERR_PWP_|a strict wire delivered/,
+    shows:
+      /code: .* instead of ERR_PWP_|a strict wire (?:delivered|emitted)|no ERR_PWP_HANDSHAKE_SENT/,
     make: makeWith({ policy: 'lenient' })
   },
   'has no deadline': {
@@ -180,6 +182,7 @@ export const faults = {
         (name === 'data' && isReject(values[0])) || emit.call(wire, name, ...values)
     }
   },
+  ...extendingFaults,
   'copies no block': {
     shows: /a copied block shares its memory/,
     make: makeWith({ copyBlocks: false })

@@ -9,11 +9,15 @@ export class Hearing {
   failure = null // the error that we destroyed the wire with
   isGivenUp = () => false // whether a block may answer a request that was given up
   hasLostMemory = false // whether memory was lost that the wire may still have needed
+  isSenseless = () => false // whether an event is an extended handshake that a strict wire refuses
   #wire
-  #input
+  #expected
   #options
   #problem
+  #messages // expected events but requests
   #delivered = []
+  #count = 0 // of those of #delivered that are no requests
+  #payload = null // of the message that an extension has got
   #blocks = [] // delivered to callbacks, each with the event that it precedes
   #answer = null // the last of #blocks
   #isLost = false // whether the block of the last 'download' may be lost
@@ -31,9 +35,10 @@ export class Hearing {
    */
   constructor(wire, input, options, problem) {
     this.#wire = wire
-    this.#input = input
     this.#options = withoutMissing(options)
     this.#problem = problem
+    this.#expected = expectEvents({ ...input, unchokes: true, answers: true }, this.#options)
+    this.#messages = this.#expected.events.filter(isNoRequest)
   }
 
   // Input
@@ -81,15 +86,32 @@ export class Hearing {
     this.#blocks.push(this.#answer)
   }
 
+  /** Notes what an extension gets, before it may lose it. */
+  onPayload(id, payload) {
+    this.#payload = { payload, event: describeEvent('extended', id, payload) }
+  }
+
+  /** @returns {string | undefined} the next event of the input, but for requests */
+  get next() {
+    return this.#messages[this.#count]
+  }
+
   /** Notes a `'download'`; `'piece'` follows with the same block. */
   onDownload() {
     this.#isLost = false
   }
 
   onEvent(name, values) {
-    this.#delivered.push(
-      name === 'piece' ? this.#describePiece(values) : describeEmitted(name, values)
-    )
+    const event = this.#describe(name, values)
+    if (isNoRequest(event)) this.#count++
+    this.#delivered.push(event)
+  }
+
+  #describe(name, values) {
+    if (name === 'piece') return this.#describePiece(values)
+    // The extension may have transferred its memory.
+    if (name === 'extended' && this.#payload?.payload === values[1]) return this.#payload.event
+    return describeEmitted(name, values)
   }
 
   /** The callback or a listener of `'download'` may have transferred the memory of the block. */
@@ -107,11 +129,8 @@ export class Hearing {
 
   /** Compares everything with the input; `isWhole`: all of it was written. */
   check(isWhole) {
-    const { events, code } = expectEvents(
-      { ...this.#input, unchokes: true, answers: true },
-      this.#options
-    )
-    const [delivered, all] = [this.#delivered, events].map((list) => list.filter(isNoRequest))
+    const { events, code } = this.#expected
+    const [delivered, all] = [this.#delivered.filter(isNoRequest), this.#messages]
     const isCut = !isWhole || this.#cutBy(all[delivered.length]) !== null
     const wanted = isCut ? all.slice(0, delivered.length) : all
     const at = wanted.findIndex((event, index) => !matches(event, delivered[index]))
@@ -165,6 +184,10 @@ export class Hearing {
     }
   }
 
+  get isStrict() {
+    return this.#options.policy === 'strict'
+  }
+
   isUnrequested({ piece, offset, length }, next) {
     return this.#options.policy === 'strict' && next === `reject ${piece} ${offset} ${length}`
   }
@@ -182,6 +205,8 @@ export class Hearing {
 
 /** Failures whose cause is outside of the input, each with a check that it was justified. */
 const CAUSES = {
+  ERR_PWP_EXTENDED_HANDSHAKE: ({ isStrict, isSenseless }, error, next) =>
+    isStrict && isSenseless(next),
   ERR_PWP_HANDSHAKE_TIMEOUT: () => true,
   ERR_PWP_INACTIVITY_TIMEOUT: () => true,
   ERR_PWP_MEMORY_CHANGED: ({ hasLostMemory }) => hasLostMemory,

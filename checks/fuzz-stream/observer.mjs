@@ -61,6 +61,7 @@ export class Observer {
     this.#settings = { ...DEFAULTS, ...withoutMissing(options) }
     this.requests = new Requests(wire)
     this.hearing = new Hearing(wire, input, options, (what) => this.#problem(what))
+    this.hearing.isSenseless = (event) => subject.extending.isSenseless(event)
     this.hearing.isGivenUp = (block) =>
       wire.hasFast && this.requests.asked.some((one) => one.calls > 0 && isSame(one, block))
     this.#listen()
@@ -89,11 +90,22 @@ export class Observer {
   }
 
   #onMessage(name, values) {
+    this.#subject.extending.onEvent(name, values)
     this.hearing.onEvent(name, values)
     UPDATES[name]?.({ peer: this.#peer, requests: this.requests }, values)
     if (name === 'request') this.#checkBacklog()
     if (COPIED.has(name)) this.#keepBlock(values.at(-1))
-    this.#onEvent(name)
+    try {
+      this.#onEvent(name)
+    } finally {
+      if (name === 'handshake') this.#subject.extending.leaveHandshake()
+    }
+  }
+
+  /** An extension gets a message, of which the event follows. */
+  onPayload(id, payload) {
+    this.hearing.onPayload(id, payload)
+    this.#keepBlock(payload)
   }
 
   /** `mayThrow` is false where a message has further events, which an exception would suppress. */
@@ -101,6 +113,7 @@ export class Observer {
     this.#scene.note(`${this.#subject.name} '${name}'`)
     if (this.#ends.close > 0) this.#problem(`'${name}' came after 'close'`)
     this.#check()
+    this.#subject.useAt(name)
     if (mayThrow) this.#scene.react(this.#subject, name)
     else this.#scene.meddle(this.#subject)
   }
@@ -195,6 +208,7 @@ export class Observer {
   }
 
   expect(frame) {
+    this.#subject.extending.settle()
     if (this.isSending) this.output.expect(frame)
   }
 
@@ -202,6 +216,7 @@ export class Observer {
   #check() {
     const wire = this.#wire
     for (const what of this.requests.check()) this.#problem(what)
+    this.#subject.extending.check()
     this.#expectEqual('peerChoking', wire.peerChoking, this.#peer.choking)
     this.#expectEqual('peerInterested', wire.peerInterested, this.#peer.interested)
     this.#expectEqual('downloaded', wire.downloaded, this.#peer.downloaded)
@@ -257,6 +272,7 @@ export class Observer {
     this.#expectEqual("number of 'error'", this.#ends.error, errors)
     const lost = this.requests.asked.filter(({ calls }) => calls === 0).length
     this.#expectEqual('callbacks that were lost', lost, 0)
+    this.#subject.extending.checkEnd()
     this.#check()
     this.checkDropped()
     this.#checkOutput()

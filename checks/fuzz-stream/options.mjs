@@ -21,7 +21,8 @@ const OPTIONS = {
   policy: { right: ['lenient', 'strict', 'strict'], wrong: ['', 'Strict', 1, {}, true] },
   handshakeTimeout: { right: [0, 0.5, 20, 1000, MAX_INT32], wrong: NO_DURATIONS },
   inactivityTimeout: { right: [0, 0.5, 20, 1000, MAX_INT32], wrong: NO_DURATIONS },
-  rejectTimeout: { right: [0, 0.5, 5, 20, 30_000], wrong: NO_DURATIONS },
+  rejectTimeout: { right: [0, 0.5, 0.5, 5, 5, 20, 30_000], wrong: NO_DURATIONS },
+  extensions: { right: [true, true, false], wrong: [0, 1, 'true', {}, []] },
   infoHashes: {
     right: [
       HASHES,
@@ -45,13 +46,16 @@ const OPTIONS = {
 /** How many options are set: usually few. */
 const SHARES = [0, 0, 0.1, 0.1, 0.3, 1]
 
+/** Options that matter only in few cases, and are therefore always set. */
+const ALWAYS = ['uploadBacklog', 'rejectTimeout']
+
 /**
  * @param {object} random
  * @returns {object} some of the options, with valid values
  */
 export function drawOptions(random) {
   const share = random.pick(SHARES)
-  const options = { uploadBacklog: random.pick(OPTIONS.uploadBacklog.right) }
+  const options = Object.fromEntries(ALWAYS.map((name) => [name, random.pick(OPTIONS[name].right)]))
   for (const [name, { right }] of Object.entries(OPTIONS)) {
     // Most peers have another info hash than is served.
     if (random.chance(name === 'infoHashes' ? share / 3 : share))

@@ -44,6 +44,7 @@ export class Scene {
 
   /** Does what a user may do in any listener or callback of a wire. */
   react(subject, place) {
+    this.#settle()
     this.meddle(subject)
     if (!this.#random.chance(this.#wildness)) return
     this.#thrown++
@@ -52,21 +53,30 @@ export class Scene {
 
   /** Does what a user may do wherever their code runs; in a stream of their own they must not throw. */
   meddle(subject) {
+    this.#settle()
     if (this.#random.chance(this.#liveliness)) this.act(this.#pickSubject(subject))
+  }
+
+  #settle() {
+    for (const { extending } of this.subjects) extending.settle()
   }
 
   /** Performs a random action on a wire. */
   act(subject) {
     if (this.#depth >= MAX_DEPTH || this.#actions++ >= MAX_ACTIONS) return
+    this.#settle()
     const [name, action] = drawAction(this.#random)
     this.note(`${subject.name} ${name}`)
     this.#depth++
+    this.attempt(() => action(subject, this.#random))
+    this.#depth--
+  }
+
+  attempt(act) {
     try {
-      action(subject, this.#random)
+      act()
     } catch (error) {
       this.surface(error)
-    } finally {
-      this.#depth--
     }
   }
 

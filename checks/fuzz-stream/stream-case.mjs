@@ -1,6 +1,7 @@
 // One random case in memory: wires that receive the bytes of random peers, with users who call anything.
 import { inspect } from 'node:util'
 import { collectGarbage } from '../../testkit/memory/garbage.mjs'
+import { EXTENSION_NAMES } from '../../testkit/hostile/extended-messages.mjs'
 import { makeHostileInput } from '../../testkit/hostile/inputs.mjs'
 import { inTurn } from '../../testkit/in-turn.mjs'
 import { PROXIES } from '../../testkit/memory/proxies.mjs'
@@ -28,6 +29,8 @@ const MAX_TURNS = 500
  * @property {import('../../testkit/hostile/inputs.mjs').HostileInput} input
  * @property {object} options
  * @property {boolean} setsPieces whether `setPieces()` replaces the option `pieces`
+ * @property {{name: string, at: string | null}[]} uses extensions, with the event in whose listener each
+ *   is used; null: before
  * @property {string | null} greetsAt the event in whose listener the extension is asked for; null: before
  */
 
@@ -44,7 +47,9 @@ export async function runStreamCase(seed, copies) {
   clock.install()
   try {
     for (const name of ['a', 'b', 'c'].slice(0, random.pick([1, 1, 2, 3]))) {
-      scene.subjects.push(new Subject(scene, drawSetup(scene, copies, random, name), random))
+      const subject = new Subject(scene, drawSetup(scene, copies, random, name), random)
+      scene.subjects.push(subject)
+      subject.start()
     }
     await play(scene, random)
     await end(scene, random)
@@ -72,7 +77,17 @@ function drawSetup(scene, copies, random, name) {
   scene.note(
     `${name} asks for fast: ${input.asksForFast}, at ${greetsAt}; sets pieces: ${setsPieces}`
   )
-  return { name, createWire, front, mayPipe, input, options, setsPieces, greetsAt }
+  const uses = input.isExtended || random.chance(0.1) ? drawUses(random) : []
+  scene.note(`${name} uses ${uses.map(({ name: used, at }) => `${used} at ${at}`)}`)
+  return { name, createWire, front, mayPipe, input, options, setsPieces, greetsAt, uses }
+}
+
+/** Extensions that are used until the handshake is there; others are used later, or never. */
+function drawUses(random) {
+  return random.times(random.pick([0, 1, 1, 2, 3]), () => ({
+    name: random.pick(EXTENSION_NAMES),
+    at: random.pick([null, null, 'info-hash', 'handshake'])
+  }))
 }
 
 const STEPS = {
@@ -109,7 +124,7 @@ async function advance(scene, ms) {
 async function end(scene, random) {
   const { subjects } = scene
   for (const subject of subjects) {
-    if (random.chance(0.8)) attempt(scene, () => subject.receiveAll())
+    if (random.chance(0.8)) scene.attempt(() => subject.receiveAll())
   }
   await inTurn(Array(MAX_TURNS).keys(), async () => {
     for (const subject of subjects) drain(scene, subject)
@@ -117,7 +132,7 @@ async function end(scene, random) {
     return subjects.every((subject) => subject.isAtRest)
   })
   for (const subject of subjects) subject.checkReaction()
-  for (const subject of subjects) attempt(scene, () => subject.destroy())
+  for (const subject of subjects) scene.attempt(() => subject.destroy())
   await inTurn(Array(MAX_TURNS).keys(), async () => {
     for (const subject of subjects) drain(scene, subject)
     await settled()
@@ -130,14 +145,6 @@ async function end(scene, random) {
 
 /** A reader may have corked the wire again. */
 function drain(scene, subject) {
-  while (subject.wire.writableCorked > 0) attempt(scene, () => subject.uncork())
-  attempt(scene, () => subject.reader.drain())
-}
-
-function attempt(scene, act) {
-  try {
-    act()
-  } catch (error) {
-    scene.surface(error)
-  }
+  while (subject.wire.writableCorked > 0) scene.attempt(() => subject.uncork())
+  scene.attempt(() => subject.reader.drain())
 }

@@ -1,5 +1,7 @@
 // A wire under test and the actions of its user.
+import { EXTENDED_FLAG } from '../../testkit/hostile/extended-messages.mjs'
 import { bytesOf, cut, encodeMessage } from '../../testkit/messages.mjs'
+import { Extending } from './extending.mjs'
 import { Belongings } from './memory.mjs'
 import { Observer } from './observer.mjs'
 import { splitRejects } from './output.mjs'
@@ -13,6 +15,9 @@ export class Subject {
   #asksForFast
   #isStrict
   #isGreeted = false
+  #greetsAtOnce
+  #uses
+  #random
   #allowed = new Set() // pieces that the peer may request while we choke
 
   /**
@@ -33,11 +38,27 @@ export class Subject {
     if (setsPieces) this.wire.setPieces(options.pieces)
     this.#asksForFast = input.asksForFast
     this.#isStrict = options.policy === 'strict'
+    this.extending = new Extending(this, scene, options)
     // Before the listeners of the observer, which may throw.
     if (setup.greetsAt !== null) this.wire.once(setup.greetsAt, () => this.#greet())
     this.observer = new Observer(this, scene, setup, this.#belongings)
     this.reader = new Reader(this, random, setup.mayPipe)
-    if (setup.greetsAt === null && input.asksForFast) this.#greet()
+    this.#greetsAtOnce = setup.greetsAt === null && input.asksForFast
+    this.#uses = setup.uses
+    this.#random = random
+  }
+
+  /** What the user does before anything is received. */
+  start() {
+    if (this.#greetsAtOnce) this.#greet()
+    this.useAt(null)
+  }
+
+  /** @param {string | null} place event in whose listeners extensions are used */
+  useAt(place) {
+    for (const { name, at } of this.#uses) {
+      if (at === place) this.#scene.attempt(() => this.extending.use(name, this.#random))
+    }
   }
 
   /** The handshake with which the extension is agreed on precedes the first message of the peer. */
@@ -60,7 +81,10 @@ export class Subject {
     const call = () => this.wire.handshake(bytesOf(infoHash), bytesOf(peerId), wanted)
     if (this.#isGreeted && this.#isStrict) return this.#refused(call, 'ERR_PWP_HANDSHAKE_SENT')
     this.#isGreeted = true
-    return this.send({ type: 'handshake', reserved: reservedOf(wanted), infoHash, peerId }, call)
+    const reserved = reservedOf(wanted)
+    const message = { type: 'handshake', reserved, infoHash, peerId }
+    const announces = (reserved[5] & EXTENDED_FLAG) !== 0
+    return this.send(message, () => this.extending.handshake(announces, call))
   }
 
   /** What we tell a peer that has agreed on the fast extension. */
@@ -229,7 +253,9 @@ export class Subject {
   describe() {
     const { requests, peerRequests, bufferedAmount, amChoking, amInterested, destroyed } = this.wire
     const lengths = [requests.length, peerRequests.length, bufferedAmount]
-    return JSON.stringify([...lengths, amChoking, amInterested, destroyed])
+    const { extendedMapping, extendedHandshake, peerExtendedMapping } = this.raw
+    const extending = [extendedMapping, extendedHandshake, peerExtendedMapping]
+    return JSON.stringify([...lengths, amChoking, amInterested, destroyed, ...extending])
   }
 
   /** Does what a user may do when output is read. */

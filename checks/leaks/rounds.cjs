@@ -19,13 +19,20 @@ const ID = Buffer.alloc(20, 1)
 const REQUEST = [0, 0, 16 * 1024]
 const PEER_BYTES = greet(pwp())
 
+/** One in so many wires uses the fast extension and the extension protocol. */
+const FEATURED = 3
+
+const WITH_ALL = { fast: true }
+const Chat = pwp.makeExtension?.('x_leaks')
+const FEATURED_BYTES = Chat && greetWithAll(pwp(), pwp())
+
 /** Kinds of work; each returns the peak memory of the process in bytes, where that matters. */
 const WORK = {
   async destroyed() {
-    await inBatches(() => use().destroy())
+    await inBatches((index) => useSome(index).destroy())
   },
   async dropped() {
-    await inBatches(use)
+    await inBatches(useSome)
   },
   async alive() {
     await collect()
@@ -47,10 +54,56 @@ function greet(peer) {
   peer.handshake(ID, ID)
   peer.unchoke()
   for (let piece = 0; piece < 3; piece++) peer.have(piece)
+  return finish(peer)
+}
+
+/** The same of a peer with all extensions, which `other` has as well: it allows a piece and rejects. */
+function greetWithAll(peer, other) {
+  for (const wire of [peer, other]) {
+    wire.use(Chat)
+    wire.handshake(ID, ID, WITH_ALL)
+  }
+  peer.write(other.read())
+  peer.unchoke()
+  peer.haveAll()
+  peer.allowedFast(REQUEST[0])
+  other.destroy()
+  const [piece, offset, length] = REQUEST
+  const reject = Buffer.from([0, 0, 0, 13, 16, ...Array(12).fill(0)])
+  for (const [place, number] of [piece, offset, length].entries())
+    reject.writeUInt32BE(number, 5 + 4 * place)
+  const message = Buffer.from([0, 0, 0, 7, 20, 1, ...Buffer.from('3:hey')])
+  return [finish(peer), Buffer.concat([message, reject])]
+}
+
+function finish(peer) {
   const chunks = []
   for (let chunk = peer.read(); chunk !== null; chunk = peer.read()) chunks.push(chunk)
   peer.destroy()
   return Buffer.concat(chunks)
+}
+
+/** Some wires have all extensions. */
+function useSome(index) {
+  return Chat && index % FEATURED === 0 ? useAll() : use()
+}
+
+/** A wire that has received a message of an extension, and whose peer has rejected one of two requests. */
+function useAll() {
+  const wire = pwp()
+  let heard = 0
+  wire.use(Chat).on('message', () => {
+    heard++
+    wire.extended('x_leaks', 'answer')
+  })
+  wire.handshake(ID, ID, WITH_ALL)
+  wire.write(FEATURED_BYTES[0])
+  let rejected = 0
+  for (let asked = 0; asked < 2; asked++) wire.request(...REQUEST, (error) => error && rejected++)
+  wire.write(FEATURED_BYTES[1])
+  if (rejected !== 1 || heard !== 1) throw new Error(`${rejected} rejects, ${heard} messages`)
+  wire.resume()
+  return wire
 }
 
 /** A wire that has received all of these and has a request open. */
@@ -66,7 +119,7 @@ function use() {
 
 async function inBatches(step) {
   for (let done = 0; done < count; done++) {
-    step()
+    step(done)
     // oxlint-disable-next-line no-await-in-loop
     if (done % BATCH === 0) await turn()
   }

@@ -1,7 +1,7 @@
 // One end of a soak connection: transfers blocks both ways for a while, then ends in a random way.
 import { pwp } from '../../testkit/wires.mjs'
 import { reset } from '../../testkit/sockets.mjs'
-import { Transfer } from '../../testkit/transfer.mjs'
+import { Transfer, drawFeatures } from '../../testkit/transfer.mjs'
 
 /** Most connections end after their blocks, the others in the middle of them. */
 const ENDINGS = {
@@ -34,7 +34,7 @@ export class Connection {
     this.#wire = pwp()
     this.#random = random
     const plan = { inFlight: random.pick([1, 10, 100]), blocks: random.pick([10, 200, 2000]) }
-    this.#transfer = new Transfer(this.#wire, random, plan)
+    this.#transfer = new Transfer(this.#wire, random, { ...plan, ...drawFeatures(random) })
     this.#join()
     this.#transfer.greet()
     this.#wire.setTimeout(random.pick([5, 100, 1000]), () => this.#transfer.ask())

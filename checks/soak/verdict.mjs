@@ -21,6 +21,8 @@ export function describe({ name, counts, samples }) {
   return (
     `${name}: ${counts.connections} connections, ${counts.blocks} blocks, ${counts.bytes} bytes ` +
     `verified, ${counts.wrong} wrong, ${lost(counts)} callbacks lost, ${counts.repeated} repeated, ` +
+    `${counts.rejected} rejects, ${counts.allowed} allowed fast, ${counts.announced} extended ` +
+    `handshakes, ${counts.messages} messages, ${counts.garbled} garbled, ` +
     `RSS ${rss} KiB/min, heap ${heap} KiB/min`
   )
 }
@@ -32,7 +34,11 @@ export function describe({ name, counts, samples }) {
 export function checkTransfers({ name, counts, code }) {
   const problems = {
     'nothing was transferred': counts.blocks === 0,
+    'no request was rejected': counts.rejected === 0,
+    'no piece was allowed fast': counts.allowed === 0,
+    'no message of an extension came': counts.announced === 0 || counts.messages === 0,
     [`${counts.wrong} blocks were wrong`]: counts.wrong > 0,
+    [`${counts.garbled} messages of an extension were wrong`]: counts.garbled > 0,
     [`${lost(counts)} callbacks were lost`]: lost(counts) > 0,
     [`${counts.repeated} callbacks were repeated`]: counts.repeated > 0,
     [`ended with ${code}`]: code !== 0

@@ -3,6 +3,7 @@
 import { bytesOf, encodeHandshake, encodeMessage, frame } from '../messages.mjs'
 import { drawBlock, drawHandshake, drawMessages, drawPayload } from '../sessions/peer-messages.mjs'
 import { randomFrom } from '../random.mjs'
+import { EXTENDED_FLAG, drawExtended } from './extended-messages.mjs'
 
 /** Relative frequency of each kind of input. */
 const WEIGHTS = {
@@ -18,7 +19,8 @@ const WEIGHTS = {
   'wrong handshake': 8,
   'handshake again': 4,
   'number at a limit': 8,
-  'fast messages': 16,
+  'fast messages': 22,
+  'extended messages': 10,
   'many requests': 0.05,
   'many rejects': 0.02,
   'large bitfield': 0.02
@@ -37,6 +39,7 @@ export const INPUT_KINDS = Object.keys(WEIGHTS)
  * @property {number[]} sizes of the chunks, repeated as needed; if empty, the bytes stay whole
  * @property {boolean} unchokes whether the peer is unchoked and may request
  * @property {boolean} asksForFast whether our handshake, sent before, announces the fast extension
+ * @property {boolean} isExtended whether the peer may use the extension protocol, as the bytes then do
  * @property {boolean} answers whether each request is answered at once
  * @property {boolean} isPiped whether the input is piped instead of written
  * @property {boolean} listens whether there is an `'error'` listener
@@ -55,8 +58,9 @@ export const INPUT_KINDS = Object.keys(WEIGHTS)
 export const makeHostileInput = (seed, most = 8) => {
   const random = randomFrom(seed, 'hostile')
   const kind = random.weighted(WEIGHTS)
-  const asksForFast = random.chance(FAST_KINDS.has(kind) ? 0.9 : 0.2)
-  const draw = { random, most, asked: [...OUR_REQUESTS], peerAsked: [], asksForFast }
+  const asksForFast = random.chance(FAST_KINDS.has(kind) ? 0.9 : 0.3)
+  const isExtended = kind === 'extended messages' || random.chance(0.25)
+  const draw = { random, most, asked: [...OUR_REQUESTS], peerAsked: [], asksForFast, isExtended }
   return {
     seed,
     kind,
@@ -65,6 +69,7 @@ export const makeHostileInput = (seed, most = 8) => {
     unchokes: random.chance(0.7),
     answers: random.chance(0.3),
     asksForFast,
+    isExtended,
     isPiped: random.chance(0.1),
     listens: random.chance(0.2),
     goesOn: random.chance(0.5),
@@ -89,8 +94,9 @@ const FAST_KINDS = new Set(['fast messages', 'many rejects'])
 /** The flag of the fast extension in the last reserved byte. */
 const FAST = 4
 
-const greet = ({ random, asksForFast }) => {
+const greet = ({ random, asksForFast, isExtended }) => {
   const handshake = drawHandshake(random)
+  if (isExtended && random.chance(0.9)) handshake.reserved[5] |= EXTENDED_FLAG
   if (asksForFast && random.chance(0.8)) handshake.reserved[7] |= FAST
   return encodeMessage(handshake)
 }
@@ -99,9 +105,12 @@ const drawValid = (draw) =>
   concat(greet(draw), encodeMessage({ type: 'unchoke' }), drawFrames(draw, draw.most))
 
 const drawFrames = (draw, most) => {
-  const messages = drawMessages(draw, draw.random.between(0, most)).map(encodeMessage)
-  if (!draw.asksForFast) return messages
-  return messages.flatMap((bytes) => (draw.random.chance(0.4) ? [drawFast(draw), bytes] : [bytes]))
+  const { asksForFast, isExtended, random } = draw
+  const messages = drawMessages(draw, random.between(0, most)).map(encodeMessage)
+  const insert = (list, make) =>
+    list.flatMap((bytes) => (random.chance(0.4) ? [make(), bytes] : [bytes]))
+  const all = asksForFast ? insert(messages, () => drawFast(draw)) : messages
+  return isExtended ? insert(all, () => drawExtended(random)) : all
 }
 
 /** A message of the fast extension: mostly right, or too long. */
@@ -227,6 +236,14 @@ const drawFastMessages = (draw) =>
     drawFrames(draw, draw.most)
   )
 
+const drawExtendedMessages = (draw) =>
+  concat(
+    greet(draw),
+    draw.random.chance(0.5) ? encodeMessage({ type: 'unchoke' }) : [],
+    draw.random.times(draw.random.between(1, draw.most), () => drawExtended(draw.random)),
+    drawFrames(draw, draw.most)
+  )
+
 const allowedFast = (piece) => encodeMessage({ type: 'allowed-fast', piece })
 
 /** Requests that the wire rejects, whose rejects nobody may read. */
@@ -267,6 +284,7 @@ const KINDS = {
   'handshake again': drawHandshakeAgain,
   'number at a limit': drawNumberAtLimit,
   'fast messages': drawFastMessages,
+  'extended messages': drawExtendedMessages,
   'many requests': drawManyRequests,
   'many rejects': drawManyRejects,
   'large bitfield': drawLargeBitfield
