@@ -4,23 +4,23 @@
 export const extendingFaults = {
   'sends its extended handshake twice': {
     shows: /output of \d+ bytes, .* instead of \d+ bytes/,
-    plant(wire) {
-      const session = wire._getSession()
-      const { greet } = session
-      session.greet = function () {
-        const wasSent = this.extensions?.isSent
-        greet.call(this)
-        if (wasSent === false && this.extensions.isSent) this.sendExtendedHandshake()
-      }
-    }
+    plant: (wire) =>
+      onExtensions(wire, (extensions) => {
+        const { greet } = extensions
+        extensions.greet = function () {
+          const wasSent = this.isSent
+          greet.call(this)
+          if (!wasSent && this.isSent) this.sendHandshake(null)
+        }
+      })
   },
   'sends no further extended handshake': {
     shows: /output of \d+ bytes, .* instead of \d+ bytes/,
     plant: (wire) =>
-      afterUse(wire, (session) => {
-        session.sendExtendedHandshake = function (own) {
-          if (!this.extensions.isSent || own !== undefined)
-            Object.getPrototypeOf(this).sendExtendedHandshake.call(this, own)
+      onExtensions(wire, (extensions) => {
+        const { sendHandshake } = Object.getPrototypeOf(extensions)
+        extensions.sendHandshake = function (own) {
+          if (!this.isSent || own !== null) sendHandshake.call(this, own)
         }
       })
   },
@@ -28,13 +28,13 @@ export const extendingFaults = {
     shows: /output of \d+ bytes, .* instead of \d+ bytes/,
     plant(wire) {
       const { handshake } = wire
-      const session = wire._getSession()
       wire.handshake = function (...values) {
-        session.greet = () => {}
+        const { extensions } = wire._getSession()
+        if (extensions !== null) extensions.greet = () => {}
         try {
           return handshake.apply(this, values)
         } finally {
-          delete session.greet
+          if (extensions !== null) delete extensions.greet
         }
       }
     }
@@ -81,28 +81,42 @@ export const extendingFaults = {
   'gives extensions messages of other ids': {
     shows: /got a message that is not for it/,
     plant: (wire) =>
-      afterUse(wire, (session, extension) => {
-        session.onExtended = function (id, payload) {
-          if (!(id in this.extensions.mapping)) extension.onMessage?.(payload)
-          Object.getPrototypeOf(this).onExtended.call(this, id, payload)
+      onExtensions(wire, (extensions, extension) => {
+        const { onMessage } = Object.getPrototypeOf(extensions)
+        extensions.onMessage = function (id, payload) {
+          if (!(id in this.mapping)) extension?.onMessage?.(payload)
+          onMessage.call(this, id, payload)
         }
       })
   },
   'emits a message before its extension has it': {
     shows: /an extension was not told of its message/,
-    plant(wire) {
-      const session = wire._getSession()
-      session.onExtended = function (id, payload) {
-        this.face.extended(this.wire, id, payload)
-        if (!this.isClosed) this.extensions?.onMessage(id, payload)
-      }
-    }
+    plant: (wire) =>
+      onExtensions(wire, (extensions) => {
+        const { emit } = wire
+        const { onMessage } = Object.getPrototypeOf(extensions)
+        let late = null
+        extensions.onMessage = (...message) => (late = message)
+        wire.emit = function (name, ...values) {
+          const isHeard = emit.call(this, name, ...values)
+          const message = late
+          if (name === 'extended') late = null
+          if (name === 'extended' && message !== null) onMessage.apply(extensions, message)
+          return isHeard
+        }
+      })
   },
   'does not tell an extension what it knows': {
     shows: /was not told of what the peer has announced/,
     plant: (wire) =>
-      afterUse(wire, ({ extensions }) => {
-        extensions.announceTo = () => {}
+      onExtensions(wire, (extensions) => {
+        const { tell } = Object.getPrototypeOf(extensions)
+        extensions.tell = function (name) {
+          const known = this.peerHandshake
+          this.peerHandshake = null
+          tell.call(this, name)
+          this.peerHandshake ??= known
+        }
       })
   },
   'tells nobody of the handshake': {
@@ -118,6 +132,21 @@ export const extendingFaults = {
       wire.prependListener('extended', () => {
         if (wire.peerExtendedHandshake?.p === 6881) wire.peerExtendedHandshake.p = 6882
       })
+    }
+  }
+}
+
+/** Calls `act` with the extensions of a wire: at once if there are, else with the first that is used. */
+function onExtensions(wire, act) {
+  const { extensions } = wire._getSession()
+  if (extensions !== null) act(extensions)
+  else {
+    const { use } = wire
+    wire.use = function (Extension) {
+      const extension = use.call(this, Extension)
+      wire.use = use
+      act(wire._getSession().extensions, extension)
+      return extension
     }
   }
 }
