@@ -67,6 +67,24 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     }
   })
 
+  test(`sends the block before one that is ${how} by a listener of 'upload'`, async (t) => {
+    const wire = pwp()
+    wire.write(HEAD)
+    const output = []
+    wire.on('data', (bytes) => output.push(Buffer.from(bytes)))
+    const lent = [0, 1].map((piece) => lend(blockOf(piece, 9000)))
+    let uploads = 0
+    wire.on('upload', () => ++uploads === 2 && lose(lent[1]))
+    wire.on('interested', () => {
+      wire.have(1)
+      for (const [piece, block] of lent.entries()) wire.piece(piece, 0, block)
+    })
+    wire.write(frame(2))
+    await settled()
+    t.deepEqual(Buffer.concat(output), Buffer.concat([frame(4, 1), ...blocks(1, 9000)]))
+    t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
+  })
+
   test(`sends everything before a block that is ${how}`, async (t) => {
     for (const [count, length, isRead] of [
       [1, 2049, true],

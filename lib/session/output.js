@@ -51,8 +51,10 @@ class Output {
     this.blockBytes = 0
     /** What users put into the readable side during a flush. */
     this.inserted = null
-    /** Whether a block was transferred or resized before it was pushed: nothing is pushed after that. */
+    /** Whether a block was transferred or resized before it was pushed: nothing is sent after that. */
     this.isLost = false
+    /** Whether that block had its place in the output: nothing is pushed after that. */
+    this.isCut = false
     /** Whether a panic has broken the core. */
     this.isBroken = false
   }
@@ -68,7 +70,8 @@ class Output {
    */
   addBlock(piece, offset, block, length) {
     const { slot } = this.core
-    if (!this.#has(block, length)) return false
+    this.isLost ||= block.length !== length
+    if (this.isLost) return false
     if (length <= MAX_COPIED_BLOCK) {
       native.piece(slot, piece, offset, block)
     } else {
@@ -192,7 +195,7 @@ class Output {
   }
 
   #push({ frames, block, length }) {
-    if (this.isLost) return
+    if (this.isCut) return
     const isThere = block === null || this.#has(block, length)
     const sent = isThere ? frames : frames.subarray(0, -HEAD_LENGTH)
     try {
@@ -214,8 +217,8 @@ class Output {
 
   /** A block may be transferred or resized before it is pushed; its head must not be sent alone. */
   #has(block, length) {
-    this.isLost ||= block.length !== length
-    return !this.isLost
+    if (block.length !== length) this.isLost = this.isCut = true
+    return !this.isCut
   }
 
   /**
