@@ -24,7 +24,7 @@ export class Announced {
       const value = message.has(key) ? read(message.get(key)) : undefined
       if (value !== undefined) this.#known[key] = value
     }
-    const others = [...message].filter(([key]) => key !== 'm' && !(key in FIELDS))
+    const others = [...message].filter(([key]) => key !== 'm' && !Object.hasOwn(FIELDS, key))
     const fields = others.map(([key, value]) => [
       Buffer.from(key, 'latin1').toString(),
       toPlain(value)
