@@ -1,10 +1,10 @@
 // Bencode, a second time: to make the messages of peers, also wrong ones, and to know what they mean.
 import { isUtf8 } from 'node:buffer'
 
-/** Bounds of a message, per docs/api.md. */
+/** Bounds of an extended handshake, per docs/api.md. */
 const MAX_DEPTH = 100
 const MAX_LENGTH = 256 * 1024
-const MAX_TOKENS = 10_000
+const MAX_TOKENS = 1_000
 
 /** Digits of a length that are read. */
 const MAX_DIGITS = 9

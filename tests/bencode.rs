@@ -252,7 +252,7 @@ fn error_names_what_is_wrong() {
         ),
         (
             BencodeError::TooManyTokens,
-            "bencoded message has more than 10000 values and keys",
+            "bencoded message has too many values and keys",
         ),
     ] {
         assert_eq!(error.to_string(), text);

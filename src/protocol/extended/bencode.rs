@@ -74,11 +74,19 @@ impl<'a> Value<'a> {
 /// [`BencodeError::Malformed`] where the bytes are no value or end inside one, and the other
 /// variants for what is above a limit.
 pub fn decode(bytes: &[u8]) -> Result<(Value<'_>, usize), BencodeError> {
+    decode_few(bytes, MAX_TOKENS)
+}
+
+/// As [`decode`], with another limit of values and keys.
+pub(super) fn decode_few(
+    bytes: &[u8],
+    max_tokens: usize,
+) -> Result<(Value<'_>, usize), BencodeError> {
     if bytes.len() > MAX_LEN {
         return Err(BencodeError::TooLong);
     }
     let mut bounds = Bounds {
-        tokens_left: MAX_TOKENS,
+        tokens_left: max_tokens,
         exceeded: None,
     };
     let mut deserializer = Deserializer::new(CheckedRead {
@@ -106,7 +114,7 @@ pub enum BencodeError {
     TooDeep,
     /// More than [`MAX_LEN`] bytes.
     TooLong,
-    /// More than [`MAX_TOKENS`] values and keys.
+    /// More than [`MAX_TOKENS`] values and keys, or what else the message may have.
     TooManyTokens,
 }
 
@@ -117,10 +125,7 @@ impl fmt::Display for BencodeError {
             Self::TooDeep => write!(f, "bencoded message is nested deeper than {MAX_DEPTH}"),
             Self::TooLong => write!(f, "bencoded message is longer than {MAX_LEN} bytes"),
             Self::TooManyTokens => {
-                write!(
-                    f,
-                    "bencoded message has more than {MAX_TOKENS} values and keys"
-                )
+                write!(f, "bencoded message has too many values and keys")
             }
         }
     }

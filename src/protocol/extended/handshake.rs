@@ -44,6 +44,11 @@ impl ExtendedHandshake {
     /// Most names of extensions that are read: as many as there are ids but 0.
     pub const MAX_EXTENSIONS: usize = 255;
 
+    /// Most values and keys of an extended handshake. With 255 extensions and all fields it has about
+    /// 530.
+    // Small ones cost some hundred bytes each where a caller keeps them as objects.
+    pub const MAX_TOKENS: usize = 1_000;
+
     /// Longest name of an extension that is read, in bytes. Those in use have about a dozen.
     pub const MAX_NAME_LEN: usize = 64;
 
@@ -61,7 +66,7 @@ impl ExtendedHandshake {
     ///
     /// [`BencodeError::Malformed`] if it is no dictionary; otherwise as [`bencode::decode`].
     pub fn decode(bytes: &[u8]) -> Result<Self, BencodeError> {
-        let (message, _) = bencode::decode(bytes)?;
+        let (message, _) = bencode::decode_few(bytes, Self::MAX_TOKENS)?;
         if !matches!(message, Value::Dictionary(_)) {
             return Err(BencodeError::Malformed);
         }
