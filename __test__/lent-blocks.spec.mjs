@@ -85,6 +85,27 @@ for (const [how, { lend, lose }] of Object.entries(LOSSES)) {
     t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
   })
 
+  test(`sends nothing after a block that is ${how}, also if the reader sends it`, async (t) => {
+    const wire = pwp()
+    wire.write(HEAD)
+    const output = []
+    wire.on('data', (bytes) => {
+      output.push(Buffer.from(bytes))
+      wire.interested()
+    })
+    wire.on('interested', () => {
+      const block = lend(blockOf(0, 9000))
+      wire.have(1)
+      wire.piece(0, 0, block)
+      lose(block)
+    })
+    await settled()
+    wire.write(frame(2))
+    await settled()
+    t.deepEqual(Buffer.concat(output), frame(4, 1))
+    t.is(wire.error.code, 'ERR_PWP_MEMORY_CHANGED')
+  })
+
   test(`sends everything before a block that is ${how}`, async (t) => {
     for (const [count, length, isRead] of [
       [1, 2049, true],

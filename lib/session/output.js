@@ -145,7 +145,7 @@ class Output {
   #pushFrames(takesNow) {
     this.#begin()
     const { bytes, start, length } = this.#read(takesNow)
-    if (length === 0) return null
+    if (length === 0 || this.isCut) return null
     try {
       this.port.push(bytes.subarray(start, start + length))
       return null
