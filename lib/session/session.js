@@ -438,7 +438,6 @@ class Session {
   onReplied() {
     this.output.isWaiting = true
     this.#trace()
-    if (this.output.isFull) this.flush()
   }
 
   /** Shows the frame just delivered: a subscriber may act on the wire, as a listener may. */
