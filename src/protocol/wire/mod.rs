@@ -339,9 +339,7 @@ impl Wire {
     /// fast extension it is rejected. `None` when it no longer waits.
     pub fn decline(&mut self, id: RequestId) -> Option<BlockRequest> {
         let request = self.uploads.take(id)?;
-        if self.has_fast() {
-            self.send_seldom(&Message::Reject { request });
-        }
+        self.send_fast(&Message::Reject { request });
         Some(request)
     }
 
@@ -349,9 +347,7 @@ impl Wire {
     /// [`Wire::decline`]. `None` when none waits, as nothing is sent then.
     pub fn reject(&mut self, request: BlockRequest) -> Option<RequestId> {
         let id = self.uploads.take_equal(request)?;
-        if self.has_fast() {
-            self.send_seldom(&Message::Reject { request });
-        }
+        self.send_fast(&Message::Reject { request });
         Some(id)
     }
 
