@@ -6,7 +6,7 @@
 
 const { handshakeTimedOut, inactive } = require('../errors.js')
 
-/** A limit on how long something may take. */
+/** A limit on how long something may take, from now on. */
 class Deadline {
   /**
    * @param {number} ms
@@ -80,4 +80,4 @@ function startDeadlines(settings, fail) {
   return isWanted ? new Deadlines(settings, fail) : null
 }
 
-module.exports = { startDeadlines }
+module.exports = { Deadline, startDeadlines }

@@ -2,6 +2,8 @@
 // allowed pieces, and how long a peer that chokes may take to reject.
 'use strict'
 
+const { Deadline } = require('./deadlines.js')
+
 /** Made once both sides have announced the extension. */
 class Fast {
   /**
@@ -17,7 +19,8 @@ class Fast {
     this.downloads = downloads
     this.rejectTimeout = rejectTimeout
     this.onOverdue = onOverdue
-    this.timer = null
+    /** Of the requests that were open when the peer choked us; null if it need not reject any. */
+    this.deadline = null
     /** Id of the newest request when the peer last choked us. */
     this.newest = 0
   }
@@ -33,26 +36,24 @@ class Fast {
    */
   awaitRejects() {
     this.newest = this.downloads.lastId
-    if (this.timer === null) this.#start()
+    if (this.deadline === null) this.#start()
   }
 
   stop() {
-    clearTimeout(this.timer)
-    this.timer = null
+    this.deadline?.stop()
+    this.deadline = null
     this.rejectTimeout = 0
   }
 
   #start() {
     if (this.rejectTimeout === 0 || this.downloads.requests.size === 0) return
     const { newest } = this
-    this.timer = setTimeout(() => this.#expire(newest), this.rejectTimeout)
-    // Fake timers may be plain numbers.
-    if (typeof this.timer?.unref === 'function') this.timer.unref()
+    this.deadline = new Deadline(this.rejectTimeout, () => this.#expire(newest))
   }
 
   /** @param {number} newest - id of the newest request that has waited for the whole time */
   #expire(newest) {
-    this.timer = null
+    this.deadline = null
     if (newest !== this.newest) this.#start()
     const overdue = []
     for (const [id, request] of this.downloads.requests.entries()) {
