@@ -98,7 +98,9 @@ function agree(session) {
   const { announced, peerAnnounced } = session
   if (announced === null || peerAnnounced === null) return
   if (announced.fast || announced.v2) session.face.agreed(session.wire, announced, peerAnnounced)
-  if (session.fast === null && native.hasFast(session.core.slot)) {
+  // Without either we have not announced it: a wire of peer-wire-protocol is spared the call.
+  const mayHaveFast = announced.fast || announced.reserved !== null
+  if (mayHaveFast && session.fast === null && native.hasFast(session.core.slot)) {
     const onOverdue = (requests) => session.inContext(session.dropOverdue, requests)
     session.fast = new Fast(session.downloads, session.settings.rejectTimeout, onOverdue)
   }
