@@ -1,0 +1,7 @@
+// The extensions that the package offers, as classes for `wire.use()`. Each is loaded when it is first asked
+// for: most wires use none.
+'use strict'
+
+const extensions = {}
+
+module.exports = { extensions }
