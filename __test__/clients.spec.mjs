@@ -62,7 +62,7 @@ for (const [name, client] of Object.entries(clients)) {
 
     withClient(`${name} downloads ${shape} from seed.js${suffix}`, async (t) => {
       const { torrent, torrentPath, data, copy } = await setUp(t, client, shape)
-      const join = client.dials ? letClientConnect : connectToClient
+      const join = client.can.dial ? letClientConnect : connectToClient
       const { seed, leecher } = await join(t, client, { torrent, torrentPath, data, copy })
       await Promise.race([leecher.done, seed.ended])
 
@@ -143,7 +143,7 @@ class Serving {
 
   async start(t, client, folder) {
     const { torrent } = this
-    if (!client.dials) {
+    if (!client.can.dial) {
       const leecher = await client.leech(t, { torrent, folder })
       const wire = this.serve(t, net.connect(leecher.port, leecher.host))
       wire.handshake(this.infoHash, peerId(), { fast: true })

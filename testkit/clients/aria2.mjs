@@ -5,19 +5,19 @@ import { clientOf, prepare } from './start.mjs'
 
 export const aria2 = clientOf({
   packages: ['aria2'],
-  dials: true,
+  can: { dial: true, magnet: true },
   version: () => /version (\S+)/.exec(ask('aria2c', ['--version']) ?? '')?.[1],
   start
 })
 
 async function start(t, transfer) {
-  const { port, rpcPort, torrentPath } = await prepare(t, transfer)
+  const { port, rpcPort, source } = await prepare(t, transfer)
   const program = startProgram(t, 'aria2c', [
     ...FLAGS,
     `--dir=${transfer.folder}`,
     `--listen-port=${port}`,
     `--rpc-listen-port=${rpcPort}`,
-    torrentPath
+    source
   ])
   const isComplete = () => whenListening(async () => (await active(rpcPort))[0]?.seeder === 'true')
   return { program, port, isComplete }

@@ -7,7 +7,7 @@ import { clientOf, prepare } from './start.mjs'
 
 export const deluge = clientOf({
   packages: ['deluged', 'deluge-console'],
-  dials: true,
+  can: { dial: true, magnet: true },
 
   version() {
     if (!ask('deluge-console', ['--version'])) return undefined
@@ -17,7 +17,7 @@ export const deluge = clientOf({
 })
 
 async function start(t, { folder, ...transfer }) {
-  const { state, port, rpcPort, torrentPath } = await prepare(t, transfer)
+  const { state, port, rpcPort, source } = await prepare(t, transfer)
   await mkdir(folder, { recursive: true })
   await writeFile(path.join(state, 'core.conf'), settings(folder, port, rpcPort))
   await writeFile(path.join(state, 'auth'), `${USER}:${PASSWORD}:10\n`)
@@ -31,7 +31,7 @@ async function start(t, { folder, ...transfer }) {
   await program.listens(rpcPort)
   const send = (command) => talk(state, rpcPort, command)
   await program.until('has the torrent', async () => {
-    return /added/i.test(await send(`add --path ${folder} ${torrentPath}`))
+    return /added/i.test(await send(`add --path ${folder} ${source}`))
   })
   return { program, port, isComplete: async () => /State: Seeding/.test(await send('info -v')) }
 }

@@ -11,7 +11,7 @@ import { transmission } from './transmission.mjs'
  *
  * @typedef {object} Client
  * @property {string[]} packages of Debian that provide it
- * @property {boolean} dials whether it connects to the peer it is given; else the peer connects
+ * @property {Abilities} can
  * @property {boolean} [isIdle] whether a transfer takes long while the machine is idle
  * @property {() => string | undefined} version undefined if it is not installed
  * @property {(t: import('ava').ExecutionContext, transfer: Transfer) => Promise<Running>} seed
@@ -22,10 +22,22 @@ import { transmission } from './transmission.mjs'
  */
 
 /**
+ * What not every client can. A client is only given transfers that it can do.
+ *
+ * @typedef {object} Abilities
+ * @property {boolean} [dial] connect to the peer it is given; else the peer connects
+ * @property {boolean} [magnet] leech from a magnet link
+ * @property {boolean} [pex] exchange peers
+ * @property {boolean} [v2] torrents of version 2 and hybrid ones
+ */
+
+/**
  * @typedef {object} Transfer
  * @property {Buffer} torrent without trackers
  * @property {string} folder holds the file or folder that the torrent names, or will hold it
- * @property {{host: string, port: number}} [peer] from which to download
+ * @property {string} [magnet] without trackers; given to a leecher in place of the torrent
+ * @property {boolean} [pex] whether it exchanges peers; otherwise it does not
+ * @property {{host: string, port: number}} [peer] to connect to, by a client that dials
  */
 
 /**

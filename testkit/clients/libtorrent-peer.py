@@ -1,16 +1,25 @@
 # Seeds or downloads one torrent with libtorrent, on the loopback interface only.
-# libtorrent-peer.py TORRENT FOLDER PORT [HOST:PORT of a peer]
+import argparse
 import signal
 import sys
 
 import libtorrent as lt
 
-torrent_path, folder, port, *peer = sys.argv[1:]
+parser = argparse.ArgumentParser()
+parser.add_argument('source', help='path of a .torrent, or a magnet link')
+parser.add_argument('folder', help='of the data')
+parser.add_argument('port', help='on which to listen')
+parser.add_argument('--peer', metavar='HOST:PORT', help='to connect to')
+parser.add_argument('--pex', action='store_true', help='exchange peers')
+arguments = parser.parse_args()
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 session = lt.session({
-    'listen_interfaces': f'127.0.0.1:{port}',
+    'listen_interfaces': f'127.0.0.1:{arguments.port}',
+    # All peers of a test have the same address.
+    'allow_multiple_connections_per_ip': True,
+    'min_reconnect_time': 1,
     'enable_dht': False,
     'enable_lsd': False,
     'enable_natpmp': False,
@@ -22,25 +31,38 @@ session = lt.session({
     'alert_mask': lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
     | lt.alert.category_t.connect_notification,
 })
-params = lt.add_torrent_params()
-params.ti = lt.torrent_info(torrent_path)
-params.save_path = folder
-params.flags |= lt.torrent_flags.disable_pex
+if arguments.source.startswith('magnet:'):
+    params = lt.parse_magnet_uri(arguments.source)
+else:
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(arguments.source)
+params.save_path = arguments.folder
+if not arguments.pex:
+    params.flags |= lt.torrent_flags.disable_pex
 params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
 handle = session.add_torrent(params)
 
+states = lt.torrent_status
+DOWNLOADING = (states.downloading_metadata, states.downloading)
+is_seeder = True
 is_connected = False
 is_complete = False
 while True:
     session.wait_for_alert(1000)
     for alert in session.pop_alerts():
         print(alert.message(), flush=True)
-    state = handle.status().state
-    if peer and not is_connected and state == lt.torrent_status.downloading:
-        host, _, peer_port = peer[0].rpartition(':')
+    status = handle.status()
+    if status.state in DOWNLOADING:
+        is_seeder = False
+    # While it checks its data it has no peers.
+    is_ready = status.state in DOWNLOADING or status.state == states.seeding
+    # A leecher may hang up once it has the metadata of its magnet link, and expect us again.
+    is_wanted = is_seeder and status.num_peers == 0
+    if arguments.peer and is_ready and (is_wanted or not is_connected):
+        host, _, peer_port = arguments.peer.rpartition(':')
         handle.connect_peer((host, int(peer_port)))
         is_connected = True
     # "Finished" means that all pieces are checked and written.
-    if not is_complete and state == lt.torrent_status.seeding:
+    if not is_complete and status.state == states.seeding:
         print('complete', flush=True)
         is_complete = True

@@ -11,21 +11,24 @@ const VERSION = ['-c', 'import libtorrent; print(libtorrent.__version__)']
 
 export const libtorrent = clientOf({
   packages: ['python3-libtorrent'],
-  dials: true,
+  can: { dial: true, magnet: true, pex: true, v2: true },
   version: () => findPython()?.version,
   start
 })
 
-function findPython() {
+/** @returns {{python: string, version: string} | undefined} the first Python that has libtorrent */
+export function findPython() {
   return PYTHONS.map((python) => ({ python, version: ask(python, VERSION)?.trim() })).find(
     ({ version }) => version
   )
 }
 
-async function start(t, { torrent, folder, peer }) {
-  const { port, torrentPath } = await prepare(t, { torrent })
-  const address = peer ? [`${peer.host}:${peer.port}`] : []
-  const args = [SCRIPT, torrentPath, folder, String(port), ...address]
+async function start(t, { peer, pex, ...transfer }) {
+  // Connecting is faster than to wait for a tracker.
+  const { port, source } = await prepare(t, transfer)
+  const args = [SCRIPT, source, transfer.folder, String(port)]
+  if (peer) args.push('--peer', `${peer.host}:${peer.port}`)
+  if (pex) args.push('--pex')
   const program = startProgram(t, findPython().python, args)
   return { program, port, isComplete: () => /^complete$/m.test(program.output) }
 }

@@ -1,5 +1,5 @@
 // Runs qbittorrent-nox, and controls it through its web interface.
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { infoHashOf } from '../files.mjs'
 import { answersHandshake } from './handshake.mjs'
@@ -8,7 +8,7 @@ import { clientOf, prepare } from './start.mjs'
 
 export const qbittorrent = clientOf({
   packages: ['qbittorrent-nox'],
-  dials: true,
+  can: { dial: true, magnet: true },
   version: () => /v(\S+)/.exec(ask('qbittorrent-nox', ['--version']) ?? '')?.[1],
   // It reports that it seeds a moment before it accepts peers: until then it closes connections without a
   // handshake.
@@ -18,7 +18,7 @@ export const qbittorrent = clientOf({
 })
 
 async function start(t, transfer) {
-  const { state, port, rpcPort, torrent } = await prepare(t, transfer)
+  const { state, port, rpcPort, source } = await prepare(t, transfer)
   const config = path.join(state, 'qBittorrent', 'config')
   await mkdir(config, { recursive: true })
   await writeFile(path.join(config, 'qBittorrent.conf'), settings(port, rpcPort))
@@ -27,7 +27,7 @@ async function start(t, transfer) {
   const url = `http://127.0.0.1:${rpcPort}/api/v2`
 
   await program.until('answers', () => whenListening(() => get(`${url}/app/version`)))
-  await add(url, torrent, transfer.folder)
+  await add(url, source, transfer.folder)
   const isComplete = async () => {
     const [status] = JSON.parse(await get(`${url}/torrents/info`))
     return status?.amount_left === 0 && SEEDING.has(status.state)
@@ -37,9 +37,10 @@ async function start(t, transfer) {
 
 const SEEDING = new Set(['uploading', 'stalledUP', 'forcedUP'])
 
-async function add(url, torrent, folder) {
+async function add(url, source, folder) {
   const form = new FormData()
-  form.set('torrents', new Blob([torrent]), 'of-test.torrent')
+  if (source.startsWith('magnet:')) form.set('urls', source)
+  else form.set('torrents', new Blob([await readFile(source)]), 'of-test.torrent')
   form.set('savepath', folder)
   const response = await fetch(`${url}/torrents/add`, { method: 'POST', body: form })
   const answer = await response.text()

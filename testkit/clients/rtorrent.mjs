@@ -9,15 +9,15 @@ import { clientOf, prepare } from './start.mjs'
 
 export const rtorrent = clientOf({
   packages: ['rtorrent'],
-  dials: true,
+  can: { dial: true, magnet: true },
   version: () => /version (\d[\d.]*\d)/.exec(ask('rtorrent', ['-h']) ?? '')?.[1],
   start
 })
 
 async function start(t, transfer) {
-  const { state, port, torrentPath } = await prepare(t, transfer)
+  const { state, port, source } = await prepare(t, transfer)
   await mkdir(path.join(state, 'session'))
-  await writeFile(path.join(state, 'rc'), settings(state, transfer.folder, port, torrentPath))
+  await writeFile(path.join(state, 'rc'), settings(state, transfer.folder, port, source))
   const args = ['-n', '-o', `import=${path.join(state, 'rc')}`]
   const program = startProgram(t, 'rtorrent', args, { cwd: state })
   const infoHash = infoHashOf(transfer.torrent).toString('hex').toUpperCase()
@@ -27,7 +27,7 @@ async function start(t, transfer) {
   return { program, port, isComplete }
 }
 
-const settings = (state, folder, port, torrentPath) => `
+const settings = (state, folder, port, source) => `
 system.daemon.set = true
 network.bind_address.set = 127.0.0.1
 network.port_range.set = ${port}-${port}
@@ -40,7 +40,7 @@ session.path.set = ${path.join(state, 'session')}
 directory.default.set = ${folder}
 network.scgi.open_local = ${path.join(state, 'rpc')}
 print = loaded
-load.start_verbose = ${torrentPath}
+load.start_verbose = ${source}
 `
 
 /** @returns {Promise<number | undefined>} undefined until it knows the torrent */

@@ -3,24 +3,26 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { temporaryFolder } from '../files.mjs'
 import { freePorts } from './ports.mjs'
-import { startTracker, withTracker } from './tracker.mjs'
+import { linkWithTracker, startTracker, withTracker } from './tracker.mjs'
 
 /**
  * @param {import('ava').ExecutionContext} t
  * @param {object} transfer
  * @param {Buffer} transfer.torrent
- * @param {{host: string, port: number}} [transfer.peer] announced by the tracker of the torrent
- * @returns {Promise<{state: string, port: number, rpcPort: number, torrent: Buffer,
- *   torrentPath: string}>} `state` is a folder with only the torrent in it
+ * @param {string} [transfer.magnet]
+ * @param {{host: string, port: number}} [transfer.peer] announced by the tracker
+ * @returns {Promise<{state: string, port: number, rpcPort: number, source: string}>} `source` is what
+ *   the client adds: the magnet link, or the path of the torrent. `state` is an empty folder but for that.
  */
-export async function prepare(t, { torrent, peer }) {
+export async function prepare(t, { torrent, magnet, peer }) {
   const state = await temporaryFolder(t)
   const [port, rpcPort] = await freePorts(2)
-  const torrentPath = path.join(state, 'of-test.torrent')
+  const tracker = await startTracker(t, peer)
+  if (magnet) return { state, port, rpcPort, source: linkWithTracker(magnet, tracker) }
+  const source = path.join(state, 'of-test.torrent')
   // rtorrent refuses a torrent without a tracker.
-  const announced = withTracker(torrent, await startTracker(t, peer))
-  await writeFile(torrentPath, announced)
-  return { state, port, rpcPort, torrent: announced, torrentPath }
+  await writeFile(source, withTracker(torrent, tracker))
+  return { state, port, rpcPort, source }
 }
 
 /**

@@ -1,4 +1,4 @@
-// A tracker that returns one peer or none to every client, and torrents that name this tracker.
+// A tracker that returns one peer or none to every client, and torrents and magnet links that name it.
 import { once } from 'node:events'
 import http from 'node:http'
 import bencode from 'bencode'
@@ -28,11 +28,18 @@ const compact = ({ host, port }) =>
   Buffer.from([...host.split('.').map(Number), port >> 8, port & 0xff])
 
 /**
- * @param {Buffer} torrent
+ * @param {Buffer} torrent without trackers
  * @param {string} url
- * @returns {Buffer} the same torrent with this tracker only
+ * @returns {Buffer} the same torrent with this tracker
  */
 export function withTracker(torrent, url) {
-  const { 'announce-list': _, ...metainfo } = bencode.decode(torrent)
-  return bencode.encode({ ...metainfo, announce: url })
+  // Not decoded: keys of version 2 are hashes, which are no text. No key of a torrent comes before 'announce'.
+  return Buffer.concat([Buffer.from(`d8:announce${url.length}:${url}`), torrent.subarray(1)])
 }
+
+/**
+ * @param {string} magnet
+ * @param {string} url
+ * @returns {string} the same link with this tracker
+ */
+export const linkWithTracker = (magnet, url) => `${magnet}&tr=${encodeURIComponent(url)}`

@@ -6,8 +6,8 @@ import { clientOf, prepare } from './start.mjs'
 
 export const transmission = clientOf({
   packages: ['transmission-daemon'],
-  // It has no command to connect to an address, and ignores loopback addresses from a tracker.
-  dials: false,
+  // It has no command to connect to an address, and ignores loopback addresses from trackers and peers.
+  can: { magnet: true, pex: true },
   isIdle: true, // it decides whom to unchoke every 10 s
   version: () => /daemon (\S+)/.exec(ask('transmission-daemon', ['--version']) ?? '')?.[1],
   // Not probed: after a connection that only looks whether it listens, it closes the next one.
@@ -20,18 +20,17 @@ export const transmission = clientOf({
 const DOWNLOADING = 4
 const SEEDING = 6
 
-async function start(t, { torrent, folder }) {
-  const { state, port, rpcPort } = await prepare(t, { torrent })
+async function start(t, { folder, pex, ...transfer }) {
+  const { state, port, rpcPort, source } = await prepare(t, transfer)
   await mkdir(folder, { recursive: true })
-  await writeFile(path.join(state, 'settings.json'), settings(folder, rpcPort, port))
+  await writeFile(path.join(state, 'settings.json'), settings({ folder, rpcPort, port, pex }))
   const args = ['--foreground', '--config-dir', state]
   const program = startProgram(t, 'transmission-daemon', args)
   const rpc = new Rpc(rpcPort)
   await program.until('answers', () => whenListening(() => rpc.call('session-get', {})))
 
   // Data already in the folder is checked and then seeded.
-  const metainfo = torrent.toString('base64')
-  await rpc.call('torrent-add', { metainfo, 'download-dir': folder })
+  await rpc.call('torrent-add', { filename: source, 'download-dir': folder })
   return { program, port, rpc, isComplete: () => hasReached(rpc, SEEDING) }
 }
 
@@ -71,7 +70,7 @@ class Rpc {
 }
 
 /** Only TCP on loopback: no DHT, no local discovery, no uTP, no port mapping. */
-function settings(folder, rpcPort, peerPort) {
+function settings({ folder, rpcPort, port, pex = false }) {
   return JSON.stringify({
     'bind-address-ipv4': '127.0.0.1',
     'bind-address-ipv6': '::1',
@@ -79,9 +78,9 @@ function settings(folder, rpcPort, peerPort) {
     'dht-enabled': false,
     'download-dir': folder,
     'lpd-enabled': false,
-    'peer-port': peerPort,
+    'peer-port': port,
     'peer-port-random-on-start': false,
-    'pex-enabled': false,
+    'pex-enabled': pex,
     'port-forwarding-enabled': false,
     'rpc-authentication-required': false,
     'rpc-bind-address': '127.0.0.1',
