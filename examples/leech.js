@@ -4,13 +4,12 @@
 
 const { createHash, randomBytes } = require('node:crypto')
 const { once } = require('node:events')
-const { createWriteStream } = require('node:fs')
-const { mkdir, readFile, rm, writeFile } = require('node:fs/promises')
+const { readFile } = require('node:fs/promises')
 const net = require('node:net')
-const path = require('node:path')
-const { pipeline } = require('node:stream/promises')
 const { parseArgs } = require('node:util')
 const pwp = require('..')
+const { makeFiles, removeFiles, writeBytes } = require('./lib/files')
+const { parseTorrent } = require('./lib/torrent')
 
 const HELP = `Usage: leech.js <file.torrent> <host:port> [folder]
 
@@ -20,12 +19,7 @@ const BLOCK_LENGTH = 16 * 1024 // bytes; every client answers requests of this l
 const MAX_REQUESTS = 64 // 1 MiB on its way, so that the peer never waits for our next request
 const MAX_REJECTS = 1000 // so that a peer that rejects everything does not keep us busy
 const MAX_WRITES = 8 // pieces; a disk slower than the peer must not fill the memory
-const MAX_PIECE_LENGTH = 256 * 1024 * 1024 // bytes; each piece is put together in memory
 const PATIENCE = 60_000 // ms without a block, or for the answer to a request
-
-// What leads to another folder or drive, or deceives whoever reads it on a terminal.
-const UNSAFE_NAME =
-  process.platform === 'win32' ? /^\.{0,2}$|[/\\:\p{Cc}]/u : /^\.{0,2}$|[/\\\p{Cc}]/u
 
 /** Settles when every piece is on disk; rejects with the reason why not. */
 async function download({ infoHash, length, pieceLength, pieces, files }, address) {
@@ -112,7 +106,7 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
     const hash = createHash('sha1').update(bytes).digest('hex')
     if (hash !== pieces[piece]) throw new Error(`piece ${piece} has a wrong SHA-1`)
     writes++
-    await write(files, piece * pieceLength, bytes)
+    await writeBytes(files, piece * pieceLength, bytes)
     writes--
     written += bytes.length
     const tenth = Math.floor((10 * written) / length)
@@ -124,50 +118,6 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
   if (written < length) throw socket.errored ?? new Error('the peer closed the connection')
 }
 
-/** Writes bytes at a position of the torrent, whose files follow one another. */
-async function write(files, position, bytes) {
-  const parts = files.map((file) => {
-    const start = Math.max(file.offset, position)
-    const end = Math.min(file.offset + file.length, position + bytes.length)
-    if (start >= end) return null
-    const output = createWriteStream(file.target, { flags: 'r+', start: start - file.offset })
-    return pipeline([bytes.subarray(start - position, end - position)], output)
-  })
-  await Promise.all(parts)
-}
-
-/** Reads a .torrent. Its numbers and names come from a stranger, and all else relies on them. */
-async function readTorrent(torrentPath) {
-  const { default: parseTorrent } = await import('parse-torrent') // an ES module
-  const torrent = await parseTorrent(await readFile(torrentPath)).catch((cause) => {
-    throw new Error(`no torrent with files: ${cause.message}`, { cause })
-  })
-  const { info, files, length, pieceLength, pieces } = torrent
-  const areSizes = files.every((file) => Number.isSafeInteger(file.length) && file.length >= 0)
-  const isUsable = length > 0 && pieceLength > 0 && pieceLength <= MAX_PIECE_LENGTH
-  if (!areSizes || !isUsable || pieces.length !== Math.ceil(length / pieceLength)) {
-    throw new Error(`the torrent has bad sizes: ${pieces.length} piece hashes for ${length} bytes`)
-  }
-  // The names as they stand in the file: parse-torrent tidies '..' away, which hides the attempt.
-  const paths = (info.files ?? [info]).flatMap((file) => file['path.utf-8'] || file.path || [])
-  const names = [info['name.utf-8'] || info.name, ...paths].map((name) => `${Buffer.from(name)}`)
-  const unsafe = names.find((name) => UNSAFE_NAME.test(name))
-  if (unsafe === undefined) return torrent
-  throw new Error(`the torrent has an unsafe file name: ${JSON.stringify(unsafe)}`)
-}
-
-/** Makes empty files; nothing that exists is overwritten. */
-async function makeFiles({ info, name, files }, folder) {
-  await mkdir(folder, { recursive: true })
-  if (info.files) await mkdir(path.join(folder, name))
-  const makeFile = async (file) => {
-    file.target = path.join(folder, file.path)
-    await mkdir(path.dirname(file.target), { recursive: true })
-    await writeFile(file.target, '', { flag: 'wx' })
-  }
-  await Promise.all(files.map(makeFile))
-}
-
 async function main() {
   const options = { help: { type: 'boolean', short: 'h' } }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
@@ -176,12 +126,12 @@ async function main() {
   if (!address) throw new Error(HELP)
   const { hostname, port } = new URL(`tcp://${address}`)
   const peer = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) } // as [::1]:6881
-  const torrent = await readTorrent(torrentPath)
+  const torrent = await parseTorrent(await readFile(torrentPath))
   await makeFiles(torrent, folder)
   try {
     await download(torrent, peer)
   } catch (error) {
-    await rm(path.join(folder, torrent.name), { recursive: true })
+    await removeFiles(torrent, folder)
     throw error
   }
   console.log(`${torrent.name}: ${torrent.length} bytes`)
