@@ -1,11 +1,10 @@
 // Real clients with each other, without us: what the launcher makes them do, so that a failure with our wire
 // is one of our wire.
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import ava from 'ava'
-import { clients, reasonToSkip } from '../testkit/clients/index.mjs'
+import { clients } from '../testkit/clients/index.mjs'
 import { hashesOf, magnetOf, makeV2Torrent } from '../testkit/clients/torrents.mjs'
-import { hashFiles, makeTorrent, temporaryFolder, writeManyFiles } from '../testkit/files.mjs'
+import { hashFiles, makeTorrent } from '../testkit/files.mjs'
+import { makeTransfer, testWith } from './helpers/clients.mjs'
 
 const VERSIONS = {
   1: (t, source) => makeTorrent(source),
@@ -13,39 +12,31 @@ const VERSIONS = {
   hybrid: (t, source) => makeV2Torrent(t, source, { isHybrid: true })
 }
 
-const { libtorrent } = clients
-const libtorrentIsMissing = reasonToSkip('libtorrent')
-
 for (const [name, client] of Object.entries(clients)) {
-  const reason = libtorrentIsMissing ?? reasonToSkip(name)
-  const suffix = reason === null ? '' : ` (skipped: ${reason})`
-  // All at once would be too many processes for a small machine, but some mostly wait.
-  const test = client.isIdle ? ava : ava.serial
-  const withClient = reason === null ? test : test.skip
   const versions = client.can.v2 ? Object.keys(VERSIONS) : ['1']
 
   for (const version of client.can.magnet ? versions : []) {
-    withClient(
-      `${name} downloads version ${version} by magnet from libtorrent${suffix}`,
-      async (t) => {
-        const { torrent, data, copy } = await setUp(t, version)
-        const magnet = magnetOf(hashesOf(torrent))
-        const seed = { torrent, folder: data }
-        const leech = { torrent, magnet, folder: copy }
-        const leecher = await meet(t, client, seed, leech)
-        await leecher.done
-        t.is(await leecher.stop(), 0)
-        t.deepEqual(
-          await hashFiles(path.join(copy, 'source')),
-          await hashFiles(path.join(data, 'source'))
-        )
-      }
-    )
+    const title = `${name} downloads version ${version} by magnet from libtorrent`
+    testWith(name, 'libtorrent')(title, async (t) => {
+      const make = (source) => VERSIONS[version](t, source)
+      const { torrent, data, copy } = await makeTransfer(t, 'a folder', make)
+      const magnet = magnetOf(hashesOf(torrent))
+      const leecher = await meet(t, client, {
+        seed: { torrent, folder: data },
+        leech: { torrent, magnet, folder: copy }
+      })
+      await leecher.done
+      t.is(await leecher.stop(), 0)
+      // rTorrent leaves a file with the metadata.
+      const [copied, original] = [copy, data].map((folder) => path.join(folder, 'source'))
+      t.deepEqual(await hashFiles(copied), await hashFiles(original))
+    })
   }
 }
 
-/** Starts both, the one that is connected to first. */
-async function meet(t, client, seed, leech) {
+/** Starts both; the one that cannot connect first. */
+async function meet(t, client, { seed, leech }) {
+  const { libtorrent } = clients
   if (client.can.dial) {
     const seeder = await libtorrent.seed(t, seed)
     return client.leech(t, { ...leech, peer: seeder })
@@ -53,13 +44,4 @@ async function meet(t, client, seed, leech) {
   const leecher = await client.leech(t, leech)
   await libtorrent.seed(t, { ...seed, peer: leecher })
   return leecher
-}
-
-async function setUp(t, version) {
-  const folder = await temporaryFolder(t)
-  const data = path.join(folder, 'data')
-  const copy = path.join(folder, 'copy')
-  await mkdir(copy)
-  await writeManyFiles(path.join(data, 'source'))
-  return { torrent: await VERSIONS[version](t, path.join(data, 'source')), data, copy }
 }

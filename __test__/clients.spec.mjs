@@ -1,28 +1,21 @@
 // The examples against real clients: each client seeds to us, and downloads from us. Then wires with the fast
 // extension and the extension protocol do the same.
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
-import ava from 'ava'
 import bencode from 'bencode'
-import { clients, reasonToSkip } from '../testkit/clients/index.mjs'
+import { clients } from '../testkit/clients/index.mjs'
+import { hashFiles, infoHashOf } from '../testkit/files.mjs'
 import {
-  hashFiles,
-  infoHashOf,
-  makeTorrent,
-  temporaryFolder,
-  writeFiles,
-  writeManyFiles
-} from '../testkit/files.mjs'
-import { pwp } from '../testkit/wires.mjs'
+  downloadFromSeed,
+  listen,
+  makeTransfer,
+  peerId,
+  testWith,
+  wireOver
+} from './helpers/clients.mjs'
 import { startScript } from './helpers/scripts.mjs'
-
-const SHAPES = {
-  'a file': (folder) => writeFiles(folder, { source: 2_500_001 }),
-  'a folder': (folder) => writeManyFiles(path.join(folder, 'source'))
-}
 
 /** How a client calls itself in `v`, and whether it says how many requests it keeps. */
 const ANNOUNCED = {
@@ -41,15 +34,11 @@ const FAST = new Set(['aria2', 'deluge', 'libtorrent', 'qbittorrent', 'transmiss
 const UPLOADED = /^A peer left after ([1-9]\d*) bytes: no error$/m
 
 for (const [name, client] of Object.entries(clients)) {
-  const reason = reasonToSkip(name)
-  const suffix = reason === null ? '' : ` (skipped: ${reason})`
-  // All at once would be too many processes for a small machine, but some mostly wait.
-  const test = client.isIdle ? ava : ava.serial
-  const withClient = reason === null ? test : test.skip
+  const withClient = testWith(name)
 
-  for (const shape of Object.keys(SHAPES)) {
-    withClient(`leech.js downloads ${shape} from ${name}${suffix}`, async (t) => {
-      const { torrent, torrentPath, data, copy } = await setUp(t, client, shape)
+  for (const shape of ['a file', 'a folder']) {
+    withClient(`leech.js downloads ${shape} from ${name}`, async (t) => {
+      const { torrent, torrentPath, data, copy } = await makeTransfer(t, shape)
       const seeder = await client.seed(t, { torrent, folder: data })
 
       const args = [torrentPath, `${seeder.host}:${seeder.port}`, copy]
@@ -60,10 +49,10 @@ for (const [name, client] of Object.entries(clients)) {
       t.is(await seeder.stop(), 0)
     })
 
-    withClient(`${name} downloads ${shape} from seed.js${suffix}`, async (t) => {
-      const { torrent, torrentPath, data, copy } = await setUp(t, client, shape)
-      const join = client.can.dial ? letClientConnect : connectToClient
-      const { seed, leecher } = await join(t, client, { torrent, torrentPath, data, copy })
+    withClient(`${name} downloads ${shape} from seed.js`, async (t) => {
+      const transfer = await makeTransfer(t, shape)
+      const { torrent, data, copy } = transfer
+      const { seed, leecher } = await downloadFromSeed(t, client, transfer)
       await Promise.race([leecher.done, seed.ended])
 
       t.is(await leecher.stop(), 0)
@@ -75,8 +64,8 @@ for (const [name, client] of Object.entries(clients)) {
     })
   }
 
-  withClient(`a wire reads what ${name} announces, and gets a block${suffix}`, async (t) => {
-    const { torrent, data } = await setUp(t, client, 'a file')
+  withClient(`a wire reads what ${name} announces, and gets a block`, async (t) => {
+    const { torrent, data } = await makeTransfer(t, 'a file')
     const seeder = await client.seed(t, { torrent, folder: data })
     const { pieces, pieceLength, metadataSize } = readInfo(torrent)
     const wire = wireOver(t, net.connect(seeder.port, seeder.host), { extensions: true, pieces })
@@ -110,8 +99,8 @@ for (const [name, client] of Object.entries(clients)) {
     t.is(await seeder.stop(), 0)
   })
 
-  withClient(`${name} downloads from a wire that rejects a request${suffix}`, async (t) => {
-    const { torrent, data, copy } = await setUp(t, client, 'a file')
+  withClient(`${name} downloads from a wire that rejects a request`, async (t) => {
+    const { torrent, data, copy } = await makeTransfer(t, 'a file')
     const file = await readFile(path.join(data, 'source'))
     const serving = new Serving(torrent, file)
     const leecher = await serving.start(t, client, copy)
@@ -149,13 +138,10 @@ class Serving {
       wire.handshake(this.infoHash, peerId(), { fast: true })
       return leecher
     }
-    const server = net.createServer((socket) => {
+    const peer = await listen(t, (socket) => {
       const wire = this.serve(t, socket)
       wire.once('handshake', (infoHash) => wire.handshake(infoHash, peerId(), { fast: true }))
     })
-    t.teardown(() => server.close())
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const peer = { host: '127.0.0.1', port: server.address().port }
     return client.leech(t, { torrent, folder, peer })
   }
 
@@ -191,21 +177,6 @@ function announceAll(wire, pieces) {
   wire.unchoke()
 }
 
-/** A wire over a socket; both end at the end of the test. */
-function wireOver(t, socket, options) {
-  const wire = pwp(options)
-  socket.pipe(wire).pipe(socket)
-  socket.on('error', () => {})
-  socket.on('close', () => wire.destroy())
-  wire.on('close', () => socket.destroy())
-  t.teardown(() => socket.destroy())
-  return wire
-}
-
-function peerId() {
-  return Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
-}
-
 function readInfo(torrent) {
   const { info } = bencode.decode(torrent)
   return {
@@ -215,10 +186,8 @@ function readInfo(torrent) {
   }
 }
 
-const transmission = reasonToSkip('transmission') === null ? ava : ava.skip
-
-transmission('inspect.js says what transmission says of itself', async (t) => {
-  const { torrent, data } = await setUp(t, clients.transmission, 'a file')
+testWith('transmission')('inspect.js says what transmission says of itself', async (t) => {
+  const { torrent, data } = await makeTransfer(t, 'a file')
   const seeder = await clients.transmission.seed(t, { torrent, folder: data })
   const args = [`${seeder.host}:${seeder.port}`, infoHashOf(torrent).toString('hex')]
   const inspection = startScript(t, 'examples/inspect.js', args)
@@ -229,33 +198,6 @@ transmission('inspect.js says what transmission says of itself', async (t) => {
   t.regex(inspection.output, /^violation +-$/m)
   t.is(await seeder.stop(), 0)
 })
-
-async function letClientConnect(t, client, { torrent, torrentPath, data, copy }) {
-  const seed = startScript(t, 'examples/seed.js', [torrentPath, '--data', data])
-  const [, port] = await seed.printed(/ at 127\.0\.0\.1:(\d+)/)
-  const peer = { host: '127.0.0.1', port: Number(port) }
-  return { seed, leecher: await client.leech(t, { torrent, folder: copy, peer }) }
-}
-
-async function connectToClient(t, client, { torrent, torrentPath, data, copy }) {
-  const leecher = await client.leech(t, { torrent, folder: copy })
-  const args = [torrentPath, '--data', data, '--connect', `${leecher.host}:${leecher.port}`]
-  return { seed: startScript(t, 'examples/seed.js', args), leecher }
-}
-
-async function setUp(t, client, shape) {
-  t.log(client.version() ?? `install ${client.packages.join(', ')}`)
-  const folder = await temporaryFolder(t)
-  const data = path.join(folder, 'data')
-  const copy = path.join(folder, 'copy')
-  await mkdir(data)
-  await mkdir(copy)
-  await SHAPES[shape](data)
-  const torrent = await makeTorrent(path.join(data, 'source'))
-  const torrentPath = path.join(folder, 'source.torrent')
-  await writeFile(torrentPath, torrent)
-  return { torrent, torrentPath, data, copy }
-}
 
 function torrentLength(torrent) {
   const { info } = bencode.decode(torrent)
