@@ -11,7 +11,7 @@ use std::path::Path;
 
 use peer_wire::protocol::{Announced, Event, ExtendedHandshake};
 
-use fuzzing::{bencode, decoder, extended, handshake, messages, wire};
+use fuzzing::{bencode, decoder, extended, handshake, messages, metadata, wire};
 
 #[test]
 fn bencode_seeds_cover_each_kind_field_and_error() {
@@ -78,6 +78,27 @@ fn extended_seeds_cover_each_event_and_field() {
 fn messages_seeds_cover_each_message() {
     let messages = seeds("messages").flat_map(|seed| messages::run(&seed));
     assert_eq!(kinds(messages), kinds_of(MESSAGES));
+}
+
+#[test]
+fn metadata_seeds_cover_each_message_step_and_fault() {
+    let read: Vec<_> = seeds("metadata").map(|seed| metadata::run(&seed)).collect();
+    let messages = read.iter().filter_map(|read| read.message);
+    let messages: BTreeSet<String> = messages.map(|read| format!("{read:?}")).collect();
+    for message in ["Request", "Data", "Reject"] {
+        assert!(messages.contains(&format!("Ok(Some({message:?}))")));
+    }
+    for other in ["Ok(None)", "Err(Malformed)", "Err(TooLong)"] {
+        assert!(messages.contains(other), "{other}");
+    }
+    let steps = read.iter().flat_map(|read| &read.steps);
+    let steps: BTreeSet<String> = steps.map(ToString::to_string).collect();
+    assert_eq!(steps, kinds_of("Done Drop Request"));
+    let faults = kinds(read.iter().flat_map(|read| &read.faults));
+    assert_eq!(
+        faults,
+        kinds_of("Offences Rejects Silent WrongData WrongSize")
+    );
 }
 
 #[test]

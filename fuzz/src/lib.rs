@@ -31,6 +31,11 @@ pub fn messages(data: &[u8]) {
     fuzzing::messages::run(data);
 }
 
+/// See `tests/fuzzing/metadata.rs`.
+pub fn metadata(data: &[u8]) {
+    let _read = fuzzing::metadata::run(data);
+}
+
 /// See `tests/fuzzing/wire.rs`.
 pub fn wire(data: &[u8]) {
     fuzzing::wire::run(data);

@@ -8,6 +8,7 @@ pub(crate) mod decoder;
 pub(crate) mod extended;
 pub(crate) mod handshake;
 pub(crate) mod messages;
+pub(crate) mod metadata;
 pub(crate) mod wire;
 
 use arbitrary::{Result, Unstructured};

@@ -14,5 +14,6 @@ pub(crate) mod random;
 pub(crate) mod sessions;
 #[cfg(not(fuzzing))]
 pub(crate) mod strategies;
+pub(crate) mod swarm;
 pub(crate) mod trace_check;
 pub(crate) mod vectors;

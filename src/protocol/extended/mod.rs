@@ -6,12 +6,14 @@
 //! | [`bencode`]    | values in bounded memory and depth                          |
 //! | `handshake.rs` | the fields of an extended handshake                         |
 //! | this file      | what a side has announced, over all its handshakes          |
+//! | [`metadata`]   | the messages of `ut_metadata`, and what both sides do       |
 //!
 //! The bytes come from the payload of [`Message::Extended`](super::Message::Extended) with id 0.
-//! What the messages of an extension mean is not known here.
+//! What the messages of other extensions mean is not known here.
 
 pub mod bencode;
 mod handshake;
+pub mod metadata;
 
 use std::collections::BTreeMap;
 
