@@ -11,8 +11,10 @@ mod support;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use peer_wire::protocol::metadata::{MetadataHash, MetadataMessage};
 use peer_wire::protocol::{
-    BlockRequest, Event, Handshake, Limits, MessageId, MessageKind, RequestId, Traffic,
+    BlockRequest, Event, ExtendedHandshake, Handshake, Limits, MessageId, MessageKind, RequestId,
+    Traffic,
 };
 
 use support::drive::{Delivered, Endpoint, events, failure, feed_cut, greet_with, sent};
@@ -168,6 +170,83 @@ fn session_replayed_gives_an_extended_handshake_of_each_side() {
         counts.map(|(name, count)| (name.to_owned(), count)).into()
     );
     assert_eq!(others, 12);
+}
+
+#[test]
+fn session_of_a_magnet_link_transfers_the_metadata_of_its_info_hash() {
+    let mut sizes = BTreeMap::new();
+    for session in &sessions() {
+        let name = &session.name;
+        let [(at_a, from_b), (at_b, from_a)] = [Side::A, Side::B].map(|side| hear(session, side));
+        let requests = metadata_messages(&at_b, &from_b);
+        let answers = metadata_messages(&at_a, &from_a);
+        let pieces = || 0..u32::try_from(answers.len()).unwrap();
+        // Side A has the magnet link.
+        let expected = pieces().map(|piece| MetadataMessage::Request { piece }.encode());
+        assert!(
+            requests.iter().eq(expected.collect::<Vec<_>>().iter()),
+            "{name}"
+        );
+        let mut info = Vec::new();
+        for (number, bytes) in pieces().zip(&answers) {
+            let answer = MetadataMessage::decode(bytes).unwrap().unwrap();
+            let MetadataMessage::Data {
+                piece,
+                total_size,
+                block,
+            } = answer
+            else {
+                panic!("{name}: {answer:?}");
+            };
+            assert_eq!(
+                (piece, Some(total_size)),
+                (number, from_b.metadata_size),
+                "{name}"
+            );
+            info.extend_from_slice(block);
+        }
+        if answers.is_empty() {
+            continue;
+        }
+        let info_hash = Replay::run(session, Side::A, Cut::Whole)
+            .handshake
+            .unwrap()
+            .info_hash;
+        assert!(MetadataHash::from(info_hash).matches(&info), "{name}");
+        let is_v1 = MetadataHash::of(&info) == info_hash.into();
+        sizes.insert(name.clone(), (info.len(), is_v1));
+    }
+    let expected = [
+        ("ext-magnet", (209, true)),
+        ("v2-hybrid-magnet", (322, false)),
+    ];
+    assert_eq!(
+        sizes,
+        expected.map(|(name, of)| (name.to_owned(), of)).into()
+    );
+}
+
+/// What a side of a session receives, and what the other one announces.
+fn hear(session: &Session, side: Side) -> (Vec<Delivered>, ExtendedHandshake) {
+    let received = Replay::run(session, side, Cut::Whole).received;
+    let mut wire = Endpoint::default();
+    wire.read_extended_handshakes();
+    let events = feed_cut(&mut wire, &received, Cut::Random(5));
+    (events, wire.peer_extensions().unwrap().handshake().clone())
+}
+
+/// Messages of `ut_metadata` to a side that announced `own`.
+fn metadata_messages(events: &[Delivered], own: &ExtendedHandshake) -> Vec<Bytes> {
+    let mut ids = own
+        .extensions
+        .iter()
+        .filter(|(name, _)| name == "ut_metadata");
+    let own_id = ids.next().unwrap().1;
+    let messages = events.iter().filter_map(|event| match event {
+        Event::Extended { id, payload } if *id == own_id => Some(payload.clone()),
+        _ => None,
+    });
+    messages.collect()
 }
 
 #[test]
