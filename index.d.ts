@@ -24,6 +24,8 @@ declare namespace Wire {
      * @param codec how its messages become bytes, and back; default: bencode
      */
     makeExtension<T = any>(name: string, codec?: Codec<T> | null): MessageExtensionClass<T>
+    /** Extensions that the package offers, as functions that make a class for `wire.use()`. */
+    readonly extensions: OfferedExtensions
     /**
      * The pieces that a peer may request while it is choked (BEP 6), as both sides find them.
      *
@@ -208,6 +210,158 @@ declare namespace Wire {
   interface MessageExtensionClass<T> {
     new (wire: Instance): MessageExtension<T>
     readonly prototype: MessageExtension<T>
+  }
+
+  interface OfferedExtensions {
+    /** `ut_pex` (BEP 11): the two sides tell each other of peers. */
+    utPex(options?: UtPexOptions | null): UtPexClass
+    /** `upload_only` (BEP 21): the two sides tell each other whether they want blocks. */
+    uploadOnly(): UploadOnlyClass
+    /** `ut_holepunch` (BEP 55): helps two peers that cannot reach each other. */
+    utHolepunch(): UtHolepunchClass
+  }
+
+  /** An event emitter with these events and others of one's own. */
+  interface TypedEmitter<Events extends Record<keyof Events, any[]>> extends EventEmitter {
+    on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this
+    on<E extends string | symbol>(
+      event: E extends keyof Events ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+    once<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this
+    once<E extends string | symbol>(
+      event: E extends keyof Events ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+  }
+
+  /** `'1.2.3.4:6881'`, `'[::1]:6881'`, or both parts. */
+  type PeerAddress = string | { readonly address: string; readonly port: number }
+
+  interface UtPexOptions {
+    /** Whether a peer that does not stop to send messages too often costs it the wire. Default true. */
+    destroyOnFlood?: boolean | undefined
+  }
+
+  /** What is known of a contact. */
+  interface PexFlags {
+    prefersEncryption: boolean
+    /** It wants no blocks. */
+    isSender: boolean
+    supportsUtp: boolean
+    supportsUtHolepunch: boolean
+    /** Somebody has connected to it. */
+    isReachable: boolean
+  }
+
+  interface UtPexEvents {
+    /** The peer tells of a contact. `bits`: the same flags as a byte, also those without a name. */
+    peer: [address: string, flags: PexFlags, bits: number]
+    /** A contact of which the peer had told is gone. */
+    dropped: [address: string]
+    /** The peer sends too often. */
+    warning: [error: Error]
+    /** The peer has sent bytes that cannot be decoded. */
+    malformed: [bytes: Uint8Array, error: Error]
+  }
+
+  /** Peer exchange with one peer. */
+  interface UtPex extends TypedEmitter<UtPexEvents> {
+    readonly name: string
+    /** Messages of the peer that came too early, and were ignored. */
+    readonly earlyMessages: number
+    /** Messages of the peer that could not be decoded. */
+    readonly malformedMessages: number
+    /** Starts to tell the peer of contacts: after a second, then every 65 s if there is something new. */
+    start(): void
+    /** Tells the peer no more. Contacts are still collected. */
+    stop(): void
+    /** Stops, and forgets all contacts. */
+    reset(): void
+    /**
+     * Tells the peer of a contact with the next message.
+     *
+     * @param flags what is known of it, or a byte
+     * @returns whether the peer will know of it
+     */
+    addPeer(address: PeerAddress, flags?: Partial<PexFlags> | number | null): boolean
+    /** The same as `addPeer()`. */
+    addPeer6(address: PeerAddress, flags?: Partial<PexFlags> | number | null): boolean
+    /** Tells the peer that a contact has gone, if it was told of it. */
+    dropPeer(address: PeerAddress): void
+    /** The same as `dropPeer()`. */
+    dropPeer6(address: PeerAddress): void
+    onExtendedHandshake(): void
+    onMessage(message: Uint8Array): void
+  }
+
+  interface UtPexClass {
+    new (wire: Instance): UtPex
+    readonly prototype: UtPex
+  }
+
+  interface UploadOnlyEvents {
+    /** What the peer says, when it says so first, and when it changes. */
+    change: [isUploadOnly: boolean]
+    /** The peer has sent bytes that cannot be decoded. */
+    malformed: [bytes: Uint8Array, error: Error]
+  }
+
+  interface UploadOnly extends TypedEmitter<UploadOnlyEvents> {
+    readonly name: string
+    /** Whether we want no blocks. */
+    readonly isUploadOnly: boolean
+    /** Whether the peer wants none; null as long as it has not said so. */
+    readonly peerIsUploadOnly: boolean | null
+    /** Messages of the peer that could not be decoded. */
+    readonly malformedMessages: number
+    /** Says that we want no blocks, or want some again. */
+    set(isUploadOnly: boolean): void
+    onMessage(message: Uint8Array): void
+  }
+
+  interface UploadOnlyClass {
+    new (wire: Instance): UploadOnly
+    readonly prototype: UploadOnly
+  }
+
+  interface UtHolepunchEvents {
+    /** The peer asks for help with a connection to this one. */
+    rendezvous: [address: string]
+    /** The peer says: connect to this one now. */
+    connect: [address: string]
+    /** The peer could not help with a connection to this one. */
+    failed: [address: string, code: number]
+    /** The peer has sent bytes that cannot be decoded. */
+    malformed: [bytes: Uint8Array, error: Error]
+  }
+
+  interface UtHolepunch extends TypedEmitter<UtHolepunchEvents> {
+    readonly name: string
+    /** Whether the peer has the extension now. */
+    readonly isReady: boolean
+    /** Messages of the peer from before it has announced the extension. */
+    readonly ignoredMessages: number
+    /** Messages of the peer that could not be decoded. */
+    readonly malformedMessages: number
+    /**
+     * Asks the peer to help with a connection to a peer of its own.
+     *
+     * @throws Error `Unrecognized extension: ...` if the peer does not have it; so do the other two
+     */
+    rendezvous(address: PeerAddress): void
+    /** Tells the peer to connect to another one now, which is told the same. */
+    connect(address: PeerAddress): void
+    /** Answers a rendezvous that cannot be. */
+    fail(address: PeerAddress, code: number): void
+    onMessage(message: Uint8Array): void
+  }
+
+  interface UtHolepunchClass {
+    new (wire: Instance): UtHolepunch
+    readonly prototype: UtHolepunch
+    /** Why a rendezvous fails. */
+    readonly codes: Readonly<Record<'noSuchPeer' | 'notConnected' | 'noSupport' | 'noSelf', number>>
   }
 
   /** `error` is null, or says why there is no block. */

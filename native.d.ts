@@ -9,6 +9,46 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Peer exchange with one peer. */
+export declare class PeerExchange {
+  /** With a peer that knows nothing. */
+  constructor()
+  /**
+   * Whether the peer will know of it. Its flags are these and those of a byte.
+   *
+   * # Errors
+   *
+   * When the address is none.
+   */
+  add(address: string, flags: PexContactFlags, bits: number): boolean
+  /**
+   * The contact has gone.
+   *
+   * # Errors
+   *
+   * When the address is none.
+   */
+  remove(address: string): void
+  /** When the next message may be sent, in ms; `null` if there is nothing to tell. */
+  due(): number | null
+  /**
+   * The next message, if it is due. `peer`: addresses of the peer; what is none is ignored.
+   *
+   * # Errors
+   *
+   * When there is no memory for it.
+   */
+  take(now: number, peer: Array<string>): Buffer | null
+  /** A message of the peer. */
+  receive(payload: Uint8Array, now: number): PexNews
+  /** Messages of the peer that came too early. */
+  earlyMessages(): number
+  /** Messages of the peer that could not be decoded. */
+  malformedMessages(): number
+  /** Forgets all contacts. */
+  forget(): void
+}
+
 /**
  * The allowed-fast set of BEP 6; `null` for an address of IPv6, for which there is none.
  *
@@ -181,6 +221,41 @@ export declare const enum EventKind {
 /** Added to the kind when requests of the peer are held back. */
 export declare const HELD: number
 
+/** The codes that have a name. */
+export declare function holepunchCodes(): HolepunchCodes
+
+/** The codes of a rendezvous that has failed. */
+export interface HolepunchCodes {
+  /** The target is no address of a peer. */
+  noSuchPeer: number
+  /** The peer in the middle is not connected to the target. */
+  notConnected: number
+  /** The target does not have the extension. */
+  noSupport: number
+  /** The target is the peer in the middle. */
+  noSelf: number
+}
+
+/** What a message of `ut_holepunch` asks for. */
+export declare const enum HolepunchKind {
+  /** To be connected with the target. */
+  Rendezvous = 0,
+  /** To connect to the target. */
+  Connect = 1,
+  /** Nothing: a rendezvous with the target has failed. */
+  Failed = 2,
+}
+
+/** A message of `ut_holepunch`. */
+export interface HolepunchMessage {
+  /** What it asks for. */
+  kind: HolepunchKind
+  /** An address. */
+  target: string
+  /** Why it has failed; otherwise 0. */
+  code: number
+}
+
 /** Start of a payload that is not a part of the chunk. */
 export declare const JOINED: number
 
@@ -219,6 +294,9 @@ export interface MemoryLayout {
 /** The kinds of messages, in the order of their numbers. */
 export declare function messageKinds(): Array<KindDescription>
 
+/** The usual form of an address: `1.2.3.4:80` or `[::1]:80`; `null` if it is none that a peer can have. */
+export declare function peerAddress(text: string): string | null
+
 /**
  * Decodes the extended handshake of a peer.
  *
@@ -254,5 +332,71 @@ export interface PeerHandshake {
   complete_ago?: number
 }
 
+/** What a message says about a contact. */
+export interface PexContactFlags {
+  /** It prefers encrypted connections. */
+  prefersEncryption?: boolean
+  /** It wants no blocks. */
+  isSender?: boolean
+  /** It takes connections over uTP. */
+  supportsUtp?: boolean
+  /** It has `ut_holepunch`. */
+  supportsUtHolepunch?: boolean
+  /** Somebody has connected to it. */
+  isReachable?: boolean
+}
+
+/** A message of the peer. */
+export interface PexNews {
+  /** What it is. Without news all that follows is empty. */
+  outcome: PexOutcome
+  /** Addresses. */
+  added: Array<string>
+  /** Of each. */
+  flags: Array<PexContactFlags>
+  /** The same as bytes, in which there may be flags without a name. */
+  bits: Array<number>
+  /** Addresses. */
+  dropped: Array<string>
+  /** Why it cannot be decoded. */
+  error?: string
+}
+
+/** What a message of the peer is. */
+export declare const enum PexOutcome {
+  /** Ignored, as it comes too early. */
+  Early = 0,
+  /** As before, and the peer does not stop. */
+  Flood = 1,
+  /** Ignored, as it cannot be decoded. */
+  Malformed = 2,
+  /** What is new. */
+  News = 3,
+}
+
+/** Decodes a message of `ut_holepunch`; `null` if it is malformed. */
+export declare function readHolepunch(payload: Uint8Array): HolepunchMessage | null
+
+/** Decodes a message of `upload_only`; `null` if it is malformed. */
+export declare function readUploadOnly(payload: Uint8Array): boolean | null
+
 /** Added to the kind when the core has answered a message by itself: there is output. */
 export declare const REPLIED: number
+
+/**
+ * Encodes a message of `ut_holepunch`.
+ *
+ * # Errors
+ *
+ * When the target is no address.
+ */
+export declare function writeHolepunch(message: HolepunchMessage): Buffer
+
+/**
+ * Encodes a message of `upload_only`.
+ *
+ * # Errors
+ *
+ * When there is no memory for it.
+ */
+export declare function writeUploadOnly(isUploadOnly: boolean): Buffer

@@ -835,15 +835,24 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.PeerExchange = nativeBinding.PeerExchange
 module.exports.allowedFastSet = nativeBinding.allowedFastSet
 module.exports.BencodeToken = nativeBinding.BencodeToken
 module.exports.CommandKind = nativeBinding.CommandKind
 module.exports.diagnosticsLayout = nativeBinding.diagnosticsLayout
 module.exports.EventKind = nativeBinding.EventKind
 module.exports.HELD = nativeBinding.HELD
+module.exports.holepunchCodes = nativeBinding.holepunchCodes
+module.exports.HolepunchKind = nativeBinding.HolepunchKind
 module.exports.JOINED = nativeBinding.JOINED
 module.exports.LAST = nativeBinding.LAST
 module.exports.memoryLayout = nativeBinding.memoryLayout
 module.exports.messageKinds = nativeBinding.messageKinds
+module.exports.peerAddress = nativeBinding.peerAddress
 module.exports.peerHandshake = nativeBinding.peerHandshake
+module.exports.PexOutcome = nativeBinding.PexOutcome
+module.exports.readHolepunch = nativeBinding.readHolepunch
+module.exports.readUploadOnly = nativeBinding.readUploadOnly
 module.exports.REPLIED = nativeBinding.REPLIED
+module.exports.writeHolepunch = nativeBinding.writeHolepunch
+module.exports.writeUploadOnly = nativeBinding.writeUploadOnly

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use peer_wire::protocol::metadata::{MetadataHash, MetadataMessage};
 use peer_wire::protocol::{
-    BlockRequest, Event, ExtendedHandshake, Handshake, Limits, MessageId, MessageKind, RequestId,
-    Traffic,
+    BlockRequest, Event, ExtendedHandshake, Handshake, Holepunch, HolepunchError, Limits,
+    MessageId, MessageKind, PexFlags, PexMessage, RequestId, Traffic,
 };
 
 use support::drive::{Delivered, Endpoint, events, failure, feed_cut, greet_with, sent};
@@ -247,6 +247,49 @@ fn metadata_messages(events: &[Delivered], own: &ExtendedHandshake) -> Vec<Bytes
         _ => None,
     });
     messages.collect()
+}
+
+#[test]
+fn session_replayed_tells_of_peers_and_asks_for_one() {
+    // What each side has received under the ids that libtorrent chooses: 1 and 4.
+    let (mut contacts, mut holepunches) = (Vec::new(), Vec::new());
+    for session in &sessions() {
+        for side in [Side::A, Side::B] {
+            for event in Replay::run(session, side, Cut::Whole).events {
+                match event {
+                    Event::Extended { id: 1, payload } => {
+                        let message = PexMessage::decode(&payload).unwrap();
+                        assert_eq!(message.encode(), payload, "{}", session.name);
+                        assert_eq!(message.dropped, [], "{}", session.name);
+                        contacts.push(message.added);
+                    }
+                    Event::Extended { id: 4, payload } => {
+                        holepunches.push(Holepunch::decode(&payload).unwrap());
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    let peers = ["127.0.0.1:24938", "127.0.0.2:24939"].map(|peer| peer.parse().unwrap());
+    assert_eq!(contacts.len(), 2);
+    for contacts in contacts {
+        let addresses: Vec<_> = contacts.iter().map(|contact| contact.address).collect();
+        assert_eq!(addresses, peers);
+        let flags = PexFlags::UPLOAD_ONLY | PexFlags::HOLEPUNCH;
+        assert!(contacts.iter().all(|contact| contact.flags == flags));
+    }
+    let expected = peers.map(|target| {
+        let error = HolepunchError::NotConnected;
+        [
+            Holepunch::Rendezvous { target },
+            Holepunch::Failed { target, error },
+        ]
+    });
+    // One side receives the rendezvous, the other one the answers.
+    holepunches.sort_by_key(|message| matches!(message, Holepunch::Failed { .. }));
+    let [[first, third], [second, fourth]] = expected;
+    assert_eq!(holepunches, [first, second, third, fourth]);
 }
 
 #[test]

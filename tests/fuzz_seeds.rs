@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Debug, Write};
 use std::path::Path;
 
-use peer_wire::protocol::{Announced, Event, ExtendedHandshake};
+use peer_wire::protocol::{Announced, Event, ExtendedHandshake, UploadOnly};
 
-use fuzzing::{bencode, decoder, extended, handshake, messages, metadata, wire};
+use fuzzing::{bencode, decoder, extended, handshake, messages, metadata, notices, pex, wire};
 
 #[test]
 fn bencode_seeds_cover_each_kind_field_and_error() {
@@ -99,6 +99,35 @@ fn metadata_seeds_cover_each_message_step_and_fault() {
         faults,
         kinds_of("Offences Rejects Silent WrongData WrongSize")
     );
+}
+
+#[test]
+fn notices_seeds_cover_each_notice_in_both_families() {
+    let read: Vec<_> = seeds("notices").map(|seed| notices::run(&seed)).collect();
+    let holepunch = || read.iter().filter_map(|read| read.holepunch);
+    assert_eq!(kinds(holepunch()), kinds_of("Connect Failed Rendezvous"));
+    let is_v6 = holepunch().map(|message| format!("{message:?}").contains('['));
+    assert_eq!(is_v6.collect::<BTreeSet<_>>().len(), 2);
+    for expected in [true, false].map(UploadOnly) {
+        assert!(read.iter().any(|read| read.upload_only == Some(expected)));
+    }
+}
+
+#[test]
+fn pex_seeds_cover_each_outcome_and_error() {
+    let read: Vec<_> = seeds("pex").map(|seed| pex::run(&seed)).collect();
+    let received = read.iter().flat_map(|read| &read.received);
+    assert_eq!(kinds(received), kinds_of("Early Flood Malformed News"));
+    let errors = read.iter().filter_map(|read| read.decoded.as_ref().err());
+    assert_eq!(kinds(errors), kinds_of("Malformed TooManyTokens"));
+    let decoded = || read.iter().filter_map(|read| read.decoded.as_ref().ok());
+    for is_v6 in [false, true] {
+        let is_it = |address: std::net::SocketAddr| address.is_ipv6() == is_v6;
+        let mut added = decoded().flat_map(|message| &message.added);
+        assert!(added.any(|contact| is_it(contact.address) && contact.flags.bits() != 0));
+        let mut dropped = decoded().flat_map(|message| &message.dropped);
+        assert!(dropped.any(|address| is_it(*address)));
+    }
 }
 
 #[test]

@@ -124,6 +124,16 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
     extension.on('message', (text) => text.length)
     assert(!extension.isReady)
     assert(pwp.allowedFastSet('127.0.0.1', INFO_HASH, 3).length === 3)
+    const pex = wire.use(pwp.extensions.utPex({ destroyOnFlood: true }))
+    pex.on('peer', (address, flags, bits) => flags.isSender && address.length > bits)
+    assert(pex.addPeer({ address: '10.0.0.1', port: 6881 }, { isSender: true }))
+    const uploadOnly = wire.use(pwp.extensions.uploadOnly())
+    uploadOnly.set(true)
+    assert(uploadOnly.peerIsUploadOnly === null)
+    const UtHolepunch = pwp.extensions.utHolepunch()
+    const holepunch = wire.use(UtHolepunch)
+    holepunch.on('rendezvous', (address) => holepunch.fail(address, UtHolepunch.codes.noSelf))
+    assert(!holepunch.isReady)
   }
 }
 

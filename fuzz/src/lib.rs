@@ -36,6 +36,16 @@ pub fn metadata(data: &[u8]) {
     let _read = fuzzing::metadata::run(data);
 }
 
+/// See `tests/fuzzing/notices.rs`.
+pub fn notices(data: &[u8]) {
+    let _read = fuzzing::notices::run(data);
+}
+
+/// See `tests/fuzzing/pex.rs`.
+pub fn pex(data: &[u8]) {
+    let _read = fuzzing::pex::run(data);
+}
+
 /// See `tests/fuzzing/wire.rs`.
 pub fn wire(data: &[u8]) {
     fuzzing::wire::run(data);

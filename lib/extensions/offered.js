@@ -2,6 +2,16 @@
 // for: most wires use none.
 'use strict'
 
-const extensions = {}
+const extensions = {
+  get uploadOnly() {
+    return require('./upload-only.js').uploadOnly
+  },
+  get utHolepunch() {
+    return require('./holepunch.js').utHolepunch
+  },
+  get utPex() {
+    return require('./pex.js').utPex
+  }
+}
 
 module.exports = { extensions }

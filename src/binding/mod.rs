@@ -6,6 +6,7 @@
 //! pass and the easiest to check, and a wrong or stale one finds nothing.
 //! No entry calls back into JavaScript, so none is ever re-entered.
 
+mod address;
 mod call;
 mod commands;
 mod diagnostics;
@@ -14,9 +15,12 @@ mod extended;
 #[cfg(feature = "fuse")]
 mod fuse;
 mod memory;
+mod notices;
+mod pex;
 mod record;
 mod table;
 
+pub use address::peer_address;
 pub use commands::CommandKind;
 pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
 pub use entries::export_entries;
@@ -24,4 +28,9 @@ pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
 pub use memory::{Area, MemoryLayout, memory_layout};
+pub use notices::{
+    HolepunchCodes, HolepunchKind, HolepunchMessage, holepunch_codes, read_holepunch,
+    read_upload_only, write_holepunch, write_upload_only,
+};
+pub use pex::{PeerExchange, PexContactFlags, PexNews, PexOutcome};
 pub use record::{EventKind, HELD, JOINED, LAST, REPLIED};

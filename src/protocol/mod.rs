@@ -102,6 +102,7 @@
 //! anything before it is checked. Too few bytes are not an error; an error is final.
 #![forbid(unsafe_code)]
 
+pub(crate) mod address;
 mod counters;
 mod decode;
 mod dialect;
@@ -122,7 +123,10 @@ mod wire;
 pub use decode::{Chunk, Decoder};
 pub use dialect::Dialect;
 pub use error::ProtocolError;
-pub use extended::{Announced, ExtendedHandshake, bencode, metadata};
+pub use extended::{
+    Announced, ExtendedHandshake, Holepunch, HolepunchError, PeerExchange, PexContact, PexFlags,
+    PexMessage, PexReceived, UploadOnly, bencode, metadata,
+};
 pub use fast::allowed_fast_set;
 pub use handshake::{Handshake, HandshakeStart};
 pub use ids::{InfoHash, PeerId};

@@ -9,6 +9,8 @@ pub(crate) mod extended;
 pub(crate) mod handshake;
 pub(crate) mod messages;
 pub(crate) mod metadata;
+pub(crate) mod notices;
+pub(crate) mod pex;
 pub(crate) mod wire;
 
 use arbitrary::{Result, Unstructured};

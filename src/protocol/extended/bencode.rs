@@ -112,7 +112,7 @@ pub enum BencodeError {
     Malformed,
     /// More than [`MAX_DEPTH`] lists and dictionaries inside each other.
     TooDeep,
-    /// More than [`MAX_LEN`] bytes.
+    /// More than [`MAX_LEN`] bytes, or what else the message may have.
     TooLong,
     /// More than [`MAX_TOKENS`] values and keys, or what else the message may have.
     TooManyTokens,
@@ -123,7 +123,7 @@ impl fmt::Display for BencodeError {
         match self {
             Self::Malformed => f.write_str("bencoded message is malformed"),
             Self::TooDeep => write!(f, "bencoded message is nested deeper than {MAX_DEPTH}"),
-            Self::TooLong => write!(f, "bencoded message is longer than {MAX_LEN} bytes"),
+            Self::TooLong => f.write_str("bencoded message is too long"),
             Self::TooManyTokens => {
                 write!(f, "bencoded message has too many values and keys")
             }

@@ -1,23 +1,32 @@
 //! The extension protocol (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>): what the two
 //! sides announce to each other in message 20, and under which ids they send extensions.
 //!
-//! | module         | knows                                                       |
-//! | -------------- | ----------------------------------------------------------- |
-//! | [`bencode`]    | values in bounded memory and depth                          |
-//! | `handshake.rs` | the fields of an extended handshake                         |
-//! | this file      | what a side has announced, over all its handshakes          |
-//! | [`metadata`]   | the messages of `ut_metadata`, and what both sides do       |
+//! | module           | knows                                                            |
+//! | ---------------- | ---------------------------------------------------------------- |
+//! | [`bencode`]      | values in bounded memory and depth                               |
+//! | `handshake.rs`   | the fields of an extended handshake                              |
+//! | this file        | what a side has announced, over all its handshakes               |
+//! | `holepunch.rs`   | messages of `ut_holepunch`                                       |
+//! | [`metadata`]     | the messages of `ut_metadata`, and what both sides do            |
+//! | `pex`            | `ut_pex`: its messages, and what two peers have told each other  |
+//! | `upload_only.rs` | messages of `upload_only`                                        |
 //!
-//! The bytes come from the payload of [`Message::Extended`](super::Message::Extended) with id 0.
-//! What the messages of other extensions mean is not known here.
+//! The bytes come from the payload of [`Message::Extended`](super::Message::Extended): with id 0 they
+//! are a handshake. A wire carries the messages of extensions and does not know what they mean.
 
 pub mod bencode;
 mod handshake;
+mod holepunch;
 pub mod metadata;
+mod pex;
+mod upload_only;
 
 use std::collections::BTreeMap;
 
 pub use handshake::ExtendedHandshake;
+pub use holepunch::{Holepunch, HolepunchError};
+pub use pex::{PeerExchange, PexContact, PexFlags, PexMessage, PexReceived};
+pub use upload_only::UploadOnly;
 
 /// What one side has announced so far: all its extended handshakes, merged.
 ///
