@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.MetadataFetch = nativeBinding.MetadataFetch
 module.exports.allowedFastSet = nativeBinding.allowedFastSet
 module.exports.BencodeToken = nativeBinding.BencodeToken
 module.exports.CommandKind = nativeBinding.CommandKind
@@ -845,5 +846,11 @@ module.exports.JOINED = nativeBinding.JOINED
 module.exports.LAST = nativeBinding.LAST
 module.exports.memoryLayout = nativeBinding.memoryLayout
 module.exports.messageKinds = nativeBinding.messageKinds
+module.exports.metadataAnswer = nativeBinding.metadataAnswer
+module.exports.MetadataFault = nativeBinding.MetadataFault
+module.exports.metadataHead = nativeBinding.metadataHead
+module.exports.MetadataKind = nativeBinding.MetadataKind
+module.exports.metadataMatches = nativeBinding.metadataMatches
+module.exports.metadataRequest = nativeBinding.metadataRequest
 module.exports.peerHandshake = nativeBinding.peerHandshake
 module.exports.REPLIED = nativeBinding.REPLIED

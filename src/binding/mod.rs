@@ -14,6 +14,7 @@ mod extended;
 #[cfg(feature = "fuse")]
 mod fuse;
 mod memory;
+mod metadata;
 mod record;
 mod table;
 
@@ -24,4 +25,8 @@ pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
 pub use memory::{Area, MemoryLayout, memory_layout};
+pub use metadata::{
+    MetadataFault, MetadataFetch, MetadataHead, MetadataKind, MetadataPiece, MetadataState,
+    MetadataStep, metadata_answer, metadata_head, metadata_matches, metadata_request,
+};
 pub use record::{EventKind, HELD, JOINED, LAST, REPLIED};
