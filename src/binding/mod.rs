@@ -15,6 +15,7 @@ mod extended;
 #[cfg(feature = "fuse")]
 mod fuse;
 mod memory;
+mod metadata;
 mod notices;
 mod pex;
 mod record;
@@ -28,6 +29,10 @@ pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
 pub use memory::{Area, MemoryLayout, memory_layout};
+pub use metadata::{
+    MetadataFault, MetadataFetch, MetadataHead, MetadataKind, MetadataPiece, MetadataState,
+    MetadataStep, metadata_answer, metadata_head, metadata_matches, metadata_request,
+};
 pub use notices::{
     HolepunchCodes, HolepunchKind, HolepunchMessage, holepunch_codes, read_holepunch,
     read_upload_only, write_holepunch, write_upload_only,
