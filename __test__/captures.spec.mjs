@@ -6,13 +6,14 @@ import test from 'ava'
 
 import { readSessions } from '../testkit/captures.mjs'
 import { expectEvents } from '../testkit/hostile/expected-events.mjs'
+import { greet } from '../testkit/extensions.mjs'
 import { inTurn } from '../testkit/in-turn.mjs'
 import { cut } from '../testkit/messages.mjs'
 import { randomFrom } from '../testkit/random.mjs'
 import { readAll } from '../testkit/read-all.mjs'
 import { Replay } from '../testkit/replay.mjs'
 import { SEED } from '../testkit/settings.mjs'
-import { settled } from '../testkit/wires.mjs'
+import { pwp, settled } from '../testkit/wires.mjs'
 
 /** Each turn of the peer is cut in two: after its first byte in one run, and so on up to this byte. */
 const DENSE = 100
@@ -81,6 +82,47 @@ test('replays sessions in which the five messages of the fast extension are sent
   })
   // No client of these sessions suggests a piece, or rejects a request.
   t.deepEqual(counts, { suggest: 0, haveAll: 10, haveNone: 10, reject: 0, allowedFast: 42 })
+})
+
+test('gives extensions what the peers of the sessions have told', async (t) => {
+  const { utPex, utHolepunch, uploadOnly } = pwp.extensions
+  // With the ids of libtorrent, from 1 up.
+  const Extensions = [utPex(), pwp.makeExtension('ut_metadata'), uploadOnly(), utHolepunch()]
+  const told = []
+  for (const { name, turns } of readSessions()) {
+    for (const side of ['a', 'b']) {
+      const wire = pwp()
+      const [pex, , state, holepunch] = Extensions.map((Extension) => wire.use(Extension))
+      for (const [emitter, events] of [
+        [pex, ['peer', 'dropped', 'warning', 'malformed']],
+        [state, ['malformed']],
+        [holepunch, ['rendezvous', 'connect', 'failed', 'malformed']]
+      ]) {
+        for (const event of events) {
+          emitter.on(event, (...args) => told.push([name, side, event, ...args]))
+        }
+      }
+      greet(wire)
+      for (const { side: sender, chunks } of turns) {
+        if (sender !== side) for (const chunk of chunks) wire.write(chunk)
+      }
+      t.is(wire.error, null)
+      wire.destroy()
+    }
+  }
+  const peers = ['127.0.0.1:24938', '127.0.0.2:24939']
+  const flags = {
+    prefersEncryption: false,
+    isSender: true,
+    supportsUtp: false,
+    supportsUtHolepunch: true,
+    isReachable: false
+  }
+  t.deepEqual(told, [
+    ...peers.map((peer) => ['ext-pex', 'a', 'peer', peer, flags, 0x0a]),
+    ...peers.map((peer) => ['ext-pex', 'a', 'failed', peer, 2]),
+    ...peers.map((peer) => ['ext-pex', 'b', 'rendezvous', peer])
+  ])
 })
 
 /** As peer-wire-protocol would speak and, where both recorded sides did, with the fast extension. */

@@ -165,6 +165,36 @@ test.serial('waits until the peer has announced the extension, and while it has 
   })
 })
 
+test.serial(
+  'has one timer while there is something to tell to a peer, and else none',
+  async (t) => {
+    await inFakeTime(async (advance, clock) => {
+      const wire = pwp()
+      const pex = wire.use(pwp.extensions.utPex())
+      const none = clock.active
+      pex.start()
+      pex.addPeer(contact(1))
+      greet(wire)
+      wire.write(Buffer.concat([EXTENDED_HANDSHAKE, announce({ m: { x: 3 } })]))
+      t.is(clock.active, none)
+      wire.write(announce({ m: { ut_pex: 3 } }))
+      for (const number of numbers(2, 5)) pex.addPeer(contact(number))
+      t.is(clock.active, none + 1)
+      await advance(COLLECTING)
+      t.is(clock.active, none)
+      pex.dropPeer(contact(1))
+      t.is(clock.active, none + 1)
+      t.is(clock.pending, 0)
+      pex.stop()
+      t.is(clock.active, none)
+      pex.start()
+      t.is(clock.active, none + 1)
+      wire.destroy()
+      t.is(clock.active, none)
+    })
+  }
+)
+
 test.serial('sends nothing before our own handshakes', async (t) => {
   await inFakeTime(async (advance) => {
     const wire = pwp()
@@ -196,6 +226,14 @@ test.serial('stops when it is told so, and goes on where it was', async (t) => {
     pex.start()
     await advance(COLLECTING)
     t.deepEqual(told(wire)[0].added, [compact(2)])
+    pex.dropPeer(contact(2))
+    pex.reset()
+    pex.addPeer(contact(3))
+    await advance(10 * INTERVAL)
+    t.deepEqual(sentBy(wire), [])
+    pex.start()
+    await advance(COLLECTING)
+    t.deepEqual(told(wire)[0].added, [compact(3)])
     // After a reset it starts from nothing, but not at once: the peer counts the time.
     pex.reset()
     pex.addPeer(contact(1))
@@ -323,6 +361,7 @@ for (const address of [
   '[::]:5',
   '[ff02::1]:5',
   `1.2.3.4:5${' '.repeat(1000)}`,
+  { address: '1.2.3.4:5', port: 5 },
   {},
   { address: '1.2.3.4' },
   { address: 7, port: 5 },
@@ -465,6 +504,21 @@ test('keeps the wire of a peer that floods if it is told to', (t) => {
   // One for each of those before it is a flood, and one for the flood.
   t.deepEqual(seen, ['peer', 'peer', ...Array.from({ length: 10 }, () => 'warning')])
   wire.destroy()
+})
+
+test.serial('warns of a flood once, until the peer has calmed down', async (t) => {
+  await inFakeTime(async (advance) => {
+    const { wire, pex } = met({ destroyOnFlood: false })
+    const floods = []
+    pex.on('warning', ({ message: text }) => floods.push(text.includes('floods')))
+    const flood = Buffer.concat(numbers(1, 20).map((number) => adding(compact(number))))
+    for (const count of [1, 2]) {
+      wire.write(flood)
+      t.is(floods.filter(Boolean).length, count)
+      await advance(2 * MINUTE) // oxlint-disable-line no-await-in-loop
+    }
+    wire.destroy()
+  })
 })
 
 test('tells no more of a message after a listener has destroyed the wire', (t) => {

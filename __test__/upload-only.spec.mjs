@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { inspect } from 'node:util'
 import test from 'ava'
+import BittorrentWire from 'bittorrent-protocol'
 
 import { PAIRS, connectPair } from '../testkit/extension-pairs.mjs'
 import {
@@ -111,6 +112,17 @@ test('sends nothing before our handshakes, nor after the end', (t) => {
   extension.set(false)
   t.false(extension.isUploadOnly)
   t.deepEqual(sentBy(wire), [])
+})
+
+test('sends nothing before the handshakes of a wire of bittorrent-protocol', (t) => {
+  const wire = new BittorrentWire()
+  wire.use(pwp.extensions.uploadOnly())
+  const sent = []
+  wire.on('data', (bytes) => sent.push(bytes))
+  wire.upload_only.set(true)
+  t.deepEqual(sent, [])
+  t.is(wire.extendedHandshake.upload_only, 1)
+  wire.destroy()
 })
 
 test('sends nothing to a peer without the extension protocol', (t) => {

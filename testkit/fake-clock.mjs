@@ -20,6 +20,11 @@ export class FakeClock {
     return [...this.#timers].filter((timer) => timer.hasRef()).length
   }
 
+  /** Number of timers, also of those that would not. */
+  get active() {
+    return this.#timers.size
+  }
+
   /** Elapsed time, in ms. */
   get now() {
     return this.#now

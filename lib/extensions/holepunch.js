@@ -7,6 +7,7 @@ const { EventEmitter } = require('node:events')
 const { peerHas } = require('./agreement.js')
 const { toPeerAddress } = require('./peer-address.js')
 const { checkInteger } = require('../arguments.js')
+const { withoutFrames } = require('../errors.js')
 const { addon } = require('../native.js')
 
 const NAME = 'ut_holepunch'
@@ -80,7 +81,8 @@ class Holepunch extends EventEmitter {
     const message = addon.readHolepunch(bytes)
     if (message === null) {
       this.#malformed++
-      this.emit('malformed', bytes, new Error('message is malformed'))
+      const error = withoutFrames(() => new Error('message is malformed'))
+      this.emit('malformed', bytes, error)
       return
     }
     const { kind, target, code } = message

@@ -1,8 +1,6 @@
 // The address of a peer as an argument: 'ip:port', or an object with both.
 'use strict'
 
-const { isIPv6 } = require('node:net')
-
 const { checkInteger } = require('../arguments.js')
 const { addon } = require('../native.js')
 
@@ -16,15 +14,10 @@ const FORMS = "as '1.2.3.4:6881', '[::1]:6881' or { address, port }"
  *   multicast or broadcast address
  */
 function toPeerAddress(name, value) {
-  const text = toText(name, value)
-  // A longer text is no address, and need not be copied to find that out.
-  const address = text.length > MAX_LENGTH ? null : addon.peerAddress(text)
+  const address = addon.peerAddress(toText(name, value))
   if (address === null) throw new RangeError(`${name} must be the address of a peer, ${FORMS}`)
   return address
 }
-
-/** Longest text that is looked at: twice the longest address. */
-const MAX_LENGTH = 128
 
 function toText(name, value) {
   if (typeof value === 'string') return value
@@ -33,7 +26,7 @@ function toText(name, value) {
   const { address, port } = value
   if (typeof address !== 'string') throw new TypeError(`${name}.address must be a string`)
   checkInteger(`${name}.port`, port, 0xffff)
-  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`
+  return `${address}:${port}`
 }
 
 module.exports = { toPeerAddress }

@@ -142,7 +142,6 @@ class PeerExchange extends EventEmitter {
     if (this.#isFlooding) return
     this.#isFlooding = true
     if (this.#destroysFlooding) {
-      this.reset()
       this.#wire.destroy()
       this.#warn('Peer disconnected for sending PEX messages too frequently')
     } else {

@@ -6,6 +6,7 @@ const { EventEmitter } = require('node:events')
 
 const { announceAgain, isAnnounced, peerHas } = require('./agreement.js')
 const { checkBoolean } = require('../arguments.js')
+const { withoutFrames } = require('../errors.js')
 const { addon } = require('../native.js')
 
 const NAME = 'upload_only'
@@ -66,7 +67,8 @@ class UploadOnly extends EventEmitter {
     const state = addon.readUploadOnly(bytes)
     if (state !== null) return this.#learn(state)
     this.#malformed++
-    this.emit('malformed', bytes, new Error('message must have one byte'))
+    const error = withoutFrames(() => new Error('message has not one byte'))
+    this.emit('malformed', bytes, error)
   }
 
   #learn(state) {

@@ -36,12 +36,12 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::from((address.ip().to_canonical(), address.port()))
 }
 
-/// Whether a peer may have it, so that a connection to it makes sense: a port, and not the address of
-/// everybody or nobody.
+/// Whether a peer may have this canonical address, so that a connection to it makes sense: a port,
+/// and not the address of everybody or nobody.
 ///
 /// Private addresses and those of the own machine stay: peers of one network tell each other.
 pub(crate) fn is_peer_address(address: SocketAddr) -> bool {
-    let ip = address.ip().to_canonical();
+    let ip = address.ip();
     let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
     address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast
 }
