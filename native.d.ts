@@ -103,6 +103,8 @@ export declare const enum CommandKind {
   Suggest = 24,
   /** r" No numbers. */
   Unchoke = 25,
+  /** r" Gives up one request, and sends `cancel` unless it is held back. Number: its name. */
+  Withdraw = 26,
 }
 
 /** Gives the layout of the Buffers that the entries of this file fill. */
@@ -115,6 +117,25 @@ export interface DiagnosticsLayout {
   /** A frame of `readTrace`. */
   tracedLength: number
 }
+
+/** What `readDontHave` has found. */
+export declare const enum DontHaveOutcome {
+  /**
+   * The message is malformed, or names a piece that does not exist: it is counted, and ends a strict
+   * wire.
+   */
+  Ignored = 0,
+  /** The peer did not have the piece. */
+  Unchanged = 1,
+  /** The peer had it until now. Record: the piece, in place of the first number of an event. */
+  Lost = 2,
+}
+
+/** The payload that says that we have a piece no longer. */
+export declare function dontHavePayload(piece: number): Uint8Array
+
+/** The piece that a payload of the peer names; `null` if it is malformed. */
+export declare function dontHavePiece(payload: Uint8Array): number | null
 
 /** What an event is, and which numbers stand in the record. */
 export declare const enum EventKind {
@@ -168,7 +189,10 @@ export declare const enum EventKind {
   Reject = 19,
   /** Record: piece, begin, length, id. */
   Request = 20,
-  /** Record: id, 1 because of a choke or 0 because of an end. */
+  /**
+   * Record: id, and why: 1 because of a choke, 2 because the peer has lost the piece, 0 because of an
+   * end.
+   */
   RequestDropped = 21,
   /** Record: piece. */
   Suggest = 22,

@@ -122,7 +122,7 @@ mod wire;
 pub use decode::{Chunk, Decoder};
 pub use dialect::Dialect;
 pub use error::ProtocolError;
-pub use extended::{Announced, ExtendedHandshake, bencode};
+pub use extended::{Announced, DontHave, ExtendedHandshake, bencode};
 pub use fast::allowed_fast_set;
 pub use handshake::{Handshake, HandshakeStart};
 pub use ids::{InfoHash, PeerId};

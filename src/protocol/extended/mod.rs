@@ -4,17 +4,20 @@
 //! | module         | knows                                                       |
 //! | -------------- | ----------------------------------------------------------- |
 //! | [`bencode`]    | values in bounded memory and depth                          |
+//! | `dont_have.rs` | the message of `lt_donthave`                                |
 //! | `handshake.rs` | the fields of an extended handshake                         |
 //! | this file      | what a side has announced, over all its handshakes          |
 //!
 //! The bytes come from the payload of [`Message::Extended`](super::Message::Extended) with id 0.
-//! What the messages of an extension mean is not known here.
+//! What the messages of an extension do to a wire is not known here.
 
 pub mod bencode;
+mod dont_have;
 mod handshake;
 
 use std::collections::BTreeMap;
 
+pub use dont_have::DontHave;
 pub use handshake::ExtendedHandshake;
 
 /// What one side has announced so far: all its extended handshakes, merged.
