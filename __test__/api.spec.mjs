@@ -10,7 +10,9 @@ const API = readFileSync(new URL('../docs/api.md', import.meta.url), 'utf8')
 
 /** What the samples of a section print, by their place. */
 const PRINTED = {
-  'Extension protocol': ['received hello\nreceived hello\n']
+  'Extension protocol': ['received hello\nreceived hello\n'],
+  Requests: ['40000 bytes\n'],
+  'Waiting for events': [`torrent ${'0'.repeat(40)}\npiece 3\n`]
 }
 
 for (const [title, outputs] of Object.entries(PRINTED)) {
