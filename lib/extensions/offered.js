@@ -2,6 +2,10 @@
 // for: most wires use none.
 'use strict'
 
-const extensions = {}
+const extensions = {
+  get ltDonthave() {
+    return require('./donthave.js').ltDonthave
+  }
+}
 
 module.exports = { extensions }
