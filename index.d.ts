@@ -212,7 +212,10 @@ declare namespace Wire {
     readonly prototype: MessageExtension<T>
   }
 
+  /** Each makes a class for `wire.use()`, of a wire of this package or of bittorrent-protocol. */
   interface OfferedExtensions {
+    /** lt_donthave (BEP 54), in place of the npm package of this name. */
+    ltDonthave(): DonthaveClass
     /** `ut_pex` (BEP 11): the two sides tell each other of peers. */
     utPex(options?: UtPexOptions | null): UtPexClass
     /** `upload_only` (BEP 21): the two sides tell each other whether they want blocks. */
@@ -364,8 +367,57 @@ declare namespace Wire {
     readonly codes: Readonly<Record<'noSuchPeer' | 'notConnected' | 'noSupport' | 'noSelf', number>>
   }
 
+  interface DonthaveEvents {
+    /** The peer has this piece no longer; our requests for it fail after this event. */
+    donthave: [piece: number]
+  }
+
+  /** What `pwp.extensions.ltDonthave()` makes instances of. */
+  interface Donthave extends EventEmitter {
+    readonly name: string
+    /** Whether the peer has the extension now. */
+    readonly isReady: boolean
+    /** Messages of the peer that were ignored: malformed, or about a piece that does not exist. */
+    readonly ignored: number
+    /** Tells the peer that we have this piece no longer; does nothing unless it has the extension. */
+    donthave(index: number): void
+    onMessage(message: Uint8Array): void
+    on<E extends keyof DonthaveEvents>(
+      event: E,
+      listener: (...args: DonthaveEvents[E]) => void
+    ): this
+    on<E extends string | symbol>(
+      event: E extends keyof DonthaveEvents ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+    once<E extends keyof DonthaveEvents>(
+      event: E,
+      listener: (...args: DonthaveEvents[E]) => void
+    ): this
+    once<E extends string | symbol>(
+      event: E extends keyof DonthaveEvents ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+  }
+
+  interface DonthaveClass {
+    new (wire: any): Donthave
+    readonly prototype: Donthave
+  }
+
   /** `error` is null, or says why there is no block. */
   type BlockCallback = (error: Error | null, block: Buffer) => void
+
+  /** What ends one request early. */
+  interface RequestOptions {
+    /** The request fails with its `reason` when it is aborted, or an `AbortError` where that is not truthy. */
+    signal?: AbortSignal | null | undefined
+    /**
+     * Ms within which the block must be received, from the call on, up to 2^31 - 1; 0 for no limit. The
+     * request then fails with `ERR_PWP_REQUEST_TIMEOUT`.
+     */
+    timeout?: number | null | undefined
+  }
 
   /** Answers a request of the peer with a block of the requested length. Any other answer is dropped. */
   type Respond = (error: Error | null | undefined, block?: Uint8Array) => void
@@ -405,6 +457,9 @@ declare namespace Wire {
     | 'ERR_PWP_TRUNCATED'
     | 'ERR_PWP_UNSOLICITED_BLOCK'
     | 'ERR_PWP_UNSOLICITED_REJECT'
+
+  /** `code` of an error that a single request gets: see docs/errors.md. */
+  type RequestErrorCode = 'ERR_PWP_PIECE_LOST' | 'ERR_PWP_REQUEST_TIMEOUT'
 
   /** `code` of an error that a method throws: see docs/errors.md. */
   type CallErrorCode = 'ERR_PWP_HANDSHAKE_SENT' | 'ERR_PWP_NO_FAST'
@@ -694,6 +749,31 @@ declare namespace Wire {
      *   does not allow the piece
      */
     request(piece: number, offset: number, length: number, callback?: BlockCallback | null): void
+    /**
+     * Requests a block, with what ends this request early: the peer is then told by a cancel.
+     *
+     * @param options for this request alone
+     * @param callback called exactly once; at once also if the signal is aborted already
+     */
+    request(
+      piece: number,
+      offset: number,
+      length: number,
+      options: RequestOptions | null | undefined,
+      callback?: BlockCallback | null
+    ): void
+    /**
+     * Requests a block, as `request()` does, and gives it as a promise, which rejects with the error that a
+     * callback would get.
+     *
+     * @throws TypeError or RangeError, at once, for a wrong argument
+     */
+    requestBlock(
+      piece: number,
+      offset: number,
+      length: number,
+      options?: RequestOptions | null
+    ): Promise<Buffer>
     /** Cancels the oldest request for this block; its callback gets `request was cancelled`. */
     cancel(piece: number, offset: number, length: number): void
     /** Sends a block, which answers a request for it if one is open. Usually `respond` does this. */

@@ -9,6 +9,34 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A fetch from several peers; see the core. Times are in ms. */
+export declare class MetadataFetch {
+  /**
+   * Starts a fetch.
+   *
+   * # Errors
+   *
+   * When a hash has neither 20 nor 32 bytes.
+   */
+  constructor(hashes: Array<Uint8Array>, maxSize: number, requestTimeout: number)
+  /** Goes on with what another fetch has received; returns whether that fits. */
+  resume(state: MetadataState): boolean
+  /** A peer has announced a size; returns why it is not used, if so. */
+  join(peer: number, size: number): MetadataFault | null
+  /** A peer is gone. */
+  leave(peer: number): void
+  /** A peer has sent a message. */
+  receive(peer: number, message: Uint8Array, now: number): void
+  /** What is to be done next; `null` for nothing. */
+  poll(now: number): MetadataStep | null
+  /** When to poll again; `null` for not before something happens. */
+  nextDeadline(): number | null
+  /** What was received so far; `null` for nothing. */
+  partial(): MetadataState | null
+  /** Frees what it holds; nothing is done any more. */
+  close(): void
+}
+
 /** Peer exchange with one peer. */
 export declare class PeerExchange {
   /** With a peer that knows nothing. */
@@ -143,6 +171,8 @@ export declare const enum CommandKind {
   Suggest = 24,
   /** r" No numbers. */
   Unchoke = 25,
+  /** r" Gives up one request, and sends `cancel` unless it is held back. Number: its name. */
+  Withdraw = 26,
 }
 
 /** Gives the layout of the Buffers that the entries of this file fill. */
@@ -155,6 +185,25 @@ export interface DiagnosticsLayout {
   /** A frame of `readTrace`. */
   tracedLength: number
 }
+
+/** What `readDontHave` has found. */
+export declare const enum DontHaveOutcome {
+  /**
+   * The message is malformed, or names a piece that does not exist: it is counted, and ends a strict
+   * wire.
+   */
+  Ignored = 0,
+  /** The peer did not have the piece. */
+  Unchanged = 1,
+  /** The peer had it until now. Record: the piece, in place of the first number of an event. */
+  Lost = 2,
+}
+
+/** The payload that says that we have a piece no longer. */
+export declare function dontHavePayload(piece: number): Uint8Array
+
+/** The piece that a payload of the peer names; `null` if it is malformed. */
+export declare function dontHavePiece(payload: Uint8Array): number | null
 
 /** What an event is, and which numbers stand in the record. */
 export declare const enum EventKind {
@@ -208,7 +257,10 @@ export declare const enum EventKind {
   Reject = 19,
   /** Record: piece, begin, length, id. */
   Request = 20,
-  /** Record: id, 1 because of a choke or 0 because of an end. */
+  /**
+   * Record: id, and why: 1 because of a choke, 2 because the peer has lost the piece, 0 because of an
+   * end.
+   */
   RequestDropped = 21,
   /** Record: piece. */
   Suggest = 22,
@@ -293,6 +345,92 @@ export interface MemoryLayout {
 
 /** The kinds of messages, in the order of their numbers. */
 export declare function messageKinds(): Array<KindDescription>
+
+/** The message that answers a request: a piece of `info`, or a reject. */
+export declare function metadataAnswer(info: Uint8Array | undefined | null, piece: number): Buffer
+
+/** Why nothing is fetched from a peer any more. */
+export declare const enum MetadataFault {
+  /** It announces no usable size. */
+  Size = 0,
+  /** It was dropped before. */
+  Dropped = 1,
+  /** Its data are wrong. */
+  WrongData = 2,
+  /** The metadata has another size. */
+  WrongSize = 3,
+  /** Too many messages that make no sense. */
+  Offences = 4,
+  /** Too many rejects. */
+  Rejects = 5,
+  /** It does not answer. */
+  Silent = 6,
+}
+
+/** Reads what a message of `ut_metadata` is. */
+export declare function metadataHead(message: Uint8Array): MetadataHead
+
+/** The head of a message of `ut_metadata`. */
+export interface MetadataHead {
+  /** What the message is. */
+  kind: MetadataKind
+  /** Piece index; 0 where there is none. */
+  piece: number
+}
+
+/** What a message of `ut_metadata` is. */
+export declare const enum MetadataKind {
+  /** Of a peer that wants a piece. */
+  Request = 0,
+  /** A piece. */
+  Data = 1,
+  /** Instead of a piece. */
+  Reject = 2,
+  /** Of another type, which is to be ignored. */
+  Other = 3,
+  /** No message. */
+  Malformed = 4,
+}
+
+/**
+ * Whether `info` has all these hashes, of 20 or 32 bytes.
+ *
+ * # Errors
+ *
+ * When a hash has another length.
+ */
+export declare function metadataMatches(info: Uint8Array, hashes: Array<Uint8Array>): boolean
+
+/** A piece that was received. */
+export interface MetadataPiece {
+  /** Piece index. */
+  piece: number
+  /** Its bytes. */
+  block: Buffer
+}
+
+/** The message that asks for a piece. */
+export declare function metadataRequest(piece: number): Buffer
+
+/** What was received of some metadata. */
+export interface MetadataState {
+  /** Bytes of the whole. */
+  size: number
+  /** By piece index, ascending. */
+  pieces: Array<MetadataPiece>
+}
+
+/** What is to be done next: a request has a `piece`, a drop a `fault`, the end `metadata` and no peer. */
+export interface MetadataStep {
+  /** The peer. */
+  peer: number
+  /** To ask for. */
+  piece?: number
+  /** Why the peer is dropped. */
+  fault?: MetadataFault
+  /** The whole. */
+  metadata?: Buffer
+}
 
 /** The usual form of an address: `1.2.3.4:80` or `[::1]:80`; `null` if it is none that a peer can have. */
 export declare function peerAddress(text: string): string | null

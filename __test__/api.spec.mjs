@@ -11,7 +11,9 @@ const API = readFileSync(new URL('../docs/api.md', import.meta.url), 'utf8')
 /** What the samples of a section print, by their place. */
 const PRINTED = {
   'Extension protocol': ['received hello\nreceived hello\n'],
-  'Peer exchange': ['connect to 10.0.0.1:6881 true\n']
+  'Peer exchange': ['connect to 10.0.0.1:6881 true\n'],
+  Requests: ['40000 bytes\n'],
+  'Waiting for events': [`torrent ${'0'.repeat(40)}\npiece 3\n`]
 }
 
 for (const [title, outputs] of Object.entries(PRINTED)) {

@@ -73,7 +73,7 @@ rejects('extended refuses id 256', (w) => w.extended(256, {}), { instanceOf: Ran
 rejects('extended refuses a missing message', (w) => w.extended(0), { message: /message/ })
 rejects('piece refuses a string as block', (w) => w.piece(0, 0, 'block'), { message: /block/ })
 rejects('bitfield refuses an array of numbers', (w) => w.bitfield([1]), { message: /bitfield/ })
-rejects('request refuses an object as callback', (w) => w.request(0, 0, 1, {}), {
+rejects('request refuses an object as callback', (w) => w.request(0, 0, 1, {}, {}), {
   message: /callback/
 })
 rejects('setTimeout refuses a negative duration', (w) => w.setTimeout(-1), { message: /ms/ })
@@ -239,7 +239,8 @@ for (const [kind, value] of Object.entries(NO_NUMBERS)) {
   if (typeof value !== 'function' && value !== null) {
     rejects(
       `request refuses ${kind} as callback`,
-      (w) => w.request(0, 0, 1, value),
+      // An object in the place before the callback has options.
+      (w) => w.request(0, 0, 1, ...(typeof value === 'object' ? [null, value] : [value])),
       mustBe('callback')
     )
     rejects(

@@ -36,6 +36,13 @@ const choking = () => new Error('peer is choking')
 const closed = () => new Error('wire is closed')
 const timedOut = () => new Error('request has timed out')
 
+// Of a request with a deadline of its own, which the error of wire.setTimeout() does not have.
+const requestTimedOut = (limit) =>
+  Object.assign(timedOut(), { code: 'ERR_PWP_REQUEST_TIMEOUT', limit })
+
+// The text of the npm package lt_donthave.
+const pieceLost = () => withCode('ERR_PWP_PIECE_LOST', 'peer sent donthave')
+
 // The text of bittorrent-protocol.
 const rejected = () => new Error('request was rejected')
 
@@ -74,7 +81,9 @@ module.exports = {
   inactive,
   memoryChanged,
   noFast,
+  pieceLost,
   rejected,
+  requestTimedOut,
   timedOut,
   truncated,
   withoutFrames

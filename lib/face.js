@@ -41,6 +41,9 @@ const FACE = {
   haveNone(wire) {
     wire.emit('have-none')
   },
+  pieceLost(wire, piece, { filler }) {
+    if (filler !== null) filler.removePiece(wire.peerPieces, piece)
+  },
   piecesKnown(wire, pieces) {
     if (pieces.filler !== null) pieces.refill(wire.peerPieces)
   },

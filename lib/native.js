@@ -87,7 +87,7 @@ const { CommandKind } = addon
 const { AllowedFast, Answer, Cancel, Choke, Close, Decline, ExpireRequest, Have } = CommandKind
 const { HaveAll, HaveNone, Interested, KeepAlive, NotInterested, OverwriteState } = CommandKind
 const { PieceHead, Port, ReadExtendedHandshakes, Refuse, Request, SetPieces } = CommandKind
-const { SetTrace, SetUnsent, SkipPart, StopReading, Suggest, Unchoke } = CommandKind
+const { SetTrace, SetUnsent, SkipPart, StopReading, Suggest, Unchoke, Withdraw } = CommandKind
 
 // Each entry is documented in src/binding/entries.rs under the same name, each command in
 // src/binding/commands.rs. The entries of the stream path do without call() and pass(), so that V8
@@ -152,6 +152,7 @@ const native = {
     const id = pass(addon.peerExtensionId, slot, name)
     return id === PANICKED ? 0 : id
   },
+  readDontHave: (slot, payload) => pass(addon.readDontHave, slot, payload),
   readPieces: (slot, buffer) => pass(addon.readPieces, slot, buffer),
   readFailure: (slot, buffer) => pass(addon.readFailure, slot, buffer),
   readStats: (slot, buffer) => pass(addon.readStats, slot, buffer),
@@ -191,7 +192,8 @@ const native = {
   skipPart: (slot, length) => enqueue(SkipPart, slot, length),
   stopReading: (slot) => enqueue(StopReading, slot),
   suggest: (slot, piece) => enqueue(Suggest, slot, piece),
-  unchoke: (slot) => enqueue(Unchoke, slot)
+  unchoke: (slot) => enqueue(Unchoke, slot),
+  withdraw: (slot, id) => enqueue(Withdraw, slot, id)
 }
 
 module.exports = { addon, native, record, stretches, NO_SLOT, PANICKED }

@@ -194,13 +194,39 @@ Wire.prototype.setPieces = function (count) {
  * @param {number} piece - piece index
  * @param {number} offset - bytes
  * @param {number} length - bytes
+ * @param {{signal?: AbortSignal, timeout?: number} | Function} [options] - what ends this request early, or
+ *   the callback
  * @param {(error: Error | null, block: Buffer | null) => void} [callback] - called exactly once
  */
-Wire.prototype.request = function (piece, offset, length, callback) {
+Wire.prototype.request = function (piece, offset, length, options, callback) {
   const session = sessionOf(this)
   args.checkBlock(piece, offset, length)
+  if (typeof options === 'function') return session.request(piece, offset, length, options)
+  const hasOptions = typeof options === 'object' && options !== null
+  if (!hasOptions) args.checkCallback('callback', options)
   args.checkCallback('callback', callback)
-  return session.request(piece, offset, length, callback ?? noop)
+  const request = prepare(session, [piece, offset, length], hasOptions ? options : null)
+  return request(callback ?? noop)
+}
+
+/**
+ * Requests a block, as {@link Wire#request} does.
+ *
+ * @param {number} piece - piece index
+ * @param {number} offset - bytes
+ * @param {number} length - bytes
+ * @param {{signal?: AbortSignal, timeout?: number}} [options] - what ends this request early
+ * @returns {Promise<Buffer>} the block
+ */
+Wire.prototype.requestBlock = function (piece, offset, length, options) {
+  const session = sessionOf(this)
+  args.checkBlock(piece, offset, length)
+  if (options !== undefined && typeof options !== 'object')
+    throw new TypeError('options must be an object')
+  const request = prepare(session, [piece, offset, length], options)
+  return new Promise((resolve, reject) => {
+    request((error, block) => (error ? reject(error) : resolve(block)))
+  })
 }
 
 /**
@@ -328,6 +354,14 @@ Wire.prototype.destroy = function (error) {
   // The stream's own state follows once there is nothing left to read.
   if (isOver) Duplex.prototype.destroy.call(this)
   return this
+}
+
+/** Checks the options of a request; returns how to make it. What it needs is loaded with the first options. */
+function prepare(session, block, options) {
+  const limits = options ? require('./request-options.js').toLimits(options) : null
+  if (limits === null) return (callback) => session.request(...block, callback)
+  const { requestWithin } = require('./session/limits.js')
+  return (callback) => requestWithin(session, block, limits, callback)
 }
 
 function fastSessionOf(receiver) {

@@ -35,6 +35,7 @@ export const METHOD_CALLS = {
   read: [],
   reject: [1, 2, 3],
   request: [1, 2, 3],
+  requestBlock: [1, 2, 3],
   resume: [],
   setKeepAlive: [],
   setPieces: [9],

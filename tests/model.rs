@@ -191,6 +191,7 @@ fn command() -> impl Strategy<Value = Command> {
         8 => block_request().prop_map(Command::Request),
         4 => block_request().prop_map(Command::TakeRequest),
         1 => Just(Command::ExpireRequest),
+        2 => (0_usize..6).prop_map(Command::WithdrawRequest),
         2 => (0_u32..6).prop_map(Command::TakePeerRequest),
         6 => fast_command(),
         6 => extension_command(),
@@ -237,9 +238,17 @@ fn extension_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         1 => Just(Command::ReadExtendedHandshakes),
         2 => extended_handshake().prop_map(Command::ExtendedHandshake),
+        3 => lost_piece().prop_map(Command::PeerLost),
+        1 => lost_piece().prop_map(|piece| Command::ReadDontHave(piece.to_be_bytes().to_vec())),
+        1 => vec(any::<u8>(), 0..6).prop_map(Command::ReadDontHave),
         5 => (extension_name(), vec(any::<u8>(), 0..6))
             .prop_map(|(name, payload)| Command::Extension(name, payload)),
     ]
+}
+
+/// Mostly one that the peer may have, and that is requested.
+fn lost_piece() -> impl Strategy<Value = u32> {
+    prop_oneof![6 => 0_u32..3, 2 => index(), 1 => any::<u32>()]
 }
 
 fn sent_block() -> impl Strategy<Value = Command> {

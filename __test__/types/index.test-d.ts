@@ -1,5 +1,5 @@
 // The types of the public API, as a user of the package meets them.
-import { EventEmitter } from 'node:events'
+import { EventEmitter, on, once } from 'node:events'
 import { Duplex } from 'node:stream'
 import { expectAssignable, expectError, expectType } from 'tsd'
 import pwp from '../..'
@@ -36,6 +36,47 @@ class Peer extends pwp {
 }
 expectType<boolean>(new Peer().isSeeder)
 expectType<boolean>(new Peer().amChoking)
+
+// Extensions of the package
+const donthave = wire.use(pwp.extensions.ltDonthave())
+expectType<pwp.Donthave>(donthave)
+expectType<void>(donthave.donthave(7))
+expectType<boolean>(donthave.isReady)
+expectType<number>(donthave.ignored)
+donthave.on('donthave', (piece) => expectType<number>(piece))
+expectError(donthave.on('donthave', (piece: string) => piece))
+expectError(donthave.donthave('7'))
+
+// Requests with options, and awaited ones
+const { signal } = new AbortController()
+expectType<void>(
+  wire.request(0, 0, 1, { signal, timeout: 5 }, (error, block) => {
+    expectType<Error | null>(error)
+    expectType<Buffer>(block)
+  })
+)
+expectType<void>(wire.request(0, 0, 1, { timeout: undefined }))
+expectType<void>(wire.request(0, 0, 1, null, () => {}))
+expectType<Promise<Buffer>>(wire.requestBlock(0, 0, 1))
+expectType<Promise<Buffer>>(wire.requestBlock(0, 0, 1, { signal: AbortSignal.timeout(5) }))
+expectType<Promise<Buffer>>(wire.requestBlock(0, 0, 1, null))
+expectError(wire.request(0, 0, 1, { timeout: '5' }))
+expectError(wire.request(0, 0, 1, { signal: new AbortController() }))
+expectError(wire.requestBlock(0, 0, 1, () => {}))
+expectError(wire.requestBlock(0, 0, 1, { limit: 5 }))
+expectAssignable<pwp.RequestErrorCode>('ERR_PWP_REQUEST_TIMEOUT')
+
+// Node's once() and on() do not know the events of an emitter: their arguments take these types.
+async function awaited() {
+  const handshake = await once(wire, 'handshake', { signal })
+  const [hash, id] = handshake as pwp.Events['handshake']
+  expectType<Buffer>(hash)
+  expectType<Buffer>(id)
+  for await (const [piece] of on(wire, 'have', { signal }) as AsyncIterable<pwp.Events['have']>) {
+    expectType<number>(piece)
+  }
+}
+expectType<Promise<void>>(awaited())
 
 // Properties
 expectType<boolean>(wire.amChoking)

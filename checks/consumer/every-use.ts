@@ -100,7 +100,10 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   port: (wire) => wire.port(6881),
   reject: (wire) => throwsWithout(wire, () => wire.reject(0, 0, LENGTH)),
   request(wire) {
+    wire.use(Wire.extensions.ltDonthave()).on('donthave', (piece) => piece.toFixed())
     wire.request(0, 0, LENGTH)
+    wire.request(0, 0, LENGTH, { timeout: 5000 }, (error) => error?.message)
+    wire.requestBlock(0, 0, LENGTH, { signal: AbortSignal.timeout(5000) }).catch(() => {})
     wire.request(0, 0, LENGTH, (error, block) => error?.message ?? block.length)
   },
   requests: (wire): number[] => wire.requests.map(({ piece, offset }) => piece + offset),

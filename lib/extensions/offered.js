@@ -3,6 +3,9 @@
 'use strict'
 
 const extensions = {
+  get ltDonthave() {
+    return require('./donthave.js').ltDonthave
+  },
   get uploadOnly() {
     return require('./upload-only.js').uploadOnly
   },

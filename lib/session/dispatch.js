@@ -54,7 +54,7 @@ function deliver(kind, numbers, session, intake, chunk) {
     case Cancel:
       return session.onCancel(numbers[1], numbers[2], numbers[3], numbers[4] === 1, numbers[5])
     case RequestDropped:
-      return session.onRequestDropped(numbers[1], numbers[2] === 1)
+      return session.onRequestDropped(numbers[1], numbers[2])
     case KeepAlive:
       return face.keepAlive(wire)
     case Choke:

@@ -20,6 +20,12 @@ class Downloads {
     this.latency = null
   }
 
+  /** @returns {number} the id of the request that is opened next */
+  get nextId() {
+    // In events of the core the id 0 means that a block answers no request.
+    return this.lastId === MAX_UINT32 ? 1 : this.lastId + 1
+  }
+
   /**
    * Opens a request and sends it.
    *
@@ -30,8 +36,7 @@ class Downloads {
    */
   open(piece, offset, length, callback) {
     const request = new Request(piece, offset, length, callback)
-    // In events of the core the id 0 means that a block answers no request.
-    this.lastId = this.lastId === MAX_UINT32 ? 1 : this.lastId + 1
+    this.lastId = this.nextId
     this.requests.add(this.lastId, request)
     this.latency ??= new Latency()
     this.latency.start(request)

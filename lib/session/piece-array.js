@@ -41,6 +41,14 @@ class PieceArray {
 
   /**
    * @param {boolean[]} array - of the wire now
+   * @param {number} piece - which the array need not have
+   */
+  removePiece(array, piece) {
+    if (array[piece]) array[piece] = false
+  }
+
+  /**
+   * @param {boolean[]} array - of the wire now
    * @param {Uint8Array} bits - of the pieces from 0 on
    */
   addBits(array, bits) {

@@ -24,17 +24,21 @@ const {
   choking,
   closed,
   memoryChanged,
+  pieceLost,
   rejected,
   timedOut,
   withoutFrames
 } = require('../errors.js')
-const { native } = require('../native.js')
+const { addon, native, record } = require('../native.js')
 
 /**
  * Ms between two keep-alives. Peers drop a connection after about two minutes of silence: BEP 3
  * <https://www.bittorrent.org/beps/bep_0003.html>.
  */
 const KEEP_ALIVE_INTERVAL = 60 * 1000
+
+/** Makes the error of a request that the core drops, by its reason: see src/binding/record.rs. */
+const DROPPED = [closed, choking, pieceLost]
 
 class Session {
   /**
@@ -179,6 +183,11 @@ class Session {
     native.setPieces(this.core.slot, count)
     this.face.piecesKnown(this.wire, this.pieces)
     // The next event reports it if it does not fit.
+    this.goOn()
+  }
+
+  /** Delivers the events that follow from what was just done, before further input. */
+  goOn() {
     if (!this.isDispatching) return this.poll()
     this.intake.goOn()
     // The reader of the output is called when the input of the dispatch is used up.
@@ -497,10 +506,23 @@ class Session {
     if (!this.isClosed) face.piece(wire, piece, offset, block)
   }
 
-  onRequestDropped(id, isChoked) {
+  /**
+   * The peer says that it has a piece no longer (BEP 54). The caller goes on, as requests may be dropped.
+   *
+   * @param {Buffer} payload - of its message
+   * @returns {{outcome: number, piece: number}} of addon.DontHaveOutcome; the piece if it is lost
+   */
+  readDontHave(payload) {
+    const outcome = native.readDontHave(this.core.slot, payload)
+    const piece = record[1]
+    if (outcome === addon.DontHaveOutcome.Lost) this.face.pieceLost(this.wire, piece, this.pieces)
+    return { outcome, piece }
+  }
+
+  onRequestDropped(id, reason) {
     const request = this.downloads.requests.take(id)
     if (request === undefined) return
-    const error = this.failure ?? withoutFrames(isChoked ? choking : closed)
+    const error = this.failure ?? withoutFrames(DROPPED[reason])
     this.settle(request, error, null)
   }
 

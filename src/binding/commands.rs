@@ -81,6 +81,8 @@ commands! {
     Suggest,
     /// No numbers.
     Unchoke,
+    /// Gives up one request, and sends `cancel` unless it is held back. Number: its name.
+    Withdraw,
 }
 
 impl CommandKind {
@@ -187,6 +189,9 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
         }
         CommandKind::Unchoke => {
             wire.unchoke();
+        }
+        CommandKind::Withdraw => {
+            wire.withdraw_request(RequestId::new(first));
         }
     }
 }

@@ -14,6 +14,7 @@ use napi_derive::napi;
 
 use super::call::{Call, PANICKED, State, export, fault, run};
 use super::diagnostics::{read_stats, read_trace};
+use super::dont_have::read_dont_have;
 use super::extended::bencode_tokens;
 use super::record::{BROKEN, LAST, failure_text, number_of, poll};
 use crate::protocol::numbers::{to_u32, to_usize};
@@ -60,6 +61,7 @@ entries! {
     piece_bytes c"pieceBytes"
     pieces_announced c"piecesAnnounced"
     poll_chunk c"poll"
+    read_dont_have c"readDontHave"
     read_failure c"readFailure"
     read_output c"readOutput"
     read_payload c"readPayload"

@@ -10,6 +10,7 @@ mod address;
 mod call;
 mod commands;
 mod diagnostics;
+mod dont_have;
 mod entries;
 mod extended;
 #[cfg(feature = "fuse")]
@@ -24,6 +25,7 @@ mod table;
 pub use address::peer_address;
 pub use commands::CommandKind;
 pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
+pub use dont_have::{DontHaveOutcome, dont_have_payload, dont_have_piece};
 pub use entries::export_entries;
 pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake};
 #[cfg(feature = "fuse")]

@@ -64,7 +64,8 @@ pub enum EventKind {
     Reject,
     /// Record: piece, begin, length, id.
     Request,
-    /// Record: id, 1 because of a choke or 0 because of an end.
+    /// Record: id, and why: 1 because of a choke, 2 because the peer has lost the piece, 0 because of an
+    /// end.
     RequestDropped,
     /// Record: piece.
     Suggest,
@@ -243,8 +244,7 @@ fn describe(
             EventKind::Request
         }
         Event::RequestDropped { id, reason, .. } => {
-            let choked = u32::from(reason == DropReason::Choked);
-            put(fields, [id.number(), choked]);
+            put(fields, [id.number(), reason_number(reason)]);
             EventKind::RequestDropped
         }
         Event::Suggest { piece } => {
@@ -264,6 +264,14 @@ fn describe(
 fn put<const N: usize>(fields: &mut Fields, numbers: [u32; N]) {
     for (field, number) in fields.iter_mut().zip(numbers) {
         *field = number;
+    }
+}
+
+fn reason_number(reason: DropReason) -> u32 {
+    match reason {
+        DropReason::Closed | DropReason::Failed => 0,
+        DropReason::Choked => 1,
+        DropReason::PieceLost => 2,
     }
 }
 

@@ -25,7 +25,7 @@ pub enum ProtocolError {
     Handshake,
     /// The caller does not have this torrent: see [`Refusal`](super::Refusal).
     InfoHash,
-    /// A message too short for its id; strict: or too long.
+    /// A message too short for its id; strict: or too long, or one of `lt_donthave` of either kind.
     MessageLength {
         /// Message id.
         id: u8,
@@ -49,7 +49,8 @@ pub enum ProtocolError {
     /// The caller does not want this peer: see [`Refusal`](super::Refusal).
     PeerId,
     /// A `have` for a piece that the torrent does not have, or above the piece limit; strict: a
-    /// `request`, a `suggest` or an `allowed fast` for one that the torrent does not have.
+    /// `request`, a `suggest`, an `allowed fast` or a `lt_donthave` for one that the torrent does not
+    /// have.
     PieceIndex {
         /// Piece index received.
         piece: u32,

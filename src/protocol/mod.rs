@@ -124,8 +124,8 @@ pub use decode::{Chunk, Decoder};
 pub use dialect::Dialect;
 pub use error::ProtocolError;
 pub use extended::{
-    Announced, ExtendedHandshake, Holepunch, HolepunchError, PeerExchange, PexContact, PexFlags,
-    PexMessage, PexReceived, UploadOnly, bencode, metadata,
+    Announced, DontHave, ExtendedHandshake, Holepunch, HolepunchError, PeerExchange, PexContact,
+    PexFlags, PexMessage, PexReceived, UploadOnly, bencode, metadata,
 };
 pub use fast::allowed_fast_set;
 pub use handshake::{Handshake, HandshakeStart};

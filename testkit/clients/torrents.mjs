@@ -29,11 +29,19 @@ export async function makeV2Torrent(t, source, { isHybrid, pieceLength = PIECE_L
 
 /**
  * @param {Buffer} torrent
+ * @returns {Buffer} its info dictionary
+ */
+export function infoOf(torrent) {
+  return bencode.encode(bencode.decode(torrent).info)
+}
+
+/**
+ * @param {Buffer} torrent
  * @returns {{v1?: Buffer, v2?: Buffer}} info hashes of 20 and 32 bytes, for the versions that it has
  */
 export function hashesOf(torrent) {
   const { info } = bencode.decode(torrent)
-  const bytes = bencode.encode(info)
+  const bytes = infoOf(torrent)
   const hash = (algorithm) => createHash(algorithm).update(bytes).digest()
   const hashes = {}
   if (info.pieces) hashes.v1 = hash('sha1')

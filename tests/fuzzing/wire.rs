@@ -157,7 +157,7 @@ fn commands(input: &mut Unstructured<'_>) -> Option<Vec<Command>> {
 }
 
 fn command(input: &mut Unstructured<'_>) -> Result<Command> {
-    Ok(match input.int_in_range(0..=35)? {
+    Ok(match input.int_in_range(0..=38)? {
         0 => Command::OverwriteState(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
         1 => Command::Bitfield(payload(input)?),
         2 => Command::Cancel(block_request(input)?),
@@ -196,6 +196,9 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         32 => Command::ReadExtendedHandshakes,
         33 => Command::ExtendedHandshake(extended_handshake(input)?),
         34 => Command::Extension(input.choose(&NAMES)?.to_string(), payload(input)?),
+        35 => Command::WithdrawRequest(input.arbitrary::<u8>()?.into()),
+        36 => Command::PeerLost(number(input)?),
+        37 => Command::ReadDontHave(payload(input)?),
         _ => Command::Request(block_request(input)?),
     })
 }

@@ -38,6 +38,7 @@ pub(crate) enum Command {
     HaveNone,
     KeepAlive,
     OverwriteState(bool, bool, bool),
+    PeerLost(u32),
     Piece(BlockRequest, Vec<u8>),
     PieceCopied(BlockRequest, Vec<u8>),
     /// The block stays with the caller until it is to be sent.
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     PollTrace,
     PollTransmit,
     Port(u16),
+    /// The payload of `lt_donthave`.
+    ReadDontHave(Vec<u8>),
     ReadExtendedHandshakes,
     ReadTransmit(usize),
     Refuse(Refusal),
@@ -60,6 +63,8 @@ pub(crate) enum Command {
     TakeForeign,
     TakePeerRequest(u32),
     TakeRequest(BlockRequest),
+    /// One of those open, by its place among them.
+    WithdrawRequest(usize),
 }
 
 /// The wire and its model.

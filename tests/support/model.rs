@@ -45,6 +45,8 @@ pub(crate) struct Model {
     /// What the next poll reports as the failure.
     failing: Option<ProtocolError>,
     dropping: Option<DropReason>,
+    /// The requests that are being dropped, if only those for pieces that the peer has lost.
+    lost_requests: Option<Vec<RequestId>>,
     /// What each side has announced in its first handshake.
     our_reserved: Option<Reserved>,
     peer_reserved: Option<Reserved>,
@@ -59,6 +61,8 @@ pub(crate) struct Model {
     pub(crate) peer_interested: bool,
     pub(crate) pieces: BTreeSet<u32>,
     pub(crate) has_all: bool,
+    /// Those that the peer has lost since it said so.
+    lost: BTreeSet<u32>,
     /// Bits that bitfields have covered.
     pub(crate) covered: usize,
     pub(crate) requests: Vec<(RequestId, BlockRequest)>,
@@ -107,6 +111,7 @@ impl Model {
             is_closed: false,
             failing: None,
             dropping: None,
+            lost_requests: None,
             our_reserved: None,
             peer_reserved: None,
             fast: Fast::default(),
@@ -119,6 +124,7 @@ impl Model {
             peer_interested: false,
             pieces: BTreeSet::new(),
             has_all: false,
+            lost: BTreeSet::new(),
             covered: 0,
             requests: Vec::new(),
             sent_requests: 0,
@@ -313,6 +319,8 @@ impl Model {
                 }
                 self.dropping = None;
                 self.is_dropping_unsent = false;
+                self.lost_requests = None;
+                self.send_waiting();
             }
             if let Some(event) = self.deliver_held() {
                 return Some(event);
@@ -353,6 +361,7 @@ impl Model {
         self.fast.forget();
         self.dropping = Some(reason);
         self.is_dropping_unsent = false;
+        self.lost_requests = None;
     }
 
     fn apply(&mut self, frame: &[u8]) -> Result<Option<Delivered>, ProtocolError> {

@@ -4,6 +4,7 @@
 //! | module           | knows                                                            |
 //! | ---------------- | ---------------------------------------------------------------- |
 //! | [`bencode`]      | values in bounded memory and depth                               |
+//! | `dont_have.rs`   | the message of `lt_donthave`                                     |
 //! | `handshake.rs`   | the fields of an extended handshake                              |
 //! | this file        | what a side has announced, over all its handshakes               |
 //! | `holepunch.rs`   | messages of `ut_holepunch`                                       |
@@ -15,6 +16,7 @@
 //! are a handshake. A wire carries the messages of extensions and does not know what they mean.
 
 pub mod bencode;
+mod dont_have;
 mod handshake;
 mod holepunch;
 pub mod metadata;
@@ -23,6 +25,7 @@ mod upload_only;
 
 use std::collections::BTreeMap;
 
+pub use dont_have::DontHave;
 pub use handshake::ExtendedHandshake;
 pub use holepunch::{Holepunch, HolepunchError};
 pub use pex::{PeerExchange, PexContact, PexFlags, PexMessage, PexReceived};

@@ -28,7 +28,7 @@ impl Wire {
             Message::Choke => {
                 self.choking.peer_choking = true;
                 if self.has_fast() {
-                    self.downloads.drop_held(DropReason::Choked);
+                    self.downloads.drop_held();
                 } else {
                     self.downloads.drop_all(DropReason::Choked);
                 }
@@ -225,7 +225,7 @@ impl Wire {
     }
 
     /// Whether a piece that the peer names exists. It is only a hint, so a wrong one does no harm.
-    fn tolerate_piece(&mut self, piece: u32) -> Result<bool, ProtocolError> {
+    pub(super) fn tolerate_piece(&mut self, piece: u32) -> Result<bool, ProtocolError> {
         let limit = self.limits.piece_limit();
         if piece < limit {
             return Ok(true);

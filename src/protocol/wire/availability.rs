@@ -13,8 +13,10 @@ use crate::protocol::numbers::{to_u32, to_usize};
 #[derive(Debug, Default)]
 pub(super) struct Availability {
     pieces: Bitfield,
-    /// Whether the peer has all pieces, however many these are: no bitfield came after it said so.
-    has_all: bool,
+    /// Made when the peer says that it has all pieces, however many these are, until a bitfield says
+    /// more: those that it has lost since.
+    // Needed when the number of pieces becomes known. As large as the set of pieces at most.
+    all_but: Option<Box<Bitfield>>,
 }
 
 impl Availability {
@@ -23,7 +25,7 @@ impl Availability {
     }
 
     pub(super) fn has_all(&self) -> bool {
-        self.has_all
+        self.all_but.is_some()
     }
 
     /// Applies a `have`; returns whether the piece is new.
@@ -36,6 +38,26 @@ impl Availability {
             return Err(ProtocolError::PieceIndex { piece, limit });
         }
         Ok(self.pieces.insert(to_usize(piece)))
+    }
+
+    /// Whether the peer has a piece, as far as it has said.
+    pub(super) fn contains(&self, piece: u32, limits: &Limits) -> bool {
+        // Once their number is known, all that it has are in the set.
+        let is_unknown = limits.pieces.is_none() && piece < limits.piece_limit();
+        let piece = to_usize(piece);
+        let is_one_of_all = |lost: &Bitfield| is_unknown && !lost.contains(piece);
+        self.pieces.contains(piece) || self.all_but.as_deref().is_some_and(is_one_of_all)
+    }
+
+    /// The peer has a piece no longer, which exists; returns whether it had it.
+    // A later `have` puts it into the set as ever, and so outweighs that it is among the lost.
+    pub(super) fn remove(&mut self, piece: u32, limits: &Limits) -> bool {
+        let had_it = self.contains(piece, limits);
+        self.pieces.remove(to_usize(piece));
+        if let Some(lost) = &mut self.all_but {
+            lost.insert(to_usize(piece));
+        }
+        had_it
     }
 
     /// Applies a `bitfield`; returns the bits without those past the last piece.
@@ -66,7 +88,7 @@ impl Availability {
         self.pieces.replace(&bits);
         // A late one says more than a `have all` before it. Otherwise the outcome would depend on
         // whether the number of pieces was known by then.
-        self.has_all = false;
+        self.all_but = None;
         Ok(bits)
     }
 
@@ -79,8 +101,8 @@ impl Availability {
         tolerate_late(limits, ledger)?;
         // The message has five bytes, and all pieces may take half a MiB: a peer that repeats it must
         // not make us write them each time.
-        if !self.has_all {
-            self.has_all = true;
+        if !self.has_all() {
+            self.all_but = Some(Box::default());
             self.spread(limits);
         }
         Ok(())
@@ -126,11 +148,16 @@ impl Availability {
 
     /// Sets the bits of a peer that has all pieces, if their number is known.
     fn spread(&mut self, limits: &Limits) {
-        if let (true, Some(pieces)) = (self.has_all, limits.pieces) {
-            let bits = vec![0xff; to_usize(pieces.div_ceil(8))];
-            let bits = without_spare_bits(&bits, Some(pieces)).unwrap_or(bits.into());
-            self.pieces.replace(&bits);
+        let (Some(lost), Some(pieces)) = (&self.all_but, limits.pieces) else {
+            return;
+        };
+        let mut bits = vec![0xff; to_usize(pieces.div_ceil(8))];
+        for ((byte, lost), place) in bits.iter_mut().zip(lost.as_bytes()).zip(0_usize..) {
+            let single = self.pieces.as_bytes().get(place).copied();
+            *byte = !lost | single.unwrap_or(0);
         }
+        let bits = without_spare_bits(&bits, Some(pieces)).unwrap_or(bits.into());
+        self.pieces.replace(&bits);
     }
 }
 

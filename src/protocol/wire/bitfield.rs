@@ -1,6 +1,8 @@
 //! A set of piece indices, one bit each, the high bit first
 //! (BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>).
 
+use crate::protocol::numbers::{to_u32, to_usize};
+
 /// The pieces of a peer, as announced by `bitfield` and `have`.
 ///
 /// Grows with the highest piece announced; the caller checks indices against its limits.
@@ -11,9 +13,10 @@ pub struct Bitfield {
     // last piece once cost 512 KiB.
     bytes: Vec<u8>,
     /// Bytes up to the highest piece announced; `used <= bytes.len()`.
-    used: usize,
+    // 32 bits each, as an index has, so that a wire takes less room.
+    used: u32,
     /// Bits that bitfield messages have covered, set or not.
-    announced: usize,
+    announced: u32,
 }
 
 impl Bitfield {
@@ -38,7 +41,7 @@ impl Bitfield {
                 let bit = 8_usize.checked_sub(usize::try_from(bits).ok()?)?;
                 index.checked_mul(8)?.checked_add(bit)
             });
-        highest.unwrap_or(0).max(self.announced)
+        highest.unwrap_or(0).max(self.announced())
     }
 
     /// Whether nothing was announced.
@@ -48,13 +51,13 @@ impl Bitfield {
 
     /// Bits that bitfield messages have covered; above them pieces were announced one by one.
     pub fn announced(&self) -> usize {
-        self.announced
+        to_usize(self.announced)
     }
 
     /// The bits. Spare bits in the last byte are kept as received, unless the number of pieces is
     /// known.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
+        self.bytes.get(..to_usize(self.used)).unwrap_or_default()
     }
 
     /// Adds one piece; returns whether it is new.
@@ -69,6 +72,16 @@ impl Bitfield {
         is_new
     }
 
+    /// Removes one piece; returns whether it was there.
+    pub(super) fn remove(&mut self, piece: usize) -> bool {
+        let Some(byte) = self.bytes.get_mut(piece / 8) else {
+            return false;
+        };
+        let was_there = *byte & mask(piece) != 0;
+        *byte &= !mask(piece);
+        was_there
+    }
+
     /// Overwrites the bits that a bitfield message covers; pieces above them stay.
     // A bitfield may follow a `have` on a lenient wire, and may be shorter than what is known.
     pub(super) fn replace(&mut self, bits: &[u8]) {
@@ -76,12 +89,12 @@ impl Bitfield {
         if let Some(front) = self.bytes.get_mut(..bits.len()) {
             front.copy_from_slice(bits);
         }
-        self.announced = self.announced.max(bits.len().saturating_mul(8));
+        self.announced = (self.announced).max(to_u32(bits.len()).saturating_mul(8));
     }
 
     /// Brings at least `len` bytes into use, with room to grow.
     fn reach(&mut self, len: usize) {
-        self.used = self.used.max(len);
+        self.used = self.used.max(to_u32(len));
         if len > self.bytes.len() {
             // A new vector in place of `resize`, which would write the zeros and so touch every
             // page.
@@ -117,6 +130,18 @@ mod tests {
         assert!(!pieces.insert(9));
         assert!(pieces.contains(9) && !pieces.contains(8) && !pieces.contains(1_000));
         assert_eq!((pieces.len(), pieces.announced()), (10, 0));
+    }
+
+    #[test]
+    fn remove_of_a_piece_that_is_not_there_takes_no_room() {
+        let mut pieces = Bitfield::default();
+        assert!(!pieces.remove(1_000_000) && pieces.is_empty() && pieces.bytes.is_empty());
+        pieces.insert(8);
+        pieces.insert(9);
+        assert!(pieces.remove(9));
+        assert!(!pieces.remove(9) && !pieces.remove(10) && !pieces.remove(16));
+        assert!(pieces.contains(8) && !pieces.contains(9));
+        assert_eq!((pieces.len(), pieces.announced()), (9, 0));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Those that do not fit the peer's queue are held back, and sent in order as it answers others.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::event::{DropReason, RequestId};
@@ -21,11 +22,18 @@ pub(super) struct Downloads {
     dropping: Option<Dropping>,
 }
 
-/// Which open requests are dropped, and why.
-#[derive(Clone, Copy, Debug)]
-struct Dropping {
-    reason: DropReason,
-    only_held: bool,
+/// Which open requests are dropped.
+#[derive(Debug)]
+enum Dropping {
+    All(DropReason),
+    /// Those held back, as the peer has choked us.
+    Held,
+    /// Those of these ages, for pieces that the peer has lost. Some may have ended meanwhile.
+    #[expect(
+        clippy::box_collection,
+        reason = "one word in each wire; a peer seldom loses a piece"
+    )]
+    Lost(Box<BTreeSet<u64>>),
 }
 
 /// One that was given up.
@@ -98,6 +106,16 @@ impl Downloads {
         Some(given_up(held, false))
     }
 
+    /// Takes the one with this id, which is withdrawn.
+    pub(super) fn withdraw_by_id(&mut self, id: RequestId) -> Option<GivenUp> {
+        if let Some(sent) = self.sent.take_tagged(id) {
+            return Some(given_up(sent, true));
+        }
+        let held = self.held.as_mut()?.take_tagged(id);
+        self.forget_empty();
+        held.map(|held| given_up(held, false))
+    }
+
     pub(super) fn take_oldest(&mut self) -> Option<GivenUp> {
         match self.sent.take_oldest() {
             Some(oldest) => Some(given_up(oldest, true)),
@@ -132,19 +150,38 @@ impl Downloads {
     // Lazily, one per poll: there may be thousands, and what the caller does after each, such as
     // `take_request`, still counts for the rest.
     pub(super) fn drop_all(&mut self, reason: DropReason) {
-        self.dropping = Some(Dropping {
-            reason,
-            only_held: false,
-        });
+        self.dropping = Some(Dropping::All(reason));
     }
 
-    /// Gives up those held back in the same way, as the peer does not know of them.
-    pub(super) fn drop_held(&mut self, reason: DropReason) {
+    /// Gives up those held back in the same way, as the peer that chokes us does not know of them.
+    pub(super) fn drop_held(&mut self) {
         if self.has_held() {
-            self.dropping = Some(Dropping {
-                reason,
-                only_held: true,
-            });
+            self.dropping = Some(Dropping::Held);
+        }
+    }
+
+    /// Gives up those for a piece that the peer has lost, in the same way. `rejects`: the peer will
+    /// reject those that it knows.
+    pub(super) fn drop_piece(&mut self, piece: u32, rejects: bool) {
+        let mut ages = match &mut self.held {
+            Some(held) => held.ages_of(piece),
+            None => Vec::new(),
+        };
+        if !rejects {
+            ages.extend(self.sent.ages_of(piece));
+        }
+        if ages.is_empty() {
+            return;
+        }
+        match &mut self.dropping {
+            // They are among these: with the fast extension, too, those that are given up here are
+            // held back.
+            Some(Dropping::All(_) | Dropping::Held) => {}
+            Some(Dropping::Lost(lost)) => lost.extend(ages),
+            None => {
+                let lost = ages.into_iter().collect();
+                self.dropping = Some(Dropping::Lost(Box::new(lost)));
+            }
         }
     }
 
@@ -157,16 +194,34 @@ impl Downloads {
     /// Whether [`Downloads::poll_dropped`] returns one.
     #[inline]
     pub(super) fn has_dropped(&self) -> bool {
-        self.dropping
-            .is_some_and(|dropping| self.has_held() || !dropping.only_held && self.sent.len() > 0)
+        match &self.dropping {
+            None => false,
+            Some(Dropping::All(_)) => self.has_held() || self.sent.len() > 0,
+            Some(Dropping::Held) => self.has_held(),
+            Some(Dropping::Lost(ages)) => self.has_any(ages),
+        }
+    }
+
+    #[cold]
+    fn has_any(&self, ages: &BTreeSet<u64>) -> bool {
+        let is_held = |age| (self.held.as_ref()).is_some_and(|held| held.has_aged(age));
+        (ages.iter()).any(|age| self.sent.has_aged(*age) || is_held(*age))
     }
 
     pub(super) fn poll_dropped(&mut self) -> Option<(RequestId, BlockRequest, DropReason)> {
-        let Dropping { reason, only_held } = self.dropping?;
-        let oldest = if only_held {
-            (self.take_oldest_held()).map(|oldest| given_up(oldest, false))
-        } else {
-            self.take_oldest()
+        let (oldest, reason) = match self.dropping.as_ref()? {
+            Dropping::All(reason) => {
+                let reason = *reason;
+                (self.take_oldest(), reason)
+            }
+            Dropping::Held => {
+                let oldest = self.take_oldest_held();
+                (
+                    oldest.map(|oldest| given_up(oldest, false)),
+                    DropReason::Choked,
+                )
+            }
+            Dropping::Lost(_) => (self.take_lost(), DropReason::PieceLost),
         };
         // Ends only with a poll that finds none: a caller may open a request after the last was
         // dropped, and that one falls under the same choke.
@@ -175,6 +230,22 @@ impl Downloads {
             return None;
         };
         Some((id, request, reason))
+    }
+
+    /// The oldest one for a piece that the peer has lost.
+    fn take_lost(&mut self) -> Option<GivenUp> {
+        while let Some(Dropping::Lost(ages)) = &mut self.dropping {
+            let age = ages.pop_first()?;
+            if let Some(sent) = self.sent.take_aged(age) {
+                return Some(given_up(sent, true));
+            }
+            let held = (self.held.as_mut()).and_then(|held| held.take_aged(age));
+            self.forget_empty();
+            if let Some(held) = held {
+                return Some(given_up(held, false));
+            }
+        }
+        None
     }
 
     pub(super) fn len(&self) -> usize {

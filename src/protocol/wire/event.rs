@@ -219,7 +219,7 @@ impl<P> Event<P> {
 /// Identifies a request among equal ones.
 // BEP 3 has no such id: equal requests look alike on the wire. Matched by value, a late answer to a
 // cancelled request would take the place of its successor, as it does in peer-wire-protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(u32);
 
 impl RequestId {
@@ -252,4 +252,6 @@ pub enum DropReason {
     Closed,
     /// The peer broke the protocol.
     Failed,
+    /// The peer no longer has the piece: see [`Wire::peer_lost`](super::Wire::peer_lost).
+    PieceLost,
 }

@@ -33,7 +33,7 @@ use bytes::Bytes;
 
 use super::dialect::Dialect;
 use super::error::ProtocolError;
-use super::extended::{Announced, ExtendedHandshake};
+use super::extended::{Announced, DontHave, ExtendedHandshake};
 use super::handshake::Handshake;
 use super::ids::{InfoHash, PeerId};
 use super::input::{Frame, Input};
@@ -291,6 +291,19 @@ impl Wire {
         Some((given_up.id, given_up.request))
     }
 
+    /// Withdraws the open request with this id, one among equal ones: gives it up, and sends `cancel`
+    /// unless it is still held back, as the peer does not know of it then. `None` when it has ended.
+    pub fn withdraw_request(&mut self, id: RequestId) -> Option<BlockRequest> {
+        let given_up = self.downloads.withdraw_by_id(id)?;
+        let request = given_up.request;
+        if given_up.was_sent {
+            // Before those held back that now follow: the peer has room for them when it has read it.
+            self.send_seldom(&Message::Cancel { request });
+        }
+        self.await_answer(given_up);
+        Some(request)
+    }
+
     /// With the fast extension the answer to a request that was given up still comes.
     #[inline]
     fn await_answer(&mut self, given_up: GivenUp) {
@@ -481,6 +494,51 @@ impl Wire {
         Ok(())
     }
 
+    /// Applies a message of the extension [`DontHave::NAME`], which the peer sent under our id for it:
+    /// see [`Wire::peer_lost`]. Returns the piece if the peer had it until now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Wire::peer_lost`], and [`ProtocolError::MessageLength`] when it is no such message.
+    pub fn read_dont_have(&mut self, payload: &[u8]) -> Result<Option<u32>, ProtocolError> {
+        let DontHave { piece } = DontHave::decode(payload).map_err(|error| self.violate(error))?;
+        Ok(self.peer_lost(piece)?.then_some(piece))
+    }
+
+    /// The peer says that it has a piece no longer (BEP 54
+    /// <https://www.bittorrent.org/beps/bep_0054.html>); returns whether it had it until now. A later
+    /// `have` gives it back; a further `have all` does not.
+    ///
+    /// Without the fast extension the peer will not answer our requests for the piece:
+    /// [`Event::RequestDropped`] follows for each. With it the peer rejects those that it knows, and
+    /// only those held back are dropped. Nothing happens once the wire reads no more input.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::PieceIndex`] when the torrent has no such piece. It is counted, and ends a
+    /// strict wire: the next poll reports it.
+    pub fn peer_lost(&mut self, piece: u32) -> Result<bool, ProtocolError> {
+        if self.phase != Phase::Open {
+            return Ok(false);
+        }
+        let limit = self.limits.piece_limit();
+        if piece >= limit {
+            return Err(self.violate(ProtocolError::PieceIndex { piece, limit }));
+        }
+        self.downloads.drop_piece(piece, self.has_fast());
+        Ok(self.availability.remove(piece, &self.limits))
+    }
+
+    /// Counts a violation that does no harm, outside of a poll; it ends a strict wire.
+    fn violate(&mut self, error: ProtocolError) -> ProtocolError {
+        if self.phase == Phase::Open
+            && let Err(error) = self.ledger.tolerate(self.limits.policy, error)
+        {
+            self.fail_later(error);
+        }
+        error
+    }
+
     /// Sends a keep-alive; by BEP 3 about every two minutes on an idle connection.
     // The caller decides when, as it has the clock. rqbit drops a peer after 10 s of silence.
     pub fn keep_alive(&mut self) {
@@ -650,6 +708,10 @@ impl Wire {
                 reason,
             });
         }
+        // Those for other pieces, where requests for a lost one have made room.
+        if self.downloads.has_held() {
+            self.has_replied |= self.send_held();
+        }
         // Checked here too: a drop that found no request left leads here whatever waits.
         if self.is_congested() {
             return None;
@@ -751,12 +813,18 @@ impl Wire {
     }
 
     /// The pieces that the peer has: none as yet if it has all of them and their number is unknown,
-    /// see [`Wire::peer_has_all`].
+    /// see [`Wire::peer_has`].
     pub fn peer_pieces(&self) -> &Bitfield {
         self.availability.pieces()
     }
 
-    /// Whether the peer has said `have all` (BEP 6), and sent no bitfield since.
+    /// Whether the peer has this piece, as far as it has said; also if the number of pieces is unknown.
+    pub fn peer_has(&self, piece: u32) -> bool {
+        self.availability.contains(piece, &self.limits)
+    }
+
+    /// Whether the peer has said `have all` (BEP 6), and sent no bitfield since. It may have lost
+    /// pieces since: see [`Wire::peer_lost`].
     pub fn peer_has_all(&self) -> bool {
         self.availability.has_all()
     }

@@ -27,11 +27,14 @@ pub(super) struct Waiting<T> {
 
 #[derive(Debug)]
 struct Far<T> {
-    by_age: BTreeMap<u64, (BlockRequest, T)>,
+    /// By age.
+    waiting: BTreeMap<u64, (BlockRequest, T)>,
     by_block: BTreeSet<(BlockRequest, u64)>,
+    /// Made when one is first looked for by its tag.
+    by_tag: Option<BTreeSet<(T, u64)>>,
 }
 
-impl<T: Copy> Queue<T> {
+impl<T: Copy + Ord> Queue<T> {
     /// Appends one, which must be younger than all others.
     #[inline]
     pub(super) fn push(&mut self, waiting: Waiting<T>) {
@@ -45,7 +48,7 @@ impl<T: Copy> Queue<T> {
     pub(super) fn len(&self) -> usize {
         match &self.far {
             None => self.near.len(),
-            Some(far) => far.by_age.len(),
+            Some(far) => far.waiting.len(),
         }
     }
 
@@ -62,7 +65,7 @@ impl<T: Copy> Queue<T> {
         match &self.far {
             None => self.take_near(0),
             Some(far) => {
-                let (age, _) = far.by_age.first_key_value()?;
+                let (age, _) = far.waiting.first_key_value()?;
                 self.take_far(*age)
             }
         }
@@ -104,6 +107,39 @@ impl<T: Copy> Queue<T> {
         self.take_far(age)
     }
 
+    /// Removes the oldest one with this tag.
+    pub(super) fn take_tagged(&mut self, tag: T) -> Option<Waiting<T>> {
+        if self.far.is_none() {
+            let mut near = self.near.iter().take(NEAR);
+            let place = near.position(|waiting| waiting.tag == tag);
+            if place.is_some() || self.near.len() <= NEAR {
+                return self.take_near(place?);
+            }
+        }
+        let age = self.make_far().find_tagged(tag)?;
+        self.take_far(age)
+    }
+
+    /// The ages of those for this piece.
+    pub(super) fn ages_of(&mut self, piece: u32) -> Vec<u64> {
+        if self.far.is_none() && self.near.len() <= NEAR {
+            let near = self.near.iter();
+            let of_piece = near.filter(|waiting| waiting.request.piece == piece);
+            return of_piece.map(|waiting| waiting.age).collect();
+        }
+        self.make_far().ages_of(piece).collect()
+    }
+
+    /// Whether the one of this age waits.
+    pub(super) fn has_aged(&self, age: u64) -> bool {
+        match &self.far {
+            None => (self.near)
+                .binary_search_by_key(&age, |waiting| waiting.age)
+                .is_ok(),
+            Some(far) => far.waiting.contains_key(&age),
+        }
+    }
+
     #[inline]
     fn take_near(&mut self, place: usize) -> Option<Waiting<T>> {
         let taken = match place {
@@ -123,7 +159,7 @@ impl<T: Copy> Queue<T> {
         let taken = far.take(age);
         // Half of the length at which maps are made, so that a queue about as long as that does not
         // switch back and forth.
-        if far.by_age.len() <= NEAR / 2 {
+        if far.waiting.len() <= NEAR / 2 {
             self.near = far.in_order().collect();
             self.far = None;
         }
@@ -143,11 +179,14 @@ impl<T: Copy> Queue<T> {
     }
 }
 
-impl<T: Copy> Far<T> {
+impl<T: Copy + Ord> Far<T> {
     fn insert(&mut self, waiting: Waiting<T>) {
         let Waiting { age, request, tag } = waiting;
-        self.by_age.insert(age, (request, tag));
+        self.waiting.insert(age, (request, tag));
         self.by_block.insert((request, age));
+        if let Some(by_tag) = &mut self.by_tag {
+            by_tag.insert((tag, age));
+        }
     }
 
     /// The age of the oldest one equal to `request`.
@@ -156,14 +195,37 @@ impl<T: Copy> Far<T> {
         (found == request).then_some(age)
     }
 
+    /// The age of the oldest one with this tag.
+    fn find_tagged(&mut self, tag: T) -> Option<u64> {
+        let waiting = &self.waiting;
+        let by_tag = (self.by_tag)
+            .get_or_insert_with(|| waiting.iter().map(|(&age, &(_, tag))| (tag, age)).collect());
+        let (found, age) = *by_tag.range((tag, 0)..).next()?;
+        (found == tag).then_some(age)
+    }
+
+    fn ages_of(&self, piece: u32) -> impl Iterator<Item = u64> {
+        let first = BlockRequest {
+            piece,
+            begin: 0,
+            length: 0,
+        };
+        let from_first = self.by_block.range((first, 0)..);
+        let of_piece = from_first.take_while(move |(request, _)| request.piece == piece);
+        of_piece.map(|(_, age)| *age)
+    }
+
     fn take(&mut self, age: u64) -> Option<Waiting<T>> {
-        let (request, tag) = self.by_age.remove(&age)?;
+        let (request, tag) = self.waiting.remove(&age)?;
         self.by_block.remove(&(request, age));
+        if let Some(by_tag) = &mut self.by_tag {
+            by_tag.remove(&(tag, age));
+        }
         Some(Waiting { age, request, tag })
     }
 
     fn in_order(&self) -> impl Iterator<Item = Waiting<T>> {
-        (self.by_age.iter()).map(|(&age, &(request, tag))| Waiting { age, request, tag })
+        (self.waiting.iter()).map(|(&age, &(request, tag))| Waiting { age, request, tag })
     }
 }
 
@@ -179,8 +241,9 @@ impl<T> Default for Queue<T> {
 impl<T> Default for Far<T> {
     fn default() -> Self {
         Self {
-            by_age: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             by_block: BTreeSet::new(),
+            by_tag: None,
         }
     }
 }
@@ -216,23 +279,12 @@ mod tests {
                 } else {
                     list.len() < 10
                 };
-                match below(if is_growing { 12 } else { 4 }) {
-                    0 if !list.is_empty() => {
-                        let request = list[below(list.len())].request;
-                        let place = (list.iter()).position(|open| open.request == request);
-                        let taken = list.remove(place.unwrap());
-                        assert_eq!(queue.take_equal(request), Some(taken));
+                match below(if is_growing { 16 } else { 6 }) {
+                    way @ 0..5 if !list.is_empty() => {
+                        let place = below(list.len());
+                        take(&mut queue, &mut list, way, place);
                     }
-                    1 if !list.is_empty() => {
-                        let taken = list.remove(below(list.len()));
-                        assert_eq!(queue.take_aged(taken.age), Some(taken));
-                        assert_eq!(queue.take_aged(taken.age), None);
-                    }
-                    2 => {
-                        let oldest = (!list.is_empty()).then(|| list.remove(0));
-                        assert_eq!(queue.take_oldest(), oldest);
-                    }
-                    3 => assert_eq!(queue.take_equal(asked(kinds)), None),
+                    5 => assert_eq!(queue.take_equal(asked(kinds)), None),
                     _ => {
                         let waiting = Waiting {
                             age,
@@ -244,6 +296,36 @@ mod tests {
                     }
                 }
                 assert_eq!(queue.len(), list.len());
+            }
+        }
+    }
+
+    /// Takes the entry at a place of the list, in one of the ways, or looks for it.
+    fn take(queue: &mut Queue<u32>, list: &mut Vec<Waiting<u32>>, way: usize, place: usize) {
+        let entry = list[place];
+        let first_equal = (list.iter()).position(|open| open.request == entry.request);
+        match way {
+            0 => {
+                let taken = list.remove(first_equal.unwrap());
+                assert_eq!(queue.take_equal(entry.request), Some(taken));
+            }
+            1 => {
+                list.remove(place);
+                assert_eq!(queue.take_aged(entry.age), Some(entry));
+                assert_eq!(queue.take_aged(entry.age), None);
+            }
+            2 => assert_eq!(queue.take_oldest(), Some(list.remove(0))),
+            3 => {
+                list.remove(place);
+                assert_eq!(queue.take_tagged(entry.tag), Some(entry));
+                assert_eq!(queue.take_tagged(entry.tag), None);
+                assert!(!queue.has_aged(entry.age));
+            }
+            _ => {
+                let same = list.iter().filter(|open| open.request == entry.request);
+                let ages: Vec<_> = same.map(|open| open.age).collect();
+                assert_eq!(queue.ages_of(entry.request.piece), ages);
+                assert!(queue.has_aged(entry.age));
             }
         }
     }

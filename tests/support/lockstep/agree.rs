@@ -47,6 +47,7 @@ impl Both {
             assert_eq!(wire.is_allowed_fast(piece), by_peer);
             let by_us = model.fast.allowed_by_us.contains(&piece);
             assert_eq!(wire.allows_fast(piece), by_us);
+            assert_eq!(wire.peer_has(piece), model.peer_has(piece));
         }
     }
 

@@ -61,7 +61,8 @@ impl Both {
             | Command::Reject(_)
             | Command::TakeEqualPeerRequest(_)
             | Command::TakePeerRequest(_)
-            | Command::TakeRequest(_)) => self.take(command),
+            | Command::TakeRequest(_)
+            | Command::WithdrawRequest(_)) => self.take(command),
             command @ (Command::AllowedFast(_)
             | Command::HaveAll
             | Command::HaveNone
@@ -122,6 +123,31 @@ impl Both {
                 assert_eq!(id, model.take_request(request));
                 self.note_ended(id);
             }
+            Command::WithdrawRequest(place) => {
+                let count = model.requests.len();
+                let open = model.requests.get(place % (count + 1));
+                // One more place than there are: none is open under that id.
+                let id = open.map_or(RequestId::new(0), |(id, _)| *id);
+                let withdrawn = wire.withdraw_request(id);
+                assert_eq!(withdrawn, model.withdraw_request(id));
+                self.note_ended(withdrawn.map(|_| id));
+            }
+            command => unreachable!("{command:?}"),
+        }
+    }
+
+    /// What the peer says of a piece that it has no longer.
+    fn lose(&mut self, command: Command) {
+        let Self { joiner, model, .. } = self;
+        let wire = &mut joiner.endpoint.wire;
+        match command {
+            Command::PeerLost(piece) => {
+                assert_eq!(wire.peer_lost(piece), model.peer_lost(piece));
+            }
+            Command::ReadDontHave(payload) => {
+                let read = wire.read_dont_have(&payload);
+                assert_eq!(read, model.read_dont_have(&payload));
+            }
             command => unreachable!("{command:?}"),
         }
     }
@@ -160,7 +186,7 @@ impl Both {
                 wire.read_extended_handshakes();
                 model.read_extended_handshakes();
             }
-            command => unreachable!("{command:?}"),
+            command => self.lose(command),
         }
     }
 

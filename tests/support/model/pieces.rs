@@ -39,7 +39,8 @@ impl Model {
     /// A peer that has all pieces has each of them, once their number is known.
     fn spread(&mut self) {
         if let (true, Some(count)) = (self.has_all, self.limits.pieces) {
-            self.pieces = (0..count).chain(self.pieces.iter().copied()).collect();
+            let kept = (0..count).filter(|piece| !self.lost.contains(piece));
+            self.pieces = kept.chain(self.pieces.iter().copied()).collect();
             self.cover(usize::try_from(count.div_ceil(8)).unwrap());
         }
     }
@@ -48,10 +49,61 @@ impl Model {
         self.covered = self.covered.max(byte_count * 8);
     }
 
+    /// Whether the peer has a piece, whatever the number of pieces.
+    pub(crate) fn peer_has(&self, piece: u32) -> bool {
+        let is_one_of_all =
+            self.has_all && piece < self.piece_limit() && !self.lost.contains(&piece);
+        let is_unknown = self.limits.pieces.is_none();
+        self.pieces.contains(&piece) || is_unknown && is_one_of_all
+    }
+
+    /// A message of `lt_donthave`.
+    pub(crate) fn read_dont_have(&mut self, payload: &[u8]) -> Result<Option<u32>, ProtocolError> {
+        let Ok(bytes) = payload.try_into() else {
+            let length = u32::try_from(payload.len()).unwrap() + 2;
+            return Err(self.violate(ProtocolError::MessageLength {
+                id: 20,
+                length,
+                limit: 6,
+            }));
+        };
+        let piece = u32::from_be_bytes(bytes);
+        let had_it = self.peer_lost(piece)?;
+        Ok(had_it.then_some(piece))
+    }
+
+    pub(crate) fn peer_lost(&mut self, piece: u32) -> Result<bool, ProtocolError> {
+        if self.is_read_closed {
+            return Ok(false);
+        }
+        let limit = self.piece_limit();
+        if piece >= limit {
+            return Err(self.violate(ProtocolError::PieceIndex { piece, limit }));
+        }
+        self.drop_lost_requests(piece);
+        let had_it = self.peer_has(piece);
+        self.pieces.remove(&piece);
+        if self.has_all {
+            self.lost.insert(piece);
+        }
+        Ok(had_it)
+    }
+
+    fn violate(&mut self, error: ProtocolError) -> ProtocolError {
+        if !self.is_read_closed
+            && let Err(error) = self.tolerate(error)
+        {
+            self.fail_later(error);
+        }
+        error
+    }
+
     pub(super) fn apply_have_all(&mut self) -> Result<Delivered, ProtocolError> {
         self.tolerate_late()?;
-        self.has_all = true;
-        self.spread();
+        if !self.has_all {
+            self.has_all = true;
+            self.spread();
+        }
         Ok(Event::HaveAll)
     }
 
@@ -95,6 +147,7 @@ impl Model {
         let bits = self.without_spare_bits(bits)?;
         // It says more than a `have all` before it.
         self.has_all = false;
+        self.lost.clear();
         self.cover(bits.len());
         for (piece, is_set) in (0..).zip(bits.iter().flat_map(|byte| bits_of(*byte))) {
             if is_set {

@@ -17,6 +17,37 @@ impl Model {
         (!self.requests.is_empty()).then(|| self.withdraw(0))
     }
 
+    /// Withdraws the one with this id, and tells a peer that knows it.
+    pub(crate) fn withdraw_request(&mut self, id: RequestId) -> Option<BlockRequest> {
+        let place = self.requests.iter().position(|(open, _)| *open == id)?;
+        if place < self.sent_requests {
+            self.send(&frames::cancel(self.requests[place].1));
+        }
+        Some(self.withdraw(place).1)
+    }
+
+    /// The peer has lost a piece: it will not answer for it, or rejects what it knows.
+    pub(super) fn drop_lost_requests(&mut self, piece: u32) {
+        let first = if self.has_fast() {
+            self.sent_requests
+        } else {
+            0
+        };
+        let of_piece =
+            |(id, request): &(RequestId, BlockRequest)| (request.piece == piece).then_some(*id);
+        let ids: Vec<_> = self.requests[first..].iter().filter_map(of_piece).collect();
+        if ids.is_empty() {
+            return;
+        }
+        match self.dropping {
+            None | Some(DropReason::PieceLost) => {
+                self.dropping = Some(DropReason::PieceLost);
+                self.lost_requests.get_or_insert_default().extend(ids);
+            }
+            Some(_) => {}
+        }
+    }
+
     pub(super) fn open_request(&mut self, id: RequestId, request: BlockRequest) {
         let waits = self.sent_requests < self.requests.len();
         let depth = self.queue_depth();
@@ -39,14 +70,18 @@ impl Model {
         if !self.has_fast() {
             self.dropping = Some(DropReason::Choked);
             self.is_dropping_unsent = false;
+            self.lost_requests = None;
         } else if self.sent_requests < self.requests.len() {
             self.dropping = Some(DropReason::Choked);
             self.is_dropping_unsent = true;
+            self.lost_requests = None;
         }
     }
 
     pub(super) fn drop_request(&mut self) -> Option<(RequestId, BlockRequest)> {
-        let place = if self.is_dropping_unsent {
+        let place = if let Some(lost) = &self.lost_requests {
+            (self.requests.iter()).position(|(id, _)| lost.contains(id))?
+        } else if self.is_dropping_unsent {
             self.sent_requests
         } else {
             0
