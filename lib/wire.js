@@ -271,6 +271,26 @@ Wire.prototype.extended = function (id, message) {
 }
 
 /**
+ * Fetches the info dictionary of the torrent from the peer. BEP 9
+ * <https://www.bittorrent.org/beps/bep_0009.html>.
+ *
+ * @param {{signal?: AbortSignal, timeout?: number, maxSize?: number}} [options] - see docs/api.md
+ * @returns {Promise<Buffer>} it has the info hash of the wire
+ */
+Wire.prototype.metadata = function (options) {
+  return metadataCalls().fetchMetadata(sessionOf(this), options)
+}
+
+/**
+ * Serves the info dictionary of the torrent to the peer (BEP 9).
+ *
+ * @param {Uint8Array} info - must not change
+ */
+Wire.prototype.serveMetadata = function (info) {
+  metadataCalls().serveMetadata(sessionOf(this), info)
+}
+
+/**
  * Sends a keep-alive every minute, or stops sending them.
  *
  * @param {boolean} [enable] - anything but `false` starts it
@@ -328,6 +348,11 @@ Wire.prototype.destroy = function (error) {
   // The stream's own state follows once there is nothing left to read.
   if (isOver) Duplex.prototype.destroy.call(this)
   return this
+}
+
+/** Loaded when it is first used, as most wires use none of it. */
+function metadataCalls() {
+  return require('./extensions/metadata/calls.js')
 }
 
 function fastSessionOf(receiver) {

@@ -2,6 +2,10 @@
 // for: most wires use none.
 'use strict'
 
-const extensions = {}
+const extensions = {
+  get utMetadata() {
+    return require('./metadata/ut-metadata.js').utMetadata
+  }
+}
 
 module.exports = { extensions }
