@@ -188,7 +188,7 @@ test('honors maxSize, at and above it', async (t) => {
   const fetch = (maxSize) => wireTo(honest(info), hashOf(info)).metadata({ maxSize })
   t.deepEqual(await fetch(info.length), info)
   const error = await t.throwsAsync(fetch(info.length - 1), { code: 'ERR_PWP_METADATA_SIZE' })
-  t.like(error, { size: info.length, limit: info.length - 1 })
+  t.like(error, { length: info.length, limit: info.length - 1 })
 })
 
 test('honors a signal, also one that is aborted already', async (t) => {

@@ -20,9 +20,9 @@ const otherTorrent = () =>
   new ProtocolError('ERR_PWP_METADATA_INFO_HASH', 'wire is of another torrent')
 const timedOut = (limit) =>
   new ProtocolError('ERR_PWP_METADATA_TIMEOUT', `metadata was not found in ${limit} ms`, { limit })
-const wrongSize = (size, limit) =>
+const wrongSize = (length, limit) =>
   new ProtocolError('ERR_PWP_METADATA_SIZE', 'peer announces a wrong size of metadata', {
-    size,
+    length,
     limit
   })
 const wrongHash = () =>
