@@ -26,6 +26,8 @@ declare namespace Wire {
     makeExtension<T = any>(name: string, codec?: Codec<T> | null): MessageExtensionClass<T>
     /** Extensions that the package offers, as functions that make a class for `wire.use()`. */
     readonly extensions: OfferedExtensions
+    /** Fetches the info dictionary of a torrent from several wires. */
+    readonly MetadataFetcher: MetadataFetcherConstructor
     /**
      * The pieces that a peer may request while it is choked (BEP 6), as both sides find them.
      *
@@ -214,6 +216,13 @@ declare namespace Wire {
 
   /** Each makes a class for `wire.use()`, of a wire of this package or of bittorrent-protocol. */
   interface OfferedExtensions {
+    /**
+     * The extension ut_metadata (BEP 9), in place of the npm package of this name; also for wires of
+     * bittorrent-protocol.
+     *
+     * @param info to be served: an info dictionary or a torrent file; must not change. Anything but bytes is ignored
+     */
+    utMetadata(info?: unknown): MetadataExtensionClass
     /** lt_donthave (BEP 54), in place of the npm package of this name. */
     ltDonthave(): DonthaveClass
     /** `ut_pex` (BEP 11): the two sides tell each other of peers. */
@@ -405,6 +414,136 @@ declare namespace Wire {
     readonly prototype: Donthave
   }
 
+  /** An event emitter with the types of its events. */
+  interface Emitter<M extends { [E in keyof M]: any[] }> extends EventEmitter {
+    off<E extends keyof M>(event: E, listener: (...args: M[E]) => void): this
+    off<E extends string | symbol>(
+      event: E extends keyof M ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+    on<E extends keyof M>(event: E, listener: (...args: M[E]) => void): this
+    on<E extends string | symbol>(
+      event: E extends keyof M ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+    once<E extends keyof M>(event: E, listener: (...args: M[E]) => void): this
+    once<E extends string | symbol>(
+      event: E extends keyof M ? never : E,
+      listener: (...args: any[]) => void
+    ): this
+  }
+
+  interface MetadataEvents {
+    /** The metadata is known: a dictionary with the key `info`, bencoded. */
+    metadata: [torrent: Buffer]
+    /** The metadata cannot be fetched. */
+    warning: [error: Error]
+  }
+
+  /** The extension ut_metadata of one wire. */
+  interface MetadataExtension extends Emitter<MetadataEvents> {
+    readonly name: string
+    /** The info dictionary, once it is known. */
+    readonly metadata: Uint8Array | undefined
+    /** Fetches the metadata from the peer, now or as soon as that announces it. */
+    fetch(): void
+    /** Asks for nothing more; what was received stays. */
+    cancel(): void
+    /**
+     * Sets the metadata, which the peer is served from now on.
+     *
+     * @param metadata an info dictionary or a torrent file; must not change
+     * @returns false if it does not have the info hash of the wire. All is done when this returns
+     */
+    setMetadata(metadata: Uint8Array): Promise<boolean>
+    /** Returns counts of messages. */
+    stats(): MetadataStats
+    onHandshake(infoHash: string): void
+    onExtendedHandshake(handshake: { readonly metadata_size?: any }): void
+    onMessage(message: Uint8Array): void
+  }
+
+  interface MetadataExtensionClass {
+    new (wire: any): MetadataExtension
+    readonly prototype: MetadataExtension
+  }
+
+  /** Messages of ut_metadata that the peer has sent, by what became of them. */
+  interface MetadataStats {
+    /** Requests answered with data. */
+    answered: number
+    /** Requests answered with a reject. */
+    rejected: number
+    /** Requests that wait until the output has room. */
+    waiting: number
+    /** Requests that got no answer: above all bounds, or from a peer that has not announced the extension. */
+    ignoredRequests: number
+    /** Messages that make no sense, or that nobody asked for. */
+    ignoredMessages: number
+  }
+
+  interface MetadataOptions {
+    /** Its reason is the error when it is aborted. */
+    signal?: AbortSignal | null | undefined
+    /** Ms; 0, the default, for no limit. */
+    timeout?: number | null | undefined
+  }
+
+  interface WireMetadataOptions extends MetadataOptions {
+    /** Most bytes of metadata. Default 32 MiB. */
+    maxSize?: number | null | undefined
+  }
+
+  /** What was received of some metadata. */
+  interface MetadataState {
+    /** Bytes of the whole. */
+    size: number
+    pieces: readonly { piece: number; block: Uint8Array }[]
+  }
+
+  interface MetadataFetcherOptions {
+    /** Most bytes of metadata. Default 32 MiB. */
+    maxSize?: number | null | undefined
+    /** Ms until another wire is asked. Default 10,000. */
+    requestTimeout?: number | null | undefined
+    /** What `state()` of another fetcher has returned. */
+    resume?: MetadataState | null | undefined
+  }
+
+  interface MetadataFetcherEvents {
+    /** A wire is not used any more, and why. Not after `remove()`. */
+    drop: [wire: Instance, error: ProtocolError]
+  }
+
+  /** Fetches the info dictionary of a torrent from wires that come and go. It destroys none of them. */
+  interface MetadataFetcher extends Emitter<MetadataFetcherEvents> {
+    /**
+     * Uses a wire, before or after its handshakes.
+     *
+     * @throws Error `ERR_PWP_METADATA_IN_USE` if it uses an extension ut_metadata of another package
+     */
+    add(wire: Instance): this
+    /** Asks a wire for nothing more. What it has given stays. */
+    remove(wire: Instance): this
+    /** Fetches the info dictionary, from the wires that are there and those that are added. */
+    fetch(options?: MetadataOptions | null): Promise<Buffer>
+    /** Returns what was received so far; null for nothing, and once it is over. */
+    state(): MetadataState | null
+    /** Gives everything back. Those who wait get `ERR_PWP_METADATA_DESTROYED`. */
+    destroy(): void
+  }
+
+  interface MetadataFetcherConstructor {
+    /**
+     * @param infoHash 20 or 32 bytes (SHA-1, SHA-256) or their hex digits; of an array all must fit
+     */
+    new (
+      infoHash: Uint8Array | string | readonly (Uint8Array | string)[],
+      options?: MetadataFetcherOptions | null
+    ): MetadataFetcher
+    readonly prototype: MetadataFetcher
+  }
+
   /** `error` is null, or says why there is no block. */
   type BlockCallback = (error: Error | null, block: Buffer) => void
 
@@ -449,6 +588,17 @@ declare namespace Wire {
     | 'ERR_PWP_MEMORY_CHANGED'
     | 'ERR_PWP_MESSAGE_LENGTH'
     | 'ERR_PWP_MESSAGE_TOO_LONG'
+    | 'ERR_PWP_METADATA_CLOSED'
+    | 'ERR_PWP_METADATA_HASH'
+    | 'ERR_PWP_METADATA_INFO_HASH'
+    | 'ERR_PWP_METADATA_MISSED'
+    | 'ERR_PWP_METADATA_MISSING'
+    | 'ERR_PWP_METADATA_OFFENCES'
+    | 'ERR_PWP_METADATA_REJECTED'
+    | 'ERR_PWP_METADATA_SIZE'
+    | 'ERR_PWP_METADATA_TIMEOUT'
+    | 'ERR_PWP_METADATA_UNANSWERED'
+    | 'ERR_PWP_METADATA_UNSUPPORTED'
     | 'ERR_PWP_NOT_AGREED'
     | 'ERR_PWP_PEER_ID'
     | 'ERR_PWP_PIECE_INDEX'
@@ -462,7 +612,11 @@ declare namespace Wire {
   type RequestErrorCode = 'ERR_PWP_PIECE_LOST' | 'ERR_PWP_REQUEST_TIMEOUT'
 
   /** `code` of an error that a method throws: see docs/errors.md. */
-  type CallErrorCode = 'ERR_PWP_HANDSHAKE_SENT' | 'ERR_PWP_NO_FAST'
+  type CallErrorCode =
+    | 'ERR_PWP_HANDSHAKE_SENT'
+    | 'ERR_PWP_METADATA_DESTROYED'
+    | 'ERR_PWP_METADATA_IN_USE'
+    | 'ERR_PWP_NO_FAST'
 
   /** Numbers of an error; docs/errors.md says which ones a code has. */
   interface ErrorFields {
@@ -801,6 +955,18 @@ declare namespace Wire {
       id: number | string,
       message: Uint8Array | object | string | number | bigint | null
     ): void
+    /**
+     * Fetches the info dictionary of the torrent from the peer (BEP 9): it has the info hash of the wire, ours where
+     * we have sent one. Waits for the handshakes.
+     */
+    metadata(options?: WireMetadataOptions | null): Promise<Buffer>
+    /**
+     * Serves the info dictionary of the torrent to the peer (BEP 9), and announces its size.
+     *
+     * @param info must not change
+     * @throws RangeError if it does not have the info hash of the wire
+     */
+    serveMetadata(info: Uint8Array): void
     /** Sends a keep-alive every 60 s until the wire ends; `false` stops it. */
     setKeepAlive(enable?: boolean): void
     /** Returns the counters of the wire, and how much is queued; also after its end. */

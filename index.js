@@ -4,6 +4,7 @@
 const Wire = require('./lib/wire.js')
 const { allowedFastSet } = require('./lib/allowed-fast-set.js')
 const { ProtocolError } = require('./lib/errors.js')
+const { MetadataFetcher } = require('./lib/extensions/metadata/fetcher.js')
 const { extensions } = require('./lib/extensions/offered.js')
 const { makeExtension } = require('./lib/extensions/message-extension.js')
 
@@ -13,3 +14,4 @@ module.exports.ProtocolError = ProtocolError
 module.exports.allowedFastSet = allowedFastSet
 module.exports.extensions = extensions
 module.exports.makeExtension = makeExtension
+module.exports.MetadataFetcher = MetadataFetcher

@@ -15,6 +15,10 @@ test('wires work in worker threads', async (t) => {
   t.like(await run('worker-transfer.cjs'), { code: 0, signal: null })
 })
 
+test('metadata is fetched in worker threads', async (t) => {
+  t.like(await run('worker-metadata.cjs'), { code: 0, signal: null })
+})
+
 test('two copies of the package work in one process', async (t) => {
   const copy = await copyPackage(t)
   t.like(await run('load-twice.cjs', copy), { code: 0, signal: null })

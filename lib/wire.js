@@ -297,6 +297,26 @@ Wire.prototype.extended = function (id, message) {
 }
 
 /**
+ * Fetches the info dictionary of the torrent from the peer. BEP 9
+ * <https://www.bittorrent.org/beps/bep_0009.html>.
+ *
+ * @param {{signal?: AbortSignal, timeout?: number, maxSize?: number}} [options] - see docs/api.md
+ * @returns {Promise<Buffer>} it has the info hash of the wire
+ */
+Wire.prototype.metadata = function (options) {
+  return metadataCalls().fetchMetadata(sessionOf(this), options)
+}
+
+/**
+ * Serves the info dictionary of the torrent to the peer (BEP 9).
+ *
+ * @param {Uint8Array} info - must not change
+ */
+Wire.prototype.serveMetadata = function (info) {
+  metadataCalls().serveMetadata(sessionOf(this), info)
+}
+
+/**
  * Sends a keep-alive every minute, or stops sending them.
  *
  * @param {boolean} [enable] - anything but `false` starts it
@@ -362,6 +382,11 @@ function prepare(session, block, options) {
   if (limits === null) return (callback) => session.request(...block, callback)
   const { requestWithin } = require('./session/limits.js')
   return (callback) => requestWithin(session, block, limits, callback)
+}
+
+/** Loaded when it is first used, as most wires use none of it. */
+function metadataCalls() {
+  return require('./extensions/metadata/calls.js')
 }
 
 function fastSessionOf(receiver) {

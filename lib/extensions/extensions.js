@@ -36,6 +36,10 @@ class Extensions {
     this.handlers = new Map()
     /** Whether we have sent a handshake. */
     this.isSent = false
+    /** Called when output has drained, if somebody waits for that. */
+    this.onDrain = null
+    /** Called when what both sides have announced may have changed, or the wire is closed. */
+    this.watchers = null
   }
 
   /**
@@ -96,8 +100,25 @@ class Extensions {
   /** Sends our handshake once both sides have announced the extension protocol. */
   greet() {
     const { announced, peerAnnounced } = this.session
-    if (this.isSent || !announced?.extended || !peerAnnounced?.extended) return
-    attempt(sendHandshake, this)
+    if (!this.isSent && announced?.extended && peerAnnounced?.extended) attempt(sendHandshake, this)
+    if (this.watchers !== null) this.changed()
+  }
+
+  /** @param {() => void} watcher */
+  watch(watcher) {
+    this.watchers ??= new Set()
+    this.watchers.add(watcher)
+  }
+
+  /** @param {() => void} watcher */
+  unwatch(watcher) {
+    this.watchers?.delete(watcher)
+  }
+
+  /** Something was announced, or the wire is closed. */
+  changed() {
+    if (this.watchers === null) return
+    for (const watcher of this.watchers) attempt(watcher)
   }
 
   /**
@@ -176,6 +197,7 @@ class Extensions {
     // Without those that are used meanwhile, which are told at once.
     const used = [...this.handlers.keys()]
     for (const name of used) if (!this.session.isClosed) this.#announce(name)
+    this.changed()
   }
 
   /** Only for the names in a handshake, as one of a few bytes may follow one with hundreds of names. */

@@ -14,6 +14,9 @@ const extensions = {
   },
   get utPex() {
     return require('./pex.js').utPex
+  },
+  get utMetadata() {
+    return require('./metadata/ut-metadata.js').utMetadata
   }
 }
 

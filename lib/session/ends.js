@@ -35,6 +35,7 @@ function close(session, error) {
   native.stopReading(session.core.slot)
   // Many readers of streams, stream.pipeline() for one, take 'close' for the end of the output.
   attempt(flushBeforeClose, session)
+  if (session.extensions !== null) session.extensions.changed()
   if (session.tracer !== null) session.tracer.close(error)
   if (channels.close.hasSubscribers) channels.close.publish({ wire: session.wire, error })
 }
@@ -56,6 +57,7 @@ function finish(session) {
   attempt(endOutput, session)
   attempt(emptyOutput, session)
   session.poll()
+  if (session.extensions !== null) session.extensions.changed()
   tearDown(session)
   return isTruncated
 }

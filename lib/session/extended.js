@@ -46,6 +46,7 @@ function useExtension(session, Extension) {
  */
 function onExtended(session, id, payload) {
   if (session.extensions !== null) session.extensions.onMessage(id, payload)
+  else if (id === 0) session.hasMissedHandshake = true
   if (!session.isClosed) session.face.extended(session.wire, id, payload)
 }
 

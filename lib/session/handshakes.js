@@ -29,6 +29,7 @@ function sendHandshake(session, infoHash, peerId, announced) {
   if ((outcome & REFUSED) !== 0) throw handshakeSent()
   // The reserved bytes of a user may announce the extension protocol, too.
   if ((outcome & EXTENDED) !== 0) announced.extended = true
+  if (session.announced === null) session.infoHash = toText(infoHash)
   session.announced ??= announced
   agree(session)
   try {
@@ -76,6 +77,7 @@ function onHandshake(session, peerAnnounced) {
     session.intake.goOn()
     return
   }
+  session.infoHash ??= toText(infoHash)
   const { face, wire } = session
   const { dht, extended } = peerAnnounced
   // Only what users of peer-wire-protocol have always seen, and what they have asked for.
@@ -104,6 +106,10 @@ function agree(session) {
     const onOverdue = (requests) => session.inContext(session.dropOverdue, requests)
     session.fast = new Fast(session.downloads, session.settings.rejectTimeout, onOverdue)
   }
+}
+
+function toText(infoHash) {
+  return Buffer.from(infoHash).toString('latin1', 0, 20)
 }
 
 /** Both handshakes may be known: our extended handshake leaves. */

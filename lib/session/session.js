@@ -68,6 +68,11 @@ class Session {
     /** The peer's reserved bytes as two numbers, -1 before its handshake. */
     this.reservedHigh = -1
     this.reservedLow = -1
+    /**
+     * Info hash of our first handshake, else of the peer's; null before. A string of 20 characters, which takes a
+     * fifth of a Buffer.
+     */
+    this.infoHash = null
     /** What our first handshake announces; null before it. */
     this.announced = null
     /** What the peer's handshake announces; null before it. */
@@ -78,6 +83,8 @@ class Session {
     this.fast = null
     /** Made when the extension protocol is used. */
     this.extensions = null
+    /** Whether an extended handshake came before the extension protocol was used: the peer need not repeat it. */
+    this.hasMissedHandshake = false
     this.isDispatching = false
     /** Nothing more is delivered from the peer. */
     this.isClosed = false
@@ -344,6 +351,7 @@ class Session {
     // Sent even if unchanged, because equal numbers may stand for other bytes.
     if (hasUnsent || this.hasUnsent) native.setUnsent(this.core.slot, waiting, ahead)
     this.hasUnsent = hasUnsent
+    if (this.extensions !== null) this.extensions.onDrain?.()
     if (!this.intake.isHolding) return
     this.intake.isHolding = false
     this.#pollSoon()
