@@ -9,9 +9,9 @@ const net = require('node:net')
 const { parseArgs } = require('node:util')
 const pwp = require('..')
 const { makeFiles, removeFiles, writeBytes } = require('./lib/files')
-const { parseTorrent } = require('./lib/torrent')
+const { parseInfo, parseMagnet, parseTorrent } = require('./lib/torrent')
 
-const HELP = `Usage: leech.js <file.torrent> <host:port> [folder]
+const HELP = `Usage: leech.js <file.torrent | magnet link> <host:port> [folder]
 
 Downloads the torrent from the peer into the folder (default: the current one).`
 
@@ -21,11 +21,9 @@ const MAX_REJECTS = 1000 // so that a peer that rejects everything does not keep
 const MAX_WRITES = 8 // pieces; a disk slower than the peer must not fill the memory
 const PATIENCE = 60_000 // ms without a block, or for the answer to a request
 
-/** Settles when every piece is on disk; rejects with the reason why not. */
-async function download({ infoHash, length, pieceLength, pieces, files }, address) {
-  // With `pieces`, the library refuses a bitfield and indices that do not fit the torrent.
+/** Connects to the peer, and says that we are interested. */
+function connect(address, infoHash) {
   const wire = pwp({
-    pieces: pieces.length,
     infoHashes: infoHash, // a peer that has another torrent is refused
     extensions: true, // no more requests are sent than the peer keeps, which it tells (BEP 10)
     handshakeTimeout: 10_000,
@@ -38,6 +36,28 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
   socket.on('close', () => wire.destroy())
   wire.on('close', () => socket.destroy())
   process.once('SIGINT', () => wire.destroy(new Error('interrupted')))
+
+  const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
+  wire.handshake(infoHash, peerId, { fast: true })
+  wire.on('handshake', () => {
+    wire.setKeepAlive()
+    wire.interested() // the peer answers with 'unchoke' when it lets us request
+  })
+  return { wire, socket }
+}
+
+/** Settles with what a .torrent would say, from a peer that has it (BEP 9). */
+async function fetchTorrent(infoHash, { wire, socket }) {
+  try {
+    // The library checks that it has the info hash.
+    return { ...(await parseInfo(await wire.metadata({ timeout: PATIENCE }))), infoHash }
+  } catch (error) {
+    throw wire.error ?? socket.errored ?? error
+  }
+}
+
+/** Settles when every piece is on disk; rejects with the reason why not. */
+async function download({ length, pieceLength, pieces, files }, { wire, socket }) {
   // A peer may send keep-alives and nothing else, choke us for ever, or leave out one block.
   const giveUp = () => wire.destroy(new Error('the peer does not send what we requested'))
   const patience = setTimeout(giveUp, PATIENCE).unref()
@@ -51,12 +71,6 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
   let told = 0 // tenths of the torrent
   let rejects = 0 // requests that the peer did not want to answer
 
-  const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
-  wire.handshake(infoHash, peerId, { fast: true })
-  wire.on('handshake', () => {
-    wire.setKeepAlive()
-    wire.interested() // the peer answers with 'unchoke' when it lets us request
-  })
   for (const event of ['bitfield', 'have-all', 'have', 'unchoke']) wire.on(event, requestBlocks)
   wire.on('reject', () => {
     if (++rejects > MAX_REJECTS) wire.destroy(new Error('the peer rejects what we request'))
@@ -114,27 +128,36 @@ async function download({ infoHash, length, pieceLength, pieces, files }, addres
     told = tenth
   }
 
-  await once(wire, 'close') // rejects with wire.error if the peer broke the protocol
-  if (written < length) throw socket.errored ?? new Error('the peer closed the connection')
+  // Now the library refuses what the peer has said or says of pieces that the torrent does not have.
+  wire.setPieces(pieces.length)
+  requestBlocks()
+  if (!wire.destroyed) await once(wire, 'close') // rejects with wire.error
+  if (written === length) return
+  throw wire.error ?? socket.errored ?? new Error('the peer closed the connection')
 }
 
 async function main() {
   const options = { help: { type: 'boolean', short: 'h' } }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   if (values.help) return console.log(HELP)
-  const [torrentPath, address, folder = '.'] = positionals
+  const [source, address, folder = '.'] = positionals
   if (!address) throw new Error(HELP)
   const { hostname, port } = new URL(`tcp://${address}`)
   const peer = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) } // as [::1]:6881
-  const torrent = await parseTorrent(await readFile(torrentPath))
-  await makeFiles(torrent, folder)
+  const isMagnet = source.startsWith('magnet:')
+  const given = await (isMagnet ? parseMagnet(source) : parseTorrent(await readFile(source)))
+  const connection = connect(peer, given.infoHash)
   try {
-    await download(torrent, peer)
-  } catch (error) {
-    await removeFiles(torrent, folder)
-    throw error
+    const torrent = isMagnet ? await fetchTorrent(given.infoHash, connection) : given
+    await makeFiles(torrent, folder)
+    await download(torrent, connection).catch(async (error) => {
+      await removeFiles(torrent, folder)
+      throw error
+    })
+    console.log(`${torrent.name}: ${torrent.length} bytes`)
+  } finally {
+    connection.wire.destroy()
   }
-  console.log(`${torrent.name}: ${torrent.length} bytes`)
 }
 
 main().catch((error) => {

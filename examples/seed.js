@@ -21,7 +21,8 @@ Without a port, any that is free.
 const MAX_PEERS = 100
 
 /** Serves one peer. `isOurs`: we opened the connection, so we send the first handshake. */
-function serve({ infoHash, pieceLength, length: total, pieces, files }, socket, isOurs) {
+function serve(torrent, socket, isOurs) {
+  const { infoHash, infoBuffer, pieceLength, length: total, pieces, files } = torrent
   // With `pieces`, the library ignores requests for pieces that the torrent does not have. It also
   // holds requests back while 1 MiB of answers waits for a peer that does not read.
   const wire = pwp({
@@ -32,6 +33,7 @@ function serve({ infoHash, pieceLength, length: total, pieces, files }, socket, 
     inactivityTimeout: 150_000
   })
   wire.extendedHandshake.v = 'peer-wire-native seed.js'
+  wire.serveMetadata(Buffer.from(infoBuffer)) // to peers that only have a magnet link (BEP 9)
   const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
   socket.pipe(wire).pipe(socket)
   // A wire does not know its socket: whichever ends first has to end the other. Without an error,

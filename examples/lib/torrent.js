@@ -1,4 +1,5 @@
-// Reads a .torrent. Its numbers and names come from a stranger, and all else relies on them.
+// Reads a .torrent, or its info dictionary as a peer sends it (BEP 9). Its numbers and names come from a
+// stranger, and all else relies on them.
 'use strict'
 
 const MAX_PIECE_LENGTH = 256 * 1024 * 1024 // bytes; each piece is put together in memory
@@ -27,4 +28,18 @@ async function parseTorrent(bytes) {
   throw new Error(`the torrent has an unsafe file name: ${JSON.stringify(unsafe)}`)
 }
 
-module.exports = { parseTorrent }
+/** As {@link parseTorrent}, of the info dictionary alone. */
+function parseInfo(info) {
+  // A .torrent is a dictionary, in which the info dictionary is all that a download needs.
+  return parseTorrent(Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
+}
+
+/** What a magnet link says; of use is only its `infoHash`. */
+async function parseMagnet(link) {
+  const { default: parse } = await import('parse-torrent')
+  return parse(link).catch((cause) => {
+    throw new Error(`no magnet link to a torrent of version 1: ${link}`, { cause })
+  })
+}
+
+module.exports = { parseInfo, parseMagnet, parseTorrent }
