@@ -26,6 +26,7 @@ import { transmission } from './transmission.mjs'
  * @property {Buffer} torrent without trackers
  * @property {string} folder holds the file or folder that the torrent names, or will hold it
  * @property {{host: string, port: number}} [peer] from which to download
+ * @property {boolean} [pex] whether the client exchanges peers; only libtorrent does
  */
 
 /**

@@ -1,16 +1,19 @@
 # Seeds or downloads one torrent with libtorrent, on the loopback interface only.
-# libtorrent-peer.py TORRENT FOLDER PORT [HOST:PORT of a peer]
+# libtorrent-peer.py TORRENT FOLDER PORT [HOST:PORT of a peer] [--pex]
 import signal
 import sys
 
 import libtorrent as lt
 
-torrent_path, folder, port, *peer = sys.argv[1:]
+has_pex = '--pex' in sys.argv
+torrent_path, folder, port, *peer = [word for word in sys.argv[1:] if word != '--pex']
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 session = lt.session({
     'listen_interfaces': f'127.0.0.1:{port}',
+    # All peers of the tests are on one machine.
+    'allow_multiple_connections_per_ip': has_pex,
     'enable_dht': False,
     'enable_lsd': False,
     'enable_natpmp': False,
@@ -25,7 +28,8 @@ session = lt.session({
 params = lt.add_torrent_params()
 params.ti = lt.torrent_info(torrent_path)
 params.save_path = folder
-params.flags |= lt.torrent_flags.disable_pex
+if not has_pex:
+    params.flags |= lt.torrent_flags.disable_pex
 params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
 handle = session.add_torrent(params)
 

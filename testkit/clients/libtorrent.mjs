@@ -22,10 +22,11 @@ function findPython() {
   )
 }
 
-async function start(t, { torrent, folder, peer }) {
+async function start(t, { torrent, folder, peer, pex }) {
   const { port, torrentPath } = await prepare(t, { torrent })
   const address = peer ? [`${peer.host}:${peer.port}`] : []
-  const args = [SCRIPT, torrentPath, folder, String(port), ...address]
+  const options = pex ? ['--pex'] : []
+  const args = [SCRIPT, torrentPath, folder, String(port), ...address, ...options]
   const program = startProgram(t, findPython().python, args)
   return { program, port, isComplete: () => /^complete$/m.test(program.output) }
 }
