@@ -13,7 +13,7 @@ import {
   greet,
   sentBy
 } from '../testkit/extensions.mjs'
-import { pwp } from '../testkit/wires.mjs'
+import { pwp, settled } from '../testkit/wires.mjs'
 
 /** A wire with the extension, and what is emitted. */
 const using = () => {
@@ -114,12 +114,13 @@ test('sends nothing before our handshakes, nor after the end', (t) => {
   t.deepEqual(sentBy(wire), [])
 })
 
-test('sends nothing before the handshakes of a wire of bittorrent-protocol', (t) => {
+test('sends nothing before the handshakes of a wire of bittorrent-protocol', async (t) => {
   const wire = new BittorrentWire()
   wire.use(pwp.extensions.uploadOnly())
   const sent = []
   wire.on('data', (bytes) => sent.push(bytes))
   wire.upload_only.set(true)
+  await settled()
   t.deepEqual(sent, [])
   t.is(wire.extendedHandshake.upload_only, 1)
   wire.destroy()

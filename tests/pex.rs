@@ -17,12 +17,12 @@ use support::strategies::at_least;
 const MINUTE: u64 = 60_000;
 
 proptest! {
-    #![proptest_config(at_least(1_000))]
+    #![proptest_config(at_least(300))]
 
     #[test]
     fn message_encoded_and_decoded_is_the_same(
-        added in vec(any_contact(), 0..100),
-        dropped in vec(any::<SocketAddr>().prop_map(without_zone), 0..100),
+        added in vec(any_contact(), 0..50),
+        dropped in vec(any::<SocketAddr>().prop_map(without_zone), 0..50),
     ) {
         let message = PexMessage { added, dropped };
         prop_assert_eq!(PexMessage::decode(&message.encode()), Ok(v4_first(message)));
