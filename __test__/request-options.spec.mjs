@@ -9,8 +9,9 @@ import test from 'ava'
 import { FakeClock } from '../testkit/fake-clock.mjs'
 import { inTurn } from '../testkit/in-turn.mjs'
 import { frame } from '../testkit/messages.mjs'
+import { loadCopy } from '../testkit/memory/copies.mjs'
 import { readAll } from '../testkit/read-all.mjs'
-import { CHOKE, fast, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
+import { CHOKE, HANDSHAKE, fast, pwp, record, settled, unchoked } from '../testkit/wires.mjs'
 
 const REQUEST = frame(6, 3, 16, 4)
 const CANCEL = frame(8, 3, 16, 4)
@@ -446,6 +447,19 @@ test('an abort in a listener of choke comes before the choke', (t) => {
   wire.write(CHOKE)
   t.is(outcomes[0][0], 'stop')
   t.is(outcomes[1][0].message, 'peer is choking')
+})
+
+test('a copy of the package whose modules were reset withdraws its own requests', (t) => {
+  // As jest does: what a copy loads late may be of another one.
+  const copy = loadCopy()
+  const wire = copy()
+  wire.write(Buffer.concat([HANDSHAKE, frame(1)]))
+  const controller = new AbortController()
+  const outcomes = ask(wire, { signal: controller.signal })
+  t.deepEqual(readAll(wire), REQUEST)
+  controller.abort('stop')
+  t.deepEqual(readAll(wire), CANCEL)
+  t.deepEqual(outcomes, ['stop'])
 })
 
 test('a request whose answer comes while it is sent leaves no listener', async (t) => {

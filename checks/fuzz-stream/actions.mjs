@@ -17,6 +17,8 @@ const WEIGHTS = {
   bitfield: 3,
   request: 12,
   requests: 3,
+  'request within limits': 8,
+  abort: 6,
   cancel: 6,
   piece: 4,
   port: 2,
@@ -126,6 +128,12 @@ function cancel(subject, random) {
   subject.cancel(isKnown ? random.pick(subject.observer.requests.asked) : drawBlock(random))
 }
 
+/** Of a request that is open, or that has ended. */
+function abort(subject, random) {
+  const abortable = subject.observer.requests.asked.filter(({ limits }) => limits?.mayAbort)
+  if (abortable.length > 0) random.pick(abortable.slice(-10)).limits.abort()
+}
+
 /** Small blocks are copied, larger ones are not. */
 function piece(subject, random) {
   const { piece: index, offset, length } = drawBlock(random)
@@ -192,6 +200,12 @@ const MISTAKES = [
   ({ wire }) => wire.request(0, 0.5, 1),
   ({ wire }) => wire.request(0, 0, 2 ** 32),
   ({ wire }) => wire.request(0, 0, 1, 'callback'),
+  ({ wire }) => wire.request(0, 0, 1, {}, 'callback'),
+  ({ wire }) => wire.request(0, 0, 1, { timeout: -1 }),
+  ({ wire }) => wire.request(0, 0, 1, { timeout: 2 ** 31 }),
+  ({ wire }) => wire.request(0, 0, 1, { signal: new AbortController() }),
+  ({ wire }) => wire.requestBlock(0, 0, 1, { signal: {} }),
+  ({ wire }) => wire.requestBlock(0, 0, 1, () => {}),
   ({ wire }) => wire.cancel(0, '0', 1),
   ({ wire }) => wire.have(NaN),
   ({ wire }) => wire.have(),
@@ -259,6 +273,8 @@ const ACTIONS = {
     (wire, { bits }) => wire.bitfield(bytesOf(bits))
   ),
   request: (subject, random) => subject.request(drawBlock(random)),
+  'request within limits': (subject, random) => subject.requestWithin(drawBlock(random)),
+  abort,
   requests: (subject, random) => random.times(30, () => subject.request(drawBlock(random))),
   cancel,
   piece,

@@ -1,6 +1,7 @@
 // Faults planted in wires: the fuzzer must find each of them, and report that one.
 import { frame } from '../../testkit/messages.mjs'
 import { extendingFaults } from './extending-faults.mjs'
+import { ABORTED } from './limits.mjs'
 
 /**
  * @typedef {object} Fault
@@ -15,14 +16,46 @@ export const faults = {
     shows: /a callback was called again/,
     plant(wire) {
       const { request } = wire
-      wire.request = (piece, offset, length, callback) => {
-        const twice = (...outcome) => {
-          callback(...outcome)
-          callback(...outcome)
-        }
-        request.call(wire, piece, offset, length, twice)
+      wire.request = (...values) => {
+        const given = values.map((value) => (typeof value === 'function' ? twice(value) : value))
+        request.apply(wire, given)
       }
     }
+  },
+  'cancels nothing that a signal or a deadline ends': {
+    shows: /output of \d+ bytes, .* instead of \d+ bytes/,
+    plant: (wire) =>
+      wrapRequests(wire, ({ signal, ...others }, callback) => {
+        let isOver = false
+        const settle = (...outcome) => {
+          if (!isOver) callback(...outcome)
+          isOver = true
+        }
+        signal?.addEventListener('abort', () => settle(signal.reason))
+        return [others, settle]
+      })
+  },
+  'ends the oldest of equal requests': {
+    shows: /a reason that nobody gave|other request at \d+|a request without limits was ended/,
+    plant: (wire) =>
+      wrapRequests(wire, (options, callback, [piece, offset, length]) => {
+        const isSame = (one) =>
+          one.piece === piece && one.offset === offset && one.length === length
+        const swap = (error, block) => {
+          const oldest = wire.requests.find(isSame)
+          if (error?.message === ABORTED && oldest !== undefined) oldest.callback(error)
+          callback(error, block)
+        }
+        return [options, swap]
+      })
+  },
+  'has no deadline for a request': {
+    shows: /a request is open for too long|output of \d+ bytes/,
+    plant: (wire) => wrapRequests(wire, ({ signal }, callback) => [{ signal }, callback])
+  },
+  'ignores signals': {
+    shows: /a request is open for too long|output of \d+ bytes|a callback at a wrong time/,
+    plant: (wire) => wrapRequests(wire, ({ timeout }, callback) => [{ timeout }, callback])
   },
   'emits close twice': {
     shows: /number of 'close': 2 instead of 1/,
@@ -228,6 +261,24 @@ const LOST = 'ERR_PWP_MEMORY_CHANGED'
 const REJECT = 16
 
 const isReject = (chunk) => chunk?.length === 17 && chunk[4] === REJECT
+
+/** A callback that is called twice. */
+const twice =
+  (callback) =>
+  (...outcome) => {
+    callback(...outcome)
+    callback(...outcome)
+  }
+
+/** Replaces the options and the callback of requests that have options. */
+function wrapRequests(wire, wrap) {
+  const { request } = wire
+  wire.request = function (piece, offset, length, options, callback) {
+    const isWrapped = typeof options === 'object' && typeof callback === 'function'
+    const given = isWrapped ? wrap(options, callback, [piece, offset, length]) : [options, callback]
+    return request.call(this, piece, offset, length, ...given)
+  }
+}
 
 /** Makes wires with these options, overriding those requested. */
 function makeWith(fixed) {

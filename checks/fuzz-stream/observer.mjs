@@ -3,11 +3,13 @@ import { MESSAGE_EVENTS } from '../../testkit/hostile/runner.mjs'
 import { encodeMessage } from '../../testkit/messages.mjs'
 import { clock } from '../../testkit/sessions/session-runner.mjs'
 import { Hearing } from './hearing.mjs'
+import { ABORTED } from './limits.mjs'
 import { withoutMissing } from './options.mjs'
 import { Output } from './output.mjs'
 import { Requests, isSame } from './requests.mjs'
 
 const CALLBACK_ERRORS = new Set([
+  ABORTED,
   'peer is choking',
   'request has timed out',
   'request was cancelled',
@@ -147,6 +149,10 @@ export class Observer {
     )
     if (request.calls++ > 0) this.#problem('a callback was called again')
     request.code = code
+    const isEarly = code === 'ERR_PWP_REQUEST_TIMEOUT' || message === ABORTED
+    if (isEarly && request.limits === null) this.#problem('a request without limits was ended')
+    const wrong = request.limits?.judge(error)
+    if (wrong) this.#problem(wrong)
     if (!this.requests.settle(request)) this.#problem('a callback at a wrong time')
     if (error && !code && !CALLBACK_ERRORS.has(message)) this.#problem(`error ${message}`)
     if (message === 'peer is choking' && request.isAccepted) this.#checkChoked(request)
@@ -192,10 +198,13 @@ export class Observer {
   }
 
   /** Call before a request of ours is made. */
-  ask(block) {
+  ask(block, limits = null) {
     const { hasFast, peerChoking } = this.#wire
-    const mayAsk = !peerChoking || (hasFast && this.#peer.allowed.has(block.piece))
+    const isAllowed = !peerChoking || (hasFast && this.#peer.allowed.has(block.piece))
+    const mayAsk = isAllowed && !limits?.isAborted
     const request = this.requests.ask(block, this.isSending && mayAsk)
+    request.limits = limits
+    limits?.watch(request)
     request.callback = (error, bytes) => this.#onSettled(request, error, bytes)
     if (request.isAccepted) this.expect(encodeMessage({ type: 'request', ...block }))
     return request
@@ -259,6 +268,9 @@ export class Observer {
     if (this.output.hasLost) this.hearing.hasLostMemory = true
     this.hearing.check(isWhole)
     this.hearing.checkDeadlines()
+    const { open } = this.requests
+    if (open.some(({ limits }) => limits?.isOverdue))
+      this.#problem('a request is open for too long')
     this.#checkOverdue()
   }
 

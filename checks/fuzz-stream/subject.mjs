@@ -2,6 +2,7 @@
 import { EXTENDED_FLAG } from '../../testkit/hostile/extended-messages.mjs'
 import { bytesOf, cut, encodeMessage } from '../../testkit/messages.mjs'
 import { Extending } from './extending.mjs'
+import { Limits } from './limits.mjs'
 import { Belongings } from './memory.mjs'
 import { Observer } from './observer.mjs'
 import { splitRejects } from './output.mjs'
@@ -116,6 +117,13 @@ export class Subject {
   request(block) {
     const { callback } = this.observer.ask(block)
     this.wire.request(block.piece, block.offset, block.length, callback)
+  }
+
+  /** A request that a signal or a deadline may end. */
+  requestWithin(block) {
+    const limits = new Limits(this.observer, this.#random)
+    const { callback } = this.observer.ask(block, limits)
+    this.wire.request(block.piece, block.offset, block.length, limits.options, callback)
   }
 
   /** Messages that the callback of the cancelled request sends go before the cancel message. */

@@ -1,13 +1,14 @@
 // Ends single requests early: when a signal is aborted, or a deadline of their own has passed.
 //
-// A request without these knows nothing of them: the callback that it is opened with does it all.
+// A request without these knows nothing of them: the callback that it is opened with does it all. This module
+// is loaded late, so where modules are reset (by jest, for one) a session may be of another copy of the code:
+// only its own methods reach its addon.
 'use strict'
 
 const events = require('node:events')
 
 const { attempt } = require('./attempt.js')
 const { requestTimedOut } = require('../errors.js')
-const { native } = require('../native.js')
 
 /**
  * Requests a block, as `session.request()` does.
@@ -53,19 +54,7 @@ class Guard {
 
   /** Ends the request with an error, in the session's own async context. */
   end(error) {
-    this.session.inContext(withdraw, this.session, this.id, error)
-  }
-}
-
-/** Takes a request back from the peer, unless the peer does not know of it yet. */
-function withdraw(session, id, error) {
-  const request = session.downloads.requests.take(id)
-  if (request === undefined) return
-  native.withdraw(session.core.slot, id)
-  try {
-    session.sent()
-  } finally {
-    session.settle(request, error, null)
+    this.session.inContext(this.session.withdraw, this.id, error)
   }
 }
 

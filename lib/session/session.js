@@ -227,6 +227,23 @@ class Session {
     this.sent()
   }
 
+  /**
+   * Withdraws a request that has been ended early, with a cancel if the peer knows of it.
+   *
+   * @param {number} id
+   * @param {unknown} error - for its callback
+   */
+  withdraw(id, error) {
+    const request = this.downloads.requests.take(id)
+    if (request === undefined) return
+    native.withdraw(this.core.slot, id)
+    try {
+      this.sent()
+    } finally {
+      this.settle(request, error, null)
+    }
+  }
+
   /** Sends a block, which answers a request for it if one is open. */
   piece(piece, offset, block) {
     this.uploads.settle(piece, offset, block.length)
