@@ -109,6 +109,7 @@ mod error;
 mod extended;
 mod fast;
 mod handshake;
+mod hashes;
 mod ids;
 mod input;
 mod limits;
@@ -125,6 +126,10 @@ pub use error::ProtocolError;
 pub use extended::{Announced, ExtendedHandshake, bencode};
 pub use fast::allowed_fast_set;
 pub use handshake::{Handshake, HandshakeStart};
+pub use hashes::{
+    HASH_LEN, HashRange, HashRequest, HashRequestError, HashTree, HashTreeError, pad_hash,
+    piece_root,
+};
 pub use ids::{InfoHash, PeerId};
 pub use input::{Frame, Input, Payload, Place};
 pub use limits::{Limits, Policy};
@@ -133,6 +138,6 @@ pub use reserved::Reserved;
 pub use stats::{Stats, Traffic};
 pub use trace::TracedFrame;
 pub use wire::{
-    Bitfield, DropReason, Event, ExtensionError, HandshakeSent, HeadError, Refusal, RequestError,
-    RequestId, Step, Transmit, Wire,
+    Bitfield, DropReason, Event, ExtensionError, HandshakeSent, HashAnswer, HashAnswerError,
+    HashesError, HeadError, Refusal, RequestError, RequestId, Step, Transmit, Wire,
 };

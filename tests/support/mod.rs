@@ -15,4 +15,5 @@ pub(crate) mod sessions;
 #[cfg(not(fuzzing))]
 pub(crate) mod strategies;
 pub(crate) mod trace_check;
+pub(crate) mod trees;
 pub(crate) mod vectors;
