@@ -835,15 +835,18 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.HashTree = nativeBinding.HashTree
 module.exports.allowedFastSet = nativeBinding.allowedFastSet
 module.exports.BencodeToken = nativeBinding.BencodeToken
 module.exports.CommandKind = nativeBinding.CommandKind
 module.exports.diagnosticsLayout = nativeBinding.diagnosticsLayout
 module.exports.EventKind = nativeBinding.EventKind
+module.exports.HashesOutcome = nativeBinding.HashesOutcome
 module.exports.HELD = nativeBinding.HELD
 module.exports.JOINED = nativeBinding.JOINED
 module.exports.LAST = nativeBinding.LAST
 module.exports.memoryLayout = nativeBinding.memoryLayout
 module.exports.messageKinds = nativeBinding.messageKinds
 module.exports.peerHandshake = nativeBinding.peerHandshake
+module.exports.pieceRoot = nativeBinding.pieceRoot
 module.exports.REPLIED = nativeBinding.REPLIED

@@ -72,6 +72,8 @@ class Session {
     this.isIntroduced = false
     /** Made once both sides have announced the fast extension. */
     this.fast = null
+    /** Made once both sides have chosen version 2. */
+    this.hashes = null
     /** Made when the extension protocol is used. */
     this.extensions = null
     this.isDispatching = false

@@ -13,6 +13,7 @@ mod entries;
 mod extended;
 #[cfg(feature = "fuse")]
 mod fuse;
+mod hashes;
 mod memory;
 mod record;
 mod table;
@@ -23,5 +24,6 @@ pub use entries::export_entries;
 pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake};
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
+pub use hashes::{HashTree, HashesOutcome, piece_root};
 pub use memory::{Area, MemoryLayout, memory_layout};
 pub use record::{EventKind, HELD, JOINED, LAST, REPLIED};

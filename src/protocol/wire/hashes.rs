@@ -208,6 +208,23 @@ pub enum HashesError {
     Unreachable,
 }
 
+impl HashesError {
+    /// Checks what does not depend on a wire: that the request makes sense, and that its answer may
+    /// lead to the root unless another node was given.
+    ///
+    /// # Errors
+    ///
+    /// [`HashesError::Malformed`] or [`HashesError::Unreachable`].
+    pub fn check(request: &HashRequest, has_parent: bool) -> Result<(), Self> {
+        request.check().map_err(Self::Malformed)?;
+        if has_parent || request.reaches_root() {
+            Ok(())
+        } else {
+            Err(Self::Unreachable)
+        }
+    }
+}
+
 impl fmt::Display for HashesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -512,10 +512,7 @@ impl Wire {
         request: &HashRequest,
         parent: Option<[u8; 32]>,
     ) -> Result<(), HashesError> {
-        request.check().map_err(HashesError::Malformed)?;
-        if parent.is_none() && !request.reaches_root() {
-            return Err(HashesError::Unreachable);
-        }
+        HashesError::check(request, parent.is_some())?;
         if self.phase == Phase::Closed {
             return Err(HashesError::Closed);
         }
