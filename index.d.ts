@@ -42,7 +42,71 @@ declare namespace Wire {
       pieces: number,
       count?: number
     ): number[]
+    /** The hash tree of a file of version 2 (BEP 52). */
+    readonly HashTree: HashTreeConstructor
+    /**
+     * The hash of a piece of version 2 (BEP 52), as the piece layer has it.
+     *
+     * @param options `pieceLength` of the torrent; without it, the root of a file that is no longer than a
+     *   piece, which has no piece layer
+     */
+    pieceRoot(piece: Uint8Array, options?: { pieceLength?: number | undefined } | null): Buffer
   }
+
+  interface HashTreeConstructor {
+    /**
+     * From the hashes of one layer, 32 bytes each, which are copied.
+     *
+     * @param options `baseLayer` says which: 0, the default, for the hashes of blocks; for those of pieces
+     *   the binary logarithm of the blocks of a piece
+     */
+    new (hashes: Uint8Array, options?: { baseLayer?: number | undefined } | null): HashTree
+    readonly prototype: HashTree
+  }
+
+  interface HashTree {
+    /** `pieces root` of the file. */
+    readonly root: Buffer
+    /** The layer of the root. */
+    readonly rootLayer: number
+    /** The hashes that answer a request, with their uncles; null if it has to be rejected. */
+    hashesFor(request: HashRange): Buffer | null
+  }
+
+  /** A part of the hash tree of a file (BEP 52). */
+  interface HashRange {
+    /** Of the tree: 32 bytes, or 64 hex digits. */
+    readonly root: Uint8Array | string
+    /** Layer of the hashes: 0 for those of blocks. */
+    readonly baseLayer: number
+    /** The first of them in that layer: a multiple of `length`. */
+    readonly index: number
+    /** How many: a power of two from 2 to 8,192. */
+    readonly length: number
+    /** Layers above the base layer to prove. */
+    readonly proofLayers: number
+  }
+
+  /** What a message about hashes names. */
+  interface PeerHashRange extends HashRange {
+    readonly root: Buffer
+  }
+
+  /** What `wire.requestHashes()` asks for. */
+  interface WantedHashes extends HashRange {
+    /** The node to which the answer must lead, if that is not the root: 32 bytes, or 64 hex digits. */
+    readonly parent?: Uint8Array | string | null | undefined
+  }
+
+  interface HashRequestOptions {
+    /** Gives the request up. */
+    signal?: AbortSignal | null | undefined
+    /** Ms after which it is given up. Default 0: no limit. */
+    timeout?: number | null | undefined
+  }
+
+  /** Answers a hash request of the peer with the hashes and their uncles, or rejects it. */
+  type RespondHashes = (error: Error | null | undefined, hashes?: Uint8Array | null) => void
 
   interface Options {
     /**
@@ -125,8 +189,11 @@ declare namespace Wire {
     extended?: boolean | null | undefined
     /** The fast extension (BEP 6): agreed on if the peer announces it too. Default false. */
     fast?: boolean | null | undefined
-    /** An upgrade to version 2 of the protocol (BEP 52), which the wire only announces. Default false. */
-    v2?: boolean | null | undefined
+    /**
+     * An upgrade to version 2 of the protocol (BEP 52): the info hash of version 2 with which the peer may
+     * answer, 32 bytes or 64 hex digits, or the first 20 or 40. `true` only announces it. Default false.
+     */
+    v2?: boolean | Uint8Array | string | null | undefined
     /** Further flags: the eight reserved bytes, to which those above are added. */
     reserved?: Uint8Array | null | undefined
   }
@@ -582,6 +649,8 @@ declare namespace Wire {
     | 'ERR_PWP_EXTENDED_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE_TIMEOUT'
+    | 'ERR_PWP_HASHES'
+    | 'ERR_PWP_HASH_REQUEST'
     | 'ERR_PWP_INACTIVITY_TIMEOUT'
     | 'ERR_PWP_INFO_HASH'
     | 'ERR_PWP_INTERNAL'
@@ -606,6 +675,8 @@ declare namespace Wire {
     | 'ERR_PWP_REQUEST_LENGTH'
     | 'ERR_PWP_TRUNCATED'
     | 'ERR_PWP_UNSOLICITED_BLOCK'
+    | 'ERR_PWP_UNSOLICITED_HASHES'
+    | 'ERR_PWP_UNSOLICITED_HASH_REJECT'
     | 'ERR_PWP_UNSOLICITED_REJECT'
 
   /** `code` of an error that a single request gets: see docs/errors.md. */
@@ -613,10 +684,15 @@ declare namespace Wire {
 
   /** `code` of an error that a method throws: see docs/errors.md. */
   type CallErrorCode =
+    | 'ERR_PWP_CLOSED'
     | 'ERR_PWP_HANDSHAKE_SENT'
+    | 'ERR_PWP_HASHES_REJECTED'
+    | 'ERR_PWP_HASHES_TIMEOUT'
     | 'ERR_PWP_METADATA_DESTROYED'
     | 'ERR_PWP_METADATA_IN_USE'
     | 'ERR_PWP_NO_FAST'
+    | 'ERR_PWP_NO_V2'
+    | 'ERR_PWP_TOO_MANY_HASH_REQUESTS'
 
   /** Numbers of an error; docs/errors.md says which ones a code has. */
   interface ErrorFields {
@@ -630,6 +706,10 @@ declare namespace Wire {
     readonly length?: number
     /** The limit that was exceeded, or the right value. */
     readonly limit?: number
+    /** Layer of hashes. */
+    readonly baseLayer?: number
+    /** The first of them in that layer. */
+    readonly index?: number
   }
 
   /** The peer has broken the protocol or a limit. */
@@ -665,6 +745,9 @@ declare namespace Wire {
     | 'reject'
     | 'allowedFast'
     | 'extended'
+    | 'hashRequest'
+    | 'hashes'
+    | 'hashReject'
     | 'unknown'
 
   /** The head of a message: in transcripts, and on the diagnostics channels. */
@@ -755,6 +838,12 @@ declare namespace Wire {
     reject: [piece: number, offset: number, length: number]
     /** The peer answers requests for this piece even while it chokes us. */
     'allowed-fast': [piece: number]
+    /** The peer requests hashes; without a listener the wire rejects. This and the next two: version 2. */
+    'hash-request': [request: PeerHashRange, respond: RespondHashes]
+    /** The peer has sent hashes, requested or not; `isVerified` if they were requested and are right. */
+    hashes: [request: PeerHashRange, hashes: Buffer, isVerified: boolean]
+    /** The peer will not answer a request for hashes. */
+    'hash-reject': [request: PeerHashRange]
     /** A message of the extension protocol; id 0 is its handshake. */
     extended: [id: number, message: Buffer]
     /** An extended handshake, decoded and merged; after `'extended'`. Only where extensions are used. */
@@ -823,6 +912,8 @@ declare namespace Wire {
     readonly peerRequests: Request[]
     /** Whether both handshakes announce the fast extension (BEP 6). */
     readonly hasFast: boolean
+    /** Whether both handshakes have chosen version 2 of the torrent (BEP 52). */
+    readonly isV2: boolean
     /** Pieces that we serve even while we choke, as `allowedFast()` has announced: a copy. */
     readonly allowedFastSet: number[]
     /** Pieces that the peer serves even while it chokes us, at most the first 100: a copy. */
@@ -846,7 +937,7 @@ declare namespace Wire {
     /**
      * Sends a handshake.
      *
-     * @param infoHash 20 bytes, or a string of exactly 40 hex digits
+     * @param infoHash 20 bytes, or a string of exactly 40 hex digits; of version 2 also all 32 or 64
      * @param peerId 20 bytes, or a string of 20 bytes in UTF-8
      * @param extensions what we support; of `wire.peerExtensions` itself only `dht` counts
      * @throws Error `infoHash and peerId MUST have length 20`
@@ -967,6 +1058,13 @@ declare namespace Wire {
      * @throws RangeError if it does not have the info hash of the wire
      */
     serveMetadata(info: Uint8Array): void
+    /**
+     * Requests a part of the hash tree of a file (BEP 52), also while the peer chokes. Resolves to the hashes
+     * of the base layer, 32 bytes each, which lead to the root.
+     *
+     * @throws RangeError if no tree can answer the request
+     */
+    requestHashes(request: WantedHashes, options?: HashRequestOptions | null): Promise<Buffer>
     /** Sends a keep-alive every 60 s until the wire ends; `false` stops it. */
     setKeepAlive(enable?: boolean): void
     /** Returns the counters of the wire, and how much is queued; also after its end. */

@@ -15,3 +15,26 @@ module.exports.allowedFastSet = allowedFastSet
 module.exports.extensions = extensions
 module.exports.makeExtension = makeExtension
 module.exports.MetadataFetcher = MetadataFetcher
+
+// Loaded when they are first asked for: few users have torrents of version 2. The form of the getters is the
+// one in which Node finds named exports.
+const hashTrees = {
+  get HashTree() {
+    return require('./lib/hash-tree.js').HashTree
+  },
+  get pieceRoot() {
+    return require('./lib/hash-tree.js').pieceRoot
+  }
+}
+Object.defineProperty(module.exports, 'HashTree', {
+  enumerable: true,
+  get: function () {
+    return hashTrees.HashTree
+  }
+})
+Object.defineProperty(module.exports, 'pieceRoot', {
+  enumerable: true,
+  get: function () {
+    return hashTrees.pieceRoot
+  }
+})

@@ -9,6 +9,36 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The hash tree of a file. */
+export declare class HashTree {
+  /**
+   * From the hashes of a layer, 32 bytes each.
+   *
+   * # Errors
+   *
+   * When they make no tree.
+   */
+  constructor(hashes: Uint8Array, baseLayer: number)
+  /** The layer of the root. */
+  rootLayer(): number
+  /**
+   * Its bytes.
+   *
+   * # Errors
+   *
+   * When there is no memory for them.
+   */
+  root(): Buffer
+  /**
+   * The hashes that answer a request; `null` if it has to be rejected.
+   *
+   * # Errors
+   *
+   * When the root has not 32 bytes, or there is no memory for the answer.
+   */
+  hashesFor(root: Uint8Array, baseLayer: number, index: number, length: number, proofLayers: number): Buffer | null
+}
+
 /** A fetch from several peers; see the core. Times are in ms. */
 export declare class MetadataFetch {
   /**
@@ -152,27 +182,31 @@ export declare const enum CommandKind {
   ReadExtendedHandshakes = 16,
   /** r" Number: 1 because of the info hash, 0 because of the peer id. */
   Refuse = 17,
+  /** r" A hash request of the peer is rejected. Number: its id. */
+  RejectHashes = 18,
   /** r" `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name. */
-  Request = 18,
+  Request = 19,
   /** r" Number: pieces of the torrent. */
-  SetPieces = 19,
+  SetPieces = 20,
   /** r" Number: how many frames the trace keeps, 0 for no trace. */
-  SetTrace = 20,
+  SetTrace = 21,
   /**
    * r" Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
    * r" does not say when they leave.
    */
-  SetUnsent = 21,
+  SetUnsent = 22,
   /** r" Number: bytes of a cut payload that `lib/` has joined without handing them in. */
-  SkipPart = 22,
+  SkipPart = 23,
   /** r" No further event of the input. */
-  StopReading = 23,
+  StopReading = 24,
   /** r" Number: piece. */
-  Suggest = 24,
+  Suggest = 25,
   /** r" No numbers. */
-  Unchoke = 25,
+  Unchoke = 26,
   /** r" Gives up one request, and sends `cancel` unless it is held back. Number: its name. */
-  Withdraw = 26,
+  Withdraw = 27,
+  /** r" Gives up a hash request. Number: its name. */
+  WithdrawHashes = 28,
 }
 
 /** Gives the layout of the Buffers that the entries of this file fill. */
@@ -231,43 +265,79 @@ export declare const enum EventKind {
   Handshake = 8,
   /** Record: the info hash, as five big-endian numbers. */
   HandshakeStart = 9,
+  /**
+   * Record: base layer, index, length, proof layers, id of our request or 0 for none.
+   * `readPayload` has the root (32).
+   */
+  HashReject = 10,
+  /** Record: base layer, index, length, proof layers, id. `readPayload` has the root (32). */
+  HashRequest = 11,
+  /**
+   * Record: base layer, index, length, proof layers, id of our request or 0 for none, 1 if the
+   * hashes are valid, bytes of the payload. `readPayload` has the root (32) and the hashes.
+   */
+  Hashes = 12,
   /** Record: piece. */
-  Have = 10,
+  Have = 13,
   /** No numbers. */
-  HaveAll = 11,
+  HaveAll = 14,
   /** No numbers. */
-  HaveNone = 12,
+  HaveNone = 15,
   /** No numbers. */
-  Interested = 13,
+  Interested = 16,
   /** No numbers. */
-  KeepAlive = 14,
+  KeepAlive = 17,
   /** No numbers. */
-  NotInterested = 15,
+  NotInterested = 18,
   /**
    * Record: start and length in the chunk, room for all parts so far, bytes missing. The next
    * message with a payload has the last part: it begins at the start given there, and the
    * length is that of the whole payload.
    */
-  Part = 16,
+  Part = 19,
   /** Record: piece, begin, payload, id of the request or 0 for an unsolicited block. */
-  Piece = 17,
+  Piece = 20,
   /** Record: UDP port. */
-  Port = 18,
+  Port = 21,
   /** Record: piece, begin, length, id of the request or 0 for none. */
-  Reject = 19,
+  Reject = 22,
   /** Record: piece, begin, length, id. */
-  Request = 20,
+  Request = 23,
   /**
    * Record: id, and why: 1 because of a choke, 2 because the peer has lost the piece, 0 because of an
    * end.
    */
-  RequestDropped = 21,
+  RequestDropped = 24,
   /** Record: piece. */
-  Suggest = 22,
+  Suggest = 25,
   /** No numbers. */
-  Unchoke = 23,
+  Unchoke = 26,
   /** Record: payload. */
-  Unknown = 24,
+  Unknown = 27,
+}
+
+/** What became of hashes that were to be requested, or sent. */
+export declare const enum HashesOutcome {
+  /** They are. */
+  Sent = 0,
+  /** The answer would be longer than messages may be. */
+  AnswerTooLong = 1,
+  /** The wire is closed. */
+  Closed = 2,
+  /** The index is no multiple of the length. */
+  Index = 3,
+  /** There are more layers than a tree can have. */
+  Layers = 4,
+  /** The length is no power of two in its range, or there are not as many hashes as requested. */
+  Length = 5,
+  /** No such request waits. */
+  NotWaiting = 6,
+  /** Version 2 is not agreed on. */
+  NotV2 = 7,
+  /** Too many requests are open. */
+  TooMany = 8,
+  /** The index is above those of the tree that the answer leads to. */
+  Unreachable = 9,
 }
 
 /** Added to the kind when requests of the peer are held back. */
@@ -511,6 +581,16 @@ export declare const enum PexOutcome {
   /** What is new. */
   News = 3,
 }
+
+/**
+ * The hash of a piece; `null` for a wrong length. Without the `piece_length` of the torrent, for a
+ * file that is no longer than a piece.
+ *
+ * # Errors
+ *
+ * When there is no memory for it.
+ */
+export declare function pieceRoot(piece: Uint8Array, pieceLength?: number | undefined | null): Buffer | null
 
 /** Decodes a message of `ut_holepunch`; `null` if it is malformed. */
 export declare function readHolepunch(payload: Uint8Array): HolepunchMessage | null

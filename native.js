@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.HashTree = nativeBinding.HashTree
 module.exports.MetadataFetch = nativeBinding.MetadataFetch
 module.exports.PeerExchange = nativeBinding.PeerExchange
 module.exports.allowedFastSet = nativeBinding.allowedFastSet
@@ -845,6 +846,7 @@ module.exports.DontHaveOutcome = nativeBinding.DontHaveOutcome
 module.exports.dontHavePayload = nativeBinding.dontHavePayload
 module.exports.dontHavePiece = nativeBinding.dontHavePiece
 module.exports.EventKind = nativeBinding.EventKind
+module.exports.HashesOutcome = nativeBinding.HashesOutcome
 module.exports.HELD = nativeBinding.HELD
 module.exports.holepunchCodes = nativeBinding.holepunchCodes
 module.exports.HolepunchKind = nativeBinding.HolepunchKind
@@ -861,6 +863,7 @@ module.exports.metadataRequest = nativeBinding.metadataRequest
 module.exports.peerAddress = nativeBinding.peerAddress
 module.exports.peerHandshake = nativeBinding.peerHandshake
 module.exports.PexOutcome = nativeBinding.PexOutcome
+module.exports.pieceRoot = nativeBinding.pieceRoot
 module.exports.readHolepunch = nativeBinding.readHolepunch
 module.exports.readUploadOnly = nativeBinding.readUploadOnly
 module.exports.REPLIED = nativeBinding.REPLIED

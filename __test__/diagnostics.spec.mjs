@@ -37,6 +37,12 @@ const BODIES = [
   [8, 0, 0, 9]
 ]
 const OF_BEP_6 = [[13, 1], [14], [15], [16, 0, 0, 9], [17, 2]]
+const RANGE = [Buffer.alloc(32), 0, 0, 2, 0]
+const OF_BEP_52 = [
+  [21, ...RANGE],
+  [22, ...RANGE, Buffer.alloc(64)],
+  [23, ...RANGE]
+]
 const OTHERS = [
   [9, Buffer.alloc(2)],
   [20, BLOCK],
@@ -45,8 +51,10 @@ const OTHERS = [
 
 test('counts each kind of message that is received', (t) => {
   const wire = pwp()
-  wire.handshake(ID, ID, { fast: true })
-  const messages = [...BODIES, ...OF_BEP_6, ...OTHERS].map((body) => frame(...body))
+  // The info hash of the peer is that of version 2.
+  wire.handshake(ID, ID, { fast: true, v2: FAST_HANDSHAKE.subarray(28, 48) })
+  const bodies = [...BODIES, ...OF_BEP_6, ...OF_BEP_52, ...OTHERS]
+  const messages = bodies.map((body) => frame(...body))
   const bytes = Buffer.concat([FAST_HANDSHAKE, Buffer.alloc(4), ...messages])
   wire.write(bytes)
   const { received, ignoredRequests, violations } = wire.stats()
@@ -55,8 +63,8 @@ test('counts each kind of message that is received', (t) => {
   t.is(received.blockBytes, BLOCK.length)
   t.is(received.protocolBytes, bytes.length - BLOCK.length)
   t.is(ignoredRequests, 1)
-  // The late bitfield, have all and have none; the block and the reject for which there was no request.
-  t.is(violations, 5)
+  // The late bitfield, have all and have none; the block, hashes and rejects for which there was no request.
+  t.is(violations, 7)
 })
 
 test('counts the messages of an extension that is not agreed on as unknown, and as violations', (t) => {
@@ -77,10 +85,19 @@ test('counts the messages of an extension that is not agreed on as unknown, and 
   }
 })
 
+test('counts the messages of version 2 that is not agreed on as unknown, and no violations', (t) => {
+  const wire = greeted({ policy: 'strict' })
+  wire.write(Buffer.concat(OF_BEP_52.map((body) => frame(...body))))
+  const { received, violations } = wire.stats()
+  t.is(received.messages.unknown, 3)
+  t.is(received.messages.hashes, 0)
+  t.is(violations, 0)
+})
+
 test('counts each kind of message that is sent, and keeps the counts after the end', async (t) => {
   const wire = pwp()
   wire.write(Buffer.concat([FAST_HANDSHAKE, UNCHOKE]))
-  wire.handshake(ID, ID, { fast: true })
+  wire.handshake(ID, ID, { fast: true, v2: FAST_HANDSHAKE.subarray(28, 48) })
   wire.unchoke()
   wire.write(frame(6, 0, 0, 9))
   wire.reject(0, 0, 9)
@@ -99,6 +116,10 @@ test('counts each kind of message that is sent, and keeps the counts after the e
   wire.cancel(0, 0, 9)
   wire.port(1)
   wire.extended(1, BLOCK)
+  wire.on('hash-request', (_, respond) => respond(null, Buffer.alloc(64)))
+  wire.write(Buffer.concat([frame(21, ...RANGE), frame(21, Buffer.alloc(32), 0, 1, 2, 0)]))
+  const [root, baseLayer, index, length, proofLayers] = RANGE
+  const asked = wire.requestHashes({ root, baseLayer, index, length, proofLayers })
   const { sent } = wire.stats()
   t.deepEqual(
     Object.entries(sent.messages).filter(([, count]) => count !== 1),
@@ -111,6 +132,7 @@ test('counts each kind of message that is sent, and keeps the counts after the e
   t.is(sent.bytes, wire.bufferedAmount)
   t.is(sent.blockBytes, 100 + 16 * 1024)
   wire.destroy()
+  await t.throwsAsync(asked, { code: 'ERR_PWP_CLOSED' })
   await settled()
   t.deepEqual(wire.stats().sent, sent)
 })

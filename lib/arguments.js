@@ -14,6 +14,15 @@ const MAX_BYTES = 0x7fffffff
 /** An info hash in hex. */
 const HEX_ID = /^[0-9a-f]{40}$/i
 
+/** A hash of version 2 in hex. */
+const HEX_HASH = /^[0-9a-f]{64}$/i
+
+/** Bytes of a hash of version 2. */
+const HASH_LENGTH = 32
+
+/** Bytes of an info hash in a handshake. */
+const ID_LENGTH = 20
+
 /** The getters that V8 itself goes by: an array may have own properties of these names that lie. */
 const viewGetter = (name) =>
   Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name).get
@@ -120,6 +129,51 @@ function toId(name, value, encoding) {
 }
 
 /**
+ * An info hash of either version.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value - 20 bytes or 40 hex digits; of version 2 also all 32 bytes, or 64 digits
+ * @returns {{infoHash: Uint8Array, isV2: boolean}} the 20 bytes of a handshake, and whether it was given as
+ *   that of version 2
+ * @throws {Error} as `toId`
+ */
+function toInfoHash(name, value) {
+  const isHex = typeof value === 'string' && HEX_HASH.test(value)
+  const bytes = isHex ? Buffer.from(value, 'hex') : value
+  const isV2 = isUint8Array(bytes) && byteLength(bytes) === HASH_LENGTH
+  const infoHash = isV2 ? copyOf(toBytes(name, bytes), 0, ID_LENGTH) : toId(name, bytes, 'hex')
+  return { infoHash, isV2 }
+}
+
+/**
+ * An info hash of either version that is kept.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value - as for {@link toInfoHash}
+ * @returns {Buffer} the 20 bytes of a handshake, which the user does not change
+ */
+function toOwnInfoHash(name, value) {
+  return toOwnId(name, toInfoHash(name, value).infoHash, 'hex')
+}
+
+/**
+ * A hash of version 2.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value - 32 bytes, or 64 hex digits
+ * @returns {Buffer} 32 bytes that the user does not change
+ * @throws {TypeError | RangeError} when it is nothing of the kind
+ */
+function toHash(name, value) {
+  const isText = typeof value === 'string'
+  if (!isText && !isUint8Array(value))
+    throw new TypeError(`${name} must be a Buffer, Uint8Array or string`)
+  if (isText ? !HEX_HASH.test(value) : byteLength(value) !== HASH_LENGTH)
+    throw new RangeError(`${name} must have ${HASH_LENGTH} bytes`)
+  return isText ? Buffer.from(value, 'hex') : copyOf(toBytes(name, value))
+}
+
+/**
  * An info hash or peer id that is kept.
  *
  * @param {string} name - of the argument
@@ -216,6 +270,9 @@ module.exports = {
   checkRange,
   toBits,
   toBytes,
+  toHash,
   toId,
-  toOwnId
+  toInfoHash,
+  toOwnId,
+  toOwnInfoHash
 }

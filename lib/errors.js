@@ -49,6 +49,16 @@ const rejected = () => new Error('request was rejected')
 // Mistakes of the local caller that have a code.
 const handshakeSent = () => withCode('ERR_PWP_HANDSHAKE_SENT', 'the handshake was already sent')
 const noFast = () => withCode('ERR_PWP_NO_FAST', 'the fast extension is not agreed on')
+const noV2 = () => withCode('ERR_PWP_NO_V2', 'version 2 of the torrent is not agreed on')
+const tooManyHashRequests = () =>
+  withCode('ERR_PWP_TOO_MANY_HASH_REQUESTS', 'too many hash requests are open')
+
+// Why hashes were not received.
+const hashesClosed = () => withCode('ERR_PWP_CLOSED', closed().message)
+const hashesRejected = () => withCode('ERR_PWP_HASHES_REJECTED', 'hash request was rejected')
+const hashesTimedOut = () => withCode('ERR_PWP_HASHES_TIMEOUT', 'hash request has timed out')
+const wrongHashes = (range) =>
+  new ProtocolError('ERR_PWP_HASHES', 'peer sent hashes that do not fit the root', range)
 
 function withCode(code, message) {
   return Object.assign(new Error(message), { code })
@@ -78,13 +88,19 @@ module.exports = {
   closed,
   handshakeSent,
   handshakeTimedOut,
+  hashesClosed,
+  hashesRejected,
+  hashesTimedOut,
   inactive,
   memoryChanged,
   noFast,
+  noV2,
   pieceLost,
   rejected,
   requestTimedOut,
   timedOut,
+  tooManyHashRequests,
   truncated,
-  withoutFrames
+  withoutFrames,
+  wrongHashes
 }

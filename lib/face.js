@@ -94,6 +94,16 @@ const FACE = {
   extendedHandshake(wire, { peerHandshake }) {
     wire.emit('extended-handshake', peerHandshake)
   },
+  /** Returns whether anyone answers. */
+  hashRequest(wire, request, respond) {
+    return wire.emit('hash-request', request, respond)
+  },
+  hashes(wire, request, hashes, isVerified) {
+    wire.emit('hashes', request, hashes, isVerified)
+  },
+  hashReject(wire, request) {
+    wire.emit('hash-reject', request)
+  },
   unknown(wire, message) {
     wire.emit('unknownmessage', message)
   },

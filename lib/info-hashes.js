@@ -2,7 +2,7 @@
 'use strict'
 
 const { isSet, isUint8Array } = require('node:util').types
-const { toOwnId } = require('./arguments.js')
+const { toOwnInfoHash } = require('./arguments.js')
 
 /** Sets whose members were checked; they are shared by many wires. */
 const checked = new WeakSet()
@@ -15,7 +15,7 @@ const checked = new WeakSet()
  */
 function toServes(name, value) {
   if (typeof value === 'function') return value
-  if (typeof value === 'string' || isUint8Array(value)) return serveOne(toOwnId(name, value, 'hex'))
+  if (typeof value === 'string' || isUint8Array(value)) return serveOne(toOwnInfoHash(name, value))
   if (isArray(value)) return serveMany(new Set(toList(name, value).map((one) => toHex(name, one))))
   if (isSet(value)) return serveMany(toHexSet(name, value))
   throw new TypeError(`${name} must be an info hash, an array or Set of them, or a function`)
@@ -48,7 +48,7 @@ function serveMany(hexSet) {
   return (infoHash) => hexSet.has(infoHash.toString('hex'))
 }
 
-/** A Set finds only what is equal to its members, so these have to be of one form. */
+/** A Set finds only what is equal to its members, so these have to be of one form: that of handshakes. */
 function toHexSet(name, set) {
   if (checked.has(set)) return set
   for (const member of set) {
@@ -60,7 +60,7 @@ function toHexSet(name, set) {
 }
 
 function toHex(name, value) {
-  return toOwnId(name, value, 'hex').toString('hex')
+  return toOwnInfoHash(name, value).toString('hex')
 }
 
 module.exports = { toServes }

@@ -27,11 +27,14 @@ const ID_LENGTH = 20
 /** Bytes of the reserved field of a handshake. */
 const RESERVED_LENGTH = 8
 
+/** Where the info hash of version 2 stands among the fields. */
+const V2_START = 2 * ID_LENGTH + RESERVED_LENGTH
+
 /**
- * Both ids and the reserved bytes of a handshake we send. Reused, as V8 has to allocate memory to lend out a
- * small Buffer.
+ * Both ids and the reserved bytes of a handshake we send, and the info hash of version 2. Reused, as V8 has
+ * to allocate memory to lend out a small Buffer.
  */
-const handshakeFields = Buffer.allocUnsafeSlow(2 * ID_LENGTH + RESERVED_LENGTH)
+const handshakeFields = Buffer.allocUnsafeSlow(V2_START + ID_LENGTH)
 
 /** Numbers of a command in the queue. */
 const COMMAND_LENGTH = layout.commandLength
@@ -86,8 +89,9 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0, d = 0) {
 const { CommandKind } = addon
 const { AllowedFast, Answer, Cancel, Choke, Close, Decline, ExpireRequest, Have } = CommandKind
 const { HaveAll, HaveNone, Interested, KeepAlive, NotInterested, OverwriteState } = CommandKind
-const { PieceHead, Port, ReadExtendedHandshakes, Refuse, Request, SetPieces } = CommandKind
-const { SetTrace, SetUnsent, SkipPart, StopReading, Suggest, Unchoke, Withdraw } = CommandKind
+const { PieceHead, Port, ReadExtendedHandshakes, Refuse, RejectHashes, Request } = CommandKind
+const { SetPieces, SetTrace, SetUnsent, SkipPart, StopReading, Suggest, Unchoke } = CommandKind
+const { Withdraw, WithdrawHashes } = CommandKind
 
 // Each entry is documented in src/binding/entries.rs under the same name, each command in
 // src/binding/commands.rs. The entries of the stream path do without call() and pass(), so that V8
@@ -125,19 +129,34 @@ const native = {
     numbers[2] = offset
     return addon.piece(memory, block)
   },
-  handshake(slot, infoHash, peerId, { dht, extended, fast, v2, reserved }) {
+  handshake(slot, infoHash, peerId, { dht, extended, fast, v2, v2InfoHash, reserved }) {
     handshakeFields.set(infoHash, 0)
     handshakeFields.set(peerId, ID_LENGTH)
     handshakeFields.fill(0, 2 * ID_LENGTH)
     if (reserved !== null) handshakeFields.set(reserved, 2 * ID_LENGTH)
+    if (v2InfoHash !== null) handshakeFields.set(v2InfoHash, V2_START)
     numbers[1] = +dht
     numbers[2] = +extended
     numbers[3] = +fast
     numbers[4] = +v2
+    numbers[5] = v2InfoHash === null ? 0 : 1
     const outcome = pass(addon.handshake, slot, handshakeFields)
     return outcome === PANICKED ? 0 : outcome
   },
   hasFast: (slot) => call(addon.hasFast, slot) === 1,
+  isV2: (slot) => call(addon.isV2, slot) === 1,
+  requestHashes(slot, id, { baseLayer, index, length, proofLayers }, nodes) {
+    numbers[1] = id
+    numbers[2] = baseLayer
+    numbers[3] = index
+    numbers[4] = length
+    numbers[5] = proofLayers
+    return pass(addon.requestHashes, slot, nodes)
+  },
+  answerHashes(slot, id, hashes) {
+    numbers[1] = id
+    return pass(addon.answerHashes, slot, hashes)
+  },
   extended(slot, id, payload) {
     numbers[0] = slot
     numbers[1] = id
@@ -185,6 +204,7 @@ const native = {
   readExtendedHandshakes: (slot) => enqueue(ReadExtendedHandshakes, slot),
   refuseInfoHash: (slot) => enqueue(Refuse, slot, 1),
   refusePeerId: (slot) => enqueue(Refuse, slot, 0),
+  rejectHashes: (slot, id) => enqueue(RejectHashes, slot, id),
   request: (slot, id, piece, offset, length) => enqueue(Request, slot, piece, offset, length, id),
   setPieces: (slot, count) => enqueue(SetPieces, slot, count),
   setTrace: (slot, capacity) => enqueue(SetTrace, slot, capacity),
@@ -193,7 +213,8 @@ const native = {
   stopReading: (slot) => enqueue(StopReading, slot),
   suggest: (slot, piece) => enqueue(Suggest, slot, piece),
   unchoke: (slot) => enqueue(Unchoke, slot),
-  withdraw: (slot, id) => enqueue(Withdraw, slot, id)
+  withdraw: (slot, id) => enqueue(Withdraw, slot, id),
+  withdrawHashes: (slot, id) => enqueue(WithdrawHashes, slot, id)
 }
 
 module.exports = { addon, native, record, stretches, NO_SLOT, PANICKED }

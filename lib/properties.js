@@ -22,6 +22,7 @@ const REQUESTS = {
 const ADDED = {
   bufferedAmount: (session) => session.unsent,
   hasFast: (session) => session.fast !== null,
+  isV2: (session) => session.hashes !== null,
   allowedFastSet: ({ fast }) => (fast === null ? [] : [...fast.allowed]),
   peerAllowedFastSet: ({ fast }) => (fast === null ? [] : [...fast.peerAllowed]),
   extendedMapping: ({ extensions }) => extensions?.mapping ?? null,

@@ -74,18 +74,20 @@ defineStream(Wire.prototype)
 /**
  * Sends a handshake. BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>.
  *
- * @param {Uint8Array | string} infoHash - 20 bytes, or 40 hex digits
+ * @param {Uint8Array | string} infoHash - 20 bytes, or 40 hex digits; of version 2 also all 32 or 64
  * @param {Uint8Array | string} peerId - 20 bytes
- * @param {{dht?: unknown, extended?: boolean, fast?: boolean, v2?: boolean, reserved?: Uint8Array}}
- *   [extensions] - what we support: `dht` may be any truthy value, as in peer-wire-protocol
+ * @param {{dht?: unknown, extended?: boolean, fast?: boolean, v2?: boolean | Uint8Array | string,
+ *   reserved?: Uint8Array}} [extensions] - what we support: `dht` may be any truthy value, as in
+ *   peer-wire-protocol; `v2` is an info hash of version 2 that the peer may answer with
  */
 Wire.prototype.handshake = function (infoHash, peerId, extensions) {
   const session = sessionOf(this)
-  const infoHashBytes = args.toId('infoHash', infoHash, 'hex')
+  const { infoHash: infoHashBytes, isV2 } = args.toInfoHash('infoHash', infoHash)
   const peerIdBytes = args.toId('peerId', peerId, 'utf8')
   // Users of peer-wire-protocol may pass on what the peer has announced, of which only `dht` counts there.
   const isEcho = extensions === session.wire.peerExtensions
-  sendHandshake(session, infoHashBytes, peerIdBytes, toAnnounced(extensions, isEcho))
+  const announced = toAnnounced(extensions, isEcho, isV2 ? infoHashBytes : null)
+  sendHandshake(session, infoHashBytes, peerIdBytes, announced)
 }
 
 /** Stops answering requests; those that wait are dropped (BEP 3). */
@@ -314,6 +316,20 @@ Wire.prototype.metadata = function (options) {
  */
 Wire.prototype.serveMetadata = function (info) {
   metadataCalls().serveMetadata(sessionOf(this), info)
+}
+
+/**
+ * Requests a part of the hash tree of a file. BEP 52 <https://www.bittorrent.org/beps/bep_0052.html>.
+ *
+ * @param {{root: Uint8Array | string, baseLayer: number, index: number, length: number,
+ *   proofLayers: number, parent?: Uint8Array | string}} request - see docs/api.md
+ * @param {{signal?: AbortSignal, timeout?: number}} [options] - `timeout` in ms, 0 for no limit
+ * @returns {Promise<Buffer>} the hashes of the base layer, 32 bytes each, which are checked
+ */
+Wire.prototype.requestHashes = function (request, options) {
+  const session = sessionOf(this)
+  // Loaded when it is first used: few wires are of version 2.
+  return require('./session/hash-requests.js').requestHashes(session, request, options)
 }
 
 /**

@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use peer_wire::protocol::metadata::{MetadataHash, MetadataMessage};
 use peer_wire::protocol::{
-    BlockRequest, Event, ExtendedHandshake, Handshake, Holepunch, HolepunchError, Limits,
-    MessageId, MessageKind, PexFlags, PexMessage, RequestId, Traffic,
+    BlockRequest, Event, ExtendedHandshake, Handshake, HashRequest, HashTree, Holepunch,
+    HolepunchError, InfoHash, Limits, MessageId, MessageKind, PexFlags, PexMessage, RequestId,
+    Traffic, piece_root,
 };
 
 use support::drive::{Delivered, Endpoint, events, failure, feed_cut, greet_with, sent};
@@ -63,6 +64,7 @@ fn session_replayed_counts_each_message_by_its_id() {
     }
     // Of the fast extension, these clients use three messages.
     assert_eq!(totals[13..18], [0, 10, 10, 0, 42]);
+    assert_eq!(totals[21..24], [1, 1, 0]);
 }
 
 /// Messages by their id byte, those without a meaning for the wire as one.
@@ -109,11 +111,13 @@ fn session_replayed_gives_the_events_of_the_model() {
             let replay = Replay::run(session, side, Cut::Whole);
             let (received, ours) = (replay.received, replay.handshake.unwrap());
             let mut wire = Endpoint::default();
+            wire.set_v2_info_hash(V2);
             greet_with(&mut wire, ours);
             wire.unchoke();
             wire.read_extended_handshakes();
             let events = feed_cut(&mut wire, &received, Cut::Random(3));
             let mut model = Model::new(Limits::default());
+            model.set_v2_info_hash(V2);
             model.handshake(&ours);
             model.set_choking(false);
             model.read_extended_handshakes();
@@ -125,6 +129,38 @@ fn session_replayed_gives_the_events_of_the_model() {
             assert_eq!(announced, &of_model, "{}", session.name);
         }
     }
+}
+
+#[test]
+fn session_of_version_2_replayed_exchanges_hashes_that_lead_to_the_root() {
+    let mut hashes = Vec::new();
+    for session in &sessions() {
+        for side in [Side::A, Side::B] {
+            let replay = Replay::run(session, side, Cut::Bytes);
+            // One pair begins with the other info hash, and is upgraded.
+            assert_eq!(replay.wire.is_v2(), session.name.starts_with("v2-"));
+            assert_eq!(replay.wire.hash_request_count(), 0);
+            assert_eq!(replay.wire.peer_hash_request_count(), 0);
+            hashes.extend(replay.events.into_iter().filter_map(|event| match event {
+                Event::Hashes { answer, .. } => Some(answer),
+                _ => None,
+            }));
+        }
+    }
+    let [answer] = hashes.try_into().unwrap();
+    assert!(answer.request.verify(&answer.hashes));
+    // The layer of pieces, as the content has it.
+    let content = content(0, CONTENT_LEN);
+    let piece_len = Some(u64::from(PIECE_LEN));
+    let pieces = content.chunks(usize::try_from(PIECE_LEN).unwrap());
+    let of_content: Vec<u8> = pieces
+        .flat_map(|piece| piece_root(piece, piece_len).unwrap())
+        .collect();
+    assert_eq!(answer.hashes[..of_content.len()], of_content);
+    let tree = HashTree::new(&of_content, answer.request.base_layer).unwrap();
+    assert_eq!(tree.root(), answer.request.root);
+    let served = tree.hashes_for(&answer.request).unwrap();
+    assert_eq!(served, answer.hashes);
 }
 
 #[test]
@@ -344,6 +380,7 @@ struct Replay {
     /// Bytes of this side whose message is not complete.
     unsent: Vec<u8>,
     open: Vec<(RequestId, BlockRequest)>,
+    open_hashes: Vec<(RequestId, HashRequest)>,
     /// That of this side.
     handshake: Option<Handshake>,
 }
@@ -358,6 +395,7 @@ impl Replay {
             sent_as_recorded: Vec::new(),
             unsent: Vec::new(),
             open: Vec::new(),
+            open_hashes: Vec::new(),
             handshake: None,
         };
         for (sender, chunk) in &session.chunks {
@@ -376,8 +414,10 @@ impl Replay {
         self.received.extend_from_slice(chunk);
         let events = feed_cut(&mut self.wire, chunk, cut);
         for event in &events {
-            if let Event::Request { id, request } = event {
-                self.open.push((*id, *request));
+            match event {
+                Event::Request { id, request } => self.open.push((*id, *request)),
+                Event::HashRequest { id, request } => self.open_hashes.push((*id, **request)),
+                _ => {}
             }
         }
         self.events.extend(events);
@@ -388,6 +428,7 @@ impl Replay {
         if self.sent_by_wire.is_empty() {
             let bytes: Vec<u8> = self.unsent.drain(..Handshake::LEN).collect();
             let handshake = Handshake::decode(&bytes).unwrap().unwrap();
+            self.wire.set_v2_info_hash(V2);
             greet_with(&mut self.wire, handshake);
             self.handshake = Some(handshake);
             self.sent_as_recorded.extend(bytes);
@@ -432,6 +473,21 @@ impl Replay {
             }
             Some(MessageId::AllowedFast) => return self.wire.allowed_fast(number(0)),
             Some(MessageId::Port) => self.wire.port(u16::from_be_bytes([body[0], body[1]])),
+            Some(MessageId::HashRequest) => {
+                let (request, _) = HashRequest::decode(body).unwrap();
+                let id = RequestId::new(1);
+                self.wire.request_hashes(id, &request, None).unwrap();
+            }
+            Some(MessageId::Hashes) => {
+                let (answered, hashes) = HashRequest::decode(body).unwrap();
+                let (id, request) = self.open_hashes.remove(0);
+                assert_eq!(request, answered);
+                self.wire.answer_hashes(id, hashes).unwrap();
+            }
+            Some(MessageId::HashReject) => {
+                let (id, _) = self.open_hashes.remove(0);
+                return self.wire.reject_hashes(id);
+            }
             Some(MessageId::Extended) => self.wire.extended(body[0], &body[1..]).unwrap(),
         }
         true
@@ -470,5 +526,11 @@ fn message_len(bytes: &[u8]) -> Option<usize> {
 
 /// Stands for all ids that the wire hands through.
 const UNKNOWN: u8 = 255;
+
+/// The info hash of version 2 of the hybrid torrent.
+const V2: InfoHash = InfoHash::new([
+    0x69, 0x4d, 0x23, 0xa0, 0x23, 0x4b, 0x60, 0x6e, 0xae, 0x7f, 0x8d, 0xb0, 0xc6, 0xc8, 0x8b, 0x40,
+    0x55, 0xf5, 0x56, 0xf9,
+]);
 
 const PIECE_LEN: u32 = 32 * 1024;

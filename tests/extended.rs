@@ -46,7 +46,8 @@ fn extended_that_is_not_bencoded_is_delivered_as_received() {
 
 #[test]
 fn unknown_messages_are_delivered_whole() {
-    for (name, bytes) in vectors("unknown") {
+    // Version 2 is not agreed on.
+    for (name, bytes) in vectors("hashes") {
         let mut wire = opened(Limits::default());
         let payload = joined(&bytes[4..]);
         assert_eq!(

@@ -11,7 +11,9 @@ use std::path::Path;
 
 use peer_wire::protocol::{Announced, Event, ExtendedHandshake, UploadOnly};
 
-use fuzzing::{bencode, decoder, extended, handshake, messages, metadata, notices, pex, wire};
+use fuzzing::{
+    bencode, decoder, extended, handshake, hashes, messages, metadata, notices, pex, wire,
+};
 
 #[test]
 fn bencode_seeds_cover_each_kind_field_and_error() {
@@ -72,6 +74,13 @@ fn extended_seeds_cover_each_event_and_field() {
     assert_eq!(most, ExtendedHandshake::MAX_EXTENSIONS);
     let all = format!("{:?}", all.handshake());
     assert!(!all.contains("None"), "{all}");
+}
+
+#[test]
+fn hashes_seeds_cover_each_outcome() {
+    let outcomes = seeds("hashes").flat_map(|seed| hashes::run(&seed));
+    let all = "Index Layers Length NotInTree Partial Proved";
+    assert_eq!(kinds(outcomes), kinds_of(all));
 }
 
 #[test]
@@ -184,14 +193,14 @@ fn kinds_of(names: &str) -> BTreeSet<String> {
 }
 
 const MESSAGES: &str = "KeepAlive Choke Unchoke Interested NotInterested Have Bitfield Request \
-    Piece Cancel Port Suggest HaveAll HaveNone Reject AllowedFast Extended Unknown";
+    Piece Cancel Port Suggest HaveAll HaveNone Reject AllowedFast Extended HashRequest Hashes HashReject Unknown";
 
 /// All but `Part`, of which the caller makes the payload of the next.
-const EVENTS: &str = "AllowedFast Bitfield Cancel Choke Extended ExtendedHandshake Failed Handshake Have HaveAll \
-    HaveNone HandshakeStart Interested KeepAlive NotInterested Piece Port Reject Request RequestDropped \
+const EVENTS: &str = "AllowedFast Bitfield Cancel Choke Extended ExtendedHandshake Failed Handshake HashReject \
+    HashRequest Hashes Have HaveAll HaveNone HandshakeStart Interested KeepAlive NotInterested Piece Port Reject Request RequestDropped \
     Suggest Unchoke Unknown";
 
 /// All but `RequestFlood`, which takes too many messages.
-const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits ExtendedHandshake Handshake InfoHash \
+const ERRORS: &str = "BitfieldLate BitfieldLength BitfieldSpareBits ExtendedHandshake Handshake HashRequest Hashes InfoHash \
     MessageLength MessageTooLong NotAgreed PeerId PieceIndex RequestLength Truncated \
-    UnsolicitedBlock UnsolicitedReject";
+    UnsolicitedBlock UnsolicitedHashes UnsolicitedHashReject UnsolicitedReject";

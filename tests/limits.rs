@@ -5,8 +5,8 @@
 mod support;
 
 use peer_wire::protocol::{
-    BlockRequest, Event, HandshakeSent, Limits, MessageId, MessageKind, Policy, ProtocolError,
-    RequestError, TooLong,
+    BlockRequest, Event, HandshakeSent, HashRange, Limits, MessageId, MessageKind, Policy,
+    ProtocolError, RequestError, TooLong,
 };
 
 use support::drive::{
@@ -400,6 +400,24 @@ fn error_texts() -> Vec<(ProtocolError, &'static str)> {
             "ERR_PWP_EXTENDED_HANDSHAKE: peer sent an extended handshake that is no dictionary",
         ),
         (
+            ProtocolError::HashRequest(HASHES),
+            "ERR_PWP_HASH_REQUEST: peer requested 6 hashes of layer 4 from 5 on, which no tree has",
+        ),
+        (
+            ProtocolError::Hashes(HASHES),
+            "ERR_PWP_HASHES: peer sent 6 hashes of layer 4 from 5 on that do not fit the root",
+        ),
+        (
+            ProtocolError::UnsolicitedHashes(HASHES),
+            "ERR_PWP_UNSOLICITED_HASHES: peer sent 6 hashes of layer 4 from 5 on that were not \
+             asked for",
+        ),
+        (
+            ProtocolError::UnsolicitedHashReject(HASHES),
+            "ERR_PWP_UNSOLICITED_HASH_REJECT: peer rejected 6 hashes of layer 4 from 5 on, which \
+             were not requested",
+        ),
+        (
             ProtocolError::InfoHash,
             "ERR_PWP_INFO_HASH: peer has another torrent",
         ),
@@ -435,6 +453,12 @@ fn error_texts() -> Vec<(ProtocolError, &'static str)> {
         ),
     ]
 }
+
+const HASHES: HashRange = HashRange {
+    base_layer: 4,
+    index: 5,
+    length: 6,
+};
 
 #[test]
 fn each_command_error_has_its_text() {

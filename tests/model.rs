@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
-use peer_wire::protocol::{Decoder, Limits, Message, Policy, Refusal, Reserved};
+use peer_wire::protocol::{Decoder, InfoHash, Limits, Message, Policy, Refusal, Reserved};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -13,8 +13,9 @@ use support::link::Cut;
 use support::lockstep::{Both, Command};
 use support::strategies::{
     at_least, block_request, exchange, extended_handshake, extended_message, extension_name,
-    fast_message, index, message, reserved,
+    fast_message, hash_message, hash_request, index, message, reserved,
 };
+use support::trees::TREE;
 
 /// The handshakes of both sides, and what is known at first.
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ struct Opening {
     /// Whether both sides unchoke then.
     is_open: bool,
     reads_extended_handshakes: bool,
+    v2: Option<InfoHash>,
     cut: u64,
 }
 
@@ -103,6 +105,9 @@ impl Opening {
         if self.reads_extended_handshakes {
             both.run(Command::ReadExtendedHandshakes);
         }
+        if let Some(v2) = self.v2 {
+            both.run(Command::SetV2InfoHash(v2));
+        }
         let (front, back) = bytes.split_at(47);
         if self.moment == Moment::First {
             both.run(ours.clone());
@@ -146,14 +151,16 @@ fn opening() -> impl Strategy<Value = Opening> {
         1 => Just(Some(Message::HaveNone)),
         2 => vec(any::<u8>(), 1..4).prop_map(|bits| Some(Message::Bitfield { bits })),
     ];
-    (handshakes, announcement, any::<(bool, bool, u64)>()).prop_map(
-        |((theirs, ours, moment), announcement, (is_open, reads, cut))| Opening {
+    let v2 = prop_oneof![1 => Just(None), 2 => v2_info_hash().prop_map(Some)];
+    (handshakes, announcement, v2, any::<(bool, bool, u64)>()).prop_map(
+        |((theirs, ours, moment), announcement, v2, (is_open, reads, cut))| Opening {
             theirs,
             ours,
             moment,
             announcement,
             is_open,
             reads_extended_handshakes: reads,
+            v2,
             cut,
         },
     )
@@ -164,6 +171,7 @@ fn turn() -> impl Strategy<Value = Turn> {
         40 => exchange(),
         40 => message(),
         20 => fast_message(),
+        20 => hash_message(),
         30 => extended_message(),
         1 => bad_message(),
     ];
@@ -195,6 +203,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (0_u32..6).prop_map(Command::TakePeerRequest),
         6 => fast_command(),
         6 => extension_command(),
+        6 => hash_command(),
         1 => reserved().prop_map(Command::Handshake),
         1 => block_request().prop_map(Command::TakeEqualPeerRequest),
         4 => any::<bool>().prop_map(Command::SetChoking),
@@ -249,6 +258,26 @@ fn extension_command() -> impl Strategy<Value = Command> {
 /// Mostly one that the peer may have, and that is requested.
 fn lost_piece() -> impl Strategy<Value = u32> {
     prop_oneof![6 => 0_u32..3, 2 => index(), 1 => any::<u32>()]
+}
+
+fn hash_command() -> impl Strategy<Value = Command> {
+    let parent = prop_oneof![3 => Just(None), 1 => Just(Some(TREE.layer(2)[0]))];
+    prop_oneof![
+        6 => (hash_request(), parent)
+            .prop_map(|(request, parent)| Command::RequestHashes(request, parent)),
+        2 => (0_u32..8).prop_map(Command::WithdrawHashes),
+        3 => (0_u32..4, any::<bool>()).prop_map(|(id, is)| Command::AnswerHashes(id, is)),
+        2 => (0_u32..4).prop_map(Command::RejectHashes),
+        1 => v2_info_hash().prop_map(Command::SetV2InfoHash),
+    ]
+}
+
+/// That of the handshakes or not.
+fn v2_info_hash() -> impl Strategy<Value = InfoHash> {
+    prop_oneof![
+        4 => Just(frames::HANDSHAKE.info_hash),
+        1 => Just(InfoHash::new([7; 20])),
+    ]
 }
 
 fn sent_block() -> impl Strategy<Value = Command> {

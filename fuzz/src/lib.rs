@@ -26,6 +26,11 @@ pub fn handshake(data: &[u8]) {
     let _read = fuzzing::handshake::run(data);
 }
 
+/// See `tests/fuzzing/hashes.rs`.
+pub fn hashes(data: &[u8]) {
+    let _outcomes = fuzzing::hashes::run(data);
+}
+
 /// See `tests/fuzzing/messages.rs`.
 pub fn messages(data: &[u8]) {
     fuzzing::messages::run(data);

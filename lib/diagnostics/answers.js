@@ -29,19 +29,32 @@ function isAnswer(request, answer) {
  * @param {unknown} answer
  */
 function showDropped(wire, { piece, offset, length }, answer) {
-  if (channels.dropped.hasSubscribers) {
-    channels.dropped.publish({ wire, request: { piece, offset, length }, answer })
-  }
+  show(wire, { piece, offset, length }, `${length} bytes`, answer)
+}
+
+/**
+ * Reports an answer to a request for hashes that was dropped.
+ *
+ * @param {object} wire - what subscribers get
+ * @param {object} request - of the peer
+ * @param {unknown} answer
+ */
+function showDroppedHashes(wire, request, answer) {
+  show(wire, request, `${request.length} hashes and their uncles`, answer)
+}
+
+function show(wire, request, wanted, answer) {
+  if (channels.dropped.hasSubscribers) channels.dropped.publish({ wire, request, answer })
   if (Object.hasOwn(process, WARNED)) return
   Object.defineProperty(process, WARNED, { value: true })
   const given = isUint8Array(answer)
     ? `${byteLength(answer)} bytes`
     : 'what is no Buffer or Uint8Array'
   process.emitWarning(
-    `The answer to a request of a peer was dropped: it asked for ${length} bytes and was given ${given}. ` +
+    `The answer to a request of a peer was dropped: it asked for ${wanted} and was given ${given}. ` +
       'Further ones are counted in wire.stats().droppedAnswers.',
     { type: 'PeerWireWarning', code: 'PWP_ANSWER_DROPPED' }
   )
 }
 
-module.exports = { isAnswer, showDropped }
+module.exports = { isAnswer, showDropped, showDroppedHashes }

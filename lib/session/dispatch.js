@@ -11,6 +11,9 @@ const { EventKind } = addon
 const { AllowedFast, Bitfield, Cancel, Choke, Extended, Failed, Handshake } = EventKind
 const {
   ExtendedHandshake,
+  HashReject,
+  HashRequest,
+  Hashes,
   Have,
   HaveAll,
   HaveNone,
@@ -87,6 +90,12 @@ function deliver(kind, numbers, session, intake, chunk) {
       return onExtended(session, numbers[1], intake.payload(chunk, numbers[2], numbers[3]))
     case ExtendedHandshake:
       return onExtendedHandshake(session, intake.joined(numbers[1]), numbers[2] === 1)
+    case HashRequest:
+      return session.hashes.onRequest(numbers, intake.joined(32))
+    case Hashes:
+      return session.hashes.onHashes(numbers, intake.joined(numbers[7]))
+    case HashReject:
+      return session.hashes.onReject(numbers, intake.joined(32))
     case Unknown:
       return face.unknown(wire, intake.payload(chunk, numbers[1], numbers[2]))
     case Failed:

@@ -31,6 +31,7 @@ function fail(session, error) {
 function close(session, error) {
   session.isClosed = true
   stopDeadlines(session)
+  if (session.hashes !== null) session.hashes.close(session.failure)
   session.intake.reportSkipped()
   native.stopReading(session.core.slot)
   // Many readers of streams, stream.pipeline() for one, take 'close' for the end of the output.
@@ -54,6 +55,7 @@ function finish(session) {
   stopDeadlines(session)
   const isTruncated = native.isTruncated(slot)
   native.close(slot)
+  if (session.hashes !== null) session.hashes.close(session.failure)
   attempt(endOutput, session)
   attempt(emptyOutput, session)
   session.poll()

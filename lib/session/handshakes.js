@@ -22,7 +22,7 @@ const received = allocate(48)
  * @param {import('./session.js').Session} session
  * @param {Uint8Array} infoHash - 20 bytes
  * @param {Uint8Array} peerId - 20 bytes
- * @param {{dht: boolean, extended: boolean, fast: boolean, v2: boolean, reserved: Uint8Array | null}} announced
+ * @param {import('../announced.js').Announced} announced
  */
 function sendHandshake(session, infoHash, peerId, announced) {
   const outcome = native.handshake(session.core.slot, infoHash, peerId, announced)
@@ -51,7 +51,9 @@ function onHandshakeStart(session, numbers) {
   if (settings.infoHashes === null && !face.listensForInfoHash(wire)) return
   const infoHash = allocate(20)
   for (let place = 0; place < 5; place++) infoHash.writeUInt32BE(numbers[place + 1], place * 4)
-  const isServed = admitsTorrent(settings, infoHash)
+  // An upgrade that we have offered needs no other permission.
+  const isUpgrade = session.announced?.v2InfoHash?.equals(infoHash) === true
+  const isServed = isUpgrade || admitsTorrent(settings, infoHash)
   // The user's function may have destroyed the wire.
   if (session.isClosed) return
   if (isServed) return face.infoHash(wire, infoHash)
@@ -105,6 +107,12 @@ function agree(session) {
   if (mayHaveFast && session.fast === null && native.hasFast(session.core.slot)) {
     const onOverdue = (requests) => session.inContext(session.dropOverdue, requests)
     session.fast = new Fast(session.downloads, session.settings.rejectTimeout, onOverdue)
+  }
+  const mayBeV2 = announced.v2InfoHash !== null && session.hashes === null
+  if (mayBeV2 && native.isV2(session.core.slot)) {
+    // Loaded when it is first used: few wires are of version 2.
+    const { HashRequests } = require('./hash-requests.js')
+    session.hashes = new HashRequests(session)
   }
 }
 

@@ -81,6 +81,8 @@ class Session {
     this.isIntroduced = false
     /** Made once both sides have announced the fast extension. */
     this.fast = null
+    /** Made once both sides have chosen version 2. */
+    this.hashes = null
     /** Made when the extension protocol is used. */
     this.extensions = null
     /** Whether an extended handshake came before the extension protocol was used: the peer need not repeat it. */

@@ -64,6 +64,8 @@ commands! {
     ReadExtendedHandshakes,
     /// Number: 1 because of the info hash, 0 because of the peer id.
     Refuse,
+    /// A hash request of the peer is rejected. Number: its id.
+    RejectHashes,
     /// `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name.
     Request,
     /// Number: pieces of the torrent.
@@ -83,6 +85,8 @@ commands! {
     Unchoke,
     /// Gives up one request, and sends `cancel` unless it is held back. Number: its name.
     Withdraw,
+    /// Gives up a hash request. Number: its name.
+    WithdrawHashes,
 }
 
 impl CommandKind {
@@ -172,6 +176,9 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
         } else {
             Refusal::PeerId
         }),
+        CommandKind::RejectHashes => {
+            wire.reject_hashes(RequestId::new(first));
+        }
         CommandKind::Request => {
             // Fails only when choked or closed, which `lib/` has ruled out; nothing is sent then.
             let _outcome = wire.request(RequestId::new(fourth), request);
@@ -192,6 +199,9 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
         }
         CommandKind::Withdraw => {
             wire.withdraw_request(RequestId::new(first));
+        }
+        CommandKind::WithdrawHashes => {
+            wire.withdraw_hashes(RequestId::new(first));
         }
     }
 }

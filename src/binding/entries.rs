@@ -16,6 +16,7 @@ use super::call::{Call, PANICKED, State, export, fault, run};
 use super::diagnostics::{read_stats, read_trace};
 use super::dont_have::read_dont_have;
 use super::extended::bencode_tokens;
+use super::hashes::{answer_hashes, is_v2, request_hashes};
 use super::record::{BROKEN, LAST, failure_text, number_of, poll};
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Policy, Reserved, Wire};
@@ -48,12 +49,14 @@ macro_rules! entries {
 }
 
 entries! {
+    answer_hashes c"answerHashes"
     bencode_tokens c"bencodeTokens"
     create c"create"
     extended c"extended"
     handshake c"handshake"
     has_fast c"hasFast"
     is_truncated c"isTruncated"
+    is_v2 c"isV2"
     next c"next"
     output_len c"outputLength"
     peer_extension_id c"peerExtensionId"
@@ -69,6 +72,7 @@ entries! {
     read_stats c"readStats"
     read_trace c"readTrace"
     release c"release"
+    request_hashes c"requestHashes"
     run_queue c"runQueue"
     send_bitfield c"sendBitfield"
     take_request c"takeRequest"
@@ -235,9 +239,10 @@ fn run_queue(_: &mut Call, _: &mut State<'_>) -> Result<u32> {
     Ok(0)
 }
 
-/// `handshake(slot, fields, dht, extended, fast, v2) -> bits`: info hash and peer id, 20 bytes each,
-/// and 8 reserved bytes, to which the numbers that are 1 add their flags. Bit 0: a handshake was
-/// already sent, and this one is not. Bit 1: this one announces the extension protocol.
+/// `handshake(slot, fields, dht, extended, fast, v2, hasV2) -> bits`: info hash and peer id, 20 bytes
+/// each, 8 reserved bytes, to which the numbers that are 1 add their flags, and 20 bytes of the
+/// info hash of version 2, if the last number is 1. Bit 0: a handshake was already sent, and this
+/// one is not. Bit 1: this one announces the extension protocol.
 fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -245,8 +250,9 @@ fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     if entry.is_broken() {
         return Ok(0);
     }
-    let fields: [u8; 48] = exact(call.bytes()?)?;
-    let (ids, reserved) = fields.split_at(40);
+    let fields: [u8; 68] = exact(call.bytes()?)?;
+    let (ids, flags) = fields.split_at(40);
+    let (reserved, v2) = flags.split_at(8);
     let (info_hash, peer_id) = ids.split_at(20);
     let info_hash = InfoHash::new(exact(info_hash)?);
     let peer_id = PeerId::new(exact(peer_id)?);
@@ -261,6 +267,10 @@ fn handshake(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let reserved = asked.fold(Reserved::new(exact(reserved)?), |all, (flag, _)| {
         all.union(flag)
     });
+    let [.., has_v2, _] = call.numbers();
+    if has_v2 == 1 {
+        entry.wire.set_v2_info_hash(InfoHash::new(exact(v2)?));
+    }
     let outcome = entry.wire.handshake(info_hash, peer_id, reserved);
     let is_extended = u32::from(reserved.contains(Reserved::EXTENDED));
     Ok(u32::from(outcome.is_err()) | is_extended << 1)
@@ -335,7 +345,7 @@ fn command(
     Ok(0)
 }
 
-fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+pub(super) fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     <[u8; N]>::try_from(bytes).map_err(fault)
 }
 

@@ -15,6 +15,7 @@ mod entries;
 mod extended;
 #[cfg(feature = "fuse")]
 mod fuse;
+mod hashes;
 mod memory;
 mod metadata;
 mod notices;
@@ -30,6 +31,7 @@ pub use entries::export_entries;
 pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake};
 #[cfg(feature = "fuse")]
 pub use fuse::light_fuse;
+pub use hashes::{HashTree, HashesOutcome, piece_root};
 pub use memory::{Area, MemoryLayout, memory_layout};
 pub use metadata::{
     MetadataFault, MetadataFetch, MetadataHead, MetadataKind, MetadataPiece, MetadataState,

@@ -11,7 +11,8 @@ use napi_derive::napi;
 use super::table::{Cause, Entry};
 use crate::protocol::numbers::to_u32;
 use crate::protocol::{
-    BlockRequest, DropReason, Event, Handshake, Payload, Place, RequestId, Reserved, Step,
+    BlockRequest, DropReason, Event, Handshake, HashAnswer, HashRequest, Payload, Place, RequestId,
+    Reserved, Step,
 };
 
 /// What an event is, and which numbers stand in the record.
@@ -40,6 +41,14 @@ pub enum EventKind {
     Handshake,
     /// Record: the info hash, as five big-endian numbers.
     HandshakeStart,
+    /// Record: base layer, index, length, proof layers, id of our request or 0 for none.
+    /// `readPayload` has the root (32).
+    HashReject,
+    /// Record: base layer, index, length, proof layers, id. `readPayload` has the root (32).
+    HashRequest,
+    /// Record: base layer, index, length, proof layers, id of our request or 0 for none, 1 if the
+    /// hashes are valid, bytes of the payload. `readPayload` has the root (32) and the hashes.
+    Hashes,
     /// Record: piece.
     Have,
     /// No numbers.
@@ -103,7 +112,7 @@ pub const JOINED: u32 = u32::MAX;
 pub(super) type Record = [u32; 1 + FIELDS_LEN];
 
 /// Most numbers of an event besides its kind.
-const FIELDS_LEN: usize = 5;
+const FIELDS_LEN: usize = 7;
 
 type Fields = [u32; FIELDS_LEN];
 
@@ -194,6 +203,25 @@ fn describe(
             put(fields, [dht, extended, fast, v2]);
             EventKind::Handshake
         }
+        Event::HashReject { request, id } => {
+            let [base_layer, index, length, proof_layers] = hash_fields(&request);
+            let id = number_of(id);
+            *kept = Bytes::copy_from_slice(&request.root);
+            put(fields, [base_layer, index, length, proof_layers, id]);
+            EventKind::HashReject
+        }
+        Event::HashRequest { id, request } => {
+            let [base_layer, index, length, proof_layers] = hash_fields(&request);
+            let id = id.number();
+            *kept = Bytes::copy_from_slice(&request.root);
+            put(fields, [base_layer, index, length, proof_layers, id]);
+            EventKind::HashRequest
+        }
+        Event::Hashes {
+            answer,
+            id,
+            is_valid,
+        } => describe_hashes(&answer, id, is_valid, fields, kept),
         Event::Have { piece, .. } => {
             put(fields, [piece]);
             EventKind::Have
@@ -259,6 +287,26 @@ fn describe(
     }
 }
 
+#[cold]
+fn describe_hashes(
+    answer: &HashAnswer,
+    id: Option<RequestId>,
+    is_valid: bool,
+    fields: &mut Fields,
+    kept: &mut Bytes,
+) -> EventKind {
+    let HashAnswer { request, hashes } = answer;
+    let payload = [request.root.as_slice(), hashes].concat();
+    let [base_layer, index, length, proof_layers] = hash_fields(request);
+    let (id, is_valid, len) = (number_of(id), u32::from(is_valid), to_u32(payload.len()));
+    put(
+        fields,
+        [base_layer, index, length, proof_layers, id, is_valid, len],
+    );
+    *kept = Bytes::from(payload);
+    EventKind::Hashes
+}
+
 /// Writes up to [`FIELDS_LEN`] numbers; fields after them have no meaning.
 #[inline]
 fn put<const N: usize>(fields: &mut Fields, numbers: [u32; N]) {
@@ -277,6 +325,17 @@ fn reason_number(reason: DropReason) -> u32 {
 
 fn block_fields(request: BlockRequest) -> [u32; 3] {
     [request.piece, request.begin, request.length]
+}
+
+fn hash_fields(request: &HashRequest) -> [u32; 4] {
+    let &HashRequest {
+        base_layer,
+        index,
+        length,
+        proof_layers,
+        ..
+    } = request;
+    [base_layer, index, length, proof_layers]
 }
 
 /// Start and length of a payload; keeps the bytes if they were joined.

@@ -8,6 +8,8 @@ use super::stats::{Stats, Traffic};
 pub(super) struct Counters {
     pub(super) received: Direction,
     pub(super) sent: Direction,
+    /// Bytes; the decoder counts those received.
+    sent_bytes: u64,
     // These stop at four thousand million, which no connection reaches.
     pub(super) ignored_requests: u32,
     pub(super) refused_requests: u32,
@@ -19,7 +21,6 @@ pub(super) struct Counters {
 #[derive(Debug, Default)]
 pub(super) struct Direction {
     messages: Tally,
-    bytes: u64,
     block_bytes: u64,
 }
 
@@ -35,13 +36,18 @@ struct Tally {
 impl Counters {
     pub(super) fn stats(&self) -> Stats {
         Stats {
-            received: self.received.traffic(),
-            sent: self.sent.traffic(),
+            received: self.received.traffic(0),
+            sent: self.sent.traffic(self.sent_bytes),
             ignored_requests: self.ignored_requests.into(),
             refused_requests: self.refused_requests.into(),
             unanswerable_requests: self.unanswerable_requests.into(),
             violations: self.violations.into(),
         }
+    }
+
+    #[inline]
+    pub(super) fn count_sent_bytes(&mut self, len: usize) {
+        self.sent_bytes = self.sent_bytes.saturating_add(to_u64(len));
     }
 }
 
@@ -49,11 +55,6 @@ impl Direction {
     #[inline]
     pub(super) fn count_message(&mut self, kind: MessageKind) {
         self.messages.add(kind);
-    }
-
-    #[inline]
-    pub(super) fn count_bytes(&mut self, len: usize) {
-        self.bytes = self.bytes.saturating_add(to_u64(len));
     }
 
     #[inline]
@@ -71,10 +72,10 @@ impl Direction {
         counts.map(|kind| self.messages.get(kind)).sum()
     }
 
-    fn traffic(&self) -> Traffic {
+    fn traffic(&self, bytes: u64) -> Traffic {
         Traffic {
             messages: MessageKind::ALL.map(|kind| self.messages.get(kind)),
-            bytes: self.bytes,
+            bytes,
             block_bytes: self.block_bytes,
         }
     }

@@ -68,7 +68,7 @@ impl Decoder {
 
     /// A decoder that does not join cut payloads: it returns their parts as they are received, in
     /// [`Frame::Part`] and [`Payload::LastPart`], and the caller joins them in memory of its own.
-    /// Bitfields and extended handshakes are joined here regardless.
+    /// Bitfields, extended handshakes and the messages of version 2 are joined here regardless.
     pub fn in_parts(limits: &Limits) -> Self {
         Self {
             joins: false,
@@ -379,7 +379,7 @@ enum Keeping {
 
 impl Tail {
     /// A payload that lies in the chunk as a whole stays there, except one that the core itself looks
-    /// at: a bitfield, an extended handshake.
+    /// at: see [`Head::is_joined`].
     fn new(head: Head, joins: bool, input: &Cursor<'_, '_>) -> Self {
         let missing = head.tail_len();
         let is_whole = missing <= input.rest().len();

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::hashes::HashRange;
+
 /// A violation of the protocol, or of a limit, by the peer. Final for its wire.
 ///
 /// "Strict" marks what closes a wire only under [`Policy::Strict`](super::Policy::Strict).
@@ -23,6 +25,11 @@ pub enum ProtocolError {
     ExtendedHandshake,
     /// The first bytes are not a BitTorrent handshake.
     Handshake,
+    /// Strict: a `hash request` that no tree can answer: its length is no power of two from 2 to
+    /// 8,192, its index no multiple of that, or its layers too many.
+    HashRequest(HashRange),
+    /// Strict: `hashes` that do not lead to the root of the file, or not as many as requested.
+    Hashes(HashRange),
     /// The caller does not have this torrent: see [`Refusal`](super::Refusal).
     InfoHash,
     /// A message too short for its id; strict: or too long, or one of `lt_donthave` of either kind.
@@ -83,6 +90,10 @@ pub enum ProtocolError {
         /// Bytes of the block.
         length: u32,
     },
+    /// Strict: `hashes` that were not requested.
+    UnsolicitedHashes(HashRange),
+    /// Strict: a `hash reject` for hashes that were not requested.
+    UnsolicitedHashReject(HashRange),
     /// Strict: a `reject` for a block that was not requested.
     UnsolicitedReject {
         /// Piece index.
@@ -103,6 +114,8 @@ impl ProtocolError {
             Self::BitfieldSpareBits => "ERR_PWP_BITFIELD_SPARE_BITS",
             Self::ExtendedHandshake => "ERR_PWP_EXTENDED_HANDSHAKE",
             Self::Handshake => "ERR_PWP_HANDSHAKE",
+            Self::HashRequest(_) => "ERR_PWP_HASH_REQUEST",
+            Self::Hashes(_) => "ERR_PWP_HASHES",
             Self::InfoHash => "ERR_PWP_INFO_HASH",
             Self::MessageLength { .. } => "ERR_PWP_MESSAGE_LENGTH",
             Self::MessageTooLong { .. } => "ERR_PWP_MESSAGE_TOO_LONG",
@@ -113,6 +126,8 @@ impl ProtocolError {
             Self::RequestLength { .. } => "ERR_PWP_REQUEST_LENGTH",
             Self::Truncated => "ERR_PWP_TRUNCATED",
             Self::UnsolicitedBlock { .. } => "ERR_PWP_UNSOLICITED_BLOCK",
+            Self::UnsolicitedHashes(_) => "ERR_PWP_UNSOLICITED_HASHES",
+            Self::UnsolicitedHashReject(_) => "ERR_PWP_UNSOLICITED_HASH_REJECT",
             Self::UnsolicitedReject { .. } => "ERR_PWP_UNSOLICITED_REJECT",
         }
     }
@@ -138,6 +153,21 @@ impl ProtocolError {
                 begin,
                 length,
             } => vec![("piece", piece), ("offset", begin), ("length", length)],
+            Self::HashRequest(range)
+            | Self::Hashes(range)
+            | Self::UnsolicitedHashes(range)
+            | Self::UnsolicitedHashReject(range) => {
+                let HashRange {
+                    base_layer,
+                    index,
+                    length,
+                } = range;
+                vec![
+                    ("baseLayer", base_layer),
+                    ("index", index),
+                    ("length", length),
+                ]
+            }
             Self::NotAgreed { id } => vec![("id", u32::from(id))],
             Self::RequestFlood { limit } => vec![("limit", limit)],
             Self::BitfieldLate
@@ -152,6 +182,7 @@ impl ProtocolError {
 }
 
 impl fmt::Display for ProtocolError {
+    #[expect(clippy::too_many_lines, reason = "one table of all errors")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BitfieldLength { length, limit } => {
@@ -163,6 +194,8 @@ impl fmt::Display for ProtocolError {
                 f.write_str("peer sent an extended handshake that is no dictionary")
             }
             Self::Handshake => f.write_str("peer did not send a BitTorrent handshake"),
+            Self::HashRequest(range) => write!(f, "peer requested {range}, which no tree has"),
+            Self::Hashes(range) => write!(f, "peer sent {range} that do not fit the root"),
             Self::InfoHash => f.write_str("peer has another torrent"),
             Self::MessageLength { id, length, limit } => {
                 write!(
@@ -197,6 +230,12 @@ impl fmt::Display for ProtocolError {
                 "peer sent a block of piece {piece}, offset {begin}, length {length} that was not \
                  asked for"
             ),
+            Self::UnsolicitedHashes(range) => {
+                write!(f, "peer sent {range} that were not asked for")
+            }
+            Self::UnsolicitedHashReject(range) => {
+                write!(f, "peer rejected {range}, which were not requested")
+            }
             Self::UnsolicitedReject {
                 piece,
                 begin,

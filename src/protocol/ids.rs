@@ -43,3 +43,15 @@ macro_rules! identity {
 
 identity!(InfoHash);
 identity!(PeerId);
+
+impl InfoHash {
+    /// The info hash of a torrent of version 2, SHA-256, cut to the 20 bytes of a handshake (BEP 52
+    /// <https://www.bittorrent.org/beps/bep_0052.html>).
+    pub const fn of_v2(hash: &[u8; 32]) -> Self {
+        // The array is longer than the prefix, so there always is one.
+        match hash.first_chunk() {
+            Some(prefix) => Self(*prefix),
+            None => Self([0; ID_LEN]),
+        }
+    }
+}

@@ -76,8 +76,8 @@ pub trait Place {
         self.len() == 0
     }
 
-    /// The bytes, if they are joined in memory of their own. Those of a bitfield and of an extended
-    /// handshake must be, because the wire looks at them.
+    /// The bytes, if they are joined in memory of their own. Those of a bitfield, of an extended
+    /// handshake and of the messages of version 2 must be, because the wire looks at them.
     fn into_joined(self) -> Option<Bytes>;
 }
 

@@ -110,6 +110,7 @@ mod error;
 mod extended;
 mod fast;
 mod handshake;
+mod hashes;
 mod ids;
 mod input;
 mod limits;
@@ -129,6 +130,10 @@ pub use extended::{
 };
 pub use fast::allowed_fast_set;
 pub use handshake::{Handshake, HandshakeStart};
+pub use hashes::{
+    HASH_LEN, HashRange, HashRequest, HashRequestError, HashTree, HashTreeError, pad_hash,
+    piece_root,
+};
 pub use ids::{InfoHash, PeerId};
 pub use input::{Frame, Input, Payload, Place};
 pub use limits::{Limits, Policy};
@@ -137,6 +142,6 @@ pub use reserved::Reserved;
 pub use stats::{Stats, Traffic};
 pub use trace::TracedFrame;
 pub use wire::{
-    Bitfield, DropReason, Event, ExtensionError, HandshakeSent, HeadError, Refusal, RequestError,
-    RequestId, Step, Transmit, Wire,
+    Bitfield, DropReason, Event, ExtensionError, HandshakeSent, HashAnswer, HashAnswerError,
+    HashesError, HeadError, Refusal, RequestError, RequestId, Step, Transmit, Wire,
 };

@@ -47,7 +47,8 @@ fn decode(stream: &[u8]) -> Vec<Message<Vec<u8>>> {
     let mut decoder = greeted(Decoder::new);
     let mut messages = Vec::new();
     let mut at = 0;
-    while let Some(frame) = decoder.decode(stream, &mut at, Dialect::FAST).unwrap() {
+    let dialect = Dialect::FAST.union(Dialect::V2);
+    while let Some(frame) = decoder.decode(stream, &mut at, dialect).unwrap() {
         let Frame::Message(message) = frame else {
             panic!("{frame:?} is no message");
         };

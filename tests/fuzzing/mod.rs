@@ -7,6 +7,7 @@ pub(crate) mod bencode;
 pub(crate) mod decoder;
 pub(crate) mod extended;
 pub(crate) mod handshake;
+pub(crate) mod hashes;
 pub(crate) mod messages;
 pub(crate) mod metadata;
 pub(crate) mod notices;
@@ -14,11 +15,12 @@ pub(crate) mod pex;
 pub(crate) mod wire;
 
 use arbitrary::{Result, Unstructured};
-use peer_wire::protocol::{BlockRequest, Message, MessageId};
+use peer_wire::protocol::{BlockRequest, HashRequest, Message, MessageId};
 
 use crate::support::counting::CountingAllocator;
 use crate::support::documents::{FIELDS, IDS, document};
 use crate::support::frames;
+use crate::support::trees::TREE;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -66,10 +68,59 @@ fn message(input: &mut Unstructured<'_>) -> Result<Message<Vec<u8>>> {
         16 => Message::AllowedFast {
             piece: number(input)?,
         },
-        _ => Message::Unknown {
-            payload: [vec![unknown_id(input)?], payload(input)?].concat(),
+        _ => rare_message(input)?,
+    })
+}
+
+/// One of version 2, or with an unknown id.
+fn rare_message(input: &mut Unstructured<'_>) -> Result<Message<Vec<u8>>> {
+    let id: u8 = input.arbitrary()?;
+    Ok(match id {
+        21 => Message::HashRequest {
+            request: frames::hash_fields(&hash_request(input)?),
+        },
+        22 => {
+            let request = hash_request(input)?;
+            let hashes = match tree_part(input)? {
+                Some(part) if part == request => TREE.answer(&part),
+                _ => vec![[7; 32]; input.int_in_range(2..=5)?].concat(),
+            };
+            let hashes = [frames::hash_fields(&request), hashes].concat();
+            Message::Hashes { hashes }
+        }
+        23 => Message::HashReject {
+            request: frames::hash_fields(&hash_request(input)?),
+        },
+        id => Message::Unknown {
+            payload: [vec![unknown_id(id)], payload(input)?].concat(),
         },
     })
+}
+
+/// Mostly for a part of a tree, so that requests and answers match.
+fn hash_request(input: &mut Unstructured<'_>) -> Result<HashRequest> {
+    if let Some(part) = tree_part(input)? {
+        return Ok(part);
+    }
+    Ok(TREE.request(
+        input.arbitrary()?,
+        number(input)?,
+        number(input)?,
+        number(input)?,
+    ))
+}
+
+fn tree_part(input: &mut Unstructured<'_>) -> Result<Option<HashRequest>> {
+    let (base, index, length, proof) = match input.arbitrary::<u8>()? % 8 {
+        0 | 1 => (0, 0, 2, 2),
+        2 => (0, 4, 4, 2),
+        3 => (1, 0, 4, 0),
+        // Proves too little to reach the root.
+        4 => (0, 2, 2, 1),
+        5 => (2, 0, 2, 0),
+        _ => return Ok(None),
+    };
+    Ok(Some(TREE.request(base, index, length, proof)))
 }
 
 fn block_request(input: &mut Unstructured<'_>) -> Result<BlockRequest> {
@@ -88,9 +139,8 @@ fn number(input: &mut Unstructured<'_>) -> Result<u32> {
     }
 }
 
-fn unknown_id(input: &mut Unstructured<'_>) -> Result<u8> {
-    let id = input.arbitrary()?;
-    Ok(MessageId::from_byte(id).map_or(id, |_| 10))
+fn unknown_id(id: u8) -> u8 {
+    MessageId::from_byte(id).map_or(id, |_| 10)
 }
 
 /// Up to 255 bytes.

@@ -4,18 +4,19 @@
 
 use arbitrary::{Result, Unstructured};
 use peer_wire::protocol::{
-    BlockRequest, Decoder, Dialect, DropReason, Event, ExtendedHandshake, Frame, Limits,
+    BlockRequest, Decoder, Dialect, DropReason, Event, ExtendedHandshake, Frame, InfoHash, Limits,
     MessageKind, Policy, Refusal, Reserved, Traffic,
 };
 
 use super::{
-    block_request, choose_some, cut, extended_document, extended_payload, lens, message, number,
-    payload,
+    block_request, choose_some, cut, extended_document, extended_payload, hash_request, lens,
+    message, number, payload,
 };
 use crate::support::documents::NAMES;
 use crate::support::drive::Delivered;
 use crate::support::frames::{self, block, bytes_of};
 use crate::support::lockstep::{Both, Command};
+use crate::support::trees::TREE;
 
 /// The settings of a wire, then what happens to it; returns the events.
 pub(crate) fn run(data: &[u8]) -> Vec<Delivered> {
@@ -50,6 +51,9 @@ impl Case {
         let make = *input.choose(&[Decoder::new, Decoder::in_parts])?;
         let mut both = Both::new(make, limits);
         both.set_trace(capacity);
+        if input.arbitrary()? {
+            both.run(Command::SetV2InfoHash(v2_info_hash(input)?));
+        }
         // Without it, ours may follow later.
         if input.ratio(7, 8)? {
             both.run(Command::Handshake(reserved(input)?));
@@ -157,7 +161,7 @@ fn commands(input: &mut Unstructured<'_>) -> Option<Vec<Command>> {
 }
 
 fn command(input: &mut Unstructured<'_>) -> Result<Command> {
-    Ok(match input.int_in_range(0..=38)? {
+    Ok(match input.int_in_range(0..=43)? {
         0 => Command::OverwriteState(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
         1 => Command::Bitfield(payload(input)?),
         2 => Command::Cancel(block_request(input)?),
@@ -196,9 +200,17 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         32 => Command::ReadExtendedHandshakes,
         33 => Command::ExtendedHandshake(extended_handshake(input)?),
         34 => Command::Extension(input.choose(&NAMES)?.to_string(), payload(input)?),
-        35 => Command::WithdrawRequest(input.arbitrary::<u8>()?.into()),
-        36 => Command::PeerLost(number(input)?),
-        37 => Command::ReadDontHave(payload(input)?),
+        35 => Command::AnswerHashes(number(input)?, input.ratio(7, 8)?),
+        36 => Command::RejectHashes(number(input)?),
+        37 => {
+            let parent = input.ratio(1, 4)?.then(|| TREE.layer(2)[0]);
+            Command::RequestHashes(hash_request(input)?, parent)
+        }
+        38 => Command::SetV2InfoHash(v2_info_hash(input)?),
+        39 => Command::WithdrawHashes(number(input)?),
+        40 => Command::WithdrawRequest(input.arbitrary::<u8>()?.into()),
+        41 => Command::PeerLost(number(input)?),
+        42 => Command::ReadDontHave(payload(input)?),
         _ => Command::Request(block_request(input)?),
     })
 }
@@ -213,6 +225,12 @@ fn extended_handshake(input: &mut Unstructured<'_>) -> Result<ExtendedHandshake>
         extensions: chosen.into_iter().zip(ids).map(named).collect(),
         ..ExtendedHandshake::decode(&document).unwrap()
     })
+}
+
+/// Mostly that of the handshakes.
+fn v2_info_hash(input: &mut Unstructured<'_>) -> Result<InfoHash> {
+    let right = frames::HANDSHAKE.info_hash;
+    Ok(*input.choose(&[right, right, InfoHash::new([7; 20])])?)
 }
 
 /// What a handshake announces: the fast extension or not.
@@ -231,8 +249,9 @@ fn decodes(sent: &[u8], counted: Traffic) {
     let mut decoder = Decoder::new(&Limits::default());
     let mut at = 0;
     let mut kinds = Vec::new();
-    // Messages of the fast extension are only sent where it is agreed on.
-    while let Some(frame) = decoder.decode(sent, &mut at, Dialect::FAST).unwrap() {
+    // Messages of extensions are only sent where these are agreed on.
+    let dialect = Dialect::FAST.union(Dialect::V2);
+    while let Some(frame) = decoder.decode(sent, &mut at, dialect).unwrap() {
         match frame {
             Frame::HandshakeStart(_) => {}
             Frame::Message(message) => kinds.push(message.kind()),

@@ -145,6 +145,18 @@ pub(crate) fn fast_unchoked(limits: Limits) -> Endpoint {
     wire
 }
 
+/// A wire that has agreed with its peer on version 2 and on the fast extension, with nothing left to
+/// send.
+pub(crate) fn v2(limits: Limits) -> Endpoint {
+    let mut wire = Endpoint::new(limits);
+    wire.set_v2_info_hash(FAST_HANDSHAKE.info_hash);
+    greet_with(&mut wire, FAST_HANDSHAKE);
+    feed(&mut wire, &frames::fast_handshake());
+    assert_eq!(sent(&mut wire), frames::fast_handshake());
+    assert!(wire.is_v2());
+    wire
+}
+
 /// A wire after the handshake that neither chokes nor is choked, with nothing left to send.
 pub(crate) fn unchoked() -> Endpoint {
     unchoked_with(Limits::default())

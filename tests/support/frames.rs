@@ -1,6 +1,8 @@
 //! Frames written by hand from the BEPs, so that the core's own encoder is not its judge.
 
-use peer_wire::protocol::{BlockRequest, Handshake, InfoHash, Message, PeerId, Reserved};
+use peer_wire::protocol::{
+    BlockRequest, Handshake, HashRequest, InfoHash, Message, PeerId, Reserved,
+};
 
 /// The handshake that the peer of most tests sends.
 pub(crate) const HANDSHAKE: Handshake = greeting_with(Reserved::EXTENDED);
@@ -29,11 +31,15 @@ pub(crate) fn fast_handshake() -> Vec<u8> {
 }
 
 pub(crate) fn handshake_with(reserved: Reserved) -> Vec<u8> {
+    handshake_of(&greeting_with(reserved))
+}
+
+pub(crate) fn handshake_of(handshake: &Handshake) -> Vec<u8> {
     [
         b"\x13BitTorrent protocol".as_slice(),
-        reserved.as_bytes(),
-        b"aaaaaaaaaaaaaaaaaaaa",
-        b"-XX0001-abcdefghijkl",
+        handshake.reserved.as_bytes(),
+        handshake.info_hash.as_bytes(),
+        handshake.peer_id.as_bytes(),
     ]
     .concat()
 }
@@ -120,6 +126,33 @@ pub(crate) fn extended(id: u8, payload: &[u8]) -> Vec<u8> {
     frame(20, &[&[id], payload].concat())
 }
 
+pub(crate) fn hash_request(request: &HashRequest) -> Vec<u8> {
+    frame(21, &hash_fields(request))
+}
+
+pub(crate) fn hashes(request: &HashRequest, hashes: &[u8]) -> Vec<u8> {
+    frame(22, &[&hash_fields(request), hashes].concat())
+}
+
+pub(crate) fn hash_reject(request: &HashRequest) -> Vec<u8> {
+    frame(23, &hash_fields(request))
+}
+
+/// What messages of version 2 begin with.
+pub(crate) fn hash_fields(request: &HashRequest) -> Vec<u8> {
+    let &HashRequest {
+        root,
+        base_layer,
+        index,
+        length,
+        proof_layers,
+    } = request;
+    let numbers = [base_layer, index, length, proof_layers];
+    let mut fields = root.to_vec();
+    fields.extend(numbers.into_iter().flat_map(u32::to_be_bytes));
+    fields
+}
+
 /// The bytes of a message, written without the core.
 pub(crate) fn bytes_of(message: &Message<Vec<u8>>) -> Vec<u8> {
     match message {
@@ -144,6 +177,9 @@ pub(crate) fn bytes_of(message: &Message<Vec<u8>>) -> Vec<u8> {
         Message::Reject { request } => reject(*request),
         Message::AllowedFast { piece } => allowed_fast(*piece),
         Message::Extended { id, payload } => extended(*id, payload),
+        Message::HashRequest { request } => frame(21, request),
+        Message::Hashes { hashes } => frame(22, hashes),
+        Message::HashReject { request } => frame(23, request),
         Message::Unknown { payload } => frame(payload[0], &payload[1..]),
     }
 }

@@ -11,7 +11,8 @@ mod commands;
 use std::collections::{BTreeSet, VecDeque};
 
 use peer_wire::protocol::{
-    BlockRequest, Decoder, Event, ExtendedHandshake, Limits, Refusal, RequestId, Reserved, Stats,
+    BlockRequest, Decoder, Event, ExtendedHandshake, HashRequest, InfoHash, Limits, Refusal,
+    RequestId, Reserved, Stats,
 };
 
 use super::drive::{Delivered, Endpoint, Joiner};
@@ -23,6 +24,8 @@ use answers::Answers;
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     AllowedFast(u32),
+    /// The hash request of the peer with this id: with as many hashes, or one less.
+    AnswerHashes(u32, bool),
     Bitfield(Vec<u8>),
     Cancel(BlockRequest),
     Close,
@@ -52,11 +55,15 @@ pub(crate) enum Command {
     ReadTransmit(usize),
     Refuse(Refusal),
     Reject(BlockRequest),
+    RejectHashes(u32),
     Request(BlockRequest),
+    /// Its answer is to lead to the root, or to this node.
+    RequestHashes(HashRequest, Option<[u8; 32]>),
     SetChoking(bool),
     SetInterested(bool),
     SetPieces(u32),
     SetUnsent(usize, usize),
+    SetV2InfoHash(InfoHash),
     StopReading,
     Suggest(u32),
     TakeEqualPeerRequest(BlockRequest),
@@ -65,6 +72,8 @@ pub(crate) enum Command {
     TakeRequest(BlockRequest),
     /// One of those open, by its place among them.
     WithdrawRequest(usize),
+    /// One of the last few hash requests.
+    WithdrawHashes(u32),
 }
 
 /// The wire and its model.
@@ -81,6 +90,8 @@ pub(crate) struct Both {
     next_id: u32,
     /// The requests that were opened and have not ended.
     open: BTreeSet<u32>,
+    /// The hash requests so far.
+    hash_requests: Vec<RequestId>,
     answers: Answers,
     is_ended: bool,
     trace: TraceCheck,
@@ -97,6 +108,7 @@ impl Both {
             foreign: VecDeque::new(),
             next_id: 0,
             open: BTreeSet::new(),
+            hash_requests: Vec::new(),
             answers: Answers::default(),
             is_ended: false,
             trace: TraceCheck::default(),

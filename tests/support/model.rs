@@ -11,6 +11,7 @@ mod bencode;
 pub(crate) mod extensions;
 mod fast;
 mod framing;
+pub(crate) mod hashes;
 mod pieces;
 mod requests;
 
@@ -26,6 +27,7 @@ use super::drive::{Delivered, joined};
 use super::frames;
 use extensions::Announcements;
 use fast::Fast;
+use hashes::Hashes;
 
 #[derive(Debug)]
 #[expect(
@@ -51,6 +53,7 @@ pub(crate) struct Model {
     our_reserved: Option<Reserved>,
     peer_reserved: Option<Reserved>,
     pub(crate) fast: Fast,
+    pub(crate) hashes: Hashes,
     /// Of both sides, from when extended handshakes are to be read.
     pub(crate) own_extensions: Option<Announcements>,
     pub(crate) peer_extensions: Option<Announcements>,
@@ -115,6 +118,7 @@ impl Model {
             our_reserved: None,
             peer_reserved: None,
             fast: Fast::default(),
+            hashes: Hashes::default(),
             own_extensions: None,
             peer_extensions: None,
             next_id: 0,
@@ -153,7 +157,8 @@ impl Model {
             return false;
         }
         self.our_reserved.get_or_insert(handshake.reserved);
-        self.send(&frames::handshake_with(handshake.reserved));
+        self.hashes.ours.get_or_insert(handshake.info_hash);
+        self.send(&frames::handshake_of(handshake));
         true
     }
 
@@ -359,6 +364,7 @@ impl Model {
         self.is_closed = true;
         self.peer_requests.clear();
         self.fast.forget();
+        self.hashes.forget();
         self.dropping = Some(reason);
         self.is_dropping_unsent = false;
         self.lost_requests = None;
@@ -374,6 +380,7 @@ impl Model {
                 peer_id: PeerId::new(frame[48..68].try_into().unwrap()),
             };
             self.peer_reserved = Some(handshake.reserved);
+            self.hashes.theirs = Some(handshake.info_hash);
             return Ok(Some(Event::Handshake(handshake)));
         }
         let is_not_agreed = std::mem::take(&mut self.is_front_not_agreed);
@@ -412,6 +419,7 @@ impl Model {
                 port: u16::from_be_bytes([body[0], body[1]]),
             },
             13..=17 if !is_not_agreed => return self.apply_fast(*id, body),
+            21..=23 if !is_not_agreed => return self.apply_hash_message(*id, body),
             20 => self.apply_extended(body[0], &body[1..])?,
             _ => Event::Unknown {
                 payload: joined(frame),

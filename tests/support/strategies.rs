@@ -1,12 +1,13 @@
 //! What properties are tried on: messages, and how often.
 
-use peer_wire::protocol::{BlockRequest, ExtendedHandshake, Message, Reserved};
+use peer_wire::protocol::{BlockRequest, ExtendedHandshake, HashRequest, Message, Reserved};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::documents::{FIELDS, IDS, NAMES, NO_FIELDS, document};
 use super::frames;
+use super::trees::TREE;
 
 /// At least `cases` cases; `PROPTEST_CASES` asks for more.
 pub(crate) fn at_least(cases: u32) -> ProptestConfig {
@@ -47,6 +48,57 @@ pub(crate) fn fast_message() -> impl Strategy<Value = Message<Vec<u8>>> {
         3 => index().prop_map(|piece| Message::AllowedFast { piece }),
     ]
 }
+
+/// Any message of version 2: mostly requests and answers that match, some that make no sense.
+pub(crate) fn hash_message() -> impl Strategy<Value = Message<Vec<u8>>> {
+    let fields = || hash_request().prop_map(|request| frames::hash_fields(&request));
+    prop_oneof![
+        3 => fields().prop_map(|request| Message::HashRequest { request }),
+        4 => hashes().prop_map(|hashes| Message::Hashes { hashes }),
+        2 => fields().prop_map(|request| Message::HashReject { request }),
+        1 => payload().prop_map(|request| Message::HashRequest { request }),
+        1 => payload().prop_map(|hashes| Message::Hashes { hashes }),
+    ]
+}
+
+/// One of few, so that messages match.
+pub(crate) fn hash_request() -> impl Strategy<Value = HashRequest> {
+    let numbers = prop_oneof![
+        8 => select(TREE_PARTS.as_slice()),
+        1 => select([(0, 0, 3, 0), (0, 1, 2, 2), (0, 0, 2, 50), (49, 0, 4, 0)].as_slice()),
+        1 => any::<(u32, u32, u32, u32)>(),
+    ];
+    numbers.prop_map(|(base, index, length, proof)| TREE.request(base, index, length, proof))
+}
+
+/// An answer, mostly a right one.
+fn hashes() -> impl Strategy<Value = Vec<u8>> {
+    let part = select(TREE_PARTS.as_slice());
+    let damage = prop_oneof![6 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)];
+    (part, damage, 0_usize..10).prop_map(|((base, index, length, proof), damage, cut)| {
+        let request = TREE.request(base, index, length, proof);
+        let mut hashes = [frames::hash_fields(&request), TREE.answer(&request)].concat();
+        if let Some(place) = damage {
+            let place = place.index(hashes.len());
+            hashes[place] = hashes[place].wrapping_add(1);
+        }
+        // Now and then one hash less.
+        let less = if cut == 0 { 32 } else { 0 };
+        hashes.truncate(hashes.len().saturating_sub(less));
+        hashes
+    })
+}
+
+/// Requests for parts of the tree: base layer, index, length, proof layers.
+// The third proves too little to reach the root.
+const TREE_PARTS: [(u32, u32, u32, u32); 6] = [
+    (0, 0, 2, 2),
+    (0, 4, 4, 2),
+    (0, 2, 2, 1),
+    (1, 2, 2, 1),
+    (2, 0, 2, 0),
+    (1, 0, 4, 0),
+];
 
 /// An extended handshake, which may be undecodable, or the message of an extension.
 pub(crate) fn extended_message() -> impl Strategy<Value = Message<Vec<u8>>> {
@@ -111,6 +163,7 @@ pub(crate) fn reserved() -> impl Strategy<Value = Reserved> {
     prop_oneof![
         5 => Just(frames::FAST_HANDSHAKE.reserved),
         1 => Just(Reserved::FAST),
+        1 => Just(Reserved::FAST.union(Reserved::V2)),
         1 => Just(frames::HANDSHAKE.reserved),
         1 => any::<[u8; 8]>().prop_map(Reserved::new),
     ]
@@ -158,5 +211,6 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn unknown_id() -> impl Strategy<Value = u8> {
-    prop_oneof![10_u8..20, 21..=u8::MAX]
+    // Those of version 2, too, have no meaning unless that is agreed on.
+    prop_oneof![10_u8..13, 18_u8..20, 24..=u8::MAX]
 }

@@ -42,6 +42,9 @@ impl Head {
             head = Self::new(head.length, None, head.numbers);
         }
         let is_whole = head.check(received, max_message_len)?;
+        if received > Self::PREFIX_LEN && head.is_joined() {
+            head.check_payload()?;
+        }
         Ok(is_whole.then_some(head))
     }
 
@@ -130,6 +133,26 @@ impl Head {
         Ok(length == 0 || received > Self::PREFIX_LEN && received >= self.len())
     }
 
+    /// Checks the payload of a message that allows only some lengths, with the id: nothing is
+    /// allocated for one of another length.
+    // All such payloads are joined, so that other messages are not asked about this.
+    #[cold]
+    fn check_payload(&self) -> Result<(), ProtocolError> {
+        let Some((id, allowed)) = self.id.and_then(|id| Some((id, id.payload_len()?))) else {
+            return Ok(());
+        };
+        let payload_len = self.length.saturating_sub(self.fixed_len);
+        let nearest = allowed.nearest(payload_len);
+        if payload_len == nearest {
+            return Ok(());
+        }
+        Err(ProtocolError::MessageLength {
+            id: id.byte(),
+            length: self.length,
+            limit: self.fixed_len.saturating_add(nearest),
+        })
+    }
+
     /// The head of a message whose payload is given by its length; `None` when the total does not
     /// fit the prefix.
     #[inline]
@@ -171,11 +194,17 @@ impl Head {
     }
 
     /// Whether the payload is joined in memory of its own, even if the chunk has all of it.
-    // The core keeps a bitfield and may read an extended handshake; it looks at no other payload.
+    // The core keeps a bitfield, may read an extended handshake, and checks hashes; it looks at no
+    // other payload.
     #[inline]
     pub(in crate::protocol) fn is_joined(&self) -> bool {
         match self.id {
-            Some(MessageId::Bitfield) => true,
+            Some(
+                MessageId::Bitfield
+                | MessageId::HashRequest
+                | MessageId::Hashes
+                | MessageId::HashReject,
+            ) => true,
             Some(MessageId::Extended) => {
                 let [id, ..] = self.numbers;
                 id == EXTENDED_HANDSHAKE
@@ -196,7 +225,9 @@ impl Head {
         dialect: Dialect,
     ) -> Option<ProtocolError> {
         let head = Self::parse(front);
-        if let Some(id) = head.not_agreed(dialect) {
+        // Messages of version 2 are spared: a torrent may have it although the caller did not say so.
+        let is_known = |id: &MessageId| !id.is_in(Dialect::V2);
+        if let Some(id) = head.not_agreed(dialect).filter(is_known) {
             return Some(ProtocolError::NotAgreed { id: id.byte() });
         }
         let (id, length, limit) = (head.id?, head.length, head.fixed_len);

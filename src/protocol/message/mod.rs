@@ -12,6 +12,7 @@ mod head;
 use std::fmt;
 
 use super::dialect::Dialect;
+use super::hashes::{HASH_LEN, HashRequest};
 use field::{Field, Numbers};
 pub(super) use head::Head;
 
@@ -119,8 +120,8 @@ macro_rules! messages {
             })?,)*)*
             /// A message with another id, or with one that is not in the [`Dialect`], handed
             /// through unread.
-            // Not an error: BEP 52 uses ids that a caller may handle itself, while libtorrent closes
-            // on ids that it does not know.
+            // Not an error: a caller may handle such ids itself, while libtorrent closes on ids that
+            // it does not know.
             Unknown {
                 /// The whole message with its id byte.
                 payload: P,
@@ -357,12 +358,70 @@ messages! {
             payload
         },
     }
+    // <https://www.bittorrent.org/beps/bep_0052.html>
+    bep 52 if V2 {
+        /// Requests a part of the hash tree of a file.
+        21 HashRequest {
+            ;
+            /// A [`HashRequest`](super::HashRequest).
+            request
+        },
+        /// A part of the hash tree of a file.
+        22 Hashes {
+            ;
+            /// The [`HashRequest`](super::HashRequest) that it answers, and the hashes.
+            hashes
+        },
+        /// The sender will not answer this request with hashes.
+        23 HashReject {
+            ;
+            /// The [`HashRequest`](super::HashRequest).
+            request
+        },
+    }
 }
 
 impl MessageId {
+    /// The payload of a message of version 2, in bytes; `None` for other messages, whose payloads
+    /// may have any length.
+    const fn payload_len(self) -> Option<PayloadLen> {
+        let request = HashRequest::LEN;
+        let hash = HASH_LEN;
+        match self {
+            Self::HashRequest | Self::HashReject => Some(PayloadLen {
+                least: request,
+                most: request,
+                step: hash,
+            }),
+            Self::Hashes => Some(PayloadLen {
+                least: request.saturating_add(hash.saturating_mul(HashRequest::MIN_LENGTH)),
+                most: request.saturating_add(hash.saturating_mul(HashRequest::MAX_HASHES)),
+                step: hash,
+            }),
+            _ => None,
+        }
+    }
+
     /// Bytes before the payload, length prefix included.
     pub const fn head_len(self) -> u32 {
         self.fixed_len().saturating_add(4)
+    }
+}
+
+/// Which lengths a payload may have: `least`, and then each `step` up to `most`, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct PayloadLen {
+    least: u32,
+    most: u32,
+    step: u32,
+}
+
+impl PayloadLen {
+    /// The allowed length closest to `len`, from below if there is one.
+    fn nearest(self, len: u32) -> u32 {
+        let excess = len.saturating_sub(self.least).checked_rem(self.step);
+        let len = len.saturating_sub(excess.unwrap_or(0));
+        len.clamp(self.least, self.most)
     }
 }
 

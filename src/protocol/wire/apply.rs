@@ -1,13 +1,17 @@
 //! The effect of each message of the peer on a wire.
 
+use bytes::Bytes;
+
 use super::Wire;
 use super::availability::Availability;
 use super::event::{DropReason, Event, Step};
 use super::fast::Fast;
+use super::hashes::{Fit, HashAnswer, Hashes};
 use super::uploads::Admission;
 use crate::protocol::error::ProtocolError;
+use crate::protocol::hashes::HashRequest;
 use crate::protocol::input::Place;
-use crate::protocol::message::{BlockRequest, Message};
+use crate::protocol::message::{BlockRequest, Message, MessageId};
 use crate::protocol::numbers::to_u32;
 
 // Each arm returns its event in place. Passing it through intermediate results costs 20 ns per
@@ -75,6 +79,9 @@ impl Wire {
             // given by the receiver (BEP 10 <https://www.bittorrent.org/beps/bep_0010.html>), so by
             // the caller.
             Message::Extended { id, payload } => Step::Event(Event::Extended { id, payload }),
+            Message::HashRequest { request } => self.apply_hash_request(request),
+            Message::Hashes { hashes } => self.apply_hashes(hashes),
+            Message::HashReject { request } => self.apply_hash_reject(request),
             Message::Unknown { payload } => Step::Event(Event::Unknown { payload }),
         }
     }
@@ -95,7 +102,7 @@ impl Wire {
         let extensions = self.extensions.as_mut();
         let is_valid = extensions.is_some_and(|extensions| extensions.receive(&payload));
         // The peer may have told that it keeps more requests.
-        self.has_replied |= self.send_held();
+        self.sender.has_replied |= self.send_held();
         if !is_valid {
             let error = ProtocolError::ExtendedHandshake;
             if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
@@ -131,17 +138,23 @@ impl Wire {
     /// that does not read what it makes us send.
     #[cold]
     fn answer_reject(&mut self, request: BlockRequest) -> Result<(), ProtocolError> {
-        let waiting = self.sender.len().saturating_add(self.unsent.cost());
+        let is_read = self.is_read();
         let Some(fast) = &mut self.fast else {
             return Ok(());
         };
-        if !fast.admit_reject(waiting <= self.limits.upload_backlog) {
+        if !fast.admit_reject(is_read) {
             let limit = Fast::MAX_UNREAD_REJECTS;
             return Err(ProtocolError::RequestFlood { limit });
         }
         self.send_seldom(&Message::Reject { request });
-        self.has_replied = true;
+        self.sender.has_replied = true;
         Ok(())
+    }
+
+    /// Whether the peer has read most of our output.
+    fn is_read(&self) -> bool {
+        let waiting = self.sender.len().saturating_add(self.unsent.cost());
+        waiting <= self.limits.upload_backlog
     }
 
     /// The peer withdraws the oldest request equal to this one (BEP 3
@@ -209,8 +222,118 @@ impl Wire {
                 return self.fail(error);
             }
         }
-        self.has_replied |= self.send_held();
+        self.sender.has_replied |= self.send_held();
         Step::Event(Event::Reject { request, id })
+    }
+
+    /// Reads what a message of version 2 begins with, and what follows; `None` if version 2 is not
+    /// agreed on. That, and a message that is too short, can only come from an input that does not
+    /// look for it.
+    #[cold]
+    fn read_hash_request<P: Place>(
+        &mut self,
+        id: MessageId,
+        payload: P,
+    ) -> Result<Option<(HashRequest, Bytes)>, ProtocolError> {
+        if !self.is_v2() {
+            let error = ProtocolError::NotAgreed { id: id.byte() };
+            self.ledger.tolerate(self.limits.policy, error)?;
+            return Ok(None);
+        }
+        // Every input joins it, so nothing is lost here.
+        let payload = payload.into_joined().unwrap_or_default();
+        let Some((request, hashes)) = HashRequest::decode(&payload) else {
+            return Err(ProtocolError::MessageLength {
+                id: id.byte(),
+                length: to_u32(payload.len()).saturating_add(id.fixed_len()),
+                limit: HashRequest::LEN.saturating_add(id.fixed_len()),
+            });
+        };
+        let hashes = payload.slice_ref(hashes);
+        Ok(Some((request, hashes)))
+    }
+
+    /// A request that some tree can answer waits for the caller; any other is rejected here.
+    #[cold]
+    fn apply_hash_request<P: Place>(&mut self, payload: P) -> Step<P> {
+        let (request, _) = match self.read_hash_request(MessageId::HashRequest, payload) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Step::Quiet,
+            Err(error) => return self.fail(error),
+        };
+        let is_read = self.is_read();
+        let limits = &self.limits;
+        let hashes = self.rare.make_hashes();
+        if is_read {
+            hashes.note_read();
+        }
+        let is_malformed = request.check().is_err();
+        if is_malformed {
+            let error = ProtocolError::HashRequest(request.range());
+            if let Err(error) = self.ledger.tolerate(limits.policy, error) {
+                return self.fail(error);
+            }
+        } else if let Some(id) = hashes.admit(request, limits) {
+            let request = Box::new(request);
+            return Step::Event(Event::HashRequest { id, request });
+        }
+        if !hashes.admit_reject() {
+            let limit = Hashes::MAX_UNREAD_REJECTS;
+            return self.fail(ProtocolError::RequestFlood { limit });
+        }
+        self.send_hash_reject(&request);
+        self.sender.has_replied = true;
+        Step::Quiet
+    }
+
+    #[cold]
+    fn apply_hashes<P: Place>(&mut self, payload: P) -> Step<P> {
+        let (request, hashes) = match self.read_hash_request(MessageId::Hashes, payload) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Step::Quiet,
+            Err(error) => return self.fail(error),
+        };
+        let ours = self.rare.hashes_mut();
+        let fit = ours.map_or(Fit::Unsolicited, |ours| ours.settle(&request, &hashes));
+        let range = request.range();
+        let (id, violation) = match fit {
+            Fit::Right(id) => (id, None),
+            Fit::Wrong(id) => (id, Some(ProtocolError::Hashes(range))),
+            Fit::Unsolicited => (None, Some(ProtocolError::UnsolicitedHashes(range))),
+        };
+        if let Some(error) = violation
+            && let Err(error) = self.ledger.tolerate(self.limits.policy, error)
+        {
+            return self.fail(error);
+        }
+        Step::Event(Event::Hashes {
+            answer: Box::new(HashAnswer { request, hashes }),
+            id,
+            is_valid: violation.is_none(),
+        })
+    }
+
+    #[cold]
+    fn apply_hash_reject<P: Place>(&mut self, payload: P) -> Step<P> {
+        let (request, _) = match self.read_hash_request(MessageId::HashReject, payload) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Step::Quiet,
+            Err(error) => return self.fail(error),
+        };
+        let ours = self.rare.hashes_mut();
+        let fit = ours.map_or(Fit::Unsolicited, |ours| ours.reject(&request));
+        let id = match fit {
+            Fit::Right(id) | Fit::Wrong(id) => id,
+            Fit::Unsolicited => {
+                let error = ProtocolError::UnsolicitedHashReject(request.range());
+                if let Err(error) = self.ledger.tolerate(self.limits.policy, error) {
+                    return self.fail(error);
+                }
+                None
+            }
+        };
+        let request = Box::new(request);
+        Step::Event(Event::HashReject { request, id })
     }
 
     #[cold]
@@ -262,7 +385,7 @@ impl Wire {
             }
         }
         if self.downloads.has_held() {
-            self.has_replied |= self.send_held();
+            self.sender.has_replied |= self.send_held();
         }
         Step::Event(Event::Piece {
             piece,

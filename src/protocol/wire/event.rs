@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 
+use super::hashes::HashAnswer;
 use crate::protocol::error::ProtocolError;
 use crate::protocol::handshake::{Handshake, HandshakeStart};
+use crate::protocol::hashes::HashRequest;
 use crate::protocol::message::BlockRequest;
 
 /// One message that took effect, or a consequence of one. `P` says where payloads are.
@@ -57,6 +59,32 @@ pub enum Event<P> {
     /// [`Wire::refuse`](super::Wire::refuse) ends the wire if the torrent is the wrong one.
     // Boxed: fields of single bytes would make every event slower to hand on.
     HandshakeStart(Box<HandshakeStart>),
+    /// The peer will not answer a hash request of ours (BEP 52
+    /// <https://www.bittorrent.org/beps/bep_0052.html>).
+    HashReject {
+        /// What it names.
+        request: Box<HashRequest>,
+        /// Our open request that this ends; `None` for one that was given up, or was none.
+        id: Option<RequestId>,
+    },
+    /// The peer requests hashes (BEP 52). Answer with
+    /// [`Wire::answer_hashes`](super::Wire::answer_hashes) or
+    /// [`Wire::reject_hashes`](super::Wire::reject_hashes).
+    HashRequest {
+        /// Identifies this request among equal ones.
+        id: RequestId,
+        /// What it names. Some tree can answer it.
+        request: Box<HashRequest>,
+    },
+    /// The peer has sent hashes (BEP 52).
+    Hashes {
+        /// What it has sent.
+        answer: Box<HashAnswer>,
+        /// Our open request that this ends; `None` for one that was given up, or was none.
+        id: Option<RequestId>,
+        /// Whether they were requested, and lead to the root or the node that was asked for.
+        is_valid: bool,
+    },
     /// The peer has one more piece.
     Have {
         /// Piece index.
@@ -153,6 +181,7 @@ pub enum Step<P> {
 
 impl<P> Event<P> {
     /// The same event with its payload, if it has one, mapped.
+    #[expect(clippy::too_many_lines, reason = "one table of all events")]
     pub fn map_payload<Q>(self, map: impl FnOnce(P) -> Q) -> Event<Q> {
         match self {
             Self::AllowedFast { piece } => Event::AllowedFast { piece },
@@ -169,6 +198,17 @@ impl<P> Event<P> {
             Self::Failed(error) => Event::Failed(error),
             Self::Handshake(handshake) => Event::Handshake(handshake),
             Self::HandshakeStart(start) => Event::HandshakeStart(start),
+            Self::HashReject { request, id } => Event::HashReject { request, id },
+            Self::HashRequest { id, request } => Event::HashRequest { id, request },
+            Self::Hashes {
+                answer,
+                id,
+                is_valid,
+            } => Event::Hashes {
+                answer,
+                id,
+                is_valid,
+            },
             Self::Have { piece, is_new } => Event::Have { piece, is_new },
             Self::HaveAll => Event::HaveAll,
             Self::HaveNone => Event::HaveNone,

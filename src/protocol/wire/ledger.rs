@@ -59,19 +59,20 @@ impl Ledger {
     pub(super) fn note_sent(&mut self, message: &Message<u32>, len: usize, payload_len: usize) {
         let sent = &mut self.counters.sent;
         sent.count_message(message.kind());
-        sent.count_bytes(len);
         if matches!(message, Message::Piece { .. }) {
             sent.count_block(payload_len);
         }
+        self.counters.count_sent_bytes(len);
         if let Some(trace) = &mut self.trace {
-            trace.push(TracedFrame::message(true, message, payload_len));
+            // A copy: the address of the message itself would keep it out of registers.
+            trace_sent(trace, &message.clone(), payload_len);
         }
     }
 
     pub(super) fn note_handshake(&mut self) {
         let handshake = TracedFrame::handshake(true);
         self.counters.sent.count_message(handshake.kind);
-        self.counters.sent.count_bytes(handshake.len);
+        self.counters.count_sent_bytes(handshake.len);
         if let Some(trace) = &mut self.trace {
             trace.push(handshake);
         }
@@ -96,6 +97,12 @@ impl Ledger {
     pub(super) fn count_violation(&mut self) {
         count(&mut self.counters.violations);
     }
+}
+
+// Not inlined, so that there is room to inline what is done for each message.
+#[cold]
+fn trace_sent(trace: &mut Trace, message: &Message<u32>, payload_len: usize) {
+    trace.push(TracedFrame::message(true, message, payload_len));
 }
 
 #[cold]

@@ -10,7 +10,9 @@
 //! - [`handshakes`]: what both sides announce, and so agree on;
 //! - [`extensions`]: the extended handshakes of both sides;
 //! - [`fast`]: what the fast extension adds to both queues of requests;
+//! - [`hashes`]: requests for hashes of version 2, of both sides;
 //! - [`sender`]: the output;
+//! - [`rare`]: where what few wires have is kept;
 //! - [`ledger`]: counters and the trace.
 
 mod apply;
@@ -22,9 +24,11 @@ mod event;
 mod extensions;
 mod fast;
 mod handshakes;
+mod hashes;
 mod ledger;
 mod outbox;
 mod queue;
+mod rare;
 mod sender;
 mod unsent;
 mod uploads;
@@ -35,11 +39,12 @@ use super::dialect::Dialect;
 use super::error::ProtocolError;
 use super::extended::{Announced, DontHave, ExtendedHandshake};
 use super::handshake::Handshake;
+use super::hashes::HashRequest;
 use super::ids::{InfoHash, PeerId};
 use super::input::{Frame, Input};
 use super::limits::Limits;
-use super::message::{BlockRequest, Message, TooLong};
-use super::numbers::to_usize;
+use super::message::{BlockRequest, Message, MessageId, TooLong};
+use super::numbers::{to_u32, to_usize};
 use super::reserved::Reserved;
 use super::stats::Stats;
 use super::trace::TracedFrame;
@@ -49,7 +54,9 @@ use downloads::{Downloads, GivenUp};
 use extensions::Extensions;
 use fast::Fast;
 use handshakes::Handshakes;
+use hashes::Hashes;
 use ledger::Ledger;
+use rare::Rare;
 use sender::Sender;
 use unsent::Unsent;
 use uploads::Uploads;
@@ -59,6 +66,7 @@ pub use downloads::RequestError;
 pub use event::{DropReason, Event, Refusal, RequestId, Step};
 pub use extensions::ExtensionError;
 pub use handshakes::HandshakeSent;
+pub use hashes::{HashAnswer, HashAnswerError, HashesError};
 pub use outbox::Transmit;
 pub use sender::HeadError;
 
@@ -69,9 +77,7 @@ pub use sender::HeadError;
 pub struct Wire {
     limits: Limits,
     phase: Phase,
-    /// The violation that has closed the wire outside of a poll, until the next one.
-    // Boxed: a wire fails once.
-    failing: Option<Box<ProtocolError>>,
+    rare: Rare,
     handshakes: Handshakes,
     choking: Choking,
     availability: Availability,
@@ -84,8 +90,6 @@ pub struct Wire {
     sender: Sender,
     /// Output that the caller has taken and not sent yet.
     unsent: Unsent,
-    /// Whether a message was answered here, without a command.
-    has_replied: bool,
     ledger: Ledger,
 }
 
@@ -125,7 +129,8 @@ impl Wire {
         peer_id: PeerId,
         reserved: Reserved,
     ) -> Result<(), HandshakeSent> {
-        self.handshakes.send(reserved, self.limits.policy)?;
+        let (policy, rare) = (self.limits.policy, &mut self.rare);
+        self.handshakes.send(info_hash, reserved, policy, rare)?;
         self.agree();
         let handshake = Handshake {
             reserved,
@@ -134,6 +139,16 @@ impl Wire {
         };
         self.sender.handshake(&handshake, &mut self.ledger);
         Ok(())
+    }
+
+    /// Tells the info hash of version 2 of the torrent (BEP 52
+    /// <https://www.bittorrent.org/beps/bep_0052.html>): hashes can then be exchanged if the
+    /// handshakes choose version 2, see [`Wire::is_v2`]. Has no effect after the first
+    /// [`Wire::handshake`]. Without it, the messages of version 2 come as [`Event::Unknown`].
+    pub fn set_v2_info_hash(&mut self, info_hash: InfoHash) {
+        if !self.handshakes.is_sent() {
+            self.rare.make_torrents().v2 = Some(info_hash);
+        }
     }
 
     /// Ends the wire because of what the peer has said in its handshake; the next poll reports it.
@@ -539,6 +554,96 @@ impl Wire {
         error
     }
 
+    /// Requests hashes, also while the peer chokes, under an id of the caller's choice.
+    /// [`Event::Hashes`] or [`Event::HashReject`] with this id ends the request; after the end of the
+    /// wire none follows.
+    ///
+    /// The answer has to lead to the root, or to `parent`: the node of
+    /// [`HashRequest::top_layer`] above the hashes, for a proof of fewer layers than there are.
+    ///
+    /// # Errors
+    ///
+    /// [`HashesError`] when it cannot be sent; nothing changes then.
+    pub fn request_hashes(
+        &mut self,
+        id: RequestId,
+        request: &HashRequest,
+        parent: Option<[u8; 32]>,
+    ) -> Result<(), HashesError> {
+        HashesError::check(request, parent.is_some())?;
+        if self.phase == Phase::Closed {
+            return Err(HashesError::Closed);
+        }
+        if !self.is_v2() {
+            return Err(HashesError::NotV2);
+        }
+        // Otherwise the honest answer would close the wire.
+        let fields_len = MessageId::Hashes
+            .fixed_len()
+            .saturating_add(HashRequest::LEN);
+        if request.answer_len().saturating_add(fields_len) > self.limits.max_message_len {
+            return Err(HashesError::AnswerTooLong);
+        }
+        if !self.rare.make_hashes().open(id, *request, parent) {
+            return Err(HashesError::TooMany);
+        }
+        self.send_hashes(request, &[], |request| Message::HashRequest { request });
+        Ok(())
+    }
+
+    /// Gives up our hash request with this id; returns whether it was open. Its answer, if it comes
+    /// after all, is no violation.
+    pub fn withdraw_hashes(&mut self, id: RequestId) -> bool {
+        (self.rare.hashes_mut()).is_some_and(|hashes| hashes.withdraw(id))
+    }
+
+    /// Answers a hash request of the peer: with the hashes, then the uncles, as in
+    /// [`HashTree::hashes_for`](super::HashTree::hashes_for). They are copied.
+    ///
+    /// # Errors
+    ///
+    /// [`HashAnswerError`] when no such request waits, or the hashes are not as many; nothing is
+    /// sent then.
+    pub fn answer_hashes(&mut self, id: RequestId, hashes: &[u8]) -> Result<(), HashAnswerError> {
+        let room = self.rare.hashes_mut().ok_or(HashAnswerError::NotWaiting)?;
+        let request = room.waiting(id).ok_or(HashAnswerError::NotWaiting)?;
+        if to_u32(hashes.len()) != request.answer_len() {
+            return Err(HashAnswerError::Length);
+        }
+        if let Some(request) = room.take(id, hashes.len()) {
+            self.send_hashes(&request, hashes, |hashes| Message::Hashes { hashes });
+        }
+        Ok(())
+    }
+
+    /// Rejects a hash request of the peer; returns whether it waited.
+    pub fn reject_hashes(&mut self, id: RequestId) -> bool {
+        let taken = self.rare.hashes_mut().and_then(|hashes| hashes.take(id, 0));
+        if let Some(request) = &taken {
+            self.send_hash_reject(request);
+        }
+        taken.is_some()
+    }
+
+    fn send_hash_reject(&mut self, request: &HashRequest) {
+        self.send_hashes(request, &[], |request| Message::HashReject { request });
+    }
+
+    /// Sends a message of version 2, given by what it makes of its payload.
+    #[cold]
+    fn send_hashes(
+        &mut self,
+        request: &HashRequest,
+        hashes: &[u8],
+        message: fn(&[u8]) -> Message<&[u8]>,
+    ) {
+        let mut payload = Vec::new();
+        request.encode(&mut payload);
+        payload.extend_from_slice(hashes);
+        // A payload of this length always fits a message.
+        let _fits = self.send_copied(&message(&payload));
+    }
+
     /// Sends a keep-alive; by BEP 3 about every two minutes on an idle connection.
     // The caller decides when, as it has the clock. rqbit drops a peer after 10 s of silence.
     pub fn keep_alive(&mut self) {
@@ -606,6 +711,7 @@ impl Wire {
         if let Some(fast) = &mut self.fast {
             **fast = Fast::default();
         }
+        self.rare.drop_hashes();
         self.uploads.clear();
         self.sender.close();
         self.downloads.drop_all(reason);
@@ -652,7 +758,12 @@ impl Wire {
         match input.next_frame(self.handshakes.agreed()) {
             Ok(Some(Frame::Message(message))) => self.apply(message),
             Ok(Some(Frame::Handshake(handshake))) => {
-                self.handshakes.receive(handshake.reserved);
+                let Handshake {
+                    info_hash,
+                    reserved,
+                    ..
+                } = *handshake;
+                self.handshakes.receive(info_hash, reserved, &mut self.rare);
                 self.agree();
                 self.ledger.note_handshake_received();
                 Step::Event(Event::Handshake(*handshake))
@@ -680,7 +791,7 @@ impl Wire {
     /// Whether [`Wire::poll`] returns an event without further input.
     #[inline]
     pub fn has_consequence(&self) -> bool {
-        self.downloads.has_dropped() || self.can_deliver_held() || self.failing.is_some()
+        self.downloads.has_dropped() || self.can_deliver_held() || self.rare.is_failing()
     }
 
     /// Whether open requests are being dropped: from a choke or a close on, until [`Wire::poll`]
@@ -698,8 +809,8 @@ impl Wire {
 
     #[cold]
     fn poll_consequence<P>(&mut self) -> Option<Event<P>> {
-        if let Some(error) = self.failing.take() {
-            return Some(Event::Failed(*error));
+        if let Some(error) = self.rare.take_failing() {
+            return Some(Event::Failed(error));
         }
         if let Some((id, request, reason)) = self.downloads.poll_dropped() {
             return Some(Event::RequestDropped {
@@ -710,7 +821,7 @@ impl Wire {
         }
         // Those for other pieces, where requests for a lost one have made room.
         if self.downloads.has_held() {
-            self.has_replied |= self.send_held();
+            self.sender.has_replied |= self.send_held();
         }
         // Checked here too: a drop that found no request left leads here whatever waits.
         if self.is_congested() {
@@ -743,7 +854,7 @@ impl Wire {
         if self.phase != Phase::Closed {
             self.ledger.count_violation();
             self.end(DropReason::Failed);
-            self.failing = Some(Box::new(error));
+            self.rare.set_failing(error);
         }
     }
 }
@@ -834,6 +945,23 @@ impl Wire {
         self.handshakes.agreed().contains(Dialect::FAST)
     }
 
+    /// Whether the handshakes have chosen version 2 of the torrent: one side has sent its info hash
+    /// of version 2, see [`Wire::set_v2_info_hash`], and the other has as well, or has announced
+    /// [`Reserved::V2`].
+    pub fn is_v2(&self) -> bool {
+        self.handshakes.agreed().contains(Dialect::V2)
+    }
+
+    /// Number of our hash requests that wait for an answer.
+    pub fn hash_request_count(&self) -> usize {
+        (self.rare.hashes()).map_or(0, Hashes::open_count)
+    }
+
+    /// Number of the peer's hash requests that wait for an answer.
+    pub fn peer_hash_request_count(&self) -> usize {
+        (self.rare.hashes()).map_or(0, Hashes::waiting_count)
+    }
+
     /// What the peer has announced in its extended handshakes; `None` unless these are read, see
     /// [`Wire::read_extended_handshakes`].
     pub fn peer_extensions(&self) -> Option<&Announced> {
@@ -863,7 +991,7 @@ impl Wire {
 
     /// Whether the core has sent anything by itself since this was last asked.
     pub fn take_replied(&mut self) -> bool {
-        std::mem::take(&mut self.has_replied)
+        std::mem::take(&mut self.sender.has_replied)
     }
 
     /// Number of our requests that wait for a block, held ones included.

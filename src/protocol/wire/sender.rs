@@ -16,6 +16,8 @@ pub(super) struct Sender {
     is_closed: bool,
     /// Whether the caller has to pass in every block.
     takes_blocks: bool,
+    /// Whether a message was answered without a command.
+    pub(super) has_replied: bool,
 }
 
 impl Sender {

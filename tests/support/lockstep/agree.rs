@@ -12,6 +12,7 @@ impl Both {
     pub(super) fn agree(&mut self) {
         self.answers.check(&self.joiner.endpoint, &self.model);
         self.agree_on_fast();
+        self.agree_on_hashes();
         let Self {
             joiner: Joiner { endpoint, .. },
             model,
@@ -34,6 +35,15 @@ impl Both {
         assert_eq!(stats.ignored_requests, model.ignored);
         assert_eq!(stats.unanswerable_requests, model.unanswerable);
         assert_eq!(stats.violations, model.violations);
+    }
+
+    fn agree_on_hashes(&self) {
+        let Self { joiner, model, .. } = self;
+        let wire = &joiner.endpoint.wire;
+        assert_eq!(wire.is_v2(), model.is_v2());
+        assert_eq!(wire.hash_request_count(), model.open_hashes());
+        let waiting = model.hashes.waiting.len();
+        assert_eq!(wire.peer_hash_request_count(), waiting);
     }
 
     fn agree_on_fast(&self) {

@@ -71,6 +71,46 @@ impl Both {
         }
     }
 
+    /// Commands of version 2.
+    fn exchange_hashes(&mut self, command: Command) {
+        let Self { joiner, model, .. } = self;
+        let wire = &mut joiner.endpoint.wire;
+        match command {
+            Command::AnswerHashes(number, is_right) => {
+                let id = RequestId::new(number);
+                let mut waiting = model.hashes.waiting.iter();
+                let request = waiting.find(|(open, _)| *open == id);
+                let len = request.map_or(64, |(_, request)| request.answer_len());
+                let len = usize::try_from(len).unwrap() - usize::from(!is_right);
+                let hashes = vec![7; len];
+                let answered = wire.answer_hashes(id, &hashes);
+                assert_eq!(answered, model.answer_hashes(id, &hashes));
+            }
+            Command::RejectHashes(number) => {
+                let id = RequestId::new(number);
+                assert_eq!(wire.reject_hashes(id), model.reject_hashes(id));
+            }
+            Command::RequestHashes(request, parent) => {
+                let id = self.next_request_id();
+                let wire = &mut self.joiner.endpoint.wire;
+                let sent = wire.request_hashes(id, &request, parent);
+                assert_eq!(sent, self.model.request_hashes(id, &request, parent));
+                self.hash_requests.push(id);
+            }
+            Command::SetV2InfoHash(info_hash) => {
+                wire.set_v2_info_hash(info_hash);
+                model.set_v2_info_hash(info_hash);
+            }
+            Command::WithdrawHashes(number) => {
+                let mut newest = self.hash_requests.iter().rev();
+                let id = newest.nth(usize::try_from(number % 8).unwrap());
+                let id = id.copied().unwrap_or(RequestId::new(number));
+                assert_eq!(wire.withdraw_hashes(id), model.withdraw_hashes(id));
+            }
+            command => unreachable!("{command:?}"),
+        }
+    }
+
     fn handshake(&mut self, reserved: Reserved) {
         let handshake = frames::greeting_with(reserved);
         let Handshake {
@@ -186,7 +226,8 @@ impl Both {
                 wire.read_extended_handshakes();
                 model.read_extended_handshakes();
             }
-            command => self.lose(command),
+            Command::PeerLost(_) | Command::ReadDontHave(_) => self.lose(command),
+            command => self.exchange_hashes(command),
         }
     }
 

@@ -54,6 +54,11 @@ impl Model {
         let length = u32::from_be_bytes(*prefix);
         let is_message = length > 0 && length <= self.limits.max_message_len;
         let is_agreed = self.has_fast() || !(13..=17).contains(&id);
+        let is_hash_message = (21..=23).contains(&id);
+        if is_message && is_hash_message && !self.is_v2() {
+            // Not a violation: a torrent may have a version 2 of which nobody has told.
+            self.is_front_not_agreed = true;
+        }
         if is_message && !is_agreed && !self.is_front_not_agreed {
             if self.limits.policy == Policy::Strict {
                 return Err(ProtocolError::NotAgreed { id });
@@ -74,6 +79,12 @@ impl Model {
         }
         if length > 0
             && let Some(&id) = self.input.get(4)
+            && let Some(limit) = self.wrong_len(id, length)
+        {
+            return Err(ProtocolError::MessageLength { id, length, limit });
+        }
+        if length > 0
+            && let Some(&id) = self.input.get(4)
             && let Some(limit) = self.least_len(id)
         {
             let is_excess = self.limits.policy == Policy::Strict && self.has_excess();
@@ -82,6 +93,21 @@ impl Model {
             }
         }
         Ok(Some(usize::try_from(length).unwrap() + 4))
+    }
+
+    /// For a message of version 2 whose length does not fit its id, one that does.
+    fn wrong_len(&self, id: u8, length: u32) -> Option<u32> {
+        let allowed: Vec<u32> = match id {
+            _ if self.is_front_not_agreed => return None,
+            21 | 23 => vec![49],
+            22 => (2..=8_192 + 64).map(|count| 49 + 32 * count).collect(),
+            _ => return None,
+        };
+        if allowed.contains(&length) {
+            return None;
+        }
+        let below = allowed.iter().filter(|allowed| **allowed < length).max();
+        below.or(allowed.first()).copied()
     }
 
     /// Messages so far that were too long for their id, counted once their head is there, or not
@@ -139,6 +165,9 @@ pub(super) fn kind_of(id: Option<u8>) -> MessageKind {
         Some(16) => MessageKind::Reject,
         Some(17) => MessageKind::AllowedFast,
         Some(20) => MessageKind::Extended,
+        Some(21) => MessageKind::HashRequest,
+        Some(22) => MessageKind::Hashes,
+        Some(23) => MessageKind::HashReject,
         Some(_) => MessageKind::Unknown,
     }
 }
