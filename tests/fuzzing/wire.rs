@@ -198,6 +198,7 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         34 => Command::Extension(input.choose(&NAMES)?.to_string(), payload(input)?),
         35 => Command::WithdrawRequest(input.arbitrary::<u8>()?.into()),
         36 => Command::PeerLost(number(input)?),
+        37 if input.ratio(3, 4)? => Command::ReadDontHave(number(input)?.to_be_bytes().to_vec()),
         37 => Command::ReadDontHave(payload(input)?),
         _ => Command::Request(block_request(input)?),
     })
