@@ -35,6 +35,10 @@ export const METHOD_CALLS = {
   read: [],
   reject: [1, 2, 3],
   request: [1, 2, 3],
+  requestHashes: [
+    { root: Buffer.alloc(32), baseLayer: 0, index: 0, length: 2, proofLayers: 0 },
+    { timeout: 1000 }
+  ],
   resume: [],
   setKeepAlive: [],
   setPieces: [9],
