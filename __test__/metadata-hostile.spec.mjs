@@ -4,7 +4,19 @@ import test from 'ava'
 import BittorrentWire from 'bittorrent-protocol'
 
 import { EXTENDED_HANDSHAKE, INFO_HASH, announce, extended } from '../testkit/extensions.mjs'
-import { PIECE, data, hashOf, infoOf, read, reject, request, settle } from '../testkit/metadata.mjs'
+import {
+  PIECE,
+  connect,
+  data,
+  greet,
+  hashOf,
+  infoOf,
+  peerOf,
+  read,
+  reject,
+  request,
+  settle
+} from '../testkit/metadata.mjs'
 import { pwp } from '../testkit/wires.mjs'
 import { encodeHandshake } from '../testkit/messages.mjs'
 
@@ -188,6 +200,28 @@ test('100,000 requests without reading are bounded on bittorrent-protocol, too',
   t.true(wire._readableState.buffered < 1.2 * 1024 * 1024)
   t.is(wire.ut_metadata.stats().waiting, 1024)
   wire.destroy()
+})
+
+test('requests at once are all answered over TCP, whatever uploadBacklog is', async (t) => {
+  const info = infoOf(8 * PIECE)
+  for (const uploadBacklog of [0, 1, 16 * 1024, 1024 * 1024]) {
+    const wire = pwp({ uploadBacklog })
+    const pieces = []
+    const peer = peerOf()
+    peer.ut_metadata.onMessage = (message) => pieces.push(read(message).piece)
+    wire.serveMetadata(info)
+    await connect(t, wire, peer) // oxlint-disable-line no-await-in-loop
+    peer.ut_metadata.onExtendedHandshake = () => {
+      for (let n = 0; n < 90; n++) peer.extended('ut_metadata', request(n % 9))
+    }
+    greet(hashOf(info), wire, peer)
+    while (pieces.length < 90) await settle() // oxlint-disable-line no-await-in-loop
+    t.deepEqual(
+      pieces,
+      Array.from({ length: 90 }, (_, n) => n % 9)
+    )
+    wire.destroy()
+  }
 })
 
 test('requests that wait are forgotten when the wire closes', async (t) => {

@@ -6,6 +6,7 @@ import test from 'ava'
 import {
   PIECE,
   connect,
+  data,
   fullHashOf,
   greet,
   hashOf,
@@ -208,6 +209,22 @@ test('honors a signal, also one that is aborted already', async (t) => {
   // The other call goes on.
   wire.destroy()
   await t.throwsAsync(second, { code: 'ERR_PWP_METADATA_CLOSED' })
+})
+
+test('a later call gets an answer though an earlier one got none', async (t) => {
+  const info = infoOf(100)
+  const peer = stalling(info)
+  const wire = wireTo(peer, hashOf(info))
+  const controller = new AbortController()
+  const first = wire.metadata({ signal: controller.signal })
+  await settle()
+  controller.abort()
+  await first.catch(() => {})
+  const second = wire.metadata()
+  await settle()
+  t.is(peer.got.length, 2)
+  peer.extended('ut_metadata', data(info, 0))
+  t.deepEqual(await second, info)
 })
 
 test('leaves nothing on a signal that is not aborted', async (t) => {

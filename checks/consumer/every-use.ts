@@ -83,6 +83,10 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   haveAll: (wire) => throwsWithout(wire, () => wire.haveAll()),
   haveNone: (wire) => throwsWithout(wire, () => wire.haveNone()),
   interested: (wire) => wire.interested(),
+  async metadata(wire) {
+    const options = { signal: AbortSignal.timeout(60_000), timeout: 60_000, maxSize: 1024 }
+    await assert.rejects(wire.metadata(options), pwp.ProtocolError)
+  },
   peerAddress(wire) {
     wire.peerAddress = '127.0.0.1:6881'
     return wire.peerAddress
@@ -107,6 +111,10 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
     wire.request(0, 0, LENGTH, (error, block) => error?.message ?? block.length)
   },
   requests: (wire): number[] => wire.requests.map(({ piece, offset }) => piece + offset),
+  serveMetadata(wire) {
+    const wrong = () => wire.serveMetadata(Buffer.from('de'))
+    assert.throws(wrong, RangeError)
+  },
   setKeepAlive(wire) {
     wire.setKeepAlive()
     wire.setKeepAlive(false)

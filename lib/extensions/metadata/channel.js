@@ -83,8 +83,14 @@ class Channel {
   /** @returns {Asker | null | undefined} undefined if nobody has asked */
   #takeAsker(piece) {
     const askers = this.#asked.get(piece)
-    const asker = askers?.shift()
-    if (askers?.length === 0) this.#asked.delete(piece)
+    if (askers === undefined) return undefined
+    // One who is gone may have asked first, and never get an answer.
+    const place = Math.max(
+      askers.findIndex((asker) => asker !== null),
+      0
+    )
+    const [asker] = askers.splice(place, 1)
+    if (askers.length === 0) this.#asked.delete(piece)
     return asker
   }
 }

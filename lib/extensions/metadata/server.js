@@ -13,7 +13,7 @@ const REJECT_ROOM = 64 * 1024
 /** Bytes that may wait in a wire of bittorrent-protocol, as in ours by default. */
 const BACKLOG = 1024 * 1024
 
-/** How often in ms such a wire, which tells nobody that it has room, is looked at. */
+/** After how many ms output is looked at of which nobody tells that it has drained. */
 const RETRY_INTERVAL = 20
 
 class Server {
@@ -84,16 +84,23 @@ class Server {
   #plan() {
     if (this.#isPlanned) return
     this.#isPlanned = true
-    if (this.#session === null) {
-      setTimeout(() => this.#resume(), RETRY_INTERVAL)?.unref?.()
+    const session = this.#session
+    // Little that waits in a socket leaves without an event, too.
+    if (session === null || session.port.waiting === 0) {
+      const timer = setTimeout(() => this.#resumeInContext(), RETRY_INTERVAL)
+      if (typeof timer?.unref === 'function') timer.unref()
       return
     }
-    const { extensions } = this.#session
-    extensions.onDrain = () => {
-      extensions.onDrain = null
+    session.extensions.onDrain = () => {
+      session.extensions.onDrain = null
       // Not within the reader of the output, which has just made room.
-      process.nextTick(() => this.#session.inContext(() => this.#resume()))
+      process.nextTick(() => this.#resumeInContext())
     }
+  }
+
+  #resumeInContext() {
+    if (this.#session === null) this.#resume()
+    else this.#session.inContext(() => this.#resume())
   }
 
   #resume() {
