@@ -207,8 +207,8 @@ Wire.prototype.request = function (piece, offset, length, options, callback) {
   const hasOptions = typeof options === 'object' && options !== null
   if (!hasOptions) args.checkCallback('callback', options)
   args.checkCallback('callback', callback)
-  const request = prepare(session, [piece, offset, length], hasOptions ? options : null)
-  return request(callback ?? noop)
+  if (!hasOptions) return session.request(piece, offset, length, callback ?? noop)
+  return prepare(session, [piece, offset, length], options)(callback ?? noop)
 }
 
 /**
@@ -392,7 +392,7 @@ Wire.prototype.destroy = function (error) {
   return this
 }
 
-/** Checks the options of a request; returns how to make it. What it needs is loaded with the first options. */
+/** Checks the options of a request; returns how to make it. What they need is loaded with the first of them. */
 function prepare(session, block, options) {
   const limits = options ? require('./request-options.js').toLimits(options) : null
   if (limits === null) return (callback) => session.request(...block, callback)

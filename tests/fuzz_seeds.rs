@@ -152,7 +152,7 @@ fn wire_seeds_cover_each_event_error_and_reason() {
         Event::RequestDropped { reason, .. } => Some(reason),
         _ => None,
     });
-    assert_eq!(kinds(reasons), kinds_of("Choked Closed Failed"));
+    assert_eq!(kinds(reasons), kinds_of("Choked Closed Failed PieceLost"));
 }
 
 fn seeds(target: &str) -> impl Iterator<Item = Vec<u8>> {

@@ -135,7 +135,8 @@ export class Extending {
     try {
       call()
     } finally {
-      if (this.#mayGreet) this.#sendOwn()
+      // A closed wire does not answer any more.
+      if (this.#mayGreet && !this.#raw.closed) this.#sendOwn()
       this.#calls--
     }
   }

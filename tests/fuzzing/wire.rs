@@ -210,6 +210,7 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         39 => Command::WithdrawHashes(number(input)?),
         40 => Command::WithdrawRequest(input.arbitrary::<u8>()?.into()),
         41 => Command::PeerLost(number(input)?),
+        42 if input.ratio(3, 4)? => Command::ReadDontHave(number(input)?.to_be_bytes().to_vec()),
         42 => Command::ReadDontHave(payload(input)?),
         _ => Command::Request(block_request(input)?),
     })
