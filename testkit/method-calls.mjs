@@ -37,6 +37,10 @@ export const METHOD_CALLS = {
   reject: [1, 2, 3],
   request: [1, 2, 3],
   requestBlock: [1, 2, 3],
+  requestHashes: [
+    { root: Buffer.alloc(32), baseLayer: 0, index: 0, length: 2, proofLayers: 0 },
+    { timeout: 1000 }
+  ],
   resume: [],
   serveMetadata: [Buffer.from('de')],
   setKeepAlive: [],

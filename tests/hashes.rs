@@ -1,10 +1,5 @@
 //! Hashes of version 2 (BEP 52): when they are spoken, requests of both sides, trees and proofs.
 #![cfg(test)]
-#![expect(
-    clippy::arithmetic_side_effects,
-    reason = "an overflow is to fail the test"
-)]
-
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
@@ -375,53 +370,24 @@ fn requests_are_bounded_and_those_given_up_make_room() {
 
 #[test]
 fn request_that_makes_no_sense_is_refused_whatever_the_state() {
+    use HashRequestError::{Index, Layers, Length};
+    use HashesError::{Malformed, Unreachable};
+
     let cases = [
-        (
-            (0, 0, 0, 0),
-            HashesError::Malformed(HashRequestError::Length),
-        ),
-        (
-            (0, 0, 1, 0),
-            HashesError::Malformed(HashRequestError::Length),
-        ),
-        (
-            (0, 0, 3, 0),
-            HashesError::Malformed(HashRequestError::Length),
-        ),
-        (
-            (0, 0, 16_384, 0),
-            HashesError::Malformed(HashRequestError::Length),
-        ),
-        (
-            (0, 0, 1 << 31, 0),
-            HashesError::Malformed(HashRequestError::Length),
-        ),
-        (
-            (0, 3, 2, 0),
-            HashesError::Malformed(HashRequestError::Index),
-        ),
-        (
-            (0, u32::MAX, 2, 40),
-            HashesError::Malformed(HashRequestError::Index),
-        ),
-        (
-            (50, 0, 2, 0),
-            HashesError::Malformed(HashRequestError::Layers),
-        ),
-        (
-            (0, 0, 2, 50),
-            HashesError::Malformed(HashRequestError::Layers),
-        ),
-        (
-            (u32::MAX, 0, 2, u32::MAX),
-            HashesError::Malformed(HashRequestError::Layers),
-        ),
-        ((0, 2, 2, 0), HashesError::Unreachable),
-        ((0, 8, 2, 2), HashesError::Unreachable),
+        ((0, 0, 0, 0), Malformed(Length)),
+        ((0, 0, 1, 0), Malformed(Length)),
+        ((0, 0, 3, 0), Malformed(Length)),
+        ((0, 0, 16_384, 0), Malformed(Length)),
+        ((0, 0, 1 << 31, 0), Malformed(Length)),
+        ((0, 3, 2, 0), Malformed(Index)),
+        ((0, u32::MAX, 2, 40), Malformed(Index)),
+        ((50, 0, 2, 0), Malformed(Layers)),
+        ((0, 0, 2, 50), Malformed(Layers)),
+        ((u32::MAX, 0, 2, u32::MAX), Malformed(Layers)),
+        ((0, 2, 2, 0), Unreachable),
+        ((0, 8, 2, 2), Unreachable),
     ];
-    let mut closed = v2(Limits::default());
-    closed.close();
-    for mut wire in [Endpoint::default(), v2(Limits::default()), closed] {
+    for mut wire in [Endpoint::default(), v2(Limits::default()), closed()] {
         for ((base, index, length, proof), error) in cases {
             let request = TREE.request(base, index, length, proof);
             assert_eq!(
@@ -432,6 +398,16 @@ fn request_that_makes_no_sense_is_refused_whatever_the_state() {
         }
         assert_eq!(sent(&mut wire), []);
     }
+}
+
+fn closed() -> Endpoint {
+    let mut closed = v2(Limits::default());
+    closed.close();
+    closed
+}
+
+#[test]
+fn request_at_the_limits_of_trees_is_sent_unless_the_wire_is_closed() {
     let mut wire = v2(Limits::default());
     for (base, index, length, proof) in [
         (49, 0, 2, 0),
@@ -529,17 +505,28 @@ fn request_of_the_peer_is_delivered_and_answered_once() {
         );
         assert!(!wire.reject_hashes(id));
     }
-    // Choking has no effect on hashes.
-    wire.unchoke();
-    wire.choke();
-    sent(&mut wire);
-    assert_eq!(wire.answer_hashes(ids[2], &hashes), Ok(()));
     wire.close();
     assert_eq!(wire.peer_hash_request_count(), 0);
     assert_eq!(
         wire.answer_hashes(ids[2], &hashes),
         Err(HashAnswerError::NotWaiting)
     );
+}
+
+#[test]
+fn choking_has_no_effect_on_hashes() {
+    let request = part();
+    let hashes = TREE.answer(&request);
+    let mut wire = v2(strict());
+    wire.unchoke();
+    let asked = [frames::choke(), frames::hash_request(&request)].concat();
+    assert_eq!(feed(&mut wire, &asked).len(), 2);
+    wire.choke();
+    sent(&mut wire);
+    let answered = wire.answer_hashes(RequestId::new(0), &hashes);
+    assert_eq!(answered, Ok(()));
+    assert_eq!(sent(&mut wire), frames::hashes(&request, &hashes));
+    assert_eq!(wire.request_hashes(ID, &request, None), Ok(()));
 }
 
 #[test]
