@@ -4,7 +4,6 @@ import test from 'ava'
 
 import {
   PIECE,
-  connect,
   data,
   fullHashOf,
   greet,
@@ -16,11 +15,14 @@ import {
   peerOf,
   settle,
   stalling,
+  stopTime,
   wireTo
 } from '../testkit/metadata.mjs'
 import { pwp } from '../testkit/wires.mjs'
 
 const { MetadataFetcher } = pwp
+
+stopTime()
 
 /** Records the drops of a fetcher, each as the index of its wire and the code. */
 const dropsOf = (fetcher, wires) => {
@@ -30,27 +32,6 @@ const dropsOf = (fetcher, wires) => {
   })
   return drops
 }
-
-test('fetches 10 MiB from three wires over TCP, of which one lies and one stalls', async (t) => {
-  const info = infoOf(10 * 1024 * 1024)
-  const wrong = Buffer.from(info)
-  for (let at = 0; at < wrong.length; at += PIECE) wrong[at] ^= 1
-  const peers = [honest(wrong), stalling(info), honest(info)]
-  const wires = peers.map(() => pwp())
-  const fetcher = new MetadataFetcher(hashOf(info), { requestTimeout: 200 })
-  const drops = dropsOf(fetcher, wires)
-  for (const [index, wire] of wires.entries()) {
-    fetcher.add(wire)
-    await connect(t, wire, peers[index]) // oxlint-disable-line no-await-in-loop
-    greet(hashOf(info), wire, peers[index])
-  }
-  t.true((await fetcher.fetch()).equals(info))
-  const liar = drops.find(([index]) => index === 0)
-  t.deepEqual(liar, [0, 'HASH'])
-  t.false(drops.some(([index]) => index === 2))
-  for (const wire of wires) t.false(wire.destroyed, 'the fetcher destroys no wire')
-  t.is(fetcher.state(), null)
-})
 
 for (const liars of [1, 2, 5]) {
   test(`finds ${liars} liars among ${liars + 1} peers at a bounded cost`, async (t) => {
@@ -265,15 +246,6 @@ test('destroy() rejects who waits, and gives all wires free', async (t) => {
   peer.extended('ut_metadata', data(info, 0))
   await settle()
   t.false(wire.destroyed)
-})
-
-test('rejects after its timeout, while the fetcher goes on', async (t) => {
-  const info = infoOf(100)
-  const fetcher = new MetadataFetcher(hashOf(info))
-  const error = await t.throwsAsync(fetcher.fetch({ timeout: 1 }))
-  t.like(error, { code: 'ERR_PWP_METADATA_TIMEOUT', limit: 1 })
-  fetcher.add(wireTo(honest(info), hashOf(info)))
-  t.deepEqual(await fetcher.fetch(), info)
 })
 
 test('takes info hashes of each kind, all of which must fit', async (t) => {

@@ -2,7 +2,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import test from 'ava'
 
-import { FakeClock } from '../testkit/fake-clock.mjs'
 import {
   data,
   hashOf,
@@ -12,6 +11,7 @@ import {
   rejecting,
   settle,
   stalling,
+  stopTime,
   wireTo
 } from '../testkit/metadata.mjs'
 import { pwp } from '../testkit/wires.mjs'
@@ -20,8 +20,7 @@ test.serial('asks a peer that rejects again, and takes data that come late', asy
   const info = infoOf(100)
   const answers = [reject(0), data(info, 0)]
   const peer = peerOf({ size: info.length, act: (send) => send(answers.shift()) })
-  const clock = new FakeClock()
-  clock.install()
+  const clock = stopTime()
   t.teardown(() => clock.restore())
   const wire = wireTo(peer, hashOf(info))
   const fetched = wire.metadata()
@@ -37,8 +36,7 @@ test.serial(
   'rejects after its timeout, and after many rejects or none of the answers',
   async (t) => {
     const info = infoOf(100)
-    const clock = new FakeClock()
-    clock.install()
+    const clock = stopTime()
     t.teardown(() => clock.restore())
     const outcomes = []
     const watch = (name, promise) =>
@@ -63,8 +61,7 @@ test.serial(
 test.serial('requests that a timer sends leave in the async context of the wire', async (t) => {
   const info = infoOf(100)
   const storage = new AsyncLocalStorage()
-  const clock = new FakeClock()
-  clock.install()
+  const clock = stopTime()
   t.teardown(() => clock.restore())
   const peer = stalling(info)
   const wire = storage.run('made', () => wireTo(peer, hashOf(info)))

@@ -17,9 +17,12 @@ import {
   peerOf,
   settle,
   stalling,
+  stopTime,
   wireTo
 } from '../testkit/metadata.mjs'
 import { pwp } from '../testkit/wires.mjs'
+
+stopTime()
 
 for (const length of [0, 100, PIECE - 200, PIECE, 3 * PIECE + 7]) {
   test(`fetches about ${length} bytes from a wire that serves them`, async (t) => {

@@ -462,6 +462,28 @@ test('a copy of the package whose modules were reset withdraws its own requests'
   t.deepEqual(outcomes, ['stop'])
 })
 
+test('a request has ended before a reader of its cancel causes events', async (t) => {
+  const wire = unchoked()
+  const controller = new AbortController()
+  const log = []
+  wire.request(3, 16, 4, { signal: controller.signal }, () => log.push('callback'))
+  readAll(wire)
+  wire.on('data', () => wire.write(frame(4, 9)))
+  wire.on('have', () => log.push(`have, ${wire.requests.length} open`))
+  await settled()
+  controller.abort()
+  t.deepEqual(log, ['callback', 'have, 0 open'])
+})
+
+test('a callback that destroys the wire does not keep the cancel from leaving', (t) => {
+  const wire = unchoked()
+  const controller = new AbortController()
+  wire.request(3, 16, 4, { signal: controller.signal }, () => wire.destroy())
+  readAll(wire)
+  controller.abort()
+  t.deepEqual(readAll(wire), CANCEL)
+})
+
 test('a request whose answer comes while it is sent leaves no listener', async (t) => {
   const wire = unchoked()
   const { signal } = new AbortController()

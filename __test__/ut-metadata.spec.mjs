@@ -157,15 +157,17 @@ for (const [title, make] of Object.entries(WIRES)) {
     t.deepEqual(peer.got, [])
     wire.ut_metadata.fetch()
     await settle()
-    t.is(peer.got.length, 4)
     wire.ut_metadata.cancel()
+    const asked = peer.got.length
+    t.true(asked >= 4)
     peer.extended('ut_metadata', data(info, 1))
     await settle()
-    t.is(peer.got.length, 4)
+    t.is(peer.got.length, asked)
     wire.ut_metadata.fetch()
     await settle()
-    t.is(peer.got.length, 5)
-    t.is(peer.got.at(-1).piece, 4, 'what was received stays')
+    const again = peer.got.slice(asked).map(({ piece }) => piece)
+    t.true(again.length > 0)
+    t.false(again.includes(1), 'what was received stays')
   })
 
   test(`a peer that pipelines all requests of 10 MiB gets all, on ${title}`, async (t) => {
@@ -194,7 +196,7 @@ for (const [title, make] of Object.entries(WIRES)) {
     await connect(t, wire, peer)
     greet(hashOf(info), wire, peer)
     await done
-    for (const [piece, block] of blocks.entries()) t.deepEqual(block, data(info, piece))
+    t.true(blocks.every((block, piece) => block.equals(data(info, piece))))
     t.like(wire.ut_metadata.stats(), { answered: pieces, rejected: 0, ignoredRequests: 0 })
   })
 }

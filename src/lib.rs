@@ -1,7 +1,8 @@
 //! The BitTorrent peer wire protocol ([BEP 3](https://www.bittorrent.org/beps/bep_0003.html),
 //! [5](https://www.bittorrent.org/beps/bep_0005.html),
-//! [6](https://www.bittorrent.org/beps/bep_0006.html) and
-//! [10](https://www.bittorrent.org/beps/bep_0010.html)): a sans-IO core, with a tokio transport and
+//! [6](https://www.bittorrent.org/beps/bep_0006.html),
+//! [10](https://www.bittorrent.org/beps/bep_0010.html) and
+//! [52](https://www.bittorrent.org/beps/bep_0052.html)): a sans-IO core, with a tokio transport and
 //! a Node.js addon on top.
 //!
 //! # Layout

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import bencode from 'bencode'
 
+import { FakeClock } from './fake-clock.mjs'
 import { pwp } from './wires.mjs'
 
 /** Bytes of a piece of metadata. */
@@ -117,6 +118,18 @@ export const connect = async (t, ...wires) => {
     accepted.destroy()
     server.close()
   })
+}
+
+/**
+ * Time stands still from now on, so that nothing depends on how fast a machine is.
+ *
+ * @returns {FakeClock} for tests that let it go on
+ */
+export const stopTime = () => {
+  performance.now = () => 0
+  const clock = new FakeClock()
+  clock.install()
+  return clock
 }
 
 /** Lets everything happen that is about to. */

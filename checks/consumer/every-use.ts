@@ -84,8 +84,9 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   haveNone: (wire) => throwsWithout(wire, () => wire.haveNone()),
   interested: (wire) => wire.interested(),
   async metadata(wire) {
-    const limits = { signal: AbortSignal.timeout(60_000), timeout: 60_000, maxSize: 1024 }
-    await assert.rejects(wire.metadata(limits), pwp.ProtocolError)
+    const signal = AbortSignal.timeout(60_000)
+    const fetched = wire.metadata({ signal, timeout: 60_000, maxSize: 1024 })
+    await assert.rejects(fetched, pwp.ProtocolError)
   },
   peerAddress(wire) {
     wire.peerAddress = '127.0.0.1:6881'

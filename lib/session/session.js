@@ -239,10 +239,12 @@ class Session {
     const request = this.downloads.requests.take(id)
     if (request === undefined) return
     native.withdraw(this.core.slot, id)
+    this.output.isWaiting = true
+    // The callback first: a reader of the cancel may cause events, before which the request must have ended.
     try {
-      this.sent()
-    } finally {
       this.settle(request, error, null)
+    } finally {
+      this.sent()
     }
   }
 

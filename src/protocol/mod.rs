@@ -98,6 +98,42 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A torrent of version 2 (BEP 52 <https://www.bittorrent.org/beps/bep_0052.html>) has a hash tree for
+//! each file, parts of which are requested from peers. A wire that is told the info hash of version 2
+//! checks each answer:
+//!
+//! ```
+//! use std::collections::VecDeque;
+//!
+//! use bytes::Bytes;
+//! use peer_wire::protocol::{
+//!     Event, Frame, Handshake, HashRequest, HashTree, InfoHash, Message, PeerId, RequestId,
+//!     Reserved, Wire,
+//! };
+//!
+//! let (v2, peer_id) = (InfoHash::of_v2(&[1; 32]), PeerId::new([2; 20]));
+//! let mut wire = Wire::default();
+//! wire.set_v2_info_hash(v2);
+//! wire.handshake(v2, peer_id, Reserved::NONE)?;
+//! let theirs = Handshake { reserved: Reserved::NONE, info_hash: v2, peer_id };
+//! wire.poll(&mut VecDeque::<Frame<Bytes>>::from([Frame::Handshake(Box::new(theirs))]));
+//! assert!(wire.is_v2());
+//!
+//! // What a peer has of a file of six blocks: two of its hashes and the way to the root.
+//! let tree = HashTree::new(&[7; 6 * 32], 0)?;
+//! let request =
+//!     HashRequest { root: tree.root(), base_layer: 0, index: 2, length: 2, proof_layers: 2 };
+//! wire.request_hashes(RequestId::new(1), &request, None)?;
+//! let mut hashes = Vec::new();
+//! request.encode(&mut hashes);
+//! hashes.extend(tree.hashes_for(&request).ok_or("not in the tree")?);
+//!
+//! let hashes = Bytes::from(hashes);
+//! let event = wire.poll(&mut VecDeque::from([Frame::Message(Message::Hashes { hashes })]));
+//! assert!(matches!(event, Some(Event::Hashes { is_valid: true, .. })));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Nothing here panics on bytes from a peer, and no number from a peer sizes, indexes or counts
 //! anything before it is checked. Too few bytes are not an error; an error is final.
 #![forbid(unsafe_code)]

@@ -37,7 +37,9 @@ class Channel {
 
   /** Whether the peer wants messages of the extension. */
   get canSend() {
-    return this.session?.isClosed !== true && Boolean(this.#wire.peerExtendedMapping?.[NAME])
+    const { session } = this
+    if (session === null) return Boolean(this.#wire.peerExtendedMapping?.[NAME])
+    return !session.isClosed && NAME in session.extensions.peerMapping
   }
 
   /** Sends a message if the peer wants it. */
