@@ -178,6 +178,47 @@ export declare const enum EventKind {
   Unknown = 24,
 }
 
+/** Gives the sizes of what exchanges take and give. */
+export declare function exchangeLayout(): ExchangeLayout
+
+/** Sizes in bytes. */
+export interface ExchangeLayout {
+  /** Randomness that an exchange takes. */
+  randomness: number
+  /** Most payload of an exchange. */
+  maxPayload: number
+  /** Most that `readExchange` gives at once. */
+  room: number
+}
+
+/** What `readExchange` can read. */
+export declare const enum ExchangePart {
+  /** What is to be sent, once. */
+  Output = 0,
+  /** The name of the torrent that is asked for: 20 bytes. */
+  Asked = 1,
+  /** 20 bytes, if there was an exchange. */
+  InfoHash = 2,
+  /** The bit of the method: one byte, 0 for a peer that does not encrypt. */
+  Method = 3,
+  /** What the exchange has taken from the input and is payload, once. */
+  Payload = 4,
+  /** The lines that describe the failure, in UTF-8. */
+  Failure = 5,
+}
+
+/** How far an exchange is. */
+export declare const enum ExchangeState {
+  /** It waits for the peer. */
+  Reads = 0,
+  /** It waits for `answerExchange` or `refuseExchange`. */
+  Asks = 1,
+  /** It is over, with ciphers for the payload. */
+  Done = 2,
+  /** `readExchange` says more. */
+  Failed = 3,
+}
+
 /** Added to the kind when requests of the peer are held back. */
 export declare const HELD: number
 
@@ -218,6 +259,15 @@ export interface MemoryLayout {
 
 /** The kinds of messages, in the order of their numbers. */
 export declare function messageKinds(): Array<KindDescription>
+
+/**
+ * The name under which peers ask for a torrent: 20 bytes.
+ *
+ * # Errors
+ *
+ * When the info hash has not 20 bytes.
+ */
+export declare function obfuscatedHash(infoHash: Uint8Array): Buffer
 
 /**
  * Decodes the extended handshake of a peer.

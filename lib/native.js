@@ -194,4 +194,4 @@ const native = {
   unchoke: (slot) => enqueue(Unchoke, slot)
 }
 
-module.exports = { addon, native, record, stretches, NO_SLOT, PANICKED }
+module.exports = { addon, memory, native, numbers, record, stretches, NO_SLOT, PANICKED }

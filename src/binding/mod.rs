@@ -2,13 +2,14 @@
 //!
 //! The stream path crosses the border a few times per message, so its entries are plain Node-API
 //! callbacks (`entries`) that take a slot number and write their results into memory of the caller
-//! (`memory`, `record`). A wire is a slot in a table (`table`): a number is the cheapest thing to
+//! (`memory`, `record`). A wire, or the encryption of a stream, is a slot in a table (`table`): a number is the cheapest thing to
 //! pass and the easiest to check, and a wrong or stale one finds nothing.
 //! No entry calls back into JavaScript, so none is ever re-entered.
 
 mod call;
 mod commands;
 mod diagnostics;
+mod encryption;
 mod entries;
 mod extended;
 #[cfg(feature = "fuse")]
@@ -19,6 +20,9 @@ mod table;
 
 pub use commands::CommandKind;
 pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
+pub use encryption::{
+    ExchangeLayout, ExchangePart, ExchangeState, exchange_layout, obfuscated_hash,
+};
 pub use entries::export_entries;
 pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake};
 #[cfg(feature = "fuse")]
