@@ -52,7 +52,7 @@ function abortable(connecting, signal) {
   if (signal === undefined) return connecting
   return new Promise((resolve, reject) => {
     const onabort = () => reject(errors.aborted(signal))
-    signal.addEventListener('abort', onabort)
+    signal.addEventListener('abort', onabort, { once: true })
     Promise.resolve(connecting).then(
       (stream) => {
         signal.removeEventListener('abort', onabort)
