@@ -36,7 +36,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 #[tokio::test]
 async fn stream_carries_both_directions_at_once() {
     for room in [1, 7, 100, 1_000, 256 * 1024] {
-        for method in Method::ALL {
+        for &method in Method::ALL {
             let (a, b) = duplex(room);
             let (a, b) = agreed(a, b, only(method), b"").await;
             assert_eq!((a.method(), b.method()), (Some(method), Some(method)));
@@ -360,7 +360,7 @@ async fn exchange_with_a_silent_peer_ends_by_the_timeout_of_the_caller() {
 #[tokio::test]
 async fn connection_over_an_encrypted_stream_transfers_blocks() {
     for room in [1_000, 256 * 1024] {
-        for method in Method::ALL {
+        for &method in Method::ALL {
             let (a, b) = duplex(room);
             // The handshake of one side within the exchange, that of the other after it.
             let mut handshake = Vec::new();

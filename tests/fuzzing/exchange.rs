@@ -58,7 +58,7 @@ pub(crate) fn initiator(data: &[u8]) -> Option<End> {
     let (ours, peer) = read(Unstructured::new(data)).ok()?;
     let (bytes, streams) = from_responder(&peer.script, &ours.script);
     let (sent, own_streams) = from_initiator(&ours.script, &peer.script);
-    let methods = Method::ALL.into_iter();
+    let methods = Method::ALL.iter().copied();
     let model = Model {
         peer: (bytes, streams.b),
         ours: (sent, own_streams.a),
