@@ -295,7 +295,7 @@ fn exchange_sends_what_the_model_sends_and_reads_what_it_sends() {
 
 #[test]
 fn exchange_in_one_chunk_with_payload_leaves_exactly_the_payload() {
-    for method in Method::ALL {
+    for &method in Method::ALL {
         let (a, b) = scripts();
         let (mut bytes, mut streams) = from_initiator(
             &Script {

@@ -266,7 +266,7 @@ fn methods_are_a_list_without_repeats() {
     assert_eq!((both.bits(), methods.bits()), (3, 2));
     assert_eq!(format!("{both:?}"), "[Rc4, Plaintext]");
     // Each has one bit of its own.
-    let bits = Method::ALL.map(Method::bit);
+    let bits: Vec<_> = Method::ALL.iter().map(|method| method.bit()).collect();
     assert!(bits.iter().all(|bit| bit.is_power_of_two()));
     assert_eq!(bits.iter().fold(0, |all, bit| all | bit).count_ones(), 2);
 }

@@ -134,7 +134,12 @@ pub(super) fn begin_exchange(call: &mut Call, state: &mut State<'_>) -> Result<u
 }
 
 fn methods(first: u32, second: u32) -> Result<Methods> {
-    let named = |bit| Method::ALL.into_iter().find(|method| method.bit() == bit);
+    let named = |bit| {
+        Method::ALL
+            .iter()
+            .copied()
+            .find(|method| method.bit() == bit)
+    };
     let first = named(first).ok_or_else(|| napi::Error::from_reason("no method"))?;
     let methods = Methods::only(first);
     Ok(named(second).map_or(methods, |second| methods.then(second)))

@@ -14,7 +14,7 @@ pub enum Method {
 
 impl Method {
     /// All methods, by their bits.
-    pub const ALL: [Self; 2] = [Self::Plaintext, Self::Rc4];
+    pub const ALL: &[Self] = &[Self::Plaintext, Self::Rc4];
 
     /// The bit that stands for it in what is offered and selected.
     // 4 is proposed for AES-128-CTR.

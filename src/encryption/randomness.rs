@@ -43,6 +43,8 @@ pub struct Pad(Box<[u8]>);
 
 impl Pad {
     /// Most bytes of any of the four pads.
+    // So say the rules, and libtorrent and Transmission refuse longer ones. It also bounds how far
+    // the end of a pad of unknown length is searched.
     pub const MAX_LEN: usize = 512;
 
     /// A pad of these bytes; `None` if they are too many.
