@@ -260,14 +260,8 @@ export interface MemoryLayout {
 /** The kinds of messages, in the order of their numbers. */
 export declare function messageKinds(): Array<KindDescription>
 
-/**
- * The name under which peers ask for a torrent: 20 bytes.
- *
- * # Errors
- *
- * When the info hash has not 20 bytes.
- */
-export declare function obfuscatedHash(infoHash: Uint8Array): Buffer
+/** The names under which peers ask for torrents: 20 bytes for each 20 bytes of info hashes. */
+export declare function obfuscatedHashes(infoHashes: Uint8Array): Buffer
 
 /**
  * Decodes the extended handshake of a peer.

@@ -848,6 +848,6 @@ module.exports.JOINED = nativeBinding.JOINED
 module.exports.LAST = nativeBinding.LAST
 module.exports.memoryLayout = nativeBinding.memoryLayout
 module.exports.messageKinds = nativeBinding.messageKinds
-module.exports.obfuscatedHash = nativeBinding.obfuscatedHash
+module.exports.obfuscatedHashes = nativeBinding.obfuscatedHashes
 module.exports.peerHandshake = nativeBinding.peerHandshake
 module.exports.REPLIED = nativeBinding.REPLIED

@@ -389,7 +389,7 @@ test('a Set may change, and is looked up when a peer asks', async (t) => {
   const outcomes = []
   const steps = [() => {}, () => infoHashes.add(HEX), () => infoHashes.add('02'.repeat(20))]
   steps.push(() => infoHashes.delete(HEX) && infoHashes.add('03'.repeat(20)))
-  steps.push(() => infoHashes.delete('03'.repeat(20)) && infoHashes.add(HEX))
+  steps.push(() => infoHashes.delete('03'.repeat(20)) && infoHashes.add(7).add(HEX))
   await inTurn(steps, async (step) => {
     step()
     outcomes.push(await ask())

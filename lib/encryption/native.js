@@ -55,7 +55,7 @@ const native = {
     numbers[3] = start
     return addon.applyCipher(memory, chunk, target)
   },
-  obfuscatedHash: addon.obfuscatedHash
+  obfuscatedHashes: addon.obfuscatedHashes
 }
 
 module.exports = {

@@ -8,6 +8,7 @@ const { native } = require('./native.js')
 
 /** An info hash as a Set has it. */
 const HEX = /^[0-9a-f]{40}$/
+const HEX_LENGTH = 40
 
 /** The names of the members of Sets, which many streams share. */
 const namesOfSets = new WeakMap()
@@ -54,20 +55,24 @@ class Names {
     return this.set.has(this.#hashes.get(name))
   }
 
-  /** Hashes only what is new. */
+  /** Hashes only what is new. A Set does not tell what has changed, so all of it is looked through. */
   #update() {
-    const { set } = this
-    for (const [infoHash, name] of this.#names) {
-      if (set.has(infoHash)) continue
-      this.#names.delete(infoHash)
-      this.#hashes.delete(name)
-    }
-    if (this.#names.size === set.size) return
-    for (const infoHash of set) {
-      if (this.#names.has(infoHash) || !HEX.test(infoHash)) continue
-      const name = native.obfuscatedHash(Buffer.from(infoHash, 'hex')).toString('hex')
+    const isNew = (one) => !this.#names.has(one) && typeof one === 'string' && HEX.test(one)
+    const added = [...this.set].filter(isNew)
+    const names = native.obfuscatedHashes(Buffer.from(added.join(''), 'hex')).toString('hex')
+    added.forEach((infoHash, at) => {
+      const name = names.slice(at * HEX_LENGTH, (at + 1) * HEX_LENGTH)
       this.#names.set(infoHash, name)
       this.#hashes.set(name, infoHash)
+    })
+    if (this.#names.size > this.set.size) this.#forget()
+  }
+
+  #forget() {
+    for (const [infoHash, name] of this.#names) {
+      if (this.set.has(infoHash)) continue
+      this.#names.delete(infoHash)
+      this.#hashes.delete(name)
     }
   }
 }
@@ -92,7 +97,7 @@ function toAnswer(value) {
  * @returns {Buffer} 20 bytes
  */
 function obfuscatedHash(infoHash) {
-  return native.obfuscatedHash(toBytes('infoHash', toId('infoHash', infoHash, 'hex')))
+  return native.obfuscatedHashes(toBytes('infoHash', toId('infoHash', infoHash, 'hex')))
 }
 
 module.exports = { obfuscatedHash, toAnswer, toLookup }

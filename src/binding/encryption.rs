@@ -93,15 +93,14 @@ pub fn exchange_layout() -> ExchangeLayout {
 /// Two pads, the payload, and what is of a fixed size: together less than a third pad.
 const ROOM: usize = Exchange::MAX_PAYLOAD_LEN.saturating_add(3 * Pad::MAX_LEN);
 
-/// The name under which peers ask for a torrent: 20 bytes.
-///
-/// # Errors
-///
-/// When the info hash has not 20 bytes.
+/// The names under which peers ask for torrents: 20 bytes for each 20 bytes of info hashes.
 #[napi(catch_unwind)]
-pub fn obfuscated_hash<'env>(env: &'env Env, info_hash: &[u8]) -> Result<BufferSlice<'env>> {
-    let name = ObfuscatedHash::of(&InfoHash::new(exact(info_hash)?));
-    BufferSlice::copy_from(env, name.as_bytes())
+pub fn obfuscated_hashes<'env>(env: &'env Env, info_hashes: &[u8]) -> Result<BufferSlice<'env>> {
+    let (info_hashes, _) = info_hashes.as_chunks();
+    let names = info_hashes
+        .iter()
+        .map(|hash| *ObfuscatedHash::of(&InfoHash::new(*hash)).as_bytes());
+    BufferSlice::copy_from(env, names.collect::<Vec<_>>().as_flattened())
 }
 
 /// `beginExchange(NO_SLOT, isInitiator, first, second, acceptsPlain, buffer) -> slot`, with the bits of

@@ -21,7 +21,7 @@ mod table;
 pub use commands::CommandKind;
 pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
 pub use encryption::{
-    ExchangeLayout, ExchangePart, ExchangeState, exchange_layout, obfuscated_hash,
+    ExchangeLayout, ExchangePart, ExchangeState, exchange_layout, obfuscated_hashes,
 };
 pub use entries::export_entries;
 pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake};
