@@ -147,8 +147,12 @@ class Link {
   #begin(payload) {
     if (this.phase !== WAITS || this.duplex.destroyed) return
     this.phase = EXCHANGES
-    this.exchange = new Exchange(this.settings, payload)
-    this.#sendOutput()
+    try {
+      this.exchange = new Exchange(this.settings, payload)
+      this.#sendOutput()
+    } catch (error) {
+      return this.duplex.destroy(error)
+    }
     this.#readHeld()
     if (this.phase === EXCHANGES) this.carrier.resume()
   }
@@ -294,7 +298,7 @@ class Link {
     this.hasEnded = true
     if (this.duplex.destroyed) return
     if (this.phase === PAYLOAD) this.duplex.push(null)
-    else if (this.phase === EXCHANGES) this.duplex.destroy(this.exchange.end())
+    else if (this.phase === EXCHANGES) this.duplex.destroy(this.#endExchange())
     else if (this.phase === WAITS && !this.settings.isPlain) this.#begin(NOTHING)
   }
 
@@ -359,7 +363,7 @@ class Link {
 
   #expire() {
     const { timeout } = this.settings
-    this.duplex.destroy(errors.timedOut(timeout, this.exchange?.end()))
+    this.duplex.destroy(errors.timedOut(timeout, this.#endExchange()))
   }
 
   /** The stream below has failed. */
@@ -368,7 +372,7 @@ class Link {
     if (!isReset || this.exchange === null || this.phase === PAYLOAD) {
       return this.duplex.destroy(error)
     }
-    this.duplex.destroy(Object.assign(this.exchange.end(), { cause: error }))
+    this.duplex.destroy(Object.assign(this.#endExchange(), { cause: error }))
   }
 
   /** The stream below has closed. */
@@ -378,7 +382,17 @@ class Link {
       // What has come is still read.
       if (!this.hasEnded || !duplex.writableFinished) duplex.destroy()
     } else if (this.exchange === null) duplex.destroy()
-    else duplex.destroy(this.exchange.end())
+    else duplex.destroy(this.#endExchange())
+  }
+
+  /** @returns {Error | undefined} what the exchange lacks; undefined if it has not begun */
+  #endExchange() {
+    try {
+      return this.exchange?.end()
+    } catch (error) {
+      // A panic in the addon, which is our bug.
+      return error
+    }
   }
 
   #dropExchange() {
