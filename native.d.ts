@@ -260,7 +260,13 @@ export interface MemoryLayout {
 /** The kinds of messages, in the order of their numbers. */
 export declare function messageKinds(): Array<KindDescription>
 
-/** The names under which peers ask for torrents: 20 bytes for each 20 bytes of info hashes. */
+/**
+ * The names under which peers ask for torrents: 20 bytes for each 20 bytes of info hashes.
+ *
+ * # Errors
+ *
+ * When Node-API cannot make a Buffer.
+ */
 export declare function obfuscatedHashes(infoHashes: Uint8Array): Buffer
 
 /**

@@ -185,6 +185,16 @@ test('a peer that ends while its torrent is looked up gets its answer', async (t
 
 // The payload
 
+test('an encrypted stream over an encrypted one works, though both send from the same memory', async (t) => {
+  const outer = pair({}, {}, pair())
+  await agreed(outer)
+  const bytes = message(300 * KIB)
+  for (let at = 0; at < bytes.length; at += 1000) outer[0].write(bytes.subarray(at, at + 1000))
+  outer[0].end()
+  t.true((await readToEnd(outer[1])).equals(bytes))
+  outer[0].destroy()
+})
+
 test('each side ends on its own', async (t) => {
   const {
     both: [a, b]

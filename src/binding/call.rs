@@ -78,23 +78,22 @@ impl Call {
         Ok(unsafe { std::slice::from_raw_parts_mut(data, len) })
     }
 
-    /// The bytes of the first Buffer, and those of the second to fill, which must be others.
-    pub(super) fn bytes_and_room(&mut self) -> Result<(&[u8], &mut [u8])> {
-        let (from, from_len) = self.view(self.buffer)?;
+    /// The bytes of the first Buffer, and as many of the second to fill, from `start` on. If there are
+    /// fewer, there are none. The two parts must not overlap.
+    pub(super) fn bytes_and_room(&mut self, start: usize) -> Result<(&[u8], &mut [u8])> {
+        let (from, len) = self.view(self.buffer)?;
         let (to, to_len) = self.view(self.room)?;
-        if from_len == 0 || to_len == 0 {
+        if len == 0 || to_len.saturating_sub(start) < len {
             return Ok((&[], &mut []));
         }
-        let (from_start, to_start) = (from.addr(), to.addr());
-        if from_start < to_start.saturating_add(to_len)
-            && to_start < from_start.saturating_add(from_len)
-        {
+        let to = to.wrapping_add(start);
+        if from.addr().abs_diff(to.addr()) < len {
             return Err(napi::Error::from_reason("a buffer that is to fill itself"));
         }
         // SAFETY: as in `bytes`.
-        let from = unsafe { std::slice::from_raw_parts(from, from_len) };
-        // SAFETY: as in `bytes_mut`; the two do not overlap.
-        let to = unsafe { std::slice::from_raw_parts_mut(to, to_len) };
+        let from = unsafe { std::slice::from_raw_parts(from, len) };
+        // SAFETY: as in `bytes_mut`; the view has `len` bytes from `start` on, none of them in `from`.
+        let to = unsafe { std::slice::from_raw_parts_mut(to, len) };
         Ok((from, to))
     }
 

@@ -94,6 +94,10 @@ pub fn exchange_layout() -> ExchangeLayout {
 const ROOM: usize = Exchange::MAX_PAYLOAD_LEN.saturating_add(3 * Pad::MAX_LEN);
 
 /// The names under which peers ask for torrents: 20 bytes for each 20 bytes of info hashes.
+///
+/// # Errors
+///
+/// When Node-API cannot make a Buffer.
 #[napi(catch_unwind)]
 pub fn obfuscated_hashes<'env>(env: &'env Env, info_hashes: &[u8]) -> Result<BufferSlice<'env>> {
     let (info_hashes, _) = info_hashes.as_chunks();
@@ -219,16 +223,12 @@ pub(super) fn read_exchange(call: &mut Call, state: &mut State<'_>) -> Result<u3
 /// deciphered, into the room from `start` on. If there is too little room, nothing happens.
 pub(super) fn apply_cipher(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let [slot, is_received, start, ..] = call.numbers();
-    let (chunk, room) = call.bytes_and_room()?;
-    let room = room.get_mut(to_usize(start)..).unwrap_or_default();
+    let (chunk, room) = call.bytes_and_room(to_usize(start))?;
     let cipher = state
         .encryptions
         .get(slot)
         .and_then(|encryption| encryption.cipher(is_received));
-    Ok(match cipher {
-        Some(cipher) if chunk.len() <= room.len() => to_u32(cipher.apply(chunk, room)),
-        _ => 0,
-    })
+    Ok(cipher.map_or(0, |cipher| to_u32(cipher.apply(chunk, room))))
 }
 
 impl Encryption {
