@@ -309,6 +309,17 @@ test('the first write is a part of the exchange', async (t) => {
   a.destroy()
 })
 
+for (const mode of ['off', 'accept']) {
+  test(`without an exchange the first write is one like any other, mode ${mode}`, async (t) => {
+    const [a, b] = pair({ mode, initialPayload: 'first-write' })
+    a.write(HANDSHAKE)
+    a.end('after')
+    t.deepEqual(await readToEnd(b), Buffer.concat([HANDSHAKE, Buffer.from('after')]))
+    t.is(a.encryption.method, 'none')
+    b.destroy()
+  })
+}
+
 test('an exchange begins without a first write, too', async (t) => {
   const streams = pair({ initialPayload: 'first-write' })
   t.deepEqual(await agreed(streams), ['rc4', 'rc4'])

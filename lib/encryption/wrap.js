@@ -67,7 +67,11 @@ function toSettings(options) {
   const settings = { address, isInitiator, isPlain, mode, policy, signal, timeout }
   settings.methods = toMethods(mode, options.methods)
   settings.payload = isInitiator ? toPayload(options.initialPayload) : null
-  if (isPlain) return settings
+  if (isPlain) {
+    // Without an exchange it is a write like any other.
+    if (settings.payload === FIRST_WRITE) settings.payload = null
+    return settings
+  }
   if (isInitiator) settings.infoHash = toOwnId('infoHash', options.infoHash, 'hex')
   else settings.lookup = toLookup('infoHashes', options.infoHashes)
   return settings
