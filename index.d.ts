@@ -372,6 +372,21 @@ declare namespace Wire {
     | 'ERR_PWP_BITFIELD_LATE'
     | 'ERR_PWP_BITFIELD_LENGTH'
     | 'ERR_PWP_BITFIELD_SPARE_BITS'
+    | 'ERR_PWP_ENCRYPTION_KEY'
+    | 'ERR_PWP_ENCRYPTION_METHOD_NOT_OFFERED'
+    | 'ERR_PWP_ENCRYPTION_NO_SHARED_METHOD'
+    | 'ERR_PWP_ENCRYPTION_PAD_TOO_LONG'
+    | 'ERR_PWP_ENCRYPTION_PAYLOAD_TOO_LONG'
+    | 'ERR_PWP_ENCRYPTION_PLAIN'
+    | 'ERR_PWP_ENCRYPTION_REFUSED'
+    | 'ERR_PWP_ENCRYPTION_SYNC'
+    | 'ERR_PWP_ENCRYPTION_TIMEOUT'
+    | 'ERR_PWP_ENCRYPTION_TOO_LONG'
+    | 'ERR_PWP_ENCRYPTION_TOO_MANY'
+    | 'ERR_PWP_ENCRYPTION_TOO_MANY_OF_ADDRESS'
+    | 'ERR_PWP_ENCRYPTION_TRUNCATED'
+    | 'ERR_PWP_ENCRYPTION_UNKNOWN_TORRENT'
+    | 'ERR_PWP_ENCRYPTION_VERIFICATION'
     | 'ERR_PWP_EXTENDED_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE_TIMEOUT'
@@ -405,6 +420,10 @@ declare namespace Wire {
     readonly length?: number
     /** The limit that was exceeded, or the right value. */
     readonly limit?: number
+    /** Methods of encryption, as bits: those that we accept, that were offered, that was selected. */
+    readonly accepted?: number
+    readonly offered?: number
+    readonly selected?: number
   }
 
   /** The peer has broken the protocol or a limit. */

@@ -149,7 +149,6 @@ test('loses nothing of what comes with the end of an exchange when nobody reads 
 })
 
 test('agrees with keys that begin with zeros', async (t) => {
-  // The public keys of these numbers have a leading zero, and so has the secret of the last two.
   const fills = await Promise.all(leadingZeros().map((choices) => agreedWith(choices)))
   t.true(fills.length > 0)
   for (const [methods, starts] of fills) {

@@ -138,7 +138,13 @@ const codesIn = (path) => {
 test('documents and types each code', (t) => {
   const documented = codesIn('../docs/errors.md')
   t.deepEqual(codesIn('../index.d.ts'), documented)
-  const thrown = ['../src/protocol/error.rs', '../src/binding/record.rs', '../lib/errors.js']
+  const thrown = [
+    '../src/protocol/error.rs',
+    '../src/encryption/error.rs',
+    '../src/binding/record.rs',
+    '../lib/errors.js',
+    '../lib/encryption/errors.js'
+  ]
   t.deepEqual([...new Set(thrown.flatMap(codesIn))].toSorted(), documented)
 })
 

@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream'
 import { Socket } from 'node:net'
 import { expectAssignable, expectError, expectType } from 'tsd'
 import pwp from '../..'
-import { encryption } from '../..'
+import { encryption, ProtocolError } from '../..'
 
 const { wrap, dial, Policy, obfuscatedHash } = encryption
 const infoHash = Buffer.alloc(20)
@@ -62,3 +62,5 @@ expectType<number>(policy.unfinished)
 expectType<number>(policy.maxBytes)
 expectError((policy.maxBytes = 7))
 expectError(new Policy({ maxBytes: '7' }))
+const failure = new ProtocolError('ERR_PWP_ENCRYPTION_NO_SHARED_METHOD', 'text', { offered: 1 })
+expectType<number | undefined>(failure.accepted)

@@ -6,8 +6,11 @@ const { ProtocolError } = require('../errors.js')
 /** Errors of a stream that mean that the peer has closed the connection. */
 const RESETS = ['ECONNABORTED', 'ECONNRESET', 'EPIPE']
 
-const timedOut = (limit, cause) =>
-  withCause('TIMEOUT', `key exchange was not over in ${limit} ms`, { limit }, cause)
+const timedOut = (limit, cause) => {
+  const message = `key exchange was not over in ${limit} ms`
+  const error = new ProtocolError('ERR_PWP_ENCRYPTION_TIMEOUT', message, { limit })
+  return Object.assign(error, { cause })
+}
 const tooLong = (limit) =>
   new ProtocolError(
     'ERR_PWP_ENCRYPTION_TOO_LONG',
@@ -24,10 +27,6 @@ const tooManyOfAddress = (limit) =>
     `${limit} key exchanges of this address are not over yet, or failed lately`,
     { limit }
   )
-
-function withCause(name, message, fields, cause) {
-  return Object.assign(new ProtocolError(`ERR_PWP_ENCRYPTION_${name}`, message, fields), { cause })
-}
 
 /** What Node gives to callbacks that a signal aborts. */
 function aborted(signal) {
