@@ -168,17 +168,21 @@ async fn peer_that_closes_before_its_key_has_refused() {
         assert_eq!(exchange_error(refused), ExchangeError::Refused);
     }
     for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe] {
-        let stream = Failing {
-            input: Vec::new(),
-            kind,
-        };
+        let stream = Failing::new(Vec::new(), kind);
         let refused = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
         assert_eq!(exchange_error(refused), ExchangeError::Refused);
     }
-    let stream = Failing {
-        input: Vec::new(),
-        kind: io::ErrorKind::TimedOut,
-    };
+    let stream = Failing::new(Vec::new(), io::ErrorKind::TimedOut);
+    let failed = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
+    assert_eq!(io_error(failed), io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn stream_that_takes_nothing_fails_although_the_peer_is_silent() {
+    let stream = Failing::silent(io::ErrorKind::BrokenPipe);
+    let refused = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
+    assert_eq!(exchange_error(refused), ExchangeError::Refused);
+    let stream = Failing::silent(io::ErrorKind::TimedOut);
     let failed = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
     assert_eq!(io_error(failed), io::ErrorKind::TimedOut);
 }
@@ -196,10 +200,7 @@ async fn peer_that_closes_after_its_key_is_cut_off() {
         let cut = EncryptedStream::exchange(stream, exchange, |_| ready(None)).await;
         assert_eq!(exchange_error(cut), ExchangeError::Truncated);
     }
-    let stream = Failing {
-        input: bytes[..96].to_vec(),
-        kind: io::ErrorKind::ConnectionReset,
-    };
+    let stream = Failing::new(bytes[..96].to_vec(), io::ErrorKind::ConnectionReset);
     let failed = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
     assert_eq!(io_error(failed), io::ErrorKind::ConnectionReset);
 }
@@ -596,10 +597,30 @@ impl AsyncWrite for Slow {
     }
 }
 
-/// Gives some bytes, takes all, and then fails.
+/// Gives some bytes and takes all, and then fails; or gives nothing and takes nothing.
 struct Failing {
     input: Vec<u8>,
     kind: io::ErrorKind,
+    /// Whether only writing fails.
+    is_silent: bool,
+}
+
+impl Failing {
+    const fn new(input: Vec<u8>, kind: io::ErrorKind) -> Self {
+        Self {
+            input,
+            kind,
+            is_silent: false,
+        }
+    }
+
+    const fn silent(kind: io::ErrorKind) -> Self {
+        Self {
+            input: Vec::new(),
+            kind,
+            is_silent: true,
+        }
+    }
 }
 
 impl AsyncRead for Failing {
@@ -608,6 +629,9 @@ impl AsyncRead for Failing {
         _cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.is_silent {
+            return Poll::Pending;
+        }
         if self.input.is_empty() {
             return Poll::Ready(Err(self.kind.into()));
         }
@@ -622,7 +646,11 @@ impl AsyncWrite for Failing {
         _cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(if self.is_silent {
+            Err(self.kind.into())
+        } else {
+            Ok(bytes.len())
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
