@@ -115,6 +115,27 @@ async fn exchange_sends_what_the_model_sends() {
 }
 
 #[tokio::test]
+async fn exchange_over_a_link_without_room_sends_each_byte() {
+    let (mut a, mut b) = scripts();
+    (a.methods, a.payload) = (3, vec![5; 300]);
+    a.key_pad = vec![8; 512];
+    b.key_pad = vec![9; 512];
+    let (from_a, _) = from_initiator(&a, &b);
+    let (from_b, _) = from_responder(&b, &a);
+    let (peer, stream) = duplex(10);
+    let (mut reader, mut writer) = split(peer);
+    let exchange = Exchange::initiator(Config::default(), INFO_HASH, &a.payload, a.randomness());
+    let (stream, sent, wrote) = tokio::join!(
+        EncryptedStream::exchange(stream, exchange.unwrap(), |_| ready(None)),
+        read_len(&mut reader, from_a.len()),
+        writer.write_all(&from_b),
+    );
+    wrote.unwrap();
+    assert!(stream.is_ok());
+    assert_eq!(sent, from_a);
+}
+
+#[tokio::test]
 async fn peer_in_clear_text_is_read_from_its_first_byte() {
     let (mut peer, stream) = duplex(1_000);
     let sent = [frames::handshake(), frames::have(1)].concat();
@@ -147,17 +168,21 @@ async fn peer_that_closes_before_its_key_has_refused() {
         assert_eq!(exchange_error(refused), ExchangeError::Refused);
     }
     for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe] {
-        let stream = Failing {
-            input: Vec::new(),
-            kind,
-        };
+        let stream = Failing::new(Vec::new(), kind);
         let refused = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
         assert_eq!(exchange_error(refused), ExchangeError::Refused);
     }
-    let stream = Failing {
-        input: Vec::new(),
-        kind: io::ErrorKind::TimedOut,
-    };
+    let stream = Failing::new(Vec::new(), io::ErrorKind::TimedOut);
+    let failed = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
+    assert_eq!(io_error(failed), io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn stream_that_takes_nothing_fails_although_the_peer_is_silent() {
+    let stream = Failing::silent(io::ErrorKind::BrokenPipe);
+    let refused = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
+    assert_eq!(exchange_error(refused), ExchangeError::Refused);
+    let stream = Failing::silent(io::ErrorKind::TimedOut);
     let failed = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
     assert_eq!(io_error(failed), io::ErrorKind::TimedOut);
 }
@@ -175,10 +200,7 @@ async fn peer_that_closes_after_its_key_is_cut_off() {
         let cut = EncryptedStream::exchange(stream, exchange, |_| ready(None)).await;
         assert_eq!(exchange_error(cut), ExchangeError::Truncated);
     }
-    let stream = Failing {
-        input: bytes[..96].to_vec(),
-        kind: io::ErrorKind::ConnectionReset,
-    };
+    let stream = Failing::new(bytes[..96].to_vec(), io::ErrorKind::ConnectionReset);
     let failed = EncryptedStream::connect(stream, Config::default(), INFO_HASH, b"").await;
     assert_eq!(io_error(failed), io::ErrorKind::ConnectionReset);
 }
@@ -334,15 +356,17 @@ async fn idle_stream_keeps_only_its_ciphers() {
     let (mut a, mut b) = opened(256 * 1024).await;
     let block = vec![1; 64 * 1024];
     let mut received = vec![0; 64 * 1024];
-    let mut carry = || {
-        now(a.write_all(&block)).unwrap().unwrap();
+    let mut carry = |bytes: &[u8]| {
+        now(a.write_all(bytes)).unwrap().unwrap();
         now(a.flush()).unwrap().unwrap();
-        now(b.read_exact(&mut received)).unwrap().unwrap();
-        assert_eq!(received, block);
+        let received = &mut received[..bytes.len()];
+        now(b.read_exact(received)).unwrap().unwrap();
+        assert_eq!(received, bytes);
     };
     // The link keeps a buffer from the first time.
-    carry();
-    let ((), counted) = count(carry);
+    carry(&block);
+    carry(b"little");
+    let ((), counted) = count(|| carry(&block));
     assert!(counted.allocated >= 64 * 1024, "{counted:?}");
     assert!(counted.held <= 0, "{counted:?}");
 }
@@ -573,10 +597,30 @@ impl AsyncWrite for Slow {
     }
 }
 
-/// Gives some bytes, takes all, and then fails.
+/// Gives some bytes and takes all, and then fails; or gives nothing and takes nothing.
 struct Failing {
     input: Vec<u8>,
     kind: io::ErrorKind,
+    /// Whether only writing fails.
+    is_silent: bool,
+}
+
+impl Failing {
+    const fn new(input: Vec<u8>, kind: io::ErrorKind) -> Self {
+        Self {
+            input,
+            kind,
+            is_silent: false,
+        }
+    }
+
+    const fn silent(kind: io::ErrorKind) -> Self {
+        Self {
+            input: Vec::new(),
+            kind,
+            is_silent: true,
+        }
+    }
 }
 
 impl AsyncRead for Failing {
@@ -585,6 +629,9 @@ impl AsyncRead for Failing {
         _cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.is_silent {
+            return Poll::Pending;
+        }
         if self.input.is_empty() {
             return Poll::Ready(Err(self.kind.into()));
         }
@@ -599,7 +646,11 @@ impl AsyncWrite for Failing {
         _cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(if self.is_silent {
+            Err(self.kind.into())
+        } else {
+            Ok(bytes.len())
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

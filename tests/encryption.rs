@@ -144,19 +144,17 @@ const fn other(side: Side) -> Side {
 
 #[test]
 fn exchange_with_any_pads_and_payload_carries_both_directions() {
-    let mut seed = 0;
-    for [pad_a, pad_b, pad_c, pad_d] in pad_lens() {
-        for payload_len in [0, 68, Exchange::MAX_PAYLOAD_LEN] {
-            seed += 1;
-            let [mut a, mut b] = [seed, seed + 1_000_000].map(Script::new);
-            let mut random = Random::new(seed);
-            a.key_pad = random.bytes(pad_a);
-            b.key_pad = random.bytes(pad_b);
-            a.method_pad = random.bytes(pad_c);
-            b.method_pad = random.bytes(pad_d);
-            a.payload = random.bytes(payload_len);
-            carries(&a, &b, [Config::default(); 2], Some(Method::Rc4), seed);
-        }
+    let payload_lens = [0, 68, Exchange::MAX_PAYLOAD_LEN];
+    for (seed, [pad_a, pad_b, pad_c, pad_d]) in (0..).zip(pad_lens()) {
+        let [mut a, mut b] = [seed, seed + 1_000_000].map(Script::new);
+        let mut random = Random::new(seed);
+        a.key_pad = random.bytes(pad_a);
+        b.key_pad = random.bytes(pad_b);
+        a.method_pad = random.bytes(pad_c);
+        b.method_pad = random.bytes(pad_d);
+        let payload_len = payload_lens[random.below(payload_lens.len())];
+        a.payload = random.bytes(payload_len);
+        carries(&a, &b, [Config::default(); 2], Some(Method::Rc4), seed);
     }
 }
 

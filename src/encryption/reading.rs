@@ -95,3 +95,30 @@ pub(super) fn take<'a>(len: usize, input: &mut &'a [u8]) -> &'a [u8] {
     *input = rest;
     taken
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn search_for_zeros_finds_none_before_they_come() {
+        let mut search = Search::new([0, 0, 1]);
+        assert_eq!(search.find(&mut &[1][..]), Ok(false));
+        assert_eq!(search.find(&mut &[0, 1][..]), Ok(false));
+        let mut input = &[0, 0, 1, 2][..];
+        assert_eq!(search.find(&mut input), Ok(true));
+        assert_eq!(input, [2]);
+    }
+
+    #[test]
+    fn field_takes_no_more_than_it_needs() {
+        let mut field = Field::<4>::new();
+        let mut input = &[1, 2, 3][..];
+        assert!(field.fill_to(2, &mut input));
+        assert_eq!((field.front(), input), (&[1, 2][..], &[3][..]));
+        assert_eq!(field.fill(&mut input), None);
+        let mut input = &[4, 5][..];
+        assert_eq!(field.fill(&mut input), Some([1, 2, 3, 4]));
+        assert_eq!(input, [5]);
+    }
+}
