@@ -1,7 +1,10 @@
 // Encrypted streams: what both sides agree on, and that the payload arrives as it was written, in any cut.
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import test from 'ava'
 
 import {
@@ -20,6 +23,8 @@ import {
 import { inTurn } from '../testkit/in-turn.mjs'
 import { bytesOf } from '../testkit/messages.mjs'
 import { HANDSHAKE, pwp } from '../testkit/wires.mjs'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 const KIB = 1024
 const HEX = INFO_HASH.toString('hex')
@@ -574,3 +579,14 @@ async function connectedSockets(t) {
   })
   return [left, right]
 }
+
+test('nothing of it is loaded before it is asked for', async (t) => {
+  const code = `
+    const loaded = () => Object.keys(require.cache).filter((file) => file.includes('/encryption/')).length
+    const { encryption } = require('.')
+    const before = loaded()
+    encryption.wrap
+    console.log(before, loaded() > 5)`
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { cwd: ROOT })
+  t.is(stdout, '1 true\n')
+})
