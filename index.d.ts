@@ -17,6 +17,8 @@ declare namespace Wire {
     readonly Wire: Constructor
     /** The class of the errors that a peer causes. */
     readonly ProtocolError: ProtocolErrorConstructor
+    /** Message stream encryption: encrypted streams, to which wires are piped. Loaded when it is used. */
+    readonly encryption: encryption.Encryption
     /**
      * Makes the class of an extension with messages of one's own, for `wire.use()`.
      *
@@ -107,6 +109,142 @@ declare namespace Wire {
 
   /** Answers a hash request of the peer with the hashes and their uncles, or rejects it. */
   type RespondHashes = (error: Error | null | undefined, hashes?: Uint8Array | null) => void
+
+  /** Message stream encryption: a key exchange in front of the handshake, and RC4 for what follows. */
+  namespace encryption {
+    type Role = 'initiator' | 'responder'
+
+    /** What a stream begins with, and what it accepts. Initiators encrypt from `'prefer'` on. */
+    type Mode = 'off' | 'accept' | 'prefer' | 'require'
+
+    type Method = 'rc4' | 'plaintext'
+
+    /** What both sides have agreed on. */
+    interface Agreement {
+      /** `'none'` when the peer does not encrypt. */
+      readonly method: Method | 'none'
+      /** The torrent of the exchange; null when there was none. */
+      readonly infoHash: Buffer | null
+    }
+
+    interface CommonOptions {
+      /** Default `'prefer'`. */
+      mode?: Mode | undefined
+      /** Methods for the payload, preferred ones first. Default: RC4, and plaintext unless `'require'`. */
+      methods?: readonly Method[] | undefined
+      /** Ms from the call to the end of the exchange; 0 for no limit. Default: that of the policy. */
+      timeout?: number | undefined
+      /** Limits that several streams share. Default: one policy for all streams without their own. */
+      policy?: Policy | undefined
+      /** Destroys the stream with an `AbortError`, until the exchange is over. */
+      signal?: AbortSignal | undefined
+    }
+
+    interface DialOptions extends CommonOptions {
+      /** The torrent, as handshakes have it; not needed in the modes `'off'` and `'accept'`. */
+      infoHash?: Uint8Array | string | undefined
+      /** Sent with the exchange, up to 16 KiB: usually the handshake, or what is written first. */
+      initialPayload?: Uint8Array | 'first-write' | null | undefined
+    }
+
+    interface InitiatorOptions extends DialOptions {
+      role: 'initiator'
+    }
+
+    interface ResponderOptions extends CommonOptions {
+      role: 'responder'
+      /**
+       * The torrents that are served; not needed in the mode `'off'`. A Set may change at any time. A
+       * function gets the hash by which the peer asks, and gives the info hash, or null.
+       */
+      infoHashes?:
+        | Uint8Array
+        | string
+        | readonly (Uint8Array | string)[]
+        | ReadonlySet<string>
+        | Lookup
+        | undefined
+      /** Address of the peer, for the policy. Default: the `remoteAddress` of the stream. */
+      address?: string | undefined
+    }
+
+    type Found = Uint8Array | string | null | undefined
+    type Lookup = (obfuscatedHash: Buffer) => Found | PromiseLike<Found>
+
+    /** The payload of a connection. */
+    interface EncryptedStream extends Duplex {
+      /** What was agreed on; null until then. */
+      readonly encryption: Agreement | null
+      /** Why it closed. `'error'` is emitted only where someone listens. */
+      readonly error: Error | null
+      /** The stream below. */
+      readonly stream: Duplex
+      readonly remoteAddress: string | undefined
+      readonly remotePort: number | undefined
+      /** Passed on to the stream below, if that has it. */
+      setNoDelay(noDelay?: boolean): this
+
+      /** It is settled what is encrypted. Emitted before the first payload can be read. */
+      on(event: 'encryption', listener: (agreement: Agreement) => void): this
+      on(event: string | symbol, listener: (...args: any[]) => void): this
+      once(event: 'encryption', listener: (agreement: Agreement) => void): this
+      once(event: string | symbol, listener: (...args: any[]) => void): this
+    }
+
+    interface Encryption {
+      /**
+       * Makes an encrypted stream over a stream to a peer, which belongs to it from then on.
+       *
+       * @throws TypeError or RangeError that names the wrong argument; the stream is left alone
+       */
+      wrap(stream: Duplex, options: InitiatorOptions | ResponderOptions): EncryptedStream
+
+      /**
+       * Connects to a peer. In the mode `'prefer'` it connects once more, in clear text, if the peer has
+       * closed the connection, or was silent, before it sent a key.
+       *
+       * @param dialFunction opens a new connection at each call
+       * @returns when it is settled what is encrypted
+       */
+      dial(
+        dialFunction: (attempt: { encrypted: boolean }) => Duplex | PromiseLike<Duplex>,
+        options: DialOptions
+      ): Promise<EncryptedStream>
+
+      /** The 20 bytes by which peers ask for a torrent. */
+      obfuscatedHash(infoHash: Uint8Array | string): Buffer
+      readonly Policy: PolicyConstructor
+    }
+
+    interface PolicyOptions {
+      /** Ms that an exchange may take; 0 for no limit. Default 10,000. */
+      timeout?: number | undefined
+      /** Bytes that a peer may send before an exchange is over. Default 18,432: more than any takes. */
+      maxBytes?: number | undefined
+      /** Exchanges that are not over, at once. Default 1,000. */
+      maxUnfinished?: number | undefined
+      /** The same of one address. Default 50. */
+      maxUnfinishedPerAddress?: number | undefined
+      /** Ms for which a failed exchange counts for its address; 0 for none. Default 10,000. */
+      penalty?: number | undefined
+    }
+
+    /** What exchanges may cost a listener, over all streams that share it. */
+    interface Policy {
+      readonly timeout: number
+      readonly maxBytes: number
+      readonly maxUnfinished: number
+      readonly maxUnfinishedPerAddress: number
+      readonly penalty: number
+      /** Exchanges that are not over. */
+      readonly unfinished: number
+    }
+
+    interface PolicyConstructor {
+      new (options?: PolicyOptions): Policy
+      readonly prototype: Policy
+    }
+  }
 
   interface Options {
     /**
@@ -646,6 +784,21 @@ declare namespace Wire {
     | 'ERR_PWP_BITFIELD_LATE'
     | 'ERR_PWP_BITFIELD_LENGTH'
     | 'ERR_PWP_BITFIELD_SPARE_BITS'
+    | 'ERR_PWP_ENCRYPTION_KEY'
+    | 'ERR_PWP_ENCRYPTION_METHOD_NOT_OFFERED'
+    | 'ERR_PWP_ENCRYPTION_NO_SHARED_METHOD'
+    | 'ERR_PWP_ENCRYPTION_PAD_TOO_LONG'
+    | 'ERR_PWP_ENCRYPTION_PAYLOAD_TOO_LONG'
+    | 'ERR_PWP_ENCRYPTION_PLAIN'
+    | 'ERR_PWP_ENCRYPTION_REFUSED'
+    | 'ERR_PWP_ENCRYPTION_SYNC'
+    | 'ERR_PWP_ENCRYPTION_TIMEOUT'
+    | 'ERR_PWP_ENCRYPTION_TOO_LONG'
+    | 'ERR_PWP_ENCRYPTION_TOO_MANY'
+    | 'ERR_PWP_ENCRYPTION_TOO_MANY_OF_ADDRESS'
+    | 'ERR_PWP_ENCRYPTION_TRUNCATED'
+    | 'ERR_PWP_ENCRYPTION_UNKNOWN_TORRENT'
+    | 'ERR_PWP_ENCRYPTION_VERIFICATION'
     | 'ERR_PWP_EXTENDED_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE'
     | 'ERR_PWP_HANDSHAKE_TIMEOUT'
@@ -710,6 +863,10 @@ declare namespace Wire {
     readonly baseLayer?: number
     /** The first of them in that layer. */
     readonly index?: number
+    /** Methods of encryption, as bits: those that we accept, that were offered, that was selected. */
+    readonly accepted?: number
+    readonly offered?: number
+    readonly selected?: number
   }
 
   /** The peer has broken the protocol or a limit. */

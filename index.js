@@ -3,6 +3,7 @@
 
 const Wire = require('./lib/wire.js')
 const { allowedFastSet } = require('./lib/allowed-fast-set.js')
+const { encryption } = require('./lib/encryption/offered.js')
 const { ProtocolError } = require('./lib/errors.js')
 const { MetadataFetcher } = require('./lib/extensions/metadata/fetcher.js')
 const { extensions } = require('./lib/extensions/offered.js')
@@ -12,6 +13,7 @@ module.exports = Wire
 module.exports.Wire = Wire
 module.exports.ProtocolError = ProtocolError
 module.exports.allowedFastSet = allowedFastSet
+module.exports.encryption = encryption
 module.exports.extensions = extensions
 module.exports.makeExtension = makeExtension
 module.exports.MetadataFetcher = MetadataFetcher

@@ -316,6 +316,47 @@ export declare const enum EventKind {
   Unknown = 27,
 }
 
+/** Gives the sizes of what exchanges take and give. */
+export declare function exchangeLayout(): ExchangeLayout
+
+/** Sizes in bytes. */
+export interface ExchangeLayout {
+  /** Randomness that an exchange takes. */
+  randomness: number
+  /** Most payload of an exchange. */
+  maxPayload: number
+  /** Most that `readExchange` gives at once. */
+  room: number
+}
+
+/** What `readExchange` can read. */
+export declare const enum ExchangePart {
+  /** What is to be sent, once. */
+  Output = 0,
+  /** The name of the torrent that is asked for: 20 bytes. */
+  Asked = 1,
+  /** 20 bytes, if there was an exchange. */
+  InfoHash = 2,
+  /** The bit of the method: one byte, 0 for a peer that does not encrypt. */
+  Method = 3,
+  /** What the exchange has taken from the input and is payload, once. */
+  Payload = 4,
+  /** The lines that describe the failure, in UTF-8. */
+  Failure = 5,
+}
+
+/** How far an exchange is. */
+export declare const enum ExchangeState {
+  /** It waits for the peer. */
+  Reads = 0,
+  /** It waits for `answerExchange` or `refuseExchange`. */
+  Asks = 1,
+  /** It is over, with ciphers for the payload. */
+  Done = 2,
+  /** `readExchange` says more. */
+  Failed = 3,
+}
+
 /** What became of hashes that were to be requested, or sent. */
 export declare const enum HashesOutcome {
   /** They are. */
@@ -501,6 +542,15 @@ export interface MetadataStep {
   /** The whole. */
   metadata?: Buffer
 }
+
+/**
+ * The names under which peers ask for torrents: 20 bytes for each 20 bytes of info hashes.
+ *
+ * # Errors
+ *
+ * When Node-API cannot make a Buffer.
+ */
+export declare function obfuscatedHashes(infoHashes: Uint8Array): Buffer
 
 /** The usual form of an address: `1.2.3.4:80` or `[::1]:80`; `null` if it is none that a peer can have. */
 export declare function peerAddress(text: string): string | null

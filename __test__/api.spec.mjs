@@ -1,4 +1,4 @@
-// The samples of docs/api.md that are programs of their own, run as written.
+// The samples of docs/api.md and docs/encryption.md that are programs of their own, run as written.
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -35,3 +35,10 @@ for (const [title, outputs] of Object.entries(PRINTED)) {
     )
   })
 }
+
+test('the first sample of docs/encryption.md runs', async (t) => {
+  const text = readFileSync(new URL('../docs/encryption.md', import.meta.url), 'utf8')
+  const [, code] = /```js\n(.+?)```/s.exec(text)
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { cwd: ROOT })
+  t.is(stdout, 'handshake, rc4\nhandshake, rc4\n')
+})

@@ -140,8 +140,10 @@ test('documents and types each code', (t) => {
   t.deepEqual(codesIn('../index.d.ts'), documented)
   const thrown = [
     '../src/protocol/error.rs',
+    '../src/encryption/error.rs',
     '../src/binding/record.rs',
     '../lib/errors.js',
+    '../lib/encryption/errors.js',
     '../lib/extensions/metadata/errors.js'
   ]
   t.deepEqual([...new Set(thrown.flatMap(codesIn))].toSorted(), documented)

@@ -16,8 +16,18 @@ const checked = new WeakSet()
 function toServes(name, value) {
   if (typeof value === 'function') return value
   if (typeof value === 'string' || isUint8Array(value)) return serveOne(toOwnInfoHash(name, value))
-  if (isArray(value)) return serveMany(new Set(toList(name, value).map((one) => toHex(name, one))))
-  if (isSet(value)) return serveMany(toHexSet(name, value))
+  return serveMany(toHashes(name, value))
+}
+
+/**
+ * @param {string} name - of the option
+ * @param {unknown} value - an array, or a Set, which may change later
+ * @returns {Set<string>} of lower-case hex digits; the same one for a Set
+ * @throws {TypeError | RangeError} when it is neither
+ */
+function toHashes(name, value) {
+  if (isArray(value)) return new Set(toList(name, value).map((one) => toHex(name, one)))
+  if (isSet(value)) return toHexSet(name, value)
   throw new TypeError(`${name} must be an info hash, an array or Set of them, or a function`)
 }
 
@@ -63,4 +73,4 @@ function toHex(name, value) {
   return toOwnInfoHash(name, value).toString('hex')
 }
 
-module.exports = { toServes }
+module.exports = { toHashes, toServes }

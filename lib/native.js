@@ -217,4 +217,4 @@ const native = {
   withdrawHashes: (slot, id) => enqueue(WithdrawHashes, slot, id)
 }
 
-module.exports = { addon, native, record, stretches, NO_SLOT, PANICKED }
+module.exports = { addon, memory, native, numbers, record, stretches, NO_SLOT, PANICKED }

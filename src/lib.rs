@@ -9,6 +9,8 @@
 //!
 //! - [`protocol`]: bytes and commands in, events and bytes out. It owns every rule of the
 //!   protocol and knows neither sockets nor clocks nor Node.js. Start at [`protocol::Wire`].
+//! - [`encryption`]: the key exchange in front of a handshake and the ciphers after it, in the same
+//!   way. Start at [`encryption::Exchange`].
 //! - `net` (feature `net`): drives the core over tokio sockets; its `Connection` runs the loop
 //!   below.
 //! - `binding` (feature `binding`): the Node.js addon of the npm package `peer-wire-native`. It
@@ -66,6 +68,7 @@
 
 #[cfg(feature = "binding")]
 pub mod binding;
+pub mod encryption;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod protocol;

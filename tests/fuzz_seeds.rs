@@ -11,6 +11,7 @@ use std::path::Path;
 
 use peer_wire::protocol::{Announced, Event, ExtendedHandshake, UploadOnly};
 
+use fuzzing::exchange::{self, End};
 use fuzzing::{
     bencode, decoder, extended, handshake, hashes, messages, metadata, notices, pex, wire,
 };
@@ -51,6 +52,36 @@ fn decoder_seeds_cover_each_message_and_error() {
     assert_eq!(messages, kinds_of(MESSAGES));
     let errors = kinds(read.iter().filter_map(|read| read.error));
     assert_eq!(errors, kinds_of("MessageLength MessageTooLong"));
+}
+
+#[test]
+fn exchange_seeds_cover_each_method_and_error() {
+    covers_methods_and_errors(
+        "exchange_initiator",
+        exchange::initiator,
+        "Key MethodNotOffered PadTooLong Plain Refused Sync Truncated",
+    );
+    covers_methods_and_errors(
+        "exchange_responder",
+        exchange::responder,
+        "Key NoSharedMethod PadTooLong PayloadTooLong Plain Refused Sync Truncated \
+         UnknownTorrent Verification",
+    );
+}
+
+fn covers_methods_and_errors(target: &str, run: fn(&[u8]) -> Option<End>, errors: &str) {
+    let ends: Vec<_> = seeds(target).filter_map(|seed| run(&seed)).collect();
+    assert!(ends.contains(&End::Plain));
+    let agreed = ends.iter().filter_map(|end| match end {
+        End::Agreed(method) => Some(method),
+        _ => None,
+    });
+    assert_eq!(kinds(agreed), kinds_of("Plaintext Rc4"), "{target}");
+    let failed = ends.iter().filter_map(|end| match end {
+        End::Failed(error) => Some(error),
+        _ => None,
+    });
+    assert_eq!(kinds(failed), kinds_of(errors), "{target}");
 }
 
 #[test]

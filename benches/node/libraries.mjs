@@ -20,6 +20,7 @@ export const EXTENDED_HANDSHAKE = { m: { ut_metadata: 1, ut_pex: 2 }, v: 'bench'
  * @property {string} version
  * @property {((options?: object) => import('node:stream').Duplex) | null} create
  * @property {(wire: object, piece: number) => boolean} peerHas
+ * @property {(type: string) => object} [encrypting] makes a wire that agrees on RC4
  * @property {(wire: object) => void} greet sends EXTENDED_HANDSHAKE; for handlers of 'handshake'
  */
 
@@ -33,6 +34,7 @@ const loaders = {
       name: 'bittorrent-protocol',
       version: versionBeside(fileURLToPath(import.meta.resolve('bittorrent-protocol'))),
       create: () => new Wire(),
+      encrypting: (type) => new Wire(type, 2),
       peerHas: (wire, piece) => wire.peerPieces.get(piece),
       // It sends the extended handshake itself, after the handlers of 'handshake'.
       greet(wire) {

@@ -16,6 +16,16 @@ pub fn decoder(data: &[u8]) {
     fuzzing::decoder::run(data);
 }
 
+/// See `tests/fuzzing/exchange.rs`.
+pub fn exchange_initiator(data: &[u8]) {
+    let _end = fuzzing::exchange::initiator(data);
+}
+
+/// See `tests/fuzzing/exchange.rs`.
+pub fn exchange_responder(data: &[u8]) {
+    let _end = fuzzing::exchange::responder(data);
+}
+
 /// See `tests/fuzzing/extended.rs`.
 pub fn extended(data: &[u8]) {
     let _read = fuzzing::extended::run(data);

@@ -3,7 +3,7 @@
 //! All `unsafe` of the stream path is here. What it relies on:
 //!
 //! - Node-API hands each callback an `env` and `info` that are valid for that call.
-//! - The table lives until the environment is torn down, after which no callback runs.
+//! - The tables live until the environment is torn down, after which no callback runs.
 //! - No function used here runs JavaScript, so bytes of an argument stay in place during a call.
 //!
 //! No address of JavaScript's memory outlives a call, because a caller may detach or shrink what it
@@ -19,19 +19,21 @@ use std::ptr;
 use napi::{Env, Result, Status, sys};
 
 use super::commands::run_commands;
+use super::encryption::Encryption;
 use super::memory::{Memory, NUMBERS_LEN, Numbers};
 use super::record::INTERNAL_ERROR;
-use super::table::{Cause, Entry, Table};
+use super::table::{Cause, Entry, Table, Tables};
 
 /// What an entry works on.
 #[derive(Debug)]
 pub(super) struct State<'call> {
-    pub(super) table: &'call mut Table,
+    pub(super) table: &'call mut Table<Entry>,
+    pub(super) encryptions: &'call mut Table<Encryption>,
     pub(super) memory: &'call mut Memory,
 }
 
 /// One call from JavaScript: numbers, which it writes into [`Memory`] because passing them costs
-/// more, and at most one Buffer as an argument.
+/// more, and at most two Buffers as arguments.
 #[derive(Debug)]
 pub(super) struct Call {
     env: sys::napi_env,
@@ -39,6 +41,7 @@ pub(super) struct Call {
     /// Addresses of the memory of this call.
     memory: Range<usize>,
     buffer: sys::napi_value,
+    room: sys::napi_value,
 }
 
 impl Call {
@@ -56,7 +59,7 @@ impl Call {
 
     /// The bytes of the Buffer or other view.
     pub(super) fn bytes(&self) -> Result<&[u8]> {
-        let (data, len) = self.view()?;
+        let (data, len) = self.view(self.buffer)?;
         if len == 0 {
             return Ok(&[]);
         }
@@ -67,7 +70,7 @@ impl Call {
 
     /// The bytes of the Buffer, to fill.
     pub(super) fn bytes_mut(&mut self) -> Result<&mut [u8]> {
-        let (data, len) = self.view()?;
+        let (data, len) = self.view(self.buffer)?;
         if len == 0 {
             return Ok(&mut []);
         }
@@ -75,13 +78,31 @@ impl Call {
         Ok(unsafe { std::slice::from_raw_parts_mut(data, len) })
     }
 
-    fn view(&self) -> Result<(*mut u8, usize)> {
+    /// The bytes of the first Buffer, and as many of the second to fill, from `start` on. If there are
+    /// fewer, there are none. The two parts must not overlap.
+    pub(super) fn bytes_and_room(&mut self, start: usize) -> Result<(&[u8], &mut [u8])> {
+        let (from, len) = self.view(self.buffer)?;
+        let (to, to_len) = self.view(self.room)?;
+        if len == 0 || to_len.saturating_sub(start) < len {
+            return Ok((&[], &mut []));
+        }
+        let to = to.wrapping_add(start);
+        if from.addr().abs_diff(to.addr()) < len {
+            return Err(napi::Error::from_reason("a buffer that is to fill itself"));
+        }
+        // SAFETY: as in `bytes`.
+        let from = unsafe { std::slice::from_raw_parts(from, len) };
+        // SAFETY: as in `bytes_mut`; the view has `len` bytes from `start` on, none of them in `from`.
+        let to = unsafe { std::slice::from_raw_parts_mut(to, len) };
+        Ok((from, to))
+    }
+
+    fn view(&self, value: sys::napi_value) -> Result<(*mut u8, usize)> {
         let mut data = ptr::null_mut();
         let mut len = 0;
         // SAFETY: `env` and the value are those of the running callback.
-        let status = unsafe {
-            sys::napi_get_buffer_info(self.env, self.buffer, &raw mut data, &raw mut len)
-        };
+        let status =
+            unsafe { sys::napi_get_buffer_info(self.env, value, &raw mut data, &raw mut len) };
         check(status)?;
         let start = data.addr();
         let overlaps = start < self.memory.end && self.memory.start < start.saturating_add(len);
@@ -105,7 +126,7 @@ pub(super) unsafe fn run(
     info: sys::napi_callback_info,
     body: Body,
 ) -> sys::napi_value {
-    let mut arguments = [ptr::null_mut(); 2];
+    let mut arguments = [ptr::null_mut(); 3];
     let mut count = arguments.len();
     let mut data = ptr::null_mut();
     // SAFETY: the arguments are valid by the contract of this function, and the array has room
@@ -120,25 +141,27 @@ pub(super) unsafe fn run(
             &raw mut data,
         )
     };
-    // SAFETY: `export` gave the function a pointer to the table, which outlives it.
-    let table = unsafe { data.cast::<RefCell<Table>>().as_ref() };
-    match check(status).and_then(|()| guard(env, arguments, table, body)) {
+    // SAFETY: `export` gave the function a pointer to the tables, which outlive it.
+    let tables = unsafe { data.cast::<RefCell<Tables>>().as_ref() };
+    match check(status).and_then(|()| guard(env, arguments, tables, body)) {
         Ok(number) => to_js(env, number),
         Err(error) => throw(env, &error),
     }
 }
 
-/// Runs `body` such that a panic ends the one wire that it was called for, and nothing else.
+/// Runs `body` such that a panic ends the one wire that it was called for, and nothing else. Without
+/// a wire it is an error.
 fn guard(
     env: sys::napi_env,
-    [memory, buffer]: [sys::napi_value; 2],
-    table: Option<&RefCell<Table>>,
+    [memory, buffer, room]: [sys::napi_value; 3],
+    tables: Option<&RefCell<Tables>>,
     body: Body,
 ) -> Result<u32> {
-    let Some(mut table) = table.and_then(|table| table.try_borrow_mut().ok()) else {
+    let Some(mut tables) = tables.and_then(|tables| tables.try_borrow_mut().ok()) else {
         return Err(napi::Error::from_reason("the addon is not at rest"));
     };
-    // SAFETY: `memory` is an argument of the running callback. The borrow of the table is the only
+    let Tables { wires, encryptions } = &mut *tables;
+    // SAFETY: `memory` is an argument of the running callback. The borrow of the tables is the only
     // one, so no other entry runs, and `Call::view` gives no bytes that overlap.
     let memory = unsafe { Memory::borrow(env, memory) }?;
     let mut call = Call {
@@ -146,11 +169,13 @@ fn guard(
         numbers: *memory.numbers(),
         memory: memory.addresses(),
         buffer,
+        room,
     };
-    run_commands(&mut table, memory.commands());
+    run_commands(wires, memory.commands());
     let slot = call.slot();
     let mut state = State {
-        table: &mut table,
+        table: wires,
+        encryptions,
         memory,
     };
     if let Some(outcome) = attempt(|| body(&mut call, &mut state)) {
@@ -204,10 +229,10 @@ pub(super) fn export(
     entries: &[(&CStr, sys::napi_callback)],
 ) -> Result<()> {
     let env = env.raw();
-    let table = Box::new(RefCell::new(Table::default()));
-    let data = Box::into_raw(table).cast::<c_void>();
+    let tables = Box::new(RefCell::new(Tables::default()));
+    let data = Box::into_raw(tables).cast::<c_void>();
     // SAFETY: `env` is valid; the hook runs once, when the environment ends.
-    check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(release_table), data) })?;
+    check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(release_tables), data) })?;
     for (name, callback) in entries {
         let mut function = ptr::null_mut();
         // SAFETY: `env` is valid, `name` ends with a zero byte, and `data` lives as long as the
@@ -230,9 +255,9 @@ fn set_property(
     check(unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), value) })
 }
 
-unsafe extern "C" fn release_table(data: *mut c_void) {
+unsafe extern "C" fn release_tables(data: *mut c_void) {
     // SAFETY: `data` is the box that `export` made, and this hook runs once, after the last call.
-    drop(unsafe { Box::from_raw(data.cast::<RefCell<Table>>()) });
+    drop(unsafe { Box::from_raw(data.cast::<RefCell<Tables>>()) });
 }
 
 pub(super) fn check(status: sys::napi_status) -> Result<()> {

@@ -105,7 +105,7 @@ const COMMAND_QUEUE_LEN: usize = 1 + 64 * COMMAND_LEN;
 pub(super) const COMMAND_LEN: usize = 6;
 
 /// Runs the commands in their order, and empties the array.
-pub(super) fn run_commands(table: &mut Table, queue: &mut CommandQueue) {
+pub(super) fn run_commands(table: &mut Table<Entry>, queue: &mut CommandQueue) {
     let [count, commands @ ..] = queue;
     let waiting = to_usize(std::mem::take(count));
     let (commands, _) = commands.as_chunks::<COMMAND_LEN>();

@@ -15,9 +15,14 @@ use napi_derive::napi;
 use super::call::{Call, PANICKED, State, export, fault, run};
 use super::diagnostics::{read_stats, read_trace};
 use super::dont_have::read_dont_have;
+use super::encryption::{
+    answer_exchange, apply_cipher, begin_exchange, end_exchange, read_exchange, receive_exchange,
+    refuse_exchange, release_encryption,
+};
 use super::extended::bencode_tokens;
 use super::hashes::{answer_hashes, is_v2, request_hashes};
 use super::record::{BROKEN, LAST, failure_text, number_of, poll};
+use super::table::Entry;
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Policy, Reserved, Wire};
 
@@ -49,9 +54,13 @@ macro_rules! entries {
 }
 
 entries! {
+    answer_exchange c"answerExchange"
     answer_hashes c"answerHashes"
+    apply_cipher c"applyCipher"
+    begin_exchange c"beginExchange"
     bencode_tokens c"bencodeTokens"
     create c"create"
+    end_exchange c"endExchange"
     extended c"extended"
     handshake c"handshake"
     has_fast c"hasFast"
@@ -65,13 +74,17 @@ entries! {
     pieces_announced c"piecesAnnounced"
     poll_chunk c"poll"
     read_dont_have c"readDontHave"
+    read_exchange c"readExchange"
     read_failure c"readFailure"
     read_output c"readOutput"
     read_payload c"readPayload"
     read_pieces c"readPieces"
     read_stats c"readStats"
     read_trace c"readTrace"
+    receive_exchange c"receiveExchange"
+    refuse_exchange c"refuseExchange"
     release c"release"
+    release_encryption c"releaseEncryption"
     request_hashes c"requestHashes"
     run_queue c"runQueue"
     send_bitfield c"sendBitfield"
@@ -96,7 +109,7 @@ fn create(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     } else {
         Policy::Lenient
     };
-    let slot = state.table.insert(Limits {
+    let entry = Entry::new(Limits {
         max_message_len,
         max_peer_requests: to_usize(max_peer_requests),
         max_request_len,
@@ -104,6 +117,7 @@ fn create(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
         policy,
         upload_backlog: to_usize(upload_backlog),
     });
+    let slot = state.table.insert(Box::new(entry));
     slot.ok_or_else(|| napi::Error::from_reason("too many wires"))
 }
 
@@ -350,7 +364,7 @@ pub(super) fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
 }
 
 /// Copies as much as fits; returns how much that is.
-fn copy(from: &[u8], to: &mut [u8]) -> u32 {
+pub(super) fn copy(from: &[u8], to: &mut [u8]) -> u32 {
     let len = from.len().min(to.len());
     if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
         to.copy_from_slice(from);

@@ -2,7 +2,7 @@
 //!
 //! The stream path crosses the border a few times per message, so its entries are plain Node-API
 //! callbacks (`entries`) that take a slot number and write their results into memory of the caller
-//! (`memory`, `record`). A wire is a slot in a table (`table`): a number is the cheapest thing to
+//! (`memory`, `record`). A wire, or the encryption of a stream, is a slot in a table (`table`): a number is the cheapest thing to
 //! pass and the easiest to check, and a wrong or stale one finds nothing.
 //! No entry calls back into JavaScript, so none is ever re-entered.
 
@@ -11,6 +11,7 @@ mod call;
 mod commands;
 mod diagnostics;
 mod dont_have;
+mod encryption;
 mod entries;
 mod extended;
 #[cfg(feature = "fuse")]
@@ -27,6 +28,9 @@ pub use address::peer_address;
 pub use commands::CommandKind;
 pub use diagnostics::{DiagnosticsLayout, KindDescription, diagnostics_layout, message_kinds};
 pub use dont_have::{DontHaveOutcome, dont_have_payload, dont_have_piece};
+pub use encryption::{
+    ExchangeLayout, ExchangePart, ExchangeState, exchange_layout, obfuscated_hashes,
+};
 pub use entries::export_entries;
 pub use extended::{BencodeToken, PeerHandshake, allowed_fast_set, peer_handshake};
 #[cfg(feature = "fuse")]

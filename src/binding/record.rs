@@ -359,16 +359,23 @@ pub(super) fn number_of(id: Option<RequestId>) -> u32 {
 /// What a poll of a wire returns once a panic has broken it.
 pub(super) const BROKEN: u32 = EventKind::Failed.number() | LAST;
 
-/// A failure as lines: code, message, and each field as `name number`.
+/// A failure as [`error_text`].
 pub(super) fn failure_text(cause: Cause) -> String {
     match cause {
-        Cause::Protocol(error) => {
-            let fields = error.fields().into_iter();
-            let fields = fields.map(|(name, number)| format!("\n{name} {number}"));
-            format!("{}\n{error}{}", error.code(), fields.collect::<String>())
-        }
+        Cause::Protocol(error) => error_text(error.code(), &error, error.fields()),
         Cause::Panic => format!("ERR_PWP_INTERNAL\n{INTERNAL_ERROR}"),
     }
+}
+
+/// An error as lines: code, message, and each field as `name number`.
+pub(super) fn error_text(
+    code: &str,
+    message: &dyn std::fmt::Display,
+    fields: Vec<(&str, u32)>,
+) -> String {
+    let fields = fields.into_iter();
+    let fields = fields.map(|(name, number)| format!("\n{name} {number}"));
+    format!("{code}\n{message}{}", fields.collect::<String>())
 }
 
 /// The message of a panic.

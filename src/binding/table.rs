@@ -1,28 +1,36 @@
-//! The wires of one JavaScript environment, each under a slot number that no later wire shares.
+//! What one JavaScript environment has, each under a slot number that no later one of its kind shares.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::encryption::Encryption;
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{Decoder, Limits, ProtocolError, Wire};
 
-/// All wires of an environment.
+/// The tables of an environment.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) wires: Table<Entry>,
+    pub(super) encryptions: Table<Encryption>,
+}
+
+/// All wires of an environment, or all of another kind.
 ///
 /// A slot number is a place and, in the bits above it, a generation. Places are reused after
 /// [`Table::remove`] with the next generation, so that a stale number finds nothing.
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    slots: Vec<Slot>,
-    /// Numbers of the next wires in the free places.
+#[derive(Debug)]
+pub(super) struct Table<T> {
+    slots: Vec<Slot<T>>,
+    /// Numbers of the next entries in the free places.
     free: VecDeque<u32>,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct Slot<T> {
     /// The number by which the entry is found.
     number: u32,
-    entry: Option<Box<Entry>>,
+    entry: Option<Box<T>>,
 }
 
 /// One wire, and what the border keeps about it between two calls.
@@ -45,20 +53,23 @@ pub(super) enum Cause {
 }
 
 impl Entry {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            wire: Wire::new(limits),
+            decoder: Decoder::in_parts(&limits),
+            payload: Bytes::new(),
+            failure: None,
+        }
+    }
+
     /// Whether a panic has left the wire in an unknown state. It is not used any further then.
     pub(super) fn is_broken(&self) -> bool {
         matches!(self.failure, Some(Cause::Panic))
     }
 }
 
-impl Table {
-    pub(super) fn insert(&mut self, limits: Limits) -> Option<u32> {
-        let entry = Box::new(Entry {
-            wire: Wire::new(limits),
-            decoder: Decoder::in_parts(&limits),
-            payload: Bytes::new(),
-            failure: None,
-        });
+impl<T> Table<T> {
+    pub(super) fn insert(&mut self, entry: Box<T>) -> Option<u32> {
         if let Some(number) = self.free.pop_front() {
             let slot = self.slots.get_mut(place_of(number))?;
             *slot = Slot {
@@ -78,7 +89,7 @@ impl Table {
         Some(number)
     }
 
-    pub(super) fn get(&mut self, number: u32) -> Option<&mut Entry> {
+    pub(super) fn get(&mut self, number: u32) -> Option<&mut T> {
         self.find(number)?.entry.as_deref_mut()
     }
 
@@ -89,9 +100,18 @@ impl Table {
         }
     }
 
-    fn find(&mut self, number: u32) -> Option<&mut Slot> {
+    fn find(&mut self, number: u32) -> Option<&mut Slot<T>> {
         let slot = self.slots.get_mut(place_of(number))?;
         (slot.number == number).then_some(slot)
+    }
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: VecDeque::new(),
+        }
     }
 }
 
@@ -99,13 +119,13 @@ fn place_of(number: u32) -> usize {
     to_usize(number & (PLACES - 1))
 }
 
-/// Generations start again after 1,024 wires in one place. A stale number would have to be kept for
-/// that long to find a wire, and free places are reused in the order in which they were freed.
+/// Generations start again after 1,024 entries in one place. A stale number would have to be kept for
+/// that long to find one, and free places are reused in the order in which they were freed.
 fn next_generation(number: u32) -> u32 {
     number.wrapping_add(PLACES) & MAX_NUMBER
 }
 
-/// Wires that an environment may have at once: two million, more than a process has sockets.
+/// Entries of a kind that an environment may have at once: two million, more than a process has sockets.
 const PLACES: u32 = 1 << 21;
 
 /// Slot numbers have 31 bits, which V8 stores without an allocation.
@@ -115,12 +135,16 @@ const MAX_NUMBER: u32 = (1 << 31) - 1;
 mod tests {
     use super::*;
 
+    fn entry() -> Box<Entry> {
+        Box::new(Entry::new(Limits::default()))
+    }
+
     #[test]
     fn stale_number_finds_no_later_wire_of_its_place() {
         let mut table = Table::default();
         let mut numbers = Vec::new();
         for _ in 0..1024 {
-            let number = table.insert(Limits::default()).unwrap();
+            let number = table.insert(entry()).unwrap();
             assert!(!numbers.contains(&number));
             for stale in &numbers {
                 assert!(table.get(*stale).is_none());
@@ -134,12 +158,12 @@ mod tests {
     #[test]
     fn remove_twice_frees_a_place_once() {
         let mut table = Table::default();
-        let first = table.insert(Limits::default()).unwrap();
+        let first = table.insert(entry()).unwrap();
         table.remove(first);
         table.remove(first);
-        let second = table.insert(Limits::default()).unwrap();
+        let second = table.insert(entry()).unwrap();
         table.remove(first);
-        let third = table.insert(Limits::default()).unwrap();
+        let third = table.insert(entry()).unwrap();
         assert_ne!(place_of(second), place_of(third));
         assert!(table.get(second).is_some());
     }

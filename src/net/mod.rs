@@ -1,5 +1,6 @@
 //! The transport: one [`Connection`] drives one [`Wire`](crate::protocol::Wire) over a tokio
-//! stream, a TCP socket or anything else that reads and writes bytes.
+//! stream, a TCP socket or anything else that reads and writes bytes. An [`EncryptedStream`] is such a
+//! stream, over another.
 //!
 //! It moves bytes and keeps time, and decides nothing about the protocol. What it promises:
 //!
@@ -22,8 +23,11 @@
 
 mod connection;
 mod deadline;
+mod encrypted;
 mod error;
+mod exchange;
 mod output;
 
 pub use connection::Connection;
+pub use encrypted::EncryptedStream;
 pub use error::Error;

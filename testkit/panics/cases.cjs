@@ -8,6 +8,7 @@ const { Worker } = require('node:worker_threads')
 const pwp = require('../..')
 const { lightFuse } = require('../../native.js')
 const { makeUnchoked, transfer } = require('../transfer.cjs')
+const { meetEncrypted } = require('./encrypted.cjs')
 const { meet, watch } = require('./session.cjs')
 
 const HAVE = Buffer.from('000000050400000007', 'hex')
@@ -51,6 +52,21 @@ const CASES = {
     assert.notStrictEqual(bystander.error?.code, 'ERR_PWP_INTERNAL')
   },
   everywhere: panicEverywhere,
+  async encryption() {
+    let panics = 0
+    for (;;) {
+      lightFuse(panics + 1)
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      const errors = await meetEncrypted(pwp)
+      if (lightFuse(0) > 0) break
+      panics++
+      const codes = errors.map((error) => error?.code).filter(Boolean)
+      // A panic when a slot is released is nobody's business; any other ends the stream it was for.
+      const isKnown = codes.length === 0 || codes.includes('ERR_PWP_INTERNAL')
+      assert(isKnown, codes.join())
+    }
+    console.log(`${panics} panics`)
+  },
   async threads() {
     const workers = [1, 2].map(() => new Worker(__filename, { argv: ['everywhere'] }))
     const ends = workers.map((worker) => once(worker, 'exit'))

@@ -5,6 +5,7 @@
 
 pub(crate) mod bencode;
 pub(crate) mod decoder;
+pub(crate) mod exchange;
 pub(crate) mod extended;
 pub(crate) mod handshake;
 pub(crate) mod hashes;

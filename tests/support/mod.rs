@@ -7,6 +7,7 @@ pub(crate) mod damage;
 pub(crate) mod documents;
 pub(crate) mod drive;
 pub(crate) mod exchange;
+pub(crate) mod exchanges;
 pub(crate) mod frames;
 pub(crate) mod link;
 pub(crate) mod lockstep;

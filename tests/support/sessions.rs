@@ -1,6 +1,6 @@
 //! Reads the recorded sessions of `tests/captures`, whose README describes their form.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::vectors::from_hex;
 
@@ -18,22 +18,73 @@ pub(crate) enum Side {
     B,
 }
 
-/// All sessions, by name.
+/// All sessions in clear text, by name.
 pub(crate) fn sessions() -> Vec<Session> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    let mut sessions: Vec<Session> = std::fs::read_dir(folder)
+    paths("tests/captures")
+        .iter()
+        .map(|path| read(path))
+        .collect()
+}
+
+/// One connection of which our side is known, random numbers included.
+#[derive(Debug)]
+pub(crate) struct EncryptedSession {
+    pub(crate) session: Session,
+    pub(crate) ours: Side,
+    /// What else is known, by name.
+    fields: Vec<(String, String)>,
+}
+
+impl EncryptedSession {
+    pub(crate) fn field(&self, name: &str) -> Vec<u8> {
+        let found = self.fields.iter().find(|(found, _)| found == name);
+        from_hex(&found.unwrap().1)
+    }
+
+    /// What one side sent in all.
+    pub(crate) fn stream(&self, side: Side) -> Vec<u8> {
+        let chunks = self.session.chunks.iter();
+        let of_side = chunks.filter(|(sender, _)| *sender == side);
+        of_side.flat_map(|(_, chunk)| chunk.clone()).collect()
+    }
+}
+
+/// All sessions with a key exchange, by name.
+pub(crate) fn encrypted_sessions() -> Vec<EncryptedSession> {
+    let read_encrypted = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let fields = text.lines().filter_map(|line| line.split_once(' '));
+        let fields: Vec<_> = fields
+            .filter(|(name, _)| !name.contains('>'))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let is_a = fields.contains(&("ours".to_owned(), "a".to_owned()));
+        EncryptedSession {
+            session: read(path),
+            ours: if is_a { Side::A } else { Side::B },
+            fields,
+        }
+    };
+    paths("tests/captures/encrypted")
+        .iter()
+        .map(read_encrypted)
+        .collect()
+}
+
+fn paths(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|ext| ext == "txt"))
-        .map(|path| read(&path))
         .collect();
-    sessions.sort_by(|a, b| a.name.cmp(&b.name));
-    sessions
+    paths.sort();
+    paths
 }
 
 fn read(path: &Path) -> Session {
     let text = std::fs::read_to_string(path).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let lines = text.lines().filter(|line| line.get(1..2) == Some(">"));
     Session {
         name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
         chunks: lines.map(read_chunk).collect(),

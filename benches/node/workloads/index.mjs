@@ -2,6 +2,7 @@
 import { rows as answers } from './answers.mjs'
 import { rows as connections } from './connections.mjs'
 import { rows as download } from './download.mjs'
+import { rows as encryption } from './encryption.mjs'
 import { rows as haves } from './haves.mjs'
 import { rows as largeMessages } from './large-messages.mjs'
 import { rows as lifecycle } from './lifecycle.mjs'
@@ -43,6 +44,7 @@ export const rows = [
   ...download,
   ...pieces,
   ...haves,
+  ...encryption,
   ...lifecycle,
   ...memory,
   ...largeMessages
