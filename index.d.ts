@@ -168,6 +168,28 @@ declare namespace Wire {
       address?: string | undefined
     }
 
+    /** The option `encryption` of a wire. */
+    interface WireOptions {
+      role: Role
+      /** Default `'prefer'`; `'off'` is the same as no option. */
+      mode?: Mode | undefined
+      /** Methods for the payload, preferred ones first. Default: RC4, and plaintext unless `'require'`. */
+      methods?: readonly Method[] | undefined
+      /** The torrent, for an initiator. Default: that of its first `handshake()`. */
+      infoHash?: Uint8Array | string | null | undefined
+      /**
+       * The torrents that are served, for a responder. Default: the option of the wire, unless that is a
+       * function. A function gets the hash by which the peer asks, and gives the info hash, or null.
+       */
+      infoHashes?: ResponderOptions['infoHashes']
+      /** Ms from the creation of the wire to the end of the exchange; 0 for no limit. Default: that of the policy. */
+      timeout?: number | undefined
+      /** Limits that several wires and streams share. Default: one policy for all without their own. */
+      policy?: Policy | undefined
+      /** Address of the peer, for the policy. Default: the `remoteAddress` of what is piped into the wire. */
+      address?: string | undefined
+    }
+
     type Found = Uint8Array | string | null | undefined
     type Lookup = (obfuscatedHash: Buffer) => Found | PromiseLike<Found>
 
@@ -301,6 +323,8 @@ declare namespace Wire {
      * so that a client does not connect to itself.
      */
     notPeerId?: Uint8Array | string | undefined
+    /** A key exchange in front of the handshake. Default: none, as in the mode `'off'`. */
+    encryption?: encryption.WireOptions | null | undefined
     /** Copies payloads that would be views of their chunk, for blocks that are kept for long. */
     copyBlocks?: boolean | undefined
     /** Number of frames to keep for the error that closes the wire. Default 0. */
@@ -958,6 +982,8 @@ declare namespace Wire {
 
   /** The events of a wire, in addition to those of a Duplex, with their arguments. */
   interface Events {
+    /** It is settled what is encrypted. Precedes all that the peer sends. Only with the option `encryption`. */
+    encryption: [agreement: encryption.Agreement]
     /** What the peer wants: 20 bytes, as soon as these are there. Precedes `'handshake'`. */
     'info-hash': [infoHash: Buffer]
     /** The peer's handshake: 20 bytes each. */
@@ -1088,6 +1114,8 @@ declare namespace Wire {
     readonly peerExtendedMapping: { readonly [name: string]: number } | null
     /** Null before the first extended handshake of the peer. */
     readonly peerExtendedHandshake: ExtendedHandshake | null
+    /** What is encrypted; null until it is settled, and without the option `encryption`. */
+    readonly encryption: encryption.Agreement | null
     /** Why the wire was closed, if there is a reason; null otherwise. */
     readonly error: Error | null
 

@@ -15,6 +15,9 @@ const FACE = {
     // What a user has written there before makes way for that of the peer.
     Reflect.deleteProperty(wire, 'peerReserved')
   },
+  encryption(wire, agreement) {
+    wire.emit('encryption', agreement)
+  },
   /** Both handshakes are known: shows the flags of the peer that our own asked for. */
   agreed(wire, announced, peerAnnounced) {
     const { peerExtensions } = wire

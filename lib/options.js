@@ -50,7 +50,13 @@ const OPTIONS = {
   extensions: { check: checkBoolean, normal: false },
   notPeerId: { to: (name, value) => toOwnId(name, value, 'utf8'), normal: null },
   copyBlocks: { check: checkBoolean, normal: false },
+  encryption: { to: toEncryption, normal: null },
   transcript: { check: (name, value) => checkInteger(name, value, MAX_TRANSCRIPT), normal: 0 }
+}
+
+/** Loaded when it is first used: who does not encrypt does not pay for it. */
+function toEncryption(name, value, options) {
+  return require('./encryption/wire-options.js').toWireSettings(name, value, options)
 }
 
 const DEFAULTS = {}
@@ -69,7 +75,7 @@ function toSettings(options) {
     const value = options[name]
     if (value === undefined || value === null) continue
     check?.(name, value)
-    settings[name] = to === undefined ? value : to(name, value)
+    settings[name] = to === undefined ? value : to(name, value, options)
   }
   if (settings.speed === 0) settings.speed = DEFAULTS.speed
   if (settings.maxMessageLength === 0) settings.maxMessageLength = MAX_INT32

@@ -21,6 +21,7 @@ const REQUESTS = {
 /** Not in peer-wire-protocol: users may already have something of their own under these names. */
 const ADDED = {
   bufferedAmount: (session) => session.unsent,
+  encryption: ({ encryption }) => (encryption === null ? null : encryption.agreement),
   hasFast: (session) => session.fast !== null,
   isV2: (session) => session.hashes !== null,
   allowedFastSet: ({ fast }) => (fast === null ? [] : [...fast.allowed]),

@@ -56,7 +56,10 @@ function Wire(options) {
   this._isEndOurs = false
   /** Made with the first pipe. */
   this._leftovers = null
-  const session = new Session(this, FACE, new Port(this), settings)
+  const session =
+    settings.encryption === null
+      ? new Session(this, FACE, new Port(this), settings)
+      : makeEncryptedSession(this, settings)
   this._getSession = () => session
 
   watchInput(this)
@@ -400,6 +403,13 @@ function prepare(session, block, options) {
   return (callback) => requestWithin(session, block, limits, callback)
 }
 
+/** Loaded when it is first used: who does not encrypt does not pay for it. */
+function makeEncryptedSession(wire, settings) {
+  const { EncryptedSession } = require('./session/encrypted.js')
+  const { EncryptedPort } = require('./stream/encrypted-port.js')
+  return new EncryptedSession(wire, FACE, new EncryptedPort(wire), settings)
+}
+
 /** Loaded when it is first used, as most wires use none of it. */
 function metadataCalls() {
   return require('./extensions/metadata/calls.js')
@@ -435,11 +445,15 @@ function onfinish() {
 /** Called on a session: its input has ended. */
 function finish() {
   const { wire } = this
-  const isTruncated = ends.finish(this) && !wire._isEndOurs
+  // Asked first, as the end releases the exchange.
+  const unfinished = this.encryption === null ? null : this.encryption.lack()
+  const isTruncated = ends.finish(this)
   wire._leftovers?.discard()
   wire._source = null
+  if (wire._isEndOurs || this.isClosed) return
   // destroy() emits 'error' and then 'close', once the output is read.
-  if (isTruncated && !this.isClosed) wire.error = this.failure = truncated()
+  if (unfinished !== null) wire.error = this.failure = unfinished
+  else if (isTruncated) wire.error = this.failure = truncated()
 }
 
 module.exports = Wire

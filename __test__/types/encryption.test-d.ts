@@ -64,3 +64,18 @@ expectError((policy.maxBytes = 7))
 expectError(new Policy({ maxBytes: '7' }))
 const failure = new ProtocolError('ERR_PWP_ENCRYPTION_NO_SHARED_METHOD', 'text', { offered: 1 })
 expectType<number | undefined>(failure.accepted)
+
+// Wires
+const wire = pwp({
+  encryption: { role: 'initiator', infoHash, methods: ['rc4'], policy, timeout: 0 }
+})
+expectType<pwp.encryption.Agreement | null>(wire.encryption)
+wire.on('encryption', (agreement) => expectType<pwp.encryption.Agreement>(agreement))
+expectError((wire.encryption = null))
+pwp({ encryption: null })
+pwp({ infoHashes: infoHash, encryption: { role: 'responder', mode: 'require', address: '::1' } })
+pwp({
+  encryption: { role: 'responder', infoHashes: async (hash) => (hash.length > 0 ? infoHash : null) }
+})
+expectError(pwp({ encryption: {} }))
+expectError(pwp({ encryption: { role: 'responder', mode: 'yes' } }))

@@ -43,11 +43,14 @@ function checkStream(stream) {
   if (stream.readableEncoding) throw new TypeError('stream must not have an encoding')
 }
 
+const toNeededTorrent = (infoHash) => toOwnId('infoHash', infoHash, 'hex')
+
 /**
  * @param {unknown} options
+ * @param {(infoHash: unknown) => Buffer | null} [toTorrent] - checks that of an initiator
  * @returns {object} a value for each
  */
-function toSettings(options) {
+function toSettings(options, toTorrent = toNeededTorrent) {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError('options must be an object')
   }
@@ -72,7 +75,7 @@ function toSettings(options) {
     if (settings.payload === FIRST_WRITE) settings.payload = null
     return settings
   }
-  if (isInitiator) settings.infoHash = toOwnId('infoHash', options.infoHash, 'hex')
+  if (isInitiator) settings.infoHash = toTorrent(options.infoHash)
   else settings.lookup = toLookup('infoHashes', options.infoHashes)
   return settings
 }

@@ -34,6 +34,7 @@ function close(session, error) {
   if (session.hashes !== null) session.hashes.close(session.failure)
   session.intake.reportSkipped()
   native.stopReading(session.core.slot)
+  if (session.encryption !== null) session.encryption.close()
   // Many readers of streams, stream.pipeline() for one, take 'close' for the end of the output.
   attempt(flushBeforeClose, session)
   if (session.extensions !== null) session.extensions.changed()
@@ -94,6 +95,7 @@ function tearDown(session) {
   const { core, downloads, intake, output, pieces } = session
   // The core has reported each open request as dropped, unless a panic has broken it.
   while (downloads.requests.size > 0) attempt(dropOldest, session)
+  if (session.encryption !== null) session.encryption.finish()
   pieces.keep()
   session.counters = readCounters(core)
   intake.clear()

@@ -4,7 +4,7 @@
 const { markAsUntransferable } = require('node:worker_threads')
 
 const { addon, native, stretches, PANICKED } = require('../native.js')
-const { copyOf } = require('../own-memory.js')
+const { allocate, copyOf } = require('../own-memory.js')
 const { Slab } = require('../slab.js')
 
 /** Bytes of a slab, out of which frames are cut; output that is longer gets memory of its own. */
@@ -126,6 +126,19 @@ class Output {
   /** @returns {number} bytes that have not been pushed yet */
   get length() {
     return this.isWaiting ? native.outputLength(this.core.slot) : 0
+  }
+
+  /**
+   * Takes all output out if it has this length.
+   *
+   * @param {number} length - bytes
+   * @returns {Buffer | null}
+   */
+  take(length) {
+    if (this.blocks !== null || this.inserted !== null || this.length !== length) return null
+    const bytes = allocate(length)
+    this.isWaiting = false
+    return this.#readInto(0, bytes) === length ? bytes : null
   }
 
   /** Drops blocks that can no longer be sent. */

@@ -609,6 +609,13 @@ class Session {
   }
 }
 
+// Of the few sessions that encrypt, see encrypted.js; the others do not grow by it.
+
+/** @type {import('../encryption/wire-exchange.js').WireExchange | null} */
+Session.prototype.encryption = null
+/** Whether input has to wait before it is read. */
+Session.prototype.delaysInput = false
+
 /** The face closes a session that has failed, after the output has been flushed. */
 function endFailed(session) {
   attempt(flush, session)

@@ -78,7 +78,9 @@ const METHODS = {
   push(chunk, encoding) {
     const session = sessionOf(this)
     if (session.port.takeOwnPush()) return Duplex.prototype.push.call(this, chunk, encoding)
-    return session.insert(() => Duplex.prototype.push.call(this, chunk, encoding))
+    return session.insert(() =>
+      Duplex.prototype.push.call(this, session.port.toSend(chunk, encoding), encoding)
+    )
   },
 
   unshift(chunk, encoding) {
@@ -165,9 +167,13 @@ function toQueue({ wire }, chunk) {
 }
 
 /** Whether a chunk can be read at once: no other chunk is queued, and no listener is running. */
-function isAtRest({ wire, isDispatching }) {
+function isAtRest({ wire, isDispatching, delaysInput }) {
   return (
-    !isDispatching && wire.writableLength === 0 && !wire.writableEnded && wire.writableCorked === 0
+    !isDispatching &&
+    !delaysInput &&
+    wire.writableLength === 0 &&
+    !wire.writableEnded &&
+    wire.writableCorked === 0
   )
 }
 

@@ -67,6 +67,11 @@ class Port {
     }
   }
 
+  /** @returns {unknown} what a user's own push sends */
+  toSend(chunk) {
+    return chunk
+  }
+
   /** Ends the readable side: nothing follows. */
   end() {
     this.#give(null)

@@ -1,0 +1,333 @@
+// The key exchange of a wire, in front of its session, and the cipher of its input after that.
+//
+// While it goes on, input waits in the stream: the write of a chunk is called back when all of it was read.
+// Output waits in the core, so nothing can leave in clear text that should not.
+'use strict'
+
+const { byteLength } = require('../arguments.js')
+const { ProtocolError, memoryChanged } = require('../errors.js')
+const { native } = require('../native.js')
+const { attempt } = require('../session/attempt.js')
+const { Deadline } = require('../session/deadlines.js')
+const errors = require('./errors.js')
+const { Exchange, ExchangeState } = require('./exchange.js')
+const { toAnswer } = require('./torrents.js')
+
+const NOTHING = Buffer.alloc(0)
+const PLAIN = { method: 'none', infoHash: null }
+
+/** An initiator sends it with the exchange: libtorrent refuses anything longer. */
+const HANDSHAKE_LENGTH = 68
+
+/** Where it is. In the order in which it gets there. */
+const WAITS = 0
+const EXCHANGES = 1
+const ASKS = 2
+const OVER = 3
+const FAILED = 4
+
+class WireExchange {
+  /**
+   * @param {import('../session/encrypted.js').EncryptedSession} session
+   * @param {object} settings - see wire-options.js
+   */
+  constructor(session, settings) {
+    this.session = session
+    this.settings = settings
+    /** What was agreed on; null until then. */
+    this.agreement = null
+    this.phase = settings.isPlain ? OVER : WAITS
+    /** @type {Exchange | null} null when there is nothing to encrypt or to decrypt */
+    this.exchange = null
+    /** A chunk that is being read: up to where, its length when it was lent to us, and its callback. */
+    this.held = null
+    this.isReading = false
+    /** Bytes of a handshake that leave with the next part of the exchange. */
+    this.unsent = 0
+    /** Bytes that the exchange has read, and whether it has cost us keys. */
+    this.received = 0
+    this.wasCostly = false
+    this.ticket = null
+    this.timer = null
+    this.immediate = null
+    this.#start()
+  }
+
+  get isOver() {
+    return this.phase === OVER
+  }
+
+  /** Whether input has to wait: for the exchange, or for the chunk before it. */
+  get delaysInput() {
+    return this.phase !== OVER || this.isReading || this.agreement === null
+  }
+
+  // The exchange
+
+  #start() {
+    const { session, settings } = this
+    if (settings.isPlain) {
+      process.nextTick(() => session.inContext(() => this.#settlePlain()))
+      return
+    }
+    const { infoHash, timeout } = settings
+    const expire = () => session.inContext(() => this.#expire())
+    if (timeout > 0) this.timer = new Deadline(timeout, expire)
+    if (infoHash === null || infoHash === undefined) return
+    // A handshake that is sent in this turn of the event loop leaves with the exchange.
+    this.immediate = setImmediate(() => session.inContext(() => this.#initiate()))
+  }
+
+  /** The session has something to send: maybe the handshake of an initiator. */
+  onOutput() {
+    if (this.settings.isInitiator && this.session.announced !== null) this.#initiate()
+  }
+
+  #initiate() {
+    const { session, settings } = this
+    if (this.phase !== WAITS || session.isClosed || session.isFinished) return
+    const hasHandshake = session.announced !== null
+    const infoHash = settings.infoHash ?? Buffer.from(session.infoHash, 'latin1')
+    const payload = hasHandshake ? session.output.take(HANDSHAKE_LENGTH) : null
+    this.#begin({ ...settings, infoHash }, payload ?? NOTHING)
+    this.#readHeld()
+  }
+
+  #respond() {
+    const { policy, address } = this.settings
+    const ticket = policy._admit(address ?? this.session.wire._source?.remoteAddress)
+    if (ticket instanceof Error) return this.fail(ticket)
+    this.ticket = ticket
+    this.#begin(this.settings, NOTHING)
+  }
+
+  #begin(settings, payload) {
+    try {
+      this.exchange = new Exchange(settings, payload)
+      this.phase = EXCHANGES
+      this.#sendOutput()
+      this.unsent = payload.length
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #sendOutput() {
+    const output = this.exchange.takeOutput()
+    if (output.length === 0) return
+    this.wasCostly = true
+    this.unsent = 0
+    // The reader of the output may throw.
+    attempt(() => this.session.port.push(output))
+  }
+
+  /** @param {() => void} done - called when the chunk was read */
+  receive(chunk, done) {
+    const { deadlines } = this.session
+    if (deadlines !== null) deadlines.putOff()
+    const length = byteLength(chunk)
+    if (length === 0) return done()
+    this.held = { chunk, at: 0, length, done }
+    if (this.settings.isPlain) this.#settlePlain()
+    if (this.phase === WAITS && !this.settings.isInitiator) this.#respond()
+    this.#readHeld()
+  }
+
+  /** The callback of a chunk brings the next one: it is read after this one, never within it. */
+  #readHeld() {
+    if (this.isReading) return
+    this.isReading = true
+    try {
+      while (this.held !== null && (this.phase === EXCHANGES || this.phase === OVER)) {
+        if (byteLength(this.held.chunk) !== this.held.length) throw memoryChanged()
+        if (this.phase === EXCHANGES) this.#exchange(this.held)
+        else this.#pass(this.exchange === null ? this.held.chunk : this.#decrypt(this.held.chunk))
+      }
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      this.isReading = false
+    }
+  }
+
+  #exchange(held) {
+    const { chunk, at, length } = held
+    const { maxBytes } = this.settings.policy
+    const limit = at + maxBytes - this.received
+    const part = limit < length ? chunk.subarray(0, limit) : chunk
+    const { state, end } = this.exchange.receive(part, at)
+    this.received += end - at
+    held.at = end
+    this.#sendOutput()
+    // The reader of the output may have destroyed the wire.
+    if (this.phase !== EXCHANGES) return
+    if (state === ExchangeState.Asks) this.#ask()
+    else if (state === ExchangeState.Done) this.#finishExchange(held)
+    else if (state === ExchangeState.Failed) this.fail(this.exchange.readFailure())
+    else if (end < length) this.fail(errors.tooLong(maxBytes))
+    else this.#letGo()
+  }
+
+  #ask() {
+    this.phase = ASKS
+    let answer
+    try {
+      answer = this.settings.lookup(this.exchange.asked)
+      if (this.phase === ASKS && typeof answer?.then === 'function') {
+        const { session } = this
+        Promise.resolve(answer).then(
+          (value) => session.inContext(() => this.#answerLater(value)),
+          (error) => session.inContext(() => this.fail(errors.toError(error)))
+        )
+        return
+      }
+    } catch (error) {
+      return this.fail(errors.toError(error))
+    }
+    if (this.phase === ASKS) this.#answer(answer)
+  }
+
+  #answerLater(answer) {
+    if (this.phase !== ASKS) return
+    try {
+      this.#answer(answer)
+    } catch (error) {
+      return this.fail(error)
+    }
+    this.#readHeld()
+  }
+
+  #answer(answer) {
+    const infoHash = toAnswer(answer)
+    if (infoHash === null) return this.fail(this.exchange.refuse())
+    if (!this.exchange.answer(infoHash)) {
+      throw new RangeError('infoHashes() must give the info hash that is asked for')
+    }
+    this.phase = EXCHANGES
+  }
+
+  #finishExchange({ chunk, at, length }) {
+    const agreement = this.exchange.readOutcome()
+    const payload = this.exchange.takePayload()
+    if (agreement.method !== 'rc4') this.#dropExchange()
+    // Before any listener, which may take the memory of the chunk away.
+    const rest = chunk.subarray(at, length)
+    const clear = this.exchange === null ? rest : this.#decrypt(rest)
+    const bytes = payload.length === 0 ? clear : Buffer.concat([payload, clear])
+    this.session.port.cipher = this.exchange
+    this.phase = OVER
+    this.#stop(false)
+    this.#settle(agreement)
+    if (this.held !== null) this.#pass(bytes)
+  }
+
+  #settlePlain() {
+    if (this.agreement === null && this.phase === OVER) this.#settle(PLAIN)
+  }
+
+  #settle(agreement) {
+    const { session } = this
+    this.agreement = agreement
+    attempt(session.face.encryption, session.wire, agreement)
+    if (!session.isClosed) attempt(() => session.open())
+  }
+
+  // Input after it
+
+  /** Gives the chunk that is held to the session, which calls back. */
+  #pass(bytes) {
+    const { done } = this.held
+    this.held = null
+    if (bytes.length === 0) done()
+    else this.session.receiveClear(bytes, done)
+  }
+
+  /** @returns {Buffer | null} what the chunk says; null if the session has failed */
+  decrypt(chunk) {
+    if (this.exchange === null) return chunk
+    try {
+      return this.#decrypt(chunk)
+    } catch (error) {
+      this.fail(error)
+      return null
+    }
+  }
+
+  #decrypt(chunk) {
+    return chunk.length === 0 ? chunk : this.exchange.decrypt(chunk)
+  }
+
+  #letGo() {
+    const { held } = this
+    this.held = null
+    if (held !== null) held.done()
+  }
+
+  // Ends
+
+  /** @param {Error} error - with which the session fails */
+  fail(error) {
+    const { session } = this
+    if (this.phase === FAILED || session.isClosed) return
+    this.phase = FAILED
+    this.#stop(error instanceof ProtocolError)
+    session.failure ??= error
+    native.close(session.core.slot)
+    session.goOn()
+  }
+
+  #expire() {
+    this.fail(errors.timedOut(this.settings.timeout, this.#endExchange()))
+  }
+
+  /** The input has ended. @returns {Error | null} what an exchange that is not over lacks */
+  lack() {
+    const isUnfinished = this.phase === EXCHANGES || this.phase === ASKS
+    return isUnfinished ? this.#endExchange() : null
+  }
+
+  /** @returns {Error | undefined} undefined if it has not begun */
+  #endExchange() {
+    try {
+      return this.exchange?.end()
+    } catch (error) {
+      // A panic in the addon, which is our bug.
+      return error
+    }
+  }
+
+  /** Nothing more is delivered from the peer. What was sent before may still leave, if the exchange is over. */
+  close() {
+    if (this.phase !== OVER) {
+      this.phase = FAILED
+      this.#stop(false)
+      this.#dropExchange()
+    }
+    this.#letGo()
+  }
+
+  /** Both directions have ended. */
+  finish() {
+    this.phase = FAILED
+    this.#stop(false)
+    this.session.port.cipher = null
+    this.#dropExchange()
+    this.#letGo()
+  }
+
+  #stop(hasFailed) {
+    clearImmediate(this.immediate)
+    this.timer?.stop()
+    this.timer = null
+    this.unsent = 0
+    this.ticket?.leave(hasFailed && this.wasCostly)
+    this.ticket = null
+  }
+
+  #dropExchange() {
+    this.exchange?.release()
+    this.exchange = null
+  }
+}
+
+module.exports = { WireExchange }
