@@ -36,9 +36,14 @@ for (const [title, outputs] of Object.entries(PRINTED)) {
   })
 }
 
-test('the first sample of docs/encryption.md runs', async (t) => {
-  const text = readFileSync(new URL('../docs/encryption.md', import.meta.url), 'utf8')
-  const [, code] = /```js\n(.+?)```/s.exec(text)
-  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { cwd: ROOT })
-  t.is(stdout, 'handshake, rc4\nhandshake, rc4\n')
-})
+for (const [place, expected] of [
+  [0, 'handshake, rc4\nhandshake, rc4\n'],
+  [2, 'encryption, rc4\n']
+]) {
+  test(`sample ${place} of docs/encryption.md runs`, async (t) => {
+    const text = readFileSync(new URL('../docs/encryption.md', import.meta.url), 'utf8')
+    const [, code] = [...text.matchAll(/```js\n(.+?)```/gs)][place]
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { cwd: ROOT })
+    t.is(stdout, expected)
+  })
+}

@@ -95,7 +95,7 @@ class WireExchange {
 
   #respond() {
     const { policy, address } = this.settings
-    const ticket = policy._admit(address ?? this.session.wire._source?.remoteAddress)
+    const ticket = policy._admit(address ?? addressOf(this.session.wire._source))
     if (ticket instanceof Error) return this.fail(ticket)
     this.ticket = ticket
     this.#begin(this.settings, NOTHING)
@@ -327,6 +327,16 @@ class WireExchange {
   #dropExchange() {
     this.exchange?.release()
     this.exchange = null
+  }
+}
+
+/** A user's own stream may have anything there. */
+function addressOf(stream) {
+  try {
+    const address = stream?.remoteAddress
+    return typeof address === 'string' ? address : undefined
+  } catch {
+    return undefined
   }
 }
 
