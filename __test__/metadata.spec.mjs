@@ -62,6 +62,44 @@ for (const [title, hash] of [
   })
 }
 
+/** A peer that answers a turn later, and nothing any more once a second request comes before that. */
+const overtaxed = (info, client) => {
+  let waiting = 0
+  const peer = peerOf({
+    size: info.length,
+    act: (send, { piece }) => {
+      waiting++
+      setImmediate(() => {
+        if (waiting > 1) return
+        waiting--
+        send(data(info, piece))
+      })
+    }
+  })
+  peer.extendedHandshake.v = client
+  return peer
+}
+
+for (const fetch of ['wire.metadata()', 'the extension']) {
+  test(`asks rTorrent for one block at a time: ${fetch}`, async (t) => {
+    const info = infoOf(5 * PIECE)
+    const peer = overtaxed(info, 'libTorrent 0.13.8')
+    const wire = pwp()
+    joined(wire, peer)
+    const fetched =
+      fetch === 'wire.metadata()'
+        ? wire.metadata()
+        : new Promise((resolve) => {
+            const extension = wire.use(pwp.extensions.utMetadata())
+            extension.on('metadata', () => resolve(extension.metadata))
+            extension.fetch()
+          })
+    greet(hashOf(info), wire, peer)
+    t.deepEqual(await fetched, info)
+    t.is(peer.got.length, 6)
+  })
+}
+
 test('both sides may serve and fetch, before and after their handshakes', async (t) => {
   const info = infoOf(2 * PIECE)
   const [one, other] = [pwp({ extensions: true }), pwp({ extensions: true })]

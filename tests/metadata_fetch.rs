@@ -11,7 +11,8 @@ mod support;
 
 use peer_wire::protocol::metadata::{
     FetchLimits, FetchStep, MAX_IN_FLIGHT, MAX_OFFENCES, MAX_REJECTS, MAX_TIMEOUTS, MetadataFetch,
-    MetadataHash, MetadataMessage, PIECE_LEN, PartialMetadata, PeerFault, answer, piece_count,
+    MetadataHash, MetadataMessage, PIECE_LEN, PartialMetadata, PeerFault, answer,
+    needs_single_requests, piece_count,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -129,6 +130,39 @@ fn silent_peer_is_replaced_in_time_and_dropped_in_the_end() {
     assert_eq!(reason, (60_000, PeerFault::Silent));
     assert_eq!(asked, MAX_TIMEOUTS);
     assert_eq!(fetch.join(1, size(&info)), Err(PeerFault::Dropped));
+}
+
+#[test]
+fn peer_that_is_asked_singly_gets_its_next_request_with_its_answer() {
+    let info = info(3 * LEN);
+    let mut fetch = fetch_of(&info);
+    // Without effect before it has joined.
+    fetch.ask_singly(1);
+    fetch.join(1, size(&info)).unwrap();
+    fetch.ask_singly(1);
+    // It announces itself again.
+    fetch.join(1, size(&info)).unwrap();
+    for piece in 0..3 {
+        assert_eq!(requests(&mut fetch, 0), [(1, piece)]);
+        give(&mut fetch, 1, &info, piece, 0);
+    }
+    assert_eq!(fetch.poll(0), Some(FetchStep::Done(info)));
+}
+
+#[test]
+fn single_requests_are_needed_by_rtorrent_alone() {
+    for client in ["libTorrent 0.13.8", "libTorrent 0.15.1"] {
+        assert!(needs_single_requests(client), "{client}");
+    }
+    for client in [
+        "",
+        "libtorrent/2.0.8.0",
+        "libTorrent",
+        "Transmission 3.00",
+        "a libTorrent 0.1",
+    ] {
+        assert!(!needs_single_requests(client), "{client}");
+    }
 }
 
 #[test]

@@ -138,7 +138,7 @@ class Fetch {
     this.#joined.set(link.id, link)
     link.size = size
     const engine = this.#engine ?? this.#makeEngine()
-    const fault = engine.join(link.id, size)
+    const fault = engine.join(link.id, size, link.client)
     if (fault !== null) this.#refuse(link, fault)
     // What was resumed may have been complete.
     else if (this.#waiters.size > 0) engine.start()

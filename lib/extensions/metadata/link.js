@@ -33,6 +33,11 @@ class Link {
     session.extensions.watch(changed)
   }
 
+  /** @returns {string | undefined} what the peer calls itself */
+  get client() {
+    return this.session.extensions.peerFields.v
+  }
+
   /** Asks for a piece. */
   ask(piece) {
     this.session.inContext(() => this.#channel.ask(this, piece))

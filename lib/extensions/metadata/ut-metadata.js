@@ -3,6 +3,7 @@
 'use strict'
 
 const { EventEmitter } = require('node:events')
+const { isUint8Array } = require('node:util').types
 
 const { toBytes } = require('../../arguments.js')
 const { addon } = require('../../native.js')
@@ -67,6 +68,8 @@ class Extension extends EventEmitter {
   #infoHash = null
   /** What the peer announces; null before. */
   #size = null
+  /** What the peer calls itself. */
+  #client
   #engine = null
   #asker = { receive: (message) => this.#engine?.receive(PEER, message) }
   #isFetching = false
@@ -126,6 +129,7 @@ class Extension extends EventEmitter {
   onExtendedHandshake(handshake) {
     const size = handshake.metadata_size
     this.#size = null
+    this.#client = toText(handshake.v)
     if (!size) return this.emit('warning', missing())
     if (!Number.isInteger(size) || size < 0 || size > LIMITS.maxSize)
       return this.emit('warning', faultOf(addon.MetadataFault.Size, size, LIMITS.maxSize))
@@ -178,7 +182,7 @@ class Extension extends EventEmitter {
       })
       this.#channel.attach(this.#asker)
     }
-    const fault = this.#engine.join(PEER, this.#size)
+    const fault = this.#engine.join(PEER, this.#size, this.#client)
     if (fault === null) this.#engine.start()
     else this.#fail(fault)
   }
@@ -198,6 +202,12 @@ class Extension extends EventEmitter {
 /** @returns {Channel | undefined} of an instance of ours */
 function channelOf(extension) {
   return channels.get(extension)
+}
+
+/** `v` of an extended handshake, which bittorrent-protocol leaves in bytes. */
+function toText(v) {
+  if (isUint8Array(v)) return toBuffer(v).toString()
+  return typeof v === 'string' ? v : undefined
 }
 
 function toBuffer({ buffer, byteOffset, length }) {

@@ -19,7 +19,9 @@ use crate::protocol::numbers::to_u32;
 use assembly::{Assembly, Group, Received};
 use peer::{Asked, Peer};
 
-pub use peer::{MAX_IN_FLIGHT, MAX_OFFENCES, MAX_REJECTS, MAX_TIMEOUTS, PeerFault};
+pub use peer::{
+    MAX_IN_FLIGHT, MAX_OFFENCES, MAX_REJECTS, MAX_TIMEOUTS, PeerFault, needs_single_requests,
+};
 
 /// The state of one fetch. The caller gives what peers send, and does what [`MetadataFetch::poll`] says; the
 /// [module](super) shows how.
@@ -201,6 +203,13 @@ impl MetadataFetch {
             self.offend(peer);
         }
         Ok(())
+    }
+
+    /// Asks a peer that has joined for one piece at a time, as [`needs_single_requests`] may say.
+    pub fn ask_singly(&mut self, peer: u32) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.is_single = true;
+        }
     }
 
     /// A peer is gone. What it has given stays.
