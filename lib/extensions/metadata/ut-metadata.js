@@ -70,6 +70,7 @@ class Extension extends EventEmitter {
   #engine = null
   #asker = { receive: (message) => this.#engine?.receive(PEER, message) }
   #isFetching = false
+  #onChange = () => this.#start()
 
   constructor(wire) {
     super()
@@ -170,6 +171,10 @@ class Extension extends EventEmitter {
   #start() {
     const infoHash = this.#expectedHash
     if (!this.#isFetching || this.#size === null || infoHash === null) return
+    const extensions = this.#channel.session?.extensions
+    // Nothing is asked for before our handshakes have left.
+    if (extensions?.isSent === false) return extensions.watch(this.#onChange)
+    extensions?.unwatch(this.#onChange)
     if (this.#engine === null) {
       this.#engine = new Engine([infoHash], LIMITS, {
         request: (_, piece) => this.#channel.ask(this.#asker, piece),
@@ -179,11 +184,14 @@ class Extension extends EventEmitter {
       this.#channel.attach(this.#asker)
     }
     const fault = this.#engine.join(PEER, this.#size)
-    if (fault === null) this.#engine.start()
+    // It may have been dropped at once, or have answered.
+    if (fault === null) this.#engine?.start()
     else this.#fail(fault)
   }
 
+  /** The peer is asked no more, whatever it announces later, until `fetch()` is called again. */
   #fail(fault) {
+    this.#isFetching = false
     this.#stop()
     this.emit('warning', faultOf(fault, this.#size, LIMITS.maxSize))
   }
