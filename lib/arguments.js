@@ -249,6 +249,26 @@ function checkBoolean(name, value) {
 }
 
 /**
+ * By its members, as a signal may come from another realm or from a package.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value
+ * @throws {TypeError} when it is no AbortSignal
+ */
+function checkSignal(name, value) {
+  let isSignal = false
+  try {
+    isSignal =
+      typeof value.aborted === 'boolean' &&
+      typeof value.addEventListener === 'function' &&
+      typeof value.removeEventListener === 'function'
+  } catch {
+    // A proxy of a signal, for one, cannot be asked.
+  }
+  if (!isSignal) throw new TypeError(`${name} must be an AbortSignal`)
+}
+
+/**
  * @param {string} name - of the argument
  * @param {unknown} value
  * @param {string[]} words - the allowed values
@@ -268,6 +288,7 @@ module.exports = {
   checkCallback,
   checkOneOf,
   checkRange,
+  checkSignal,
   toBits,
   toBytes,
   toHash,

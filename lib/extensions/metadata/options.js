@@ -6,6 +6,7 @@ const {
   checkDuration,
   checkInteger,
   checkRange,
+  checkSignal,
   toBytes
 } = require('../../arguments.js')
 const { copyOf } = require('../../own-memory.js')
@@ -63,7 +64,7 @@ function toFetcherSettings(options) {
 function toFetchSettings(options) {
   const given = toObject(options)
   const signal = given.signal ?? null
-  if (signal !== null) checkSignal(signal)
+  if (signal !== null) checkSignal('signal', signal)
   const timeout = given.timeout ?? 0
   checkDuration('timeout', timeout)
   return { signal, timeout, maxSize: toMaxSize(given.maxSize) }
@@ -80,12 +81,6 @@ function toMaxSize(value) {
   checkRange('maxSize', value, 1, MAX_INT32)
   checkInteger('maxSize', value)
   return value
-}
-
-/** As Node's own functions check it, so that one of another realm is accepted. */
-function checkSignal(signal) {
-  if (typeof signal !== 'object' || !('aborted' in signal))
-    throw new TypeError('signal must be an AbortSignal')
 }
 
 function toState(resume) {
