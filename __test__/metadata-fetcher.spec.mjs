@@ -302,8 +302,32 @@ test('takes info hashes of each kind, all of which must fit', async (t) => {
   t.deepEqual(drops, [[0, 'HASH']])
 })
 
+test('a peer that repeats its handshake is no news', async (t) => {
+  const info = infoOf(100)
+  const peer = stalling(info)
+  const wire = wireTo(peer, hashOf(info))
+  const fetcher = new MetadataFetcher(hashOf(info)).add(wire)
+  const drops = dropsOf(fetcher, [wire])
+  const fetched = fetcher.fetch()
+  await settle()
+  for (let turn = 0; turn < 100; turn++) peer.extended(0, { metadata_size: info.length })
+  await settle()
+  t.deepEqual(drops, [])
+  for (let turn = 0; turn < 17; turn++) peer.extended(0, { metadata_size: 200 + turn })
+  await settle()
+  t.deepEqual(drops, [[0, 'OFFENCES']])
+  fetcher.destroy()
+  await t.throwsAsync(fetched)
+})
+
 test('throws for wrong arguments at once', (t) => {
   const hash = Buffer.alloc(20)
+  for (const wire of [undefined, null, 5, {}, { _getSession: () => ({}) }]) {
+    const fetcher = new MetadataFetcher(hash)
+    const expected = { name: 'TypeError', message: 'wire must be a Wire of this package' }
+    t.throws(() => fetcher.add(wire), expected)
+    t.throws(() => fetcher.remove(wire), expected)
+  }
   for (const [args, name, message] of [
     [[], 'TypeError', 'infoHash must be a Buffer or Uint8Array'],
     [[Buffer.alloc(19)], 'RangeError', 'infoHash must have 20 or 32 bytes'],

@@ -141,11 +141,12 @@ class Extension extends EventEmitter {
 
   #setInfo(info) {
     if (info.length === 0 || !this.#fits(info)) return false
+    // First, as it throws where a user has frozen their handshake.
+    this.#wire.extendedHandshake.metadata_size = info.length
     this.cancel()
     this.#stop()
     this.metadata = info
     this.#channel.server.info = info
-    this.#wire.extendedHandshake.metadata_size = info.length
     this.emit('metadata', Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
     return true
   }
