@@ -347,7 +347,10 @@ test('throws for wrong arguments at once', (t) => {
   ])
     t.throws(() => new MetadataFetcher(...args), { name, message }, String(message))
   const block = Buffer.alloc(PIECE)
+  const transferred = new Uint8Array(PIECE)
+  structuredClone(transferred, { transfer: [transferred.buffer] })
   for (const resume of [
+    { size: PIECE, pieces: [{ piece: 0, block: transferred }] },
     { size: 0, pieces: [] },
     { size: 2 ** 25 + 1, pieces: [] },
     { size: PIECE, pieces: [{ piece: 1, block }] },

@@ -279,6 +279,17 @@ test('names the error by which a wire was closed as the cause', async (t) => {
   t.false('cause' in (await t.throwsAsync(second, { code: 'ERR_PWP_METADATA_CLOSED' })))
 })
 
+test('takes bytes whose properties lie for what they are', (t) => {
+  const info = infoOf(100)
+  for (const name of ['length', 'byteOffset', 'buffer']) {
+    const odd = Object.defineProperty(Buffer.from(info), name, { value: 5 })
+    const wire = pwp()
+    wire.serveMetadata(odd)
+    t.deepEqual(wire.ut_metadata.metadata, info)
+    t.true(wire.extendedHandshake.metadata_size === info.length)
+  }
+})
+
 test('a handshake that cannot be changed keeps serveMetadata() from changing anything', (t) => {
   const info = infoOf(100)
   const wire = pwp({ extensions: true })

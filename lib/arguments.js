@@ -97,8 +97,18 @@ function toBytes(name, value) {
   checkBytes(name, value)
   const length = byteLength(value)
   if (length > MAX_BYTES) checkInteger(`${name}.length`, length, MAX_BYTES)
-  if (value.length === length) return value
-  return Buffer.from(bufferOf.call(value), offsetOf.call(value), length)
+  return value.length === length ? value : viewOf(value)
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Buffer} a view of the same memory, whatever their properties say; empty if it was transferred
+ */
+function viewOf(bytes) {
+  const length = byteLength(bytes)
+  // Memory that was transferred has no views.
+  if (length === 0) return Buffer.alloc(0)
+  return Buffer.from(bufferOf.call(bytes), offsetOf.call(bytes), length)
 }
 
 /**
@@ -295,5 +305,6 @@ module.exports = {
   toId,
   toInfoHash,
   toOwnId,
-  toOwnInfoHash
+  toOwnInfoHash,
+  viewOf
 }

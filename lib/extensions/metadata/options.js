@@ -7,7 +7,8 @@ const {
   checkInteger,
   checkRange,
   checkSignal,
-  toBytes
+  toBytes,
+  viewOf
 } = require('../../arguments.js')
 const { copyOf } = require('../../own-memory.js')
 
@@ -93,8 +94,8 @@ function toState(resume) {
 
 function toPiece(value) {
   checkInteger('resume.pieces[].piece', value?.piece)
-  const { buffer, byteOffset, length } = toBytes('resume.pieces[].block', value.block)
-  return { piece: value.piece, block: Buffer.from(buffer, byteOffset, length) }
+  const block = toBytes('resume.pieces[].block', value.block)
+  return { piece: value.piece, block: viewOf(block) }
 }
 
 function isGiven(value) {

@@ -4,7 +4,7 @@
 
 const { EventEmitter } = require('node:events')
 
-const { toBytes } = require('../../arguments.js')
+const { toBytes, viewOf } = require('../../arguments.js')
 const { addon } = require('../../native.js')
 const { Channel, NAME } = require('./channel.js')
 const { Engine } = require('./engine.js')
@@ -58,7 +58,7 @@ let serve
 /** Emits `'metadata'` and `'warning'`. */
 class Extension extends EventEmitter {
   static {
-    serve = (extension, info) => extension.#setInfo(toBuffer(info))
+    serve = (extension, info) => extension.#setInfo(viewOf(info))
   }
 
   #wire
@@ -102,7 +102,7 @@ class Extension extends EventEmitter {
    */
   setMetadata(metadata) {
     if (this.metadata !== undefined) return Promise.resolve(true)
-    const bytes = toBuffer(toBytes('metadata', metadata))
+    const bytes = viewOf(toBytes('metadata', metadata))
     return Promise.resolve(this.#setInfo(infoIn(bytes) ?? bytes))
   }
 
@@ -207,10 +207,6 @@ class Extension extends EventEmitter {
 /** @returns {Channel | undefined} of an instance of ours */
 function channelOf(extension) {
   return channels.get(extension)
-}
-
-function toBuffer({ buffer, byteOffset, length }) {
-  return Buffer.from(buffer, byteOffset, length)
 }
 
 module.exports = { channelOf, serve, servingMetadata, utMetadata }
