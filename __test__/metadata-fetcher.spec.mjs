@@ -249,6 +249,21 @@ test('a liar is dropped for ever, and others may be added again', async (t) => {
   t.deepEqual(await fetched, info)
 })
 
+test('a wire that is added again each time that it is dropped does not block the process', async (t) => {
+  const info = infoOf(100)
+  const wire = wireTo(peerOf({}), hashOf(info))
+  const fetcher = new MetadataFetcher(hashOf(info)).add(wire)
+  let drops = 0
+  fetcher.on('drop', () => {
+    drops++
+    // In bounds, should it be called for ever.
+    if (drops < 10_000) fetcher.add(wire)
+  })
+  await settle()
+  t.true(drops > 1 && drops < 100, String(drops))
+  fetcher.destroy()
+})
+
 test('destroy() rejects who waits, and gives all wires free', async (t) => {
   const info = infoOf(100)
   const peer = stalling(info)

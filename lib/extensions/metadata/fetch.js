@@ -67,8 +67,9 @@ class Fetch {
       receive: (message) => this.#receive(link, message)
     })
     this.#links.set(session, link)
-    // What can be told now already is told later all the same, as listeners may be added first.
-    process.nextTick(() => this.#context.runInAsyncScope(this.#check, this, link))
+    // What can be told now already is told later all the same, as listeners may be added first. Not in the next
+    // tick: a listener of 'drop' may add the wire again, each time.
+    setImmediate(() => this.#context.runInAsyncScope(this.#check, this, link))
   }
 
   remove(session) {
