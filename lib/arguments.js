@@ -97,8 +97,18 @@ function toBytes(name, value) {
   checkBytes(name, value)
   const length = byteLength(value)
   if (length > MAX_BYTES) checkInteger(`${name}.length`, length, MAX_BYTES)
-  if (value.length === length) return value
-  return Buffer.from(bufferOf.call(value), offsetOf.call(value), length)
+  return value.length === length ? value : viewOf(value)
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Buffer} a view of the same memory, whatever their properties say; empty if it was transferred
+ */
+function viewOf(bytes) {
+  const length = byteLength(bytes)
+  // Memory that was transferred has no views.
+  if (length === 0) return Buffer.alloc(0)
+  return Buffer.from(bufferOf.call(bytes), offsetOf.call(bytes), length)
 }
 
 /**
@@ -249,6 +259,26 @@ function checkBoolean(name, value) {
 }
 
 /**
+ * By its members, as a signal may come from another realm or from a package.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value
+ * @throws {TypeError} when it is no AbortSignal
+ */
+function checkSignal(name, value) {
+  let isSignal = false
+  try {
+    isSignal =
+      typeof value.aborted === 'boolean' &&
+      typeof value.addEventListener === 'function' &&
+      typeof value.removeEventListener === 'function'
+  } catch {
+    // A proxy of a signal, for one, cannot be asked.
+  }
+  if (!isSignal) throw new TypeError(`${name} must be an AbortSignal`)
+}
+
+/**
  * @param {string} name - of the argument
  * @param {unknown} value
  * @param {string[]} words - the allowed values
@@ -268,11 +298,13 @@ module.exports = {
   checkCallback,
   checkOneOf,
   checkRange,
+  checkSignal,
   toBits,
   toBytes,
   toHash,
   toId,
   toInfoHash,
   toOwnId,
-  toOwnInfoHash
+  toOwnInfoHash,
+  viewOf
 }

@@ -1,7 +1,7 @@
 // The options of one request: what ends it early.
 'use strict'
 
-const { checkDuration } = require('./arguments.js')
+const { checkDuration, checkSignal } = require('./arguments.js')
 
 /**
  * @param {object | null | undefined} options - of the user
@@ -13,7 +13,7 @@ function toLimits(options) {
   const { signal, timeout } = read(options)
   const hasSignal = signal !== undefined && signal !== null
   const hasTimeout = timeout !== undefined && timeout !== null
-  if (hasSignal && !isSignal(signal)) throw new TypeError('options.signal must be an AbortSignal')
+  if (hasSignal) checkSignal('options.signal', signal)
   if (hasTimeout) checkDuration('options.timeout', timeout)
   if (!hasSignal && !hasTimeout) return null
   return { signal: hasSignal ? signal : null, timeout: hasTimeout ? timeout : 0 }
@@ -30,20 +30,6 @@ function read(options) {
   }
   if (isList) throw new TypeError('options must be an object')
   return { signal, timeout }
-}
-
-/** By its members, as a signal may come from another realm or from a package. */
-function isSignal(value) {
-  try {
-    return (
-      typeof value.aborted === 'boolean' &&
-      typeof value.addEventListener === 'function' &&
-      typeof value.removeEventListener === 'function'
-    )
-  } catch {
-    // A proxy of a signal, for one, cannot be asked.
-    return false
-  }
 }
 
 module.exports = { toLimits }

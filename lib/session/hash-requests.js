@@ -4,7 +4,8 @@
 const { isUint8Array } = require('node:util').types
 
 const { attempt } = require('./attempt.js')
-const { checkDuration, toBytes, toHash } = require('../arguments.js')
+const { onAbort, reasonOf } = require('./signals.js')
+const { checkDuration, checkSignal, toBytes, toHash } = require('../arguments.js')
 const { showDroppedHashes } = require('../diagnostics/answers.js')
 const {
   hashesClosed,
@@ -46,14 +47,13 @@ class HashRequest {
     this.resolve = resolve
     this.reject = reject
     this.timer = null
-    this.signal = null
-    this.onAbort = null
+    this.stopListening = null
   }
 
   /** It ends, in whichever way. */
   stop() {
     clearTimeout(this.timer)
-    this.signal?.removeEventListener('abort', this.onAbort)
+    this.stopListening?.()
   }
 }
 
@@ -87,11 +87,7 @@ class HashRequests {
     })
     const open = this.open.get(id)
     if (timeout > 0) open.timer = setTimeout(() => this.#giveUp(id, hashesTimedOut()), timeout)
-    if (signal !== null) {
-      open.signal = signal
-      open.onAbort = () => this.#giveUp(id, signal.reason)
-      signal.addEventListener('abort', open.onAbort)
-    }
+    if (signal !== null) open.stopListening = onAbort(signal, (reason) => this.#giveUp(id, reason))
     session.sent()
     return answer
   }
@@ -193,7 +189,7 @@ function requestHashes(session, request, options) {
     const outcome = native.requestHashes(NO_SLOT, 0, numbers, bytes)
     return refuse(isClosed || outcome !== HashesOutcome.Closed ? outcome : HashesOutcome.NotV2)
   }
-  if (checked.signal?.aborted) return Promise.reject(checked.signal.reason)
+  if (checked.signal?.aborted) return Promise.reject(reasonOf(checked.signal))
   return hashes.send(numbers, bytes, checked)
 }
 
@@ -202,9 +198,7 @@ function toOptions(options) {
   if (typeof options !== 'object') throw new TypeError('options must be an object')
   const signal = options.signal ?? null
   const timeout = options.timeout ?? 0
-  // By its shape, as polyfills and other realms have classes of their own.
-  if (signal !== null && typeof signal?.addEventListener !== 'function')
-    throw new TypeError('options.signal must be an AbortSignal')
+  if (signal !== null) checkSignal('options.signal', signal)
   checkDuration('options.timeout', timeout)
   return { signal, timeout }
 }

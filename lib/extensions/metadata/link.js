@@ -57,7 +57,8 @@ class Link {
    */
   judge(hashes) {
     const { announced, extensions, hasMissedHandshake, peerAnnounced } = this.session
-    if (isOver(this.session)) return refused(errors.closed(this.session.failure))
+    if (isOver(this.session))
+      return refused(errors.closed(this.session.failure ?? this.session.wire.error))
     if (announced === null || peerAnnounced === null) return UNKNOWN
     if (!hashes.some((hash) => isHashOf(hash, infoHashOf(this.session))))
       return refused(errors.otherTorrent())

@@ -5,7 +5,7 @@
 const { EventEmitter } = require('node:events')
 const { isUint8Array } = require('node:util').types
 
-const { toBytes } = require('../../arguments.js')
+const { toBytes, viewOf } = require('../../arguments.js')
 const { addon } = require('../../native.js')
 const { Channel, NAME } = require('./channel.js')
 const { Engine } = require('./engine.js')
@@ -59,7 +59,7 @@ let serve
 /** Emits `'metadata'` and `'warning'`. */
 class Extension extends EventEmitter {
   static {
-    serve = (extension, info) => extension.#setInfo(toBuffer(info))
+    serve = (extension, info) => extension.#setInfo(viewOf(info))
   }
 
   #wire
@@ -73,6 +73,7 @@ class Extension extends EventEmitter {
   #engine = null
   #asker = { receive: (message) => this.#engine?.receive(PEER, message) }
   #isFetching = false
+  #onChange = () => this.#start()
 
   constructor(wire) {
     super()
@@ -104,7 +105,7 @@ class Extension extends EventEmitter {
    */
   setMetadata(metadata) {
     if (this.metadata !== undefined) return Promise.resolve(true)
-    const bytes = toBuffer(toBytes('metadata', metadata))
+    const bytes = viewOf(toBytes('metadata', metadata))
     return Promise.resolve(this.#setInfo(infoIn(bytes) ?? bytes))
   }
 
@@ -144,11 +145,12 @@ class Extension extends EventEmitter {
 
   #setInfo(info) {
     if (info.length === 0 || !this.#fits(info)) return false
+    // First, as it throws where a user has frozen their handshake.
+    this.#wire.extendedHandshake.metadata_size = info.length
     this.cancel()
     this.#stop()
     this.metadata = info
     this.#channel.server.info = info
-    this.#wire.extendedHandshake.metadata_size = info.length
     this.emit('metadata', Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
     return true
   }
@@ -174,6 +176,10 @@ class Extension extends EventEmitter {
   #start() {
     const infoHash = this.#expectedHash
     if (!this.#isFetching || this.#size === null || infoHash === null) return
+    const extensions = this.#channel.session?.extensions
+    // Nothing is asked for before our handshakes have left.
+    if (extensions?.isSent === false) return extensions.watch(this.#onChange)
+    extensions?.unwatch(this.#onChange)
     if (this.#engine === null) {
       this.#engine = new Engine([infoHash], LIMITS, {
         request: (_, piece) => this.#channel.ask(this.#asker, piece),
@@ -183,11 +189,14 @@ class Extension extends EventEmitter {
       this.#channel.attach(this.#asker)
     }
     const fault = this.#engine.join(PEER, this.#size, this.#client)
-    if (fault === null) this.#engine.start()
+    // It may have been dropped at once, or have answered.
+    if (fault === null) this.#engine?.start()
     else this.#fail(fault)
   }
 
+  /** The peer is asked no more, whatever it announces later, until `fetch()` is called again. */
   #fail(fault) {
+    this.#isFetching = false
     this.#stop()
     this.emit('warning', faultOf(fault, this.#size, LIMITS.maxSize))
   }
@@ -206,12 +215,8 @@ function channelOf(extension) {
 
 /** `v` of an extended handshake, which bittorrent-protocol leaves in bytes. */
 function toText(v) {
-  if (isUint8Array(v)) return toBuffer(v).toString()
+  if (isUint8Array(v)) return viewOf(v).toString()
   return typeof v === 'string' ? v : undefined
-}
-
-function toBuffer({ buffer, byteOffset, length }) {
-  return Buffer.from(buffer, byteOffset, length)
 }
 
 module.exports = { channelOf, serve, servingMetadata, utMetadata }
