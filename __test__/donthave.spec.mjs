@@ -15,6 +15,7 @@ import { encodeHandshake, frame } from '../testkit/messages.mjs'
 import { randomFrom } from '../testkit/random.mjs'
 import { readAll } from '../testkit/read-all.mjs'
 import { SEED } from '../testkit/settings.mjs'
+import { surviving } from '../testkit/surviving.mjs'
 import { pwp, record, settled } from '../testkit/wires.mjs'
 
 const { ltDonthave } = pwp.extensions
@@ -379,6 +380,18 @@ for (const [one, other] of [
     })
   }
 }
+
+test.serial('requests for a lost piece fail even if peerPieces cannot be changed', async (t) => {
+  const wire = using()
+  wire.write(frame(4, [0, 0, 0, 3]))
+  Object.freeze(wire.peerPieces)
+  const outcomes = ask(wire, [3])
+  const thrown = await surviving(() => {
+    wire.write(lost(3))
+    t.deepEqual(outcomes, [[0, 'ERR_PWP_PIECE_LOST']])
+  })
+  t.is(thrown.length, 1)
+})
 
 test('ignores and counts malformed messages on a wire of bittorrent-protocol', (t) => {
   const wire = new BittorrentWire()

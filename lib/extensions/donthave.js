@@ -47,9 +47,9 @@ class LtDonthave extends EventEmitter {
 
   /** The session knows the pieces and the requests. */
   #readBy(session, payload) {
-    const { outcome, piece } = session.readDontHave(payload)
-    if (outcome === addon.DontHaveOutcome.Ignored) this.ignored++
     try {
+      const { outcome, piece } = session.readDontHave(payload)
+      if (outcome === addon.DontHaveOutcome.Ignored) this.ignored++
       if (outcome === addon.DontHaveOutcome.Lost) this.emit('donthave', piece)
     } finally {
       session.goOn()
