@@ -105,7 +105,7 @@ declare namespace Wire {
     timeout?: number | null | undefined
   }
 
-  /** Answers a hash request of the peer with the hashes and their uncles, or rejects it. */
+  /** Answers a hash request of the peer with the hashes and their uncles; an error, or no hashes, rejects it. */
   type RespondHashes = (error: Error | null | undefined, hashes?: Uint8Array | null) => void
 
   interface Options {

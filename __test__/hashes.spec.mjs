@@ -538,6 +538,7 @@ test("'hash-request' is answered once, with as many hashes as requested", async 
   t.deepEqual(readAll(wire), hashReject(request))
   for (const [, respond] of asked.slice(0, 2)) {
     respond(null, hashes)
+    respond(null, 'hashes')
     respond(new Error('again'))
   }
   t.is(readAll(wire).length, 0)
@@ -545,17 +546,29 @@ test("'hash-request' is answered once, with as many hashes as requested", async 
   asked[2][1](null, hashes)
   await settled()
   asked[2][1](null, hashes)
+  asked[2][1](null, 'hashes')
   t.is(wire.stats().droppedAnswers, 0)
 })
 
 test('an answer that does not fit is rejected and counted, and nothing is thrown', (t) => {
   const request = part()
-  for (const wrong of [undefined, null, 'hashes', [], Buffer.alloc(0), Buffer.alloc(63), LAYER]) {
+  for (const wrong of ['hashes', 5, [], Buffer.alloc(0), Buffer.alloc(63), LAYER]) {
     const wire = v2()
     wire.on('hash-request', (_, respond) => respond(null, wrong))
     wire.write(hashRequest(request))
     t.deepEqual(readAll(wire), hashReject(request))
     t.is(wire.stats().droppedAnswers, 1)
+  }
+})
+
+test('no hashes reject, as a tree has none for what a peer may request, and nothing is counted', (t) => {
+  const request = part(0, 0, 2, 0)
+  for (const none of [TREE.hashesFor(request), undefined]) {
+    const wire = v2()
+    wire.on('hash-request', (_, respond) => respond(null, none))
+    wire.write(hashRequest(request))
+    t.deepEqual(readAll(wire), hashReject(request))
+    t.is(wire.stats().droppedAnswers, 0)
   }
 })
 

@@ -29,6 +29,9 @@ const HASH_LENGTH = 32
 
 const MAX_UINT32 = 0xffffffff
 
+/** Too short for every request. */
+const NOTHING = Buffer.alloc(0)
+
 const NO_LIMITS = { signal: null, timeout: 0 }
 
 /** What is wrong with a request, by the outcome that says so. */
@@ -138,10 +141,10 @@ class HashRequests {
   /** Answers a request of the peer, unless it has its answer. */
   #respond(id, request, error, hashes) {
     const { core, native, uploads, wire } = this.session
-    if (error) return this.#reject(id)
-    const outcome = isUint8Array(hashes)
-      ? native.answerHashes(core.slot, id, toBytes('hashes', hashes))
-      : HashesOutcome.Length
+    // No hashes are what a tree has for a request that it cannot answer: no mistake of the application.
+    if (error || hashes === null || hashes === undefined) return this.#reject(id)
+    const bytes = isUint8Array(hashes) ? toBytes('hashes', hashes) : NOTHING
+    const outcome = native.answerHashes(core.slot, id, bytes)
     if (outcome === HashesOutcome.Sent) return this.session.sent()
     if (outcome !== HashesOutcome.Length) return
     // The peer has chosen how many, so this never throws into the application.
