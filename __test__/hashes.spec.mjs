@@ -400,6 +400,17 @@ test.serial(
   }
 )
 
+test('requestHashes() that throws for the reader of the output leaves no promise to handle', async (t) => {
+  const wire = v2()
+  wire.on('data', () => {
+    throw new Error('reader')
+  })
+  t.throws(() => wire.requestHashes(part()), { message: 'reader' })
+  // A rejection that nobody handles would fail this file.
+  wire.destroy()
+  await settled()
+})
+
 test('requestHashes() has at most a thousand requests open', async (t) => {
   const wire = v2()
   const open = Array.from({ length: 1_000 }, () => codeOf(wire.requestHashes(part())))

@@ -100,7 +100,13 @@ class HashRequests {
     open.end = (reason) => this.#giveUp(id, reason)
     if (timeout > 0) open.timer = setTimeout(() => open.end(hashesTimedOut()), timeout)
     if (signal !== null) open.watch = watch(signal, open)
-    session.sent()
+    try {
+      session.sent()
+    } catch (error) {
+      // Of the reader of the output: the caller gets it in place of the promise, so nobody handles that.
+      answer.catch(() => {})
+      throw error
+    }
     return answer
   }
 
