@@ -358,6 +358,9 @@ test('requestHashes() of many requests with one signal listens to it once', asyn
     Array.from({ length: 20 }, () => wire.requestHashes(part(), { signal: controller.signal }))
   )
   t.is(getEventListeners(controller.signal, 'abort').length, 1)
+  // A reason that is not truthy.
+  const old = wires[0].requestHashes(part(), { signal: AbortSignal.abort(null) })
+  t.is((await t.throwsAsync(old, { any: true })).name, 'AbortError')
   controller.abort('no longer')
   const outcomes = await Promise.allSettled(open)
   t.true(outcomes.every(({ reason }) => reason === 'no longer'))
