@@ -11,6 +11,7 @@ import {
   met,
   sentBy
 } from '../testkit/extensions.mjs'
+import { loadCopy } from '../testkit/memory/copies.mjs'
 import { encodeHandshake, frame } from '../testkit/messages.mjs'
 import { randomFrom } from '../testkit/random.mjs'
 import { readAll } from '../testkit/read-all.mjs'
@@ -75,6 +76,28 @@ test('is a class that use() takes, with the surface of the package lt_donthave',
   t.is(typeof extension.donthave, 'function')
   t.false(extension.isReady)
   t.deepEqual(Object.keys(pwp.extensions).includes('ltDonthave'), true)
+})
+
+test('tells nothing before our handshake, which the peer need not await', (t) => {
+  const wire = pwp()
+  wire.use(ltDonthave())
+  wire.write(Buffer.concat([EXTENDED_HANDSHAKE, announce({ m: { lt_donthave: 7 } })]))
+  t.true(wire.lt_donthave.isReady)
+  wire.lt_donthave.donthave(3)
+  t.deepEqual(sentBy(wire), [])
+  wire.handshake(INFO_HASH, INFO_HASH)
+  wire.lt_donthave.donthave(3)
+  t.deepEqual(sentBy(wire), ['handshake', announced({ lt_donthave: 1 }), [7, '\0\0\0\x03']])
+})
+
+test('tells on a wire of another copy of the code', (t) => {
+  const wire = loadCopy()()
+  wire.use(ltDonthave())
+  wire.handshake(INFO_HASH, INFO_HASH)
+  wire.write(Buffer.concat([EXTENDED_HANDSHAKE, announce({ m: { lt_donthave: 7 } })]))
+  sentBy(wire)
+  wire.lt_donthave.donthave(3)
+  t.deepEqual(sentBy(wire), [[7, '\0\0\0\x03']])
 })
 
 test('is announced, and tells only a peer that has it', (t) => {
