@@ -289,6 +289,28 @@ function checkOneOf(name, value, words) {
   if (!words.includes(value)) throw new RangeError(`${name} must be '${words.join("' or '")}'`)
 }
 
+/**
+ * Reads fields of an object, each once, as it may be an accessor.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value
+ * @param {string[]} fields
+ * @returns {object} the fields and their values
+ * @throws {TypeError} when it is not an object, or cannot be read
+ */
+function readFields(name, value, fields) {
+  const found = {}
+  let isObject
+  try {
+    isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    if (isObject) for (const field of fields) found[field] = value[field]
+  } catch (cause) {
+    throw new TypeError(`${name} cannot be read`, { cause })
+  }
+  if (!isObject) throw new TypeError(`${name} must be an object`)
+  return found
+}
+
 module.exports = {
   byteLength,
   checkBoolean,
@@ -299,6 +321,7 @@ module.exports = {
   checkOneOf,
   checkRange,
   checkSignal,
+  readFields,
   toBits,
   toBytes,
   toHash,
