@@ -107,7 +107,7 @@ declare namespace Wire {
     timeout?: number | null | undefined
   }
 
-  /** Answers a hash request of the peer with the hashes and their uncles, or rejects it. */
+  /** Answers a hash request of the peer with the hashes and their uncles; an error, or no hashes, rejects it. */
   type RespondHashes = (error: Error | null | undefined, hashes?: Uint8Array | null) => void
 
   /** Message stream encryption: a key exchange in front of the handshake, and RC4 for what follows. */
@@ -617,7 +617,7 @@ declare namespace Wire {
     readonly isReady: boolean
     /** Messages of the peer that were ignored: malformed, or about a piece that does not exist. */
     readonly ignored: number
-    /** Tells the peer that we have this piece no longer; does nothing unless it has the extension. */
+    /** Tells the peer that we have this piece no longer, if both sides have announced the extension. */
     donthave(index: number): void
     onMessage(message: Uint8Array): void
     on<E extends keyof DonthaveEvents>(

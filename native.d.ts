@@ -51,8 +51,11 @@ export declare class MetadataFetch {
   constructor(hashes: Array<Uint8Array>, maxSize: number, requestTimeout: number)
   /** Goes on with what another fetch has received; returns whether that fits. */
   resume(state: MetadataState): boolean
-  /** A peer has announced a size; returns why it is not used, if so. */
-  join(peer: number, size: number): MetadataFault | null
+  /**
+   * A peer has announced a size, and perhaps the name of its client; returns why it is not used, if
+   * so.
+   */
+  join(peer: number, size: number, client?: string | undefined | null): MetadataFault | null
   /** A peer is gone. */
   leave(peer: number): void
   /** A peer has sent a message. */

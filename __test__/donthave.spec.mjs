@@ -11,10 +11,12 @@ import {
   met,
   sentBy
 } from '../testkit/extensions.mjs'
+import { loadCopy } from '../testkit/memory/copies.mjs'
 import { encodeHandshake, frame } from '../testkit/messages.mjs'
 import { randomFrom } from '../testkit/random.mjs'
 import { readAll } from '../testkit/read-all.mjs'
 import { SEED } from '../testkit/settings.mjs'
+import { surviving } from '../testkit/surviving.mjs'
 import { pwp, record, settled } from '../testkit/wires.mjs'
 
 const { ltDonthave } = pwp.extensions
@@ -74,6 +76,28 @@ test('is a class that use() takes, with the surface of the package lt_donthave',
   t.is(typeof extension.donthave, 'function')
   t.false(extension.isReady)
   t.deepEqual(Object.keys(pwp.extensions).includes('ltDonthave'), true)
+})
+
+test('tells nothing before our handshake, which the peer need not await', (t) => {
+  const wire = pwp()
+  wire.use(ltDonthave())
+  wire.write(Buffer.concat([EXTENDED_HANDSHAKE, announce({ m: { lt_donthave: 7 } })]))
+  t.true(wire.lt_donthave.isReady)
+  wire.lt_donthave.donthave(3)
+  t.deepEqual(sentBy(wire), [])
+  wire.handshake(INFO_HASH, INFO_HASH)
+  wire.lt_donthave.donthave(3)
+  t.deepEqual(sentBy(wire), ['handshake', announced({ lt_donthave: 1 }), [7, '\0\0\0\x03']])
+})
+
+test('tells on a wire of another copy of the code', (t) => {
+  const wire = loadCopy()()
+  wire.use(ltDonthave())
+  wire.handshake(INFO_HASH, INFO_HASH)
+  wire.write(Buffer.concat([EXTENDED_HANDSHAKE, announce({ m: { lt_donthave: 7 } })]))
+  sentBy(wire)
+  wire.lt_donthave.donthave(3)
+  t.deepEqual(sentBy(wire), [[7, '\0\0\0\x03']])
 })
 
 test('is announced, and tells only a peer that has it', (t) => {
@@ -379,6 +403,18 @@ for (const [one, other] of [
     })
   }
 }
+
+test.serial('requests for a lost piece fail even if peerPieces cannot be changed', async (t) => {
+  const wire = using()
+  wire.write(frame(4, [0, 0, 0, 3]))
+  Object.freeze(wire.peerPieces)
+  const outcomes = ask(wire, [3])
+  const thrown = await surviving(() => {
+    wire.write(lost(3))
+    t.deepEqual(outcomes, [[0, 'ERR_PWP_PIECE_LOST']])
+  })
+  t.is(thrown.length, 1)
+})
 
 test('ignores and counts malformed messages on a wire of bittorrent-protocol', (t) => {
   const wire = new BittorrentWire()

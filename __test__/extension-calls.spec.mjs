@@ -14,24 +14,8 @@ import {
   sentBy
 } from '../testkit/extensions.mjs'
 import { frame } from '../testkit/messages.mjs'
+import { surviving } from '../testkit/surviving.mjs'
 import { pwp, record, settled } from '../testkit/wires.mjs'
-
-/** Collects exceptions that nobody catches, for tests that run alone in their file. */
-const surviving = async (run) => {
-  const thrown = []
-  const listeners = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
-  const keep = (error) => thrown.push(error.message)
-  process.on('uncaughtException', keep)
-  try {
-    await run()
-    await settled()
-  } finally {
-    process.off('uncaughtException', keep)
-    for (const listener of listeners) process.on('uncaughtException', listener)
-  }
-  return thrown
-}
 
 test('tells extensions of the handshake in hex, after its listeners, in the order of use', (t) => {
   const log = []

@@ -1,10 +1,11 @@
 // Hashes of version 2 (BEP 52) from both ends: when they are spoken, requests, answers, trees.
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { createServer, connect } from 'node:net'
 
 import test from 'ava'
 
 import { FakeClock } from '../testkit/fake-clock.mjs'
+import { loadCopy } from '../testkit/memory/copies.mjs'
 import { encodeHandshake, frame } from '../testkit/messages.mjs'
 import { readAll } from '../testkit/read-all.mjs'
 import { pwp, record, settled } from '../testkit/wires.mjs'
@@ -47,8 +48,8 @@ const handshakeOf = (infoHash, offers = false) =>
   })
 
 /** A wire of version 2; its handshake is read. */
-const v2 = (options) => {
-  const wire = pwp(options)
+const v2 = (options, makeWire = pwp) => {
+  const wire = makeWire(options)
   wire.handshake(V2, PEER_ID)
   wire.write(handshakeOf(SHORT))
   readAll(wire)
@@ -344,6 +345,42 @@ test('requestHashes() ends by its signal, and the late answer is no violation', 
   t.is(wire.stats().violations, 0)
 })
 
+test('requestHashes() of many requests with one signal listens to it once', async (t) => {
+  const wires = [v2(), v2()]
+  const { signal } = new AbortController()
+  const answered = wires.map((wire) => wire.requestHashes(part(), { signal }))
+  t.is(getEventListeners(signal, 'abort').length, 1)
+  for (const wire of wires) wire.write(hashesMessage(part(), TREE.hashesFor(part())))
+  await Promise.all(answered)
+  t.is(getEventListeners(signal, 'abort').length, 0)
+  const controller = new AbortController()
+  const open = wires.flatMap((wire) =>
+    Array.from({ length: 20 }, () => wire.requestHashes(part(), { signal: controller.signal }))
+  )
+  t.is(getEventListeners(controller.signal, 'abort').length, 1)
+  // A reason that is not truthy.
+  const old = wires[0].requestHashes(part(), { signal: AbortSignal.abort(null) })
+  t.is((await t.throwsAsync(old, { any: true })).name, 'AbortError')
+  controller.abort('no longer')
+  const outcomes = await Promise.allSettled(open)
+  t.true(outcomes.every(({ reason }) => reason === 'no longer'))
+  t.is(getEventListeners(controller.signal, 'abort').length, 0)
+})
+
+// jest resets modules. What is loaded late then queues commands where this wire does not look for them.
+test('a wire of another copy of the code gives hashes up, and rejects', async (t) => {
+  const wire = v2({}, loadCopy())
+  const controller = new AbortController()
+  const given = wire.requestHashes(part(), { signal: controller.signal })
+  t.is(readAll(wire).length, 53)
+  controller.abort('stop')
+  await t.throwsAsync(given, { any: true, is: 'stop' })
+  wire.write(hashesMessage(part(), TREE.hashesFor(part())))
+  t.is(wire.stats().violations, 0)
+  wire.write(hashRequest(part()))
+  t.deepEqual(readAll(wire), hashReject(part()))
+})
+
 test.serial(
   'requestHashes() ends by its timeout, and the late answer is no violation',
   async (t) => {
@@ -365,6 +402,17 @@ test.serial(
     t.false(wire.destroyed)
   }
 )
+
+test('requestHashes() that throws for the reader of the output leaves no promise to handle', async (t) => {
+  const wire = v2()
+  wire.on('data', () => {
+    throw new Error('reader')
+  })
+  t.throws(() => wire.requestHashes(part()), { message: 'reader' })
+  // A rejection that nobody handles would fail this file.
+  wire.destroy()
+  await settled()
+})
 
 test('requestHashes() has at most a thousand requests open', async (t) => {
   const wire = v2()
@@ -411,12 +459,70 @@ for (const [field, wrong, instanceOf] of [
   })
 }
 
+test('requestHashes() throws for a wrong request although the signal is aborted', (t) => {
+  const wire = v2()
+  const options = { signal: AbortSignal.abort() }
+  t.throws(() => wire.requestHashes(part(1, 0, 3), options), { message: /^request\.length/ })
+})
+
+test('requestHashes() and hashesFor() read each field once', async (t) => {
+  const wire = v2()
+  const reads = []
+  const get = (fields, key) => {
+    reads.push(key)
+    return fields[key]
+  }
+  const fields = { ...part(), parent: TREE.root }
+  const request = new Proxy(fields, { get })
+  const options = new Proxy({ timeout: 1, signal: null }, { get })
+  const open = wire.requestHashes(request, options)
+  TREE.hashesFor(request)
+  const names = Object.keys(fields)
+  t.deepEqual(reads.toSorted(), [...names, ...names, 'signal', 'timeout'].toSorted())
+  wire.destroy()
+  t.is(await codeOf(open), 'ERR_PWP_CLOSED')
+})
+
+test('requests and options for hashes that cannot be read are refused, with the reason', (t) => {
+  const wire = v2()
+  const cause = new Error('no')
+  const broken = new Proxy(
+    {},
+    {
+      get() {
+        throw cause
+      }
+    }
+  )
+  for (const [name, call] of [
+    ['request', () => wire.requestHashes(broken)],
+    ['options', () => wire.requestHashes(part(), broken)],
+    ['request', () => TREE.hashesFor(broken)],
+    ['options', () => new pwp.HashTree(LAYER, broken)],
+    ['options', () => pwp.pieceRoot(LAYER, broken)]
+  ]) {
+    const error = t.throws(call, { instanceOf: TypeError, message: `${name} cannot be read` })
+    t.is(error.cause, cause)
+  }
+})
+
+// A number there would otherwise be taken for no options, and hash for another layer.
+for (const options of [1, 16_384, 'baseLayer', true, [], Math.log2]) {
+  test(`HashTree and pieceRoot() refuse ${typeof options} ${String(options)} as options`, (t) => {
+    const expected = { instanceOf: TypeError, message: 'options must be an object' }
+    t.throws(() => new pwp.HashTree(LAYER, options), expected)
+    t.throws(() => pwp.pieceRoot(LAYER, options), expected)
+  })
+}
+
 test('requestHashes() throws for wrong options, and for an answer above maxMessageLength', (t) => {
   const wire = v2({ maxMessageLength: 176 })
   for (const [options, message] of [
     [5, /^options/],
+    [[], /^options must be/],
     [{ signal: 5 }, /^options\.signal/],
     [{ signal: {} }, /^options\.signal/],
+    [{ signal: { aborted: false, addEventListener() {} } }, /^options\.signal/],
     [{ timeout: -1 }, /^options\.timeout/],
     [{ timeout: '5' }, /^options\.timeout/]
   ]) {
@@ -446,6 +552,7 @@ test("'hash-request' is answered once, with as many hashes as requested", async 
   t.deepEqual(readAll(wire), hashReject(request))
   for (const [, respond] of asked.slice(0, 2)) {
     respond(null, hashes)
+    respond(null, 'hashes')
     respond(new Error('again'))
   }
   t.is(readAll(wire).length, 0)
@@ -453,17 +560,29 @@ test("'hash-request' is answered once, with as many hashes as requested", async 
   asked[2][1](null, hashes)
   await settled()
   asked[2][1](null, hashes)
+  asked[2][1](null, 'hashes')
   t.is(wire.stats().droppedAnswers, 0)
 })
 
 test('an answer that does not fit is rejected and counted, and nothing is thrown', (t) => {
   const request = part()
-  for (const wrong of [undefined, null, 'hashes', [], Buffer.alloc(0), Buffer.alloc(63), LAYER]) {
+  for (const wrong of ['hashes', 5, [], Buffer.alloc(0), Buffer.alloc(63), LAYER]) {
     const wire = v2()
     wire.on('hash-request', (_, respond) => respond(null, wrong))
     wire.write(hashRequest(request))
     t.deepEqual(readAll(wire), hashReject(request))
     t.is(wire.stats().droppedAnswers, 1)
+  }
+})
+
+test('no hashes reject, as a tree has none for what a peer may request, and nothing is counted', (t) => {
+  const request = part(0, 0, 2, 0)
+  for (const none of [TREE.hashesFor(request), undefined]) {
+    const wire = v2()
+    wire.on('hash-request', (_, respond) => respond(null, none))
+    wire.write(hashRequest(request))
+    t.deepEqual(readAll(wire), hashReject(request))
+    t.is(wire.stats().droppedAnswers, 0)
   }
 })
 

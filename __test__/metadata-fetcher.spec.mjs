@@ -230,6 +230,21 @@ test('a liar is dropped for ever, and others may be added again', async (t) => {
   t.deepEqual(await fetched, info)
 })
 
+test('a wire that is added again each time that it is dropped does not block the process', async (t) => {
+  const info = infoOf(100)
+  const wire = wireTo(peerOf({}), hashOf(info))
+  const fetcher = new MetadataFetcher(hashOf(info)).add(wire)
+  let drops = 0
+  fetcher.on('drop', () => {
+    drops++
+    // In bounds, should it be called for ever.
+    if (drops < 10_000) fetcher.add(wire)
+  })
+  await settle()
+  t.true(drops > 1 && drops < 100, String(drops))
+  fetcher.destroy()
+})
+
 test('destroy() rejects who waits, and gives all wires free', async (t) => {
   const info = infoOf(100)
   const peer = stalling(info)
@@ -274,8 +289,32 @@ test('takes info hashes of each kind, all of which must fit', async (t) => {
   t.deepEqual(drops, [[0, 'HASH']])
 })
 
+test('a peer that repeats its handshake is no news', async (t) => {
+  const info = infoOf(100)
+  const peer = stalling(info)
+  const wire = wireTo(peer, hashOf(info))
+  const fetcher = new MetadataFetcher(hashOf(info)).add(wire)
+  const drops = dropsOf(fetcher, [wire])
+  const fetched = fetcher.fetch()
+  await settle()
+  for (let turn = 0; turn < 100; turn++) peer.extended(0, { metadata_size: info.length })
+  await settle()
+  t.deepEqual(drops, [])
+  for (let turn = 0; turn < 17; turn++) peer.extended(0, { metadata_size: 200 + turn })
+  await settle()
+  t.deepEqual(drops, [[0, 'OFFENCES']])
+  fetcher.destroy()
+  await t.throwsAsync(fetched)
+})
+
 test('throws for wrong arguments at once', (t) => {
   const hash = Buffer.alloc(20)
+  for (const wire of [undefined, null, 5, {}, { _getSession: () => ({}) }]) {
+    const fetcher = new MetadataFetcher(hash)
+    const expected = { name: 'TypeError', message: 'wire must be a Wire of this package' }
+    t.throws(() => fetcher.add(wire), expected)
+    t.throws(() => fetcher.remove(wire), expected)
+  }
   for (const [args, name, message] of [
     [[], 'TypeError', 'infoHash must be a Buffer or Uint8Array'],
     [[Buffer.alloc(19)], 'RangeError', 'infoHash must have 20 or 32 bytes'],
@@ -295,7 +334,10 @@ test('throws for wrong arguments at once', (t) => {
   ])
     t.throws(() => new MetadataFetcher(...args), { name, message }, String(message))
   const block = Buffer.alloc(PIECE)
+  const transferred = new Uint8Array(PIECE)
+  structuredClone(transferred, { transfer: [transferred.buffer] })
   for (const resume of [
+    { size: PIECE, pieces: [{ piece: 0, block: transferred }] },
     { size: 0, pieces: [] },
     { size: 2 ** 25 + 1, pieces: [] },
     { size: PIECE, pieces: [{ piece: 1, block }] },

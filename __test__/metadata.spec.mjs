@@ -1,6 +1,6 @@
 // `wire.metadata()` and `wire.serveMetadata()`: the info dictionary from one peer, BEP 9
 // <https://www.bittorrent.org/beps/bep_0009.html>.
-import { once } from 'node:events'
+import { once, getEventListeners } from 'node:events'
 import test from 'ava'
 
 import {
@@ -59,6 +59,44 @@ for (const [title, hash] of [
       name: 'ProtocolError',
       code: 'ERR_PWP_METADATA_HASH'
     })
+  })
+}
+
+/** A peer that answers a turn later, and nothing any more once a second request comes before that. */
+const overtaxed = (info, client) => {
+  let waiting = 0
+  const peer = peerOf({
+    size: info.length,
+    act: (send, { piece }) => {
+      waiting++
+      setImmediate(() => {
+        if (waiting > 1) return
+        waiting--
+        send(data(info, piece))
+      })
+    }
+  })
+  peer.extendedHandshake.v = client
+  return peer
+}
+
+for (const fetch of ['wire.metadata()', 'the extension']) {
+  test(`asks rTorrent for one block at a time: ${fetch}`, async (t) => {
+    const info = infoOf(5 * PIECE)
+    const peer = overtaxed(info, 'libTorrent 0.13.8')
+    const wire = pwp()
+    joined(wire, peer)
+    const fetched =
+      fetch === 'wire.metadata()'
+        ? wire.metadata()
+        : new Promise((resolve) => {
+            const extension = wire.use(pwp.extensions.utMetadata())
+            extension.on('metadata', () => resolve(extension.metadata))
+            extension.fetch()
+          })
+    greet(hashOf(info), wire, peer)
+    t.true((await fetched).equals(info))
+    t.is(peer.got.length, 6)
   })
 }
 
@@ -249,12 +287,71 @@ test('leaves nothing on a signal that is not aborted', async (t) => {
   t.is(added, 0)
 })
 
+test('one signal serves many wires with one listener, whatever other listeners do', async (t) => {
+  const infoHash = hashOf(infoOf(100))
+  const controller = new AbortController()
+  const { signal } = controller
+  const rejected = Array.from({ length: 20 }, () => {
+    const wire = pwp()
+    wire.handshake(infoHash, Buffer.alloc(20, 1))
+    return wire.metadata({ signal }).catch((error) => error)
+  })
+  // Node warns above ten.
+  t.is(getEventListeners(signal, 'abort').length, 1)
+  controller.abort(new Error('enough'))
+  const errors = await Promise.all(rejected)
+  t.deepEqual(
+    errors.map(({ message }) => message),
+    Array(20).fill('enough')
+  )
+  t.is(getEventListeners(signal, 'abort').length, 0)
+})
+
+test('names the error by which a wire was closed as the cause', async (t) => {
+  const wire = pwp()
+  const fetched = wire.metadata()
+  const reason = new Error('of the user')
+  wire.destroy(reason)
+  const error = await t.throwsAsync(fetched, { code: 'ERR_PWP_METADATA_CLOSED' })
+  t.is(error.cause, reason)
+  const other = pwp()
+  const second = other.metadata()
+  other.destroy()
+  t.false('cause' in (await t.throwsAsync(second, { code: 'ERR_PWP_METADATA_CLOSED' })))
+})
+
+test('takes bytes whose properties lie for what they are', (t) => {
+  const info = infoOf(100)
+  for (const name of ['length', 'byteOffset', 'buffer']) {
+    const odd = Object.defineProperty(Buffer.from(info), name, { value: 5 })
+    const wire = pwp()
+    wire.serveMetadata(odd)
+    t.deepEqual(wire.ut_metadata.metadata, info)
+    t.true(wire.extendedHandshake.metadata_size === info.length)
+  }
+})
+
+test('a handshake that cannot be changed keeps serveMetadata() from changing anything', (t) => {
+  const info = infoOf(100)
+  const wire = pwp({ extensions: true })
+  wire.use(pwp.extensions.utMetadata())
+  wire.extendedHandshake = Object.freeze({})
+  t.throws(() => wire.serveMetadata(info), { name: 'TypeError' })
+  t.is(wire.ut_metadata.metadata, undefined)
+  wire.extendedHandshake = {}
+  wire.serveMetadata(info)
+  t.deepEqual(wire.ut_metadata.metadata, info)
+  t.is(wire.extendedHandshake.metadata_size, info.length)
+})
+
 test('throws for wrong arguments at once, and changes nothing', (t) => {
   const wire = pwp()
   for (const [options, name, message] of [
     [5, 'TypeError', 'options must be an object'],
     [{ signal: 5 }, 'TypeError', 'signal must be an AbortSignal'],
     [{ signal: {} }, 'TypeError', 'signal must be an AbortSignal'],
+    [{ signal: { aborted: false } }, 'TypeError', 'signal must be an AbortSignal'],
+    [{ signal: { aborted: true } }, 'TypeError', 'signal must be an AbortSignal'],
     [{ timeout: '5' }, 'TypeError', 'timeout must be a number'],
     [{ timeout: -1 }, 'RangeError', /^timeout must be from 0/],
     [{ timeout: 2 ** 31 }, 'RangeError', /^timeout must be from 0/],

@@ -33,7 +33,7 @@ function serve(torrent, socket, isOurs) {
     inactivityTimeout: 150_000
   })
   wire.extendedHandshake.v = 'peer-wire-native seed.js'
-  wire.serveMetadata(Buffer.from(infoBuffer)) // to peers that only have a magnet link (BEP 9)
+  wire.serveMetadata(infoBuffer) // to peers that only have a magnet link (BEP 9)
   const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
   socket.pipe(wire).pipe(socket)
   // A wire does not know its socket: whichever ends first has to end the other. Without an error,

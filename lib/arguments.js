@@ -97,8 +97,18 @@ function toBytes(name, value) {
   checkBytes(name, value)
   const length = byteLength(value)
   if (length > MAX_BYTES) checkInteger(`${name}.length`, length, MAX_BYTES)
-  if (value.length === length) return value
-  return Buffer.from(bufferOf.call(value), offsetOf.call(value), length)
+  return value.length === length ? value : viewOf(value)
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Buffer} a view of the same memory, whatever their properties say; empty if it was transferred
+ */
+function viewOf(bytes) {
+  const length = byteLength(bytes)
+  // Memory that was transferred has no views.
+  if (length === 0) return Buffer.alloc(0)
+  return Buffer.from(bufferOf.call(bytes), offsetOf.call(bytes), length)
 }
 
 /**
@@ -249,6 +259,26 @@ function checkBoolean(name, value) {
 }
 
 /**
+ * By its members, as a signal may come from another realm or from a package.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value
+ * @throws {TypeError} when it is no AbortSignal
+ */
+function checkSignal(name, value) {
+  let isSignal = false
+  try {
+    isSignal =
+      typeof value.aborted === 'boolean' &&
+      typeof value.addEventListener === 'function' &&
+      typeof value.removeEventListener === 'function'
+  } catch {
+    // A proxy of a signal, for one, cannot be asked.
+  }
+  if (!isSignal) throw new TypeError(`${name} must be an AbortSignal`)
+}
+
+/**
  * @param {string} name - of the argument
  * @param {unknown} value
  * @param {string[]} words - the allowed values
@@ -257,6 +287,28 @@ function checkBoolean(name, value) {
 function checkOneOf(name, value, words) {
   if (typeof value !== 'string') throw new TypeError(`${name} must be a string`)
   if (!words.includes(value)) throw new RangeError(`${name} must be '${words.join("' or '")}'`)
+}
+
+/**
+ * Reads fields of an object, each once, as it may be an accessor.
+ *
+ * @param {string} name - of the argument
+ * @param {unknown} value
+ * @param {string[]} fields
+ * @returns {object} the fields and their values
+ * @throws {TypeError} when it is not an object, or cannot be read
+ */
+function readFields(name, value, fields) {
+  const found = {}
+  let isObject
+  try {
+    isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    if (isObject) for (const field of fields) found[field] = value[field]
+  } catch (cause) {
+    throw new TypeError(`${name} cannot be read`, { cause })
+  }
+  if (!isObject) throw new TypeError(`${name} must be an object`)
+  return found
 }
 
 module.exports = {
@@ -268,11 +320,14 @@ module.exports = {
   checkCallback,
   checkOneOf,
   checkRange,
+  checkSignal,
+  readFields,
   toBits,
   toBytes,
   toHash,
   toId,
   toInfoHash,
   toOwnId,
-  toOwnInfoHash
+  toOwnInfoHash,
+  viewOf
 }

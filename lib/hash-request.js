@@ -1,25 +1,27 @@
-// Checks the numbers of a request for hashes, of a user.
+// Checks a request for hashes, of a user.
 'use strict'
 
-const { checkInteger } = require('./arguments.js')
+const { checkInteger, readFields, toHash } = require('./arguments.js')
 
-const FIELDS = ['baseLayer', 'index', 'length', 'proofLayers']
+const NUMBERS = ['baseLayer', 'index', 'length', 'proofLayers']
+const FIELDS = [...NUMBERS, 'root', 'parent']
 
 /**
  * @param {string} name - of the argument
  * @param {unknown} request
- * @returns {{baseLayer: number, index: number, length: number, proofLayers: number}} each read once
- * @throws {TypeError | RangeError} when it has not these numbers
+ * @returns {{baseLayer: number, index: number, length: number, proofLayers: number, root: Buffer,
+ *   parent: Buffer | null}}
+ * @throws {TypeError | RangeError} when it is none
  */
-function checkNumbers(name, request) {
-  if (typeof request !== 'object' || request === null)
-    throw new TypeError(`${name} must be an object`)
-  const numbers = {}
-  for (const field of FIELDS) {
-    numbers[field] = request[field]
-    checkInteger(`${name}.${field}`, numbers[field])
+function toHashRequest(name, request) {
+  const { root, parent, ...numbers } = readFields(name, request, FIELDS)
+  for (const field of NUMBERS) checkInteger(`${name}.${field}`, numbers[field])
+  const hasParent = parent !== undefined && parent !== null
+  return {
+    ...numbers,
+    root: toHash(`${name}.root`, root),
+    parent: hasParent ? toHash(`${name}.parent`, parent) : null
   }
-  return numbers
 }
 
-module.exports = { checkNumbers }
+module.exports = { toHashRequest }

@@ -2,8 +2,8 @@
 // <https://www.bittorrent.org/beps/bep_0052.html>.
 'use strict'
 
-const { checkInteger, toBytes, toHash } = require('./arguments.js')
-const { checkNumbers } = require('./hash-request.js')
+const { checkInteger, readFields, toBytes } = require('./arguments.js')
+const { toHashRequest } = require('./hash-request.js')
 const { addon } = require('./native.js')
 
 /** The hash tree of a file, from one layer up. */
@@ -18,7 +18,7 @@ class HashTree {
    */
   constructor(hashes, options) {
     const bytes = toBytes('hashes', hashes)
-    const baseLayer = options?.baseLayer ?? 0
+    const baseLayer = readOption(options, 'baseLayer') ?? 0
     checkInteger('options.baseLayer', baseLayer)
     try {
       this.#tree = new addon.HashTree(bytes, baseLayer)
@@ -45,8 +45,7 @@ class HashTree {
    * @throws {TypeError | RangeError} when it is no request
    */
   hashesFor(request) {
-    const { baseLayer, index, length, proofLayers } = checkNumbers('request', request)
-    const root = toHash('request.root', request.root)
+    const { root, baseLayer, index, length, proofLayers } = toHashRequest('request', request)
     return this.#tree.hashesFor(root, baseLayer, index, length, proofLayers)
   }
 }
@@ -62,7 +61,7 @@ class HashTree {
  */
 function pieceRoot(piece, options) {
   const bytes = toBytes('piece', piece)
-  const pieceLength = options?.pieceLength ?? null
+  const pieceLength = readOption(options, 'pieceLength') ?? null
   if (pieceLength !== null) checkInteger('options.pieceLength', pieceLength, 0x7fffffff)
   const root = addon.pieceRoot(bytes, pieceLength)
   if (root !== null) return root
@@ -71,6 +70,11 @@ function pieceRoot(piece, options) {
     'options.pieceLength must be a power of two from 16384 to 1073741824 that is no less than the piece, ' +
       'which must not be empty'
   )
+}
+
+function readOption(options, name) {
+  if (options === undefined || options === null) return undefined
+  return readFields('options', options, [name])[name]
 }
 
 module.exports = { HashTree, pieceRoot }

@@ -1,7 +1,9 @@
-// The options of one request: what ends it early.
+// The options of one request, of a block or of hashes: what ends it early.
 'use strict'
 
-const { checkDuration } = require('./arguments.js')
+const { checkDuration, checkSignal, readFields } = require('./arguments.js')
+
+const FIELDS = ['signal', 'timeout']
 
 /**
  * @param {object | null | undefined} options - of the user
@@ -10,40 +12,13 @@ const { checkDuration } = require('./arguments.js')
  */
 function toLimits(options) {
   if (options === undefined || options === null) return null
-  const { signal, timeout } = read(options)
+  const { signal, timeout } = readFields('options', options, FIELDS)
   const hasSignal = signal !== undefined && signal !== null
   const hasTimeout = timeout !== undefined && timeout !== null
-  if (hasSignal && !isSignal(signal)) throw new TypeError('options.signal must be an AbortSignal')
+  if (hasSignal) checkSignal('options.signal', signal)
   if (hasTimeout) checkDuration('options.timeout', timeout)
   if (!hasSignal && !hasTimeout) return null
   return { signal: hasSignal ? signal : null, timeout: hasTimeout ? timeout : 0 }
-}
-
-/** Each once, as it may be an accessor. */
-function read(options) {
-  let isList, signal, timeout
-  try {
-    isList = Array.isArray(options)
-    ;({ signal, timeout } = options)
-  } catch (cause) {
-    throw new TypeError('options cannot be read', { cause })
-  }
-  if (isList) throw new TypeError('options must be an object')
-  return { signal, timeout }
-}
-
-/** By its members, as a signal may come from another realm or from a package. */
-function isSignal(value) {
-  try {
-    return (
-      typeof value.aborted === 'boolean' &&
-      typeof value.addEventListener === 'function' &&
-      typeof value.removeEventListener === 'function'
-    )
-  } catch {
-    // A proxy of a signal, for one, cannot be asked.
-    return false
-  }
 }
 
 module.exports = { toLimits }

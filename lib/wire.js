@@ -226,8 +226,6 @@ Wire.prototype.request = function (piece, offset, length, options, callback) {
 Wire.prototype.requestBlock = function (piece, offset, length, options) {
   const session = sessionOf(this)
   args.checkBlock(piece, offset, length)
-  if (options !== undefined && typeof options !== 'object')
-    throw new TypeError('options must be an object')
   const request = prepare(session, [piece, offset, length], options)
   return new Promise((resolve, reject) => {
     request((error, block) => (error ? reject(error) : resolve(block)))
@@ -397,7 +395,8 @@ Wire.prototype.destroy = function (error) {
 
 /** Checks the options of a request; returns how to make it. What they need is loaded with the first of them. */
 function prepare(session, block, options) {
-  const limits = options ? require('./request-options.js').toLimits(options) : null
+  const isMissing = options === undefined || options === null
+  const limits = isMissing ? null : require('./request-options.js').toLimits(options)
   if (limits === null) return (callback) => session.request(...block, callback)
   const { requestWithin } = require('./session/limits.js')
   return (callback) => requestWithin(session, block, limits, callback)

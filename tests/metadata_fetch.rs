@@ -9,9 +9,12 @@
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 mod support;
 
+use std::collections::VecDeque;
+
 use peer_wire::protocol::metadata::{
     FetchLimits, FetchStep, MAX_IN_FLIGHT, MAX_OFFENCES, MAX_REJECTS, MAX_TIMEOUTS, MetadataFetch,
-    MetadataHash, MetadataMessage, PIECE_LEN, PartialMetadata, PeerFault, answer, piece_count,
+    MetadataHash, MetadataMessage, PIECE_LEN, PartialMetadata, PeerFault, answer,
+    needs_single_requests, piece_count,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -129,6 +132,39 @@ fn silent_peer_is_replaced_in_time_and_dropped_in_the_end() {
     assert_eq!(reason, (60_000, PeerFault::Silent));
     assert_eq!(asked, MAX_TIMEOUTS);
     assert_eq!(fetch.join(1, size(&info)), Err(PeerFault::Dropped));
+}
+
+#[test]
+fn peer_that_is_asked_singly_gets_its_next_request_with_its_answer() {
+    let info = info(3 * LEN);
+    let mut fetch = fetch_of(&info);
+    // Without effect before it has joined.
+    fetch.ask_singly(1);
+    fetch.join(1, size(&info)).unwrap();
+    fetch.ask_singly(1);
+    // It announces itself again.
+    fetch.join(1, size(&info)).unwrap();
+    for piece in 0..3 {
+        assert_eq!(requests(&mut fetch, 0), [(1, piece)]);
+        give(&mut fetch, 1, &info, piece, 0);
+    }
+    assert_eq!(fetch.poll(0), Some(FetchStep::Done(info)));
+}
+
+#[test]
+fn single_requests_are_needed_by_rtorrent_alone() {
+    for client in ["libTorrent 0.13.8", "libTorrent 0.15.1"] {
+        assert!(needs_single_requests(client), "{client}");
+    }
+    for client in [
+        "",
+        "libtorrent/2.0.8.0",
+        "libTorrent",
+        "Transmission 3.00",
+        "a libTorrent 0.1",
+    ] {
+        assert!(!needs_single_requests(client), "{client}");
+    }
 }
 
 #[test]
@@ -343,6 +379,46 @@ fn size_that_gets_nowhere_makes_way_for_another() {
         let outcome = run(&mut fetch, &info, &swarm, &mut Random::new(3));
         assert_eq!(outcome.metadata.as_ref(), Some(&info));
         assert!(outcome.ended_at < 80_000, "{}", outcome.ended_at);
+    }
+}
+
+#[test]
+fn sizes_that_come_anew_all_the_time_keep_nobody_waiting() {
+    // Enough for several turns: it gives a piece a second.
+    let info = info(usize::try_from(60 * PIECE_LEN).unwrap());
+    for fresh in 1..=3 {
+        let mut fetch = fetch_of(&info);
+        fetch.join(0, size(&info)).unwrap();
+        let mut asked = VecDeque::new();
+        let mut outcome = None;
+        for second in 1..1_000_u32 {
+            let now = u64::from(second) * 1_000;
+            // All of a new size, and they are never there for long. None answers.
+            for peer in 1..=fresh {
+                fetch.join(second * 10 + peer, 1_000 + second).unwrap();
+                fetch.leave((second.saturating_sub(30)) * 10 + peer);
+            }
+            if let Some(piece) = asked.pop_front() {
+                give(&mut fetch, 0, &info, piece, now);
+            }
+            while let Some(step) = fetch.poll(now) {
+                match step {
+                    FetchStep::Request { peer: 0, piece } => asked.push_back(piece),
+                    FetchStep::Request { .. } => {}
+                    FetchStep::Drop { peer, reason } => {
+                        assert!(peer > 0, "{reason}");
+                    }
+                    FetchStep::Done(metadata) => outcome = Some((metadata, second)),
+                }
+            }
+            if outcome.is_some() {
+                break;
+            }
+        }
+        let (metadata, second) = outcome.expect("no metadata");
+        assert_eq!(metadata, info);
+        // It has every other turn, each twice as long as the one before.
+        assert!(second < 200, "{second}");
     }
 }
 

@@ -2,8 +2,6 @@
 // extensions that run on wires of bittorrent-protocol as well.
 'use strict'
 
-const { findSession } = require('../session-of.js')
-
 /**
  * @param {object} wire
  * @param {string} name - of an extension
@@ -19,9 +17,10 @@ function peerHas(wire, name) {
  */
 function isAnnounced(wire) {
   if (wire.destroyed) return false
-  const session = findSession(wire)
+  // A wire of this package, perhaps of another copy of it.
+  const session = wire._getSession?.()
   // Its own name at bittorrent-protocol.
-  return session === null ? wire._extendedHandshakeSent === true : session.extensions.isSent
+  return session === undefined ? wire._extendedHandshakeSent === true : session.extensions.isSent
 }
 
 /**

@@ -4,6 +4,7 @@
 
 const { EventEmitter } = require('node:events')
 
+const { isAgreed, peerHas } = require('./agreement.js')
 const { checkInteger } = require('../arguments.js')
 const { pieceLost } = require('../errors.js')
 const { addon } = require('../native.js')
@@ -24,17 +25,18 @@ class LtDonthave extends EventEmitter {
 
   /** Whether the peer has the extension, now. */
   get isReady() {
-    return this.#wire.peerExtendedMapping?.[NAME] > 0
+    return peerHas(this.#wire, NAME)
   }
 
   /**
-   * Tells the peer that we have a piece no longer; does nothing if it does not have the extension.
+   * Tells the peer that we have a piece no longer; does nothing if it does not have the extension, or does not
+   * know of ours yet: nothing may come before our handshake.
    *
    * @param {number} index - of the piece
    */
   donthave(index) {
     checkInteger('index', index)
-    if (this.isReady) this.#wire.extended(NAME, addon.dontHavePayload(index))
+    if (isAgreed(this.#wire, NAME)) this.#wire.extended(NAME, addon.dontHavePayload(index))
   }
 
   /** @param {Uint8Array} payload - of a message of the peer */
@@ -47,9 +49,9 @@ class LtDonthave extends EventEmitter {
 
   /** The session knows the pieces and the requests. */
   #readBy(session, payload) {
-    const { outcome, piece } = session.readDontHave(payload)
-    if (outcome === addon.DontHaveOutcome.Ignored) this.ignored++
     try {
+      const { outcome, piece } = session.readDontHave(payload)
+      if (outcome === addon.DontHaveOutcome.Ignored) this.ignored++
       if (outcome === addon.DontHaveOutcome.Lost) this.emit('donthave', piece)
     } finally {
       session.goOn()

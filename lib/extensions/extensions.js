@@ -118,7 +118,9 @@ class Extensions {
   /** Something was announced, or the wire is closed. */
   changed() {
     if (this.watchers === null) return
-    for (const watcher of this.watchers) attempt(watcher)
+    // Without those that are added meanwhile, or it might never end.
+    const watchers = [...this.watchers]
+    for (const watcher of watchers) attempt(watcher)
   }
 
   /**

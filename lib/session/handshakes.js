@@ -4,6 +4,7 @@
 const { attempt } = require('./attempt.js')
 const { Fast } = require('./fast.js')
 const { admitsPeer, admitsTorrent } = require('./gate.js')
+const { toBytes } = require('../arguments.js')
 const channels = require('../diagnostics/channels.js')
 const { handshakeSent } = require('../errors.js')
 const { native } = require('../native.js')
@@ -117,7 +118,8 @@ function agree(session) {
 }
 
 function toText(infoHash) {
-  return Buffer.from(infoHash).toString('latin1', 0, 20)
+  // Its length may say something else.
+  return Buffer.from(toBytes('infoHash', infoHash)).toString('latin1')
 }
 
 /** Both handshakes may be known: our extended handshake leaves. */

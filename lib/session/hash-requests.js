@@ -1,10 +1,14 @@
 // Requests for hashes of version 2, of both sides. BEP 52 <https://www.bittorrent.org/beps/bep_0052.html>.
+//
+// This module is loaded late, so where modules are reset (by jest, for one) a session may be of another copy
+// of the code: only its own `native` queues commands for it.
 'use strict'
 
 const { isUint8Array } = require('node:util').types
 
 const { attempt } = require('./attempt.js')
-const { checkDuration, toBytes, toHash } = require('../arguments.js')
+const { onAbort, reasonOf } = require('./signals.js')
+const { toBytes } = require('../arguments.js')
 const { showDroppedHashes } = require('../diagnostics/answers.js')
 const {
   hashesClosed,
@@ -14,8 +18,9 @@ const {
   tooManyHashRequests,
   wrongHashes
 } = require('../errors.js')
-const { checkNumbers } = require('../hash-request.js')
-const { addon, native, NO_SLOT, PANICKED } = require('../native.js')
+const { toHashRequest } = require('../hash-request.js')
+const { addon, NO_SLOT, PANICKED } = require('../native.js')
+const { toLimits } = require('../request-options.js')
 
 const { HashesOutcome } = addon
 
@@ -23,6 +28,11 @@ const { HashesOutcome } = addon
 const HASH_LENGTH = 32
 
 const MAX_UINT32 = 0xffffffff
+
+/** Too short for every request. */
+const NOTHING = Buffer.alloc(0)
+
+const NO_LIMITS = { signal: null, timeout: 0 }
 
 /** What is wrong with a request, by the outcome that says so. */
 const MISTAKES = {
@@ -45,15 +55,14 @@ class HashRequest {
     this.range = { baseLayer, index, length }
     this.resolve = resolve
     this.reject = reject
-    this.timer = null
-    this.signal = null
-    this.onAbort = null
+    this.timer = undefined
+    this.stopListening = null
   }
 
   /** It ends, in whichever way. */
   stop() {
     clearTimeout(this.timer)
-    this.signal?.removeEventListener('abort', this.onAbort)
+    this.stopListening?.()
   }
 }
 
@@ -78,7 +87,7 @@ class HashRequests {
   send(request, nodes, { signal, timeout }) {
     const { session } = this
     const id = this.#nextId()
-    const outcome = native.requestHashes(session.core.slot, id, request, nodes)
+    const outcome = session.native.requestHashes(session.core.slot, id, request, nodes)
     // The next event reports the panic.
     if (outcome === PANICKED) return Promise.reject(hashesClosed())
     if (outcome !== HashesOutcome.Sent) return refuse(outcome)
@@ -87,12 +96,14 @@ class HashRequests {
     })
     const open = this.open.get(id)
     if (timeout > 0) open.timer = setTimeout(() => this.#giveUp(id, hashesTimedOut()), timeout)
-    if (signal !== null) {
-      open.signal = signal
-      open.onAbort = () => this.#giveUp(id, signal.reason)
-      signal.addEventListener('abort', open.onAbort)
+    if (signal !== null) open.stopListening = onAbort(signal, (reason) => this.#giveUp(id, reason))
+    try {
+      session.sent()
+    } catch (error) {
+      // Of the reader of the output: the caller gets it in place of the promise, so nobody handles that.
+      answer.catch(() => {})
+      throw error
     }
-    session.sent()
     return answer
   }
 
@@ -132,11 +143,11 @@ class HashRequests {
 
   /** Answers a request of the peer, unless it has its answer. */
   #respond(id, request, error, hashes) {
-    const { core, uploads, wire } = this.session
-    if (error) return this.#reject(id)
-    const outcome = isUint8Array(hashes)
-      ? native.answerHashes(core.slot, id, toBytes('hashes', hashes))
-      : HashesOutcome.Length
+    const { core, native, uploads, wire } = this.session
+    // No hashes are what a tree has for a request that it cannot answer: no mistake of the application.
+    if (error || hashes === null || hashes === undefined) return this.#reject(id)
+    const bytes = isUint8Array(hashes) ? toBytes('hashes', hashes) : NOTHING
+    const outcome = native.answerHashes(core.slot, id, bytes)
     if (outcome === HashesOutcome.Sent) return this.session.sent()
     if (outcome !== HashesOutcome.Length) return
     // The peer has chosen how many, so this never throws into the application.
@@ -146,12 +157,14 @@ class HashRequests {
   }
 
   #reject(id) {
-    native.rejectHashes(this.session.core.slot, id)
-    this.session.sent()
+    const { session } = this
+    session.native.rejectHashes(session.core.slot, id)
+    session.sent()
   }
 
   #giveUp(id, reason) {
-    native.withdrawHashes(this.session.core.slot, id)
+    const { core, native } = this.session
+    native.withdrawHashes(core.slot, id)
     this.#take(id)?.reject(reason)
   }
 
@@ -181,32 +194,17 @@ class HashRequests {
  * @throws {TypeError | RangeError} when an argument is wrong
  */
 function requestHashes(session, request, options) {
-  const numbers = checkNumbers('request', request)
-  const nodes = [toHash('request.root', request.root)]
-  if (request.parent !== undefined && request.parent !== null)
-    nodes.push(toHash('request.parent', request.parent))
-  const checked = toOptions(options)
-  const { hashes, isClosed } = session
-  const bytes = Buffer.concat(nodes)
-  if (hashes === null || isClosed) {
-    // Only checks it.
-    const outcome = native.requestHashes(NO_SLOT, 0, numbers, bytes)
-    return refuse(isClosed || outcome !== HashesOutcome.Closed ? outcome : HashesOutcome.NotV2)
-  }
-  if (checked.signal?.aborted) return Promise.reject(checked.signal.reason)
-  return hashes.send(numbers, bytes, checked)
-}
-
-function toOptions(options) {
-  if (options === undefined || options === null) return { signal: null, timeout: 0 }
-  if (typeof options !== 'object') throw new TypeError('options must be an object')
-  const signal = options.signal ?? null
-  const timeout = options.timeout ?? 0
-  // By its shape, as polyfills and other realms have classes of their own.
-  if (signal !== null && typeof signal?.addEventListener !== 'function')
-    throw new TypeError('options.signal must be an AbortSignal')
-  checkDuration('options.timeout', timeout)
-  return { signal, timeout }
+  const { root, parent, ...numbers } = toHashRequest('request', request)
+  const limits = toLimits(options) ?? NO_LIMITS
+  const { hashes, isClosed, native } = session
+  const nodes = parent === null ? root : Buffer.concat([root, parent])
+  const isPossible = hashes !== null && !isClosed
+  const isAborted = limits.signal !== null && limits.signal.aborted
+  if (isPossible && !isAborted) return hashes.send(numbers, nodes, limits)
+  // Only checks it.
+  const outcome = native.requestHashes(NO_SLOT, 0, numbers, nodes)
+  if (outcome !== HashesOutcome.Closed || isClosed) return refuse(outcome)
+  return isPossible ? Promise.reject(reasonOf(limits.signal)) : refuse(HashesOutcome.NotV2)
 }
 
 /** Throws for a mistake of the caller, and rejects for what they could not know. */

@@ -5,9 +5,7 @@
 // only its own methods reach its addon.
 'use strict'
 
-const events = require('node:events')
-
-const { attempt } = require('./attempt.js')
+const { onAbort, reasonOf } = require('./signals.js')
 const { requestTimedOut } = require('../errors.js')
 
 /**
@@ -35,18 +33,18 @@ class Guard {
   constructor(session, callback) {
     this.session = session
     this.id = session.downloads.nextId
-    this.watch = null
+    this.stopListening = null
     this.timer = undefined
     /** The callback of the request. */
     this.settle = (...outcome) => {
-      this.watch?.remove(this)
+      this.stopListening?.()
       clearTimeout(this.timer)
       return callback(...outcome)
     }
   }
 
   start(signal, timeout) {
-    if (signal !== null) this.watch = watch(signal, this)
+    if (signal !== null) this.stopListening = onAbort(signal, (reason) => this.end(reason))
     // It keeps the process alive, as that of wire.setTimeout() does: whoever waits for the block is to hear
     // of it, also where no socket is open.
     if (timeout > 0) this.timer = setTimeout(() => this.end(requestTimedOut(timeout)), timeout)
@@ -56,73 +54,6 @@ class Guard {
   end(error) {
     this.session.inContext(this.session.withdraw, this.id, error)
   }
-}
-
-/**
- * By signal. One listener serves all requests with a signal, of all wires: Node warns of more than ten, and
- * looks at all listeners to add or remove one.
- *
- * @type {WeakMap<AbortSignal, Watch>}
- */
-const watches = new WeakMap()
-
-/** The guards of a signal. */
-class Watch {
-  constructor(signal) {
-    this.signal = signal
-    this.guards = new Set()
-    this.stopListening = listen(signal, () => this.#abort())
-  }
-
-  remove(guard) {
-    this.guards.delete(guard)
-    if (this.guards.size === 0) this.#stop()
-  }
-
-  #stop() {
-    if (watches.get(this.signal) === this) watches.delete(this.signal)
-    this.stopListening()
-  }
-
-  #abort() {
-    const reason = reasonOf(this.signal)
-    // What a callback requests with this signal fails at once: it is not added here.
-    for (const guard of this.guards) attempt(end, guard, reason)
-  }
-}
-
-function end(guard, reason) {
-  guard.end(reason)
-}
-
-function watch(signal, guard) {
-  let found = watches.get(signal)
-  if (found === undefined) {
-    found = new Watch(signal)
-    watches.set(signal, found)
-  }
-  found.guards.add(guard)
-  return found
-}
-
-/**
- * @param {AbortSignal} signal
- * @param {() => void} listener - called also if another one has stopped the event, where Node can do that
- * @returns {() => void} stops listening
- */
-function listen(signal, listener) {
-  // Node 20.5 and later.
-  if (typeof events.addAbortListener === 'function') {
-    const listening = events.addAbortListener(signal, listener)
-    return () => listening[Symbol.dispose]()
-  }
-  signal.addEventListener('abort', listener, { once: true })
-  return () => signal.removeEventListener('abort', listener)
-}
-
-/** Why a signal is aborted. A callback tells a failure from a block by an error that is truthy. */
-function reasonOf(signal) {
-  return signal.reason || new DOMException('This operation was aborted', 'AbortError')
 }
 
 module.exports = { requestWithin }

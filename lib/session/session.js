@@ -117,6 +117,11 @@ class Session {
     this.context.runInAsyncScope(step, this, ...args)
   }
 
+  /** The addon, for modules that are loaded late: they may be of another copy of the code, with its own queue. */
+  get native() {
+    return native
+  }
+
   // Commands
 
   choke() {

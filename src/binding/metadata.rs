@@ -173,10 +173,18 @@ impl MetadataFetch {
         is_unique && self.fetch.as_mut().is_some_and(resume)
     }
 
-    /// A peer has announced a size; returns why it is not used, if so.
+    /// A peer has announced a size, and perhaps the name of its client; returns why it is not used, if
+    /// so.
     #[napi(catch_unwind)]
-    pub fn join(&mut self, peer: u32, size: u32) -> Option<MetadataFault> {
-        self.fetch.as_mut()?.join(peer, size).err().map(to_fault)
+    pub fn join(&mut self, peer: u32, size: u32, client: Option<String>) -> Option<MetadataFault> {
+        let fetch = self.fetch.as_mut()?;
+        if let Err(fault) = fetch.join(peer, size) {
+            return Some(to_fault(fault));
+        }
+        if client.is_some_and(|client| metadata::needs_single_requests(&client)) {
+            fetch.ask_singly(peer);
+        }
+        None
     }
 
     /// A peer is gone.

@@ -47,7 +47,8 @@ impl Counters {
 
     #[inline]
     pub(super) fn count_sent_bytes(&mut self, len: usize) {
-        self.sent_bytes = self.sent_bytes.saturating_add(to_u64(len));
+        // No connection comes to an end of 64 bits. A check for it costs 5 of 48 instructions for a `have`.
+        self.sent_bytes = self.sent_bytes.wrapping_add(to_u64(len));
     }
 }
 

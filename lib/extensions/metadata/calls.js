@@ -3,6 +3,7 @@
 
 const { byteLength, checkRange, toBytes } = require('../../arguments.js')
 const { addon } = require('../../native.js')
+const { reasonOf } = require('../../session/signals.js')
 const { channelOf, serve, servingMetadata } = require('./ut-metadata.js')
 const { NAME } = require('./channel.js')
 const { inUse } = require('./errors.js')
@@ -19,7 +20,7 @@ const running = new WeakMap()
  */
 function fetchMetadata(session, options) {
   const settings = toFetchSettings(options)
-  if (settings.signal?.aborted) return Promise.reject(settings.signal.reason)
+  if (settings.signal?.aborted) return Promise.reject(reasonOf(settings.signal))
   const fetches = running.get(session) ?? new Map()
   running.set(session, fetches)
   let fetch = fetches.get(settings.maxSize)

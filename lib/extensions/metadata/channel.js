@@ -2,6 +2,7 @@
 'use strict'
 
 const { Server } = require('./server.js')
+const { peerHas } = require('../agreement.js')
 const { addon } = require('../../native.js')
 const { findSession } = require('../../session-of.js')
 const { attempt } = require('../../session/attempt.js')
@@ -20,7 +21,12 @@ const NAME = 'ut_metadata'
 
 class Channel {
   #wire
-  /** The askers of each piece, oldest request first; null for those that are gone. */
+  /**
+   * By piece: who has asked, oldest request first, and how many requests are of askers that are gone. These are
+   * only counted, as a peer may never answer any.
+   *
+   * @type {Map<number, {askers: Asker[], gone: number}>}
+   */
   #asked = new Map()
   /** @type {Set<Asker>} */
   #askers = new Set()
@@ -38,8 +44,10 @@ class Channel {
   /** Whether the peer wants messages of the extension. */
   get canSend() {
     const { session } = this
-    if (session === null) return Boolean(this.#wire.peerExtendedMapping?.[NAME])
-    return !session.isClosed && NAME in session.extensions.peerMapping
+    if (session === null) return peerHas(this.#wire, NAME)
+    // Nothing may come before our handshakes, which may wait longer than the peer.
+    const { extensions, isClosed } = session
+    return !isClosed && extensions?.isSent === true && NAME in extensions.peerMapping
   }
 
   /** Sends a message if the peer wants it. */
@@ -55,15 +63,18 @@ class Channel {
   /** Answers to this one are dropped. */
   detach(asker) {
     this.#askers.delete(asker)
-    for (const askers of this.#asked.values())
-      for (const [place, one] of askers.entries()) if (one === asker) askers[place] = null
+    for (const asked of this.#asked.values()) {
+      const others = asked.askers.filter((one) => one !== asker)
+      asked.gone += asked.askers.length - others.length
+      asked.askers = others
+    }
   }
 
   /** Sends a request. */
   ask(asker, piece) {
-    const askers = this.#asked.get(piece)
-    if (askers === undefined) this.#asked.set(piece, [asker])
-    else askers.push(asker)
+    const asked = this.#asked.get(piece)
+    if (asked === undefined) this.#asked.set(piece, { askers: [asker], gone: 0 })
+    else asked.askers.push(asker)
     this.send(addon.metadataRequest(piece))
   }
 
@@ -84,15 +95,12 @@ class Channel {
 
   /** @returns {Asker | null | undefined} undefined if nobody has asked */
   #takeAsker(piece) {
-    const askers = this.#asked.get(piece)
-    if (askers === undefined) return undefined
+    const asked = this.#asked.get(piece)
+    if (asked === undefined) return undefined
     // One who is gone may have asked first, and never get an answer.
-    const place = Math.max(
-      askers.findIndex((asker) => asker !== null),
-      0
-    )
-    const [asker] = askers.splice(place, 1)
-    if (askers.length === 0) this.#asked.delete(piece)
+    const asker = asked.askers.shift() ?? null
+    if (asker === null) asked.gone--
+    if (asked.askers.length === 0 && asked.gone === 0) this.#asked.delete(piece)
     return asker
   }
 }

@@ -47,9 +47,14 @@ class Engine {
     return this.#fetch.partial()
   }
 
-  /** @returns {number | null} of MetadataFault if the peer is not used */
-  join(peer, size) {
-    const fault = this.#fetch.join(peer, size)
+  /**
+   * @param {number} peer
+   * @param {number} size - that it announces, in bytes
+   * @param {string | undefined} client - what it calls itself
+   * @returns {number | null} of MetadataFault if the peer is not used
+   */
+  join(peer, size, client) {
+    const fault = this.#fetch.join(peer, size, client)
     this.run()
     return fault
   }

@@ -15,7 +15,7 @@ const missed = () =>
   )
 const missing = () => new ProtocolError('ERR_PWP_METADATA_MISSING', 'peer has no metadata')
 const closed = (cause) =>
-  new ProtocolError('ERR_PWP_METADATA_CLOSED', 'wire is closed', cause === null ? {} : { cause })
+  new ProtocolError('ERR_PWP_METADATA_CLOSED', 'wire is closed', cause ? { cause } : {})
 const otherTorrent = () =>
   new ProtocolError('ERR_PWP_METADATA_INFO_HASH', 'wire is of another torrent')
 const timedOut = (limit) =>

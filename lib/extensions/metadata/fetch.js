@@ -6,6 +6,7 @@ const { AsyncResource } = require('node:async_hooks')
 
 const { attempt } = require('../../session/attempt.js')
 const { Deadline } = require('../../session/deadlines.js')
+const { onAbort, reasonOf } = require('../../session/signals.js')
 const { copyOf } = require('../../own-memory.js')
 const { Engine } = require('./engine.js')
 const errors = require('./errors.js')
@@ -66,8 +67,9 @@ class Fetch {
       receive: (message) => this.#receive(link, message)
     })
     this.#links.set(session, link)
-    // What can be told now already is told later all the same, as listeners may be added first.
-    process.nextTick(() => this.#context.runInAsyncScope(this.#check, this, link))
+    // What can be told now already is told later all the same, as listeners may be added first. Not in the next
+    // tick: a listener of 'drop' may add the wire again, each time.
+    setImmediate(() => this.#context.runInAsyncScope(this.#check, this, link))
   }
 
   remove(session) {
@@ -81,18 +83,17 @@ class Fetch {
    */
   fetch({ signal, timeout }) {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
+      if (signal?.aborted) return reject(reasonOf(signal))
       if (this.#failure !== null) return reject(this.#failure)
       if (this.#metadata !== null) return resolve(copyOf(this.#metadata))
       const waiter = { resolve, reject, release: null }
       const end = (error) => this.#end(waiter, error)
-      const abort = () => end(signal.reason)
+      const stopListening = signal === null ? null : onAbort(signal, end)
       const deadline =
         timeout > 0 ? new Deadline(timeout, () => end(errors.timedOut(timeout))) : null
-      signal?.addEventListener('abort', abort, { once: true })
       waiter.release = () => {
         deadline?.stop()
-        signal?.removeEventListener('abort', abort)
+        stopListening?.()
       }
       this.#waiters.add(waiter)
       this.#engine?.start()
@@ -134,11 +135,12 @@ class Fetch {
     if (banned !== undefined) return this.#drop(link, banned)
     const { error, size } = link.judge(this.#toHashes())
     if (error !== null) return this.#drop(link, error)
-    if (size === null) return
+    // A peer may repeat its handshake for ever, and the core looks at all peers each time.
+    if (size === null || (size === link.size && this.#joined.has(link.id))) return
     this.#joined.set(link.id, link)
     link.size = size
     const engine = this.#engine ?? this.#makeEngine()
-    const fault = engine.join(link.id, size)
+    const fault = engine.join(link.id, size, link.client)
     if (fault !== null) this.#refuse(link, fault)
     // What was resumed may have been complete.
     else if (this.#waiters.size > 0) engine.start()

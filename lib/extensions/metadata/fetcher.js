@@ -3,7 +3,7 @@
 
 const { EventEmitter } = require('node:events')
 
-const { sessionOf } = require('../../session-of.js')
+const { findSession } = require('../../session-of.js')
 
 /** Loaded with the first fetcher: the class is a part of the package, and most programs do not use it. */
 const parts = {
@@ -45,7 +45,7 @@ class MetadataFetcher extends EventEmitter {
    * @throws {Error} `ERR_PWP_METADATA_IN_USE`
    */
   add(wire) {
-    this.#fetch.add(sessionOf(wire))
+    this.#fetch.add(toSession(wire))
     return this
   }
 
@@ -56,7 +56,7 @@ class MetadataFetcher extends EventEmitter {
    * @returns {this}
    */
   remove(wire) {
-    this.#fetch.remove(sessionOf(wire))
+    this.#fetch.remove(toSession(wire))
     return this
   }
 
@@ -77,6 +77,12 @@ class MetadataFetcher extends EventEmitter {
   destroy() {
     this.#fetch.fail(parts.errors.destroyed())
   }
+}
+
+function toSession(wire) {
+  const session = findSession(wire)
+  if (session === null) throw new TypeError('wire must be a Wire of this package')
+  return session
 }
 
 module.exports = { MetadataFetcher }

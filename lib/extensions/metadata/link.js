@@ -33,6 +33,11 @@ class Link {
     session.extensions.watch(changed)
   }
 
+  /** @returns {string | undefined} what the peer calls itself */
+  get client() {
+    return this.session.extensions.peerFields.v
+  }
+
   /** Asks for a piece. */
   ask(piece) {
     this.session.inContext(() => this.#channel.ask(this, piece))
@@ -52,7 +57,8 @@ class Link {
    */
   judge(hashes) {
     const { announced, extensions, hasMissedHandshake, peerAnnounced } = this.session
-    if (isOver(this.session)) return refused(errors.closed(this.session.failure))
+    if (isOver(this.session))
+      return refused(errors.closed(this.session.failure ?? this.session.wire.error))
     if (announced === null || peerAnnounced === null) return UNKNOWN
     if (!hashes.some((hash) => isHashOf(hash, infoHashOf(this.session))))
       return refused(errors.otherTorrent())

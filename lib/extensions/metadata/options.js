@@ -6,7 +6,9 @@ const {
   checkDuration,
   checkInteger,
   checkRange,
-  toBytes
+  checkSignal,
+  toBytes,
+  viewOf
 } = require('../../arguments.js')
 const { copyOf } = require('../../own-memory.js')
 
@@ -63,7 +65,7 @@ function toFetcherSettings(options) {
 function toFetchSettings(options) {
   const given = toObject(options)
   const signal = given.signal ?? null
-  if (signal !== null) checkSignal(signal)
+  if (signal !== null) checkSignal('signal', signal)
   const timeout = given.timeout ?? 0
   checkDuration('timeout', timeout)
   return { signal, timeout, maxSize: toMaxSize(given.maxSize) }
@@ -82,12 +84,6 @@ function toMaxSize(value) {
   return value
 }
 
-/** As Node's own functions check it, so that one of another realm is accepted. */
-function checkSignal(signal) {
-  if (typeof signal !== 'object' || !('aborted' in signal))
-    throw new TypeError('signal must be an AbortSignal')
-}
-
 function toState(resume) {
   if (typeof resume !== 'object') throw new TypeError('resume must be an object')
   const { size, pieces } = resume
@@ -98,8 +94,8 @@ function toState(resume) {
 
 function toPiece(value) {
   checkInteger('resume.pieces[].piece', value?.piece)
-  const { buffer, byteOffset, length } = toBytes('resume.pieces[].block', value.block)
-  return { piece: value.piece, block: Buffer.from(buffer, byteOffset, length) }
+  const block = toBytes('resume.pieces[].block', value.block)
+  return { piece: value.piece, block: viewOf(block) }
 }
 
 function isGiven(value) {

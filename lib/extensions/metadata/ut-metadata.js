@@ -3,8 +3,9 @@
 'use strict'
 
 const { EventEmitter } = require('node:events')
+const { isUint8Array } = require('node:util').types
 
-const { toBytes } = require('../../arguments.js')
+const { toBytes, viewOf } = require('../../arguments.js')
 const { addon } = require('../../native.js')
 const { Channel, NAME } = require('./channel.js')
 const { Engine } = require('./engine.js')
@@ -58,7 +59,7 @@ let serve
 /** Emits `'metadata'` and `'warning'`. */
 class Extension extends EventEmitter {
   static {
-    serve = (extension, info) => extension.#setInfo(toBuffer(info))
+    serve = (extension, info) => extension.#setInfo(viewOf(info))
   }
 
   #wire
@@ -67,9 +68,12 @@ class Extension extends EventEmitter {
   #infoHash = null
   /** What the peer announces; null before. */
   #size = null
+  /** What the peer calls itself. */
+  #client
   #engine = null
   #asker = { receive: (message) => this.#engine?.receive(PEER, message) }
   #isFetching = false
+  #onChange = () => this.#start()
 
   constructor(wire) {
     super()
@@ -101,7 +105,7 @@ class Extension extends EventEmitter {
    */
   setMetadata(metadata) {
     if (this.metadata !== undefined) return Promise.resolve(true)
-    const bytes = toBuffer(toBytes('metadata', metadata))
+    const bytes = viewOf(toBytes('metadata', metadata))
     return Promise.resolve(this.#setInfo(infoIn(bytes) ?? bytes))
   }
 
@@ -126,6 +130,7 @@ class Extension extends EventEmitter {
   onExtendedHandshake(handshake) {
     const size = handshake.metadata_size
     this.#size = null
+    this.#client = toText(handshake.v)
     if (!size) return this.emit('warning', missing())
     if (!Number.isInteger(size) || size < 0 || size > LIMITS.maxSize)
       return this.emit('warning', faultOf(addon.MetadataFault.Size, size, LIMITS.maxSize))
@@ -140,11 +145,12 @@ class Extension extends EventEmitter {
 
   #setInfo(info) {
     if (info.length === 0 || !this.#fits(info)) return false
+    // First, as it throws where a user has frozen their handshake.
+    this.#wire.extendedHandshake.metadata_size = info.length
     this.cancel()
     this.#stop()
     this.metadata = info
     this.#channel.server.info = info
-    this.#wire.extendedHandshake.metadata_size = info.length
     this.emit('metadata', Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
     return true
   }
@@ -170,6 +176,10 @@ class Extension extends EventEmitter {
   #start() {
     const infoHash = this.#expectedHash
     if (!this.#isFetching || this.#size === null || infoHash === null) return
+    const extensions = this.#channel.session?.extensions
+    // Nothing is asked for before our handshakes have left.
+    if (extensions?.isSent === false) return extensions.watch(this.#onChange)
+    extensions?.unwatch(this.#onChange)
     if (this.#engine === null) {
       this.#engine = new Engine([infoHash], LIMITS, {
         request: (_, piece) => this.#channel.ask(this.#asker, piece),
@@ -178,12 +188,15 @@ class Extension extends EventEmitter {
       })
       this.#channel.attach(this.#asker)
     }
-    const fault = this.#engine.join(PEER, this.#size)
-    if (fault === null) this.#engine.start()
+    const fault = this.#engine.join(PEER, this.#size, this.#client)
+    // It may have been dropped at once, or have answered.
+    if (fault === null) this.#engine?.start()
     else this.#fail(fault)
   }
 
+  /** The peer is asked no more, whatever it announces later, until `fetch()` is called again. */
   #fail(fault) {
+    this.#isFetching = false
     this.#stop()
     this.emit('warning', faultOf(fault, this.#size, LIMITS.maxSize))
   }
@@ -200,8 +213,10 @@ function channelOf(extension) {
   return channels.get(extension)
 }
 
-function toBuffer({ buffer, byteOffset, length }) {
-  return Buffer.from(buffer, byteOffset, length)
+/** `v` of an extended handshake, which bittorrent-protocol leaves in bytes. */
+function toText(v) {
+  if (isUint8Array(v)) return viewOf(v).toString()
+  return typeof v === 'string' ? v : undefined
 }
 
 module.exports = { channelOf, serve, servingMetadata, utMetadata }

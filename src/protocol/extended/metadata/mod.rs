@@ -55,7 +55,7 @@ mod serving;
 
 pub use fetch::{
     FetchLimits, FetchStep, MAX_IN_FLIGHT, MAX_OFFENCES, MAX_REJECTS, MAX_TIMEOUTS, MetadataFetch,
-    PartialMetadata, PeerFault, ResumeError,
+    PartialMetadata, PeerFault, ResumeError, needs_single_requests,
 };
 pub use hash::MetadataHash;
 pub use message::{MAX_MESSAGE_LEN, MAX_NUMBER, MetadataMessage, MetadataMessageError};

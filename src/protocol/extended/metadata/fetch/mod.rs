@@ -5,7 +5,8 @@
 //! has lied. Each liar costs the metadata at most twice.
 //!
 //! Sizes are told by peers, too. Pieces of one size are fetched at a time: of that which most peers announce, and
-//! in turns, should that get nowhere.
+//! in turns, should that get nowhere. Every other turn is of who has waited longest, so that peers which come anew
+//! all the time, with new sizes, keep nobody waiting for ever.
 
 mod assembly;
 mod peer;
@@ -19,7 +20,9 @@ use crate::protocol::numbers::to_u32;
 use assembly::{Assembly, Group, Received};
 use peer::{Asked, Peer};
 
-pub use peer::{MAX_IN_FLIGHT, MAX_OFFENCES, MAX_REJECTS, MAX_TIMEOUTS, PeerFault};
+pub use peer::{
+    MAX_IN_FLIGHT, MAX_OFFENCES, MAX_REJECTS, MAX_TIMEOUTS, PeerFault, needs_single_requests,
+};
 
 /// The state of one fetch. The caller gives what peers send, and does what [`MetadataFetch::poll`] says; the
 /// [module](super) shows how.
@@ -45,8 +48,11 @@ pub struct MetadataFetch {
     distrusted: BTreeSet<u32>,
     /// Digests of pieces that are no longer there, by giver and piece.
     discarded: BTreeMap<(u32, u32), [u8; 32]>,
-    /// How often each group has used up its time.
-    turns: BTreeMap<Group, u32>,
+    turns: BTreeMap<Group, Turns>,
+    /// Groups that were chosen.
+    chosen: u64,
+    /// Why the active one was.
+    choice: Choice,
     /// When the turn of the active group has begun, and how long it is.
     turn: (u64, u64),
     /// Whether another group waits for its turn.
@@ -136,6 +142,9 @@ impl MetadataFetch {
             distrusted: BTreeSet::new(),
             discarded: BTreeMap::new(),
             turns: BTreeMap::new(),
+            chosen: 0,
+            // So that the first one is chosen by rank.
+            choice: Choice::Age,
             turn: (0, TURN),
             has_rivals: false,
             is_stale: false,
@@ -168,6 +177,7 @@ impl MetadataFetch {
             self.finish(assembly);
         } else {
             self.active = Some(assembly);
+            self.choice = Choice::Rank;
         }
         Ok(())
     }
@@ -201,6 +211,13 @@ impl MetadataFetch {
             self.offend(peer);
         }
         Ok(())
+    }
+
+    /// Asks a peer that has joined for one piece at a time, as [`needs_single_requests`] may say.
+    pub fn ask_singly(&mut self, peer: u32) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.is_single = true;
+        }
     }
 
     /// A peer is gone. What it has given stays.
@@ -519,7 +536,7 @@ impl MetadataFetch {
         let active = self.active.as_ref().map(|active| active.group);
         if let (Some(group), true) = (active, is_over) {
             let turns = self.turns.entry(group).or_default();
-            *turns = turns.saturating_add(1);
+            turns.used = turns.used.saturating_add(1);
         }
         let groups = self.candidates();
         let had_rivals = self.has_rivals;
@@ -529,18 +546,25 @@ impl MetadataFetch {
         let current = groups
             .iter()
             .find(|candidate| Some(candidate.group) == active);
+        let is_free = is_over || current.is_none();
+        let choice = match (is_free, self.choice) {
+            (true, Choice::Age) => Choice::Rank,
+            (true, _) => Choice::Age,
+            (false, _) => Choice::Yielding,
+        };
         let best = groups.iter().filter(|candidate| {
-            is_over || current.is_none_or(|current| current.yields_to(candidate))
+            is_over || current.is_none_or(|current| current.goes_on_as(candidate, self.choice))
         });
-        let best = best.min_by_key(|candidate| {
-            let Candidate {
-                turns,
-                usable,
-                first,
-                group,
-            } = candidate;
-            (*turns, Reverse(*usable), Some(*group) != active, *first)
-        });
+        let best = if choice == Choice::Age {
+            best.min_by_key(|candidate| candidate.age())
+        } else {
+            best.min_by_key(|candidate| candidate.rank(active))
+        };
+        if let Some(best) = best.filter(|best| is_free || Some(best.group) != active) {
+            self.choice = choice;
+            self.chosen = self.chosen.saturating_add(1);
+            self.turns.entry(best.group).or_default().since = self.chosen;
+        }
         if let Some(best) = best.filter(|best| Some(best.group) != active) {
             self.activate(best.group);
             self.has_rivals = groups.len() > 1;
@@ -551,7 +575,7 @@ impl MetadataFetch {
             .active
             .as_ref()
             .and_then(|active| self.turns.get(&active.group));
-        let longer = turns.copied().unwrap_or_default().min(MAX_DOUBLINGS);
+        let longer = turns.map_or(0, |turns| turns.used).min(MAX_DOUBLINGS);
         self.turn = (now, TURN.checked_shl(longer).unwrap_or(TURN));
     }
 
@@ -571,6 +595,13 @@ impl MetadataFetch {
             }
         }
         self.turns.retain(|group, _| present.contains(group));
+        let new = Turns {
+            used: 0,
+            since: self.chosen,
+        };
+        for group in present {
+            self.turns.entry(group).or_insert(new);
+        }
         let candidate = |(group, first): (Group, u64)| Candidate {
             group,
             first,
@@ -659,7 +690,7 @@ impl MetadataFetch {
 /// A group that may have the next turn.
 struct Candidate {
     group: Group,
-    turns: u32,
+    turns: Turns,
     /// Peers of the size that can be asked.
     usable: u32,
     /// The place of the peer that joined first.
@@ -667,10 +698,42 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Whether another group goes on before this one has used up its time.
-    fn yields_to(&self, other: &Self) -> bool {
-        other.group == self.group || (other.usable > self.usable && other.turns <= self.turns)
+    /// Least for the one that has waited longest.
+    fn age(&self) -> (u64, u64) {
+        (self.turns.since, self.first)
     }
+
+    /// Least for the one that is best: new, and with many peers.
+    fn rank(&self, active: Option<Group>) -> (u32, Reverse<u32>, bool, u64) {
+        let is_other = Some(self.group) != active;
+        (self.turns.used, Reverse(self.usable), is_other, self.first)
+    }
+
+    /// Whether this active group goes on itself, or yields to another one before it has used up its time.
+    fn goes_on_as(&self, other: &Self, choice: Choice) -> bool {
+        let is_better = other.usable > self.usable && other.turns.used <= self.turns.used;
+        other.group == self.group || (is_better && choice == Choice::Rank)
+    }
+}
+
+/// Why a group is the active one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    /// It is the best, until there is a better one.
+    Rank,
+    /// Another one has yielded to it within its turn: once, or the turn could last for ever.
+    Yielding,
+    /// It has waited longest.
+    Age,
+}
+
+/// The turns of a group.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    /// How often it has used up its time.
+    used: u32,
+    /// How many groups had been chosen when it was, or when it came.
+    since: u64,
 }
 
 /// How long a group has in ms before another one has its turn, if there is one. Doubled each time, so that it

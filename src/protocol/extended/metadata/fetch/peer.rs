@@ -12,6 +12,8 @@ pub(super) struct Peer {
     pub(super) place: u64,
     /// Oldest first, at most [`MAX_IN_FLIGHT`].
     pub(super) in_flight: Vec<Asked>,
+    /// Whether it is asked for one piece at a time.
+    pub(super) is_single: bool,
     /// Pieces that we no longer wait for, with how many answers may still come.
     late: BTreeMap<u32, u32>,
     /// It is asked for nothing before.
@@ -35,6 +37,7 @@ impl Peer {
             size,
             place,
             in_flight: Vec::new(),
+            is_single: false,
             late: BTreeMap::new(),
             parked_until: None,
             timeouts: 0,
@@ -45,7 +48,8 @@ impl Peer {
 
     /// Whether another request can be sent: one at a time to a peer that lets us wait.
     pub(super) fn has_room(&self) -> bool {
-        let most = if self.timeouts > 0 { 1 } else { MAX_IN_FLIGHT };
+        let is_single = self.is_single || self.timeouts > 0;
+        let most = if is_single { 1 } else { MAX_IN_FLIGHT };
         self.parked_until.is_none() && self.in_flight.len() < most
     }
 
@@ -102,6 +106,14 @@ impl Peer {
         let count = self.late.entry(piece).or_default();
         *count = count.saturating_add(1);
     }
+}
+
+/// Whether a client, as the `v` of its extended handshake names it, must be asked for one piece at a
+/// time: see [`MetadataFetch::ask_singly`](super::MetadataFetch::ask_singly).
+// rTorrent 0.9.8, by its library of almost the name of another one, reads nothing any more once a
+// second request comes before it has answered the first.
+pub fn needs_single_requests(client: &str) -> bool {
+    client.starts_with("libTorrent 0.")
 }
 
 /// Why nothing is fetched from a peer any more.
