@@ -175,6 +175,18 @@ for (const [name, act, hasHandshake] of [
   })
 }
 
+test('an initiator of version 2 asks by the first 20 bytes of the info hash', (t) => {
+  const whole = HEX + 'ab'.repeat(12)
+  for (const option of [{}, { infoHash: whole }]) {
+    const pair = [initiator(option), responder({}, { infoHashes: [whole] })]
+    const seen = record(pair[1], ['handshake'])
+    pair[0].handshake(whole, PEER_IDS[0])
+    exchange(pair)
+    t.deepEqual(pair[1].encryption, { method: 'rc4', infoHash: INFO_HASH })
+    t.deepEqual(seen, ['handshake'])
+  }
+})
+
 test('counts what waits for the exchange as buffered', (t) => {
   const pair = makePair()
   pair[0].handshake(INFO_HASH, PEER_IDS[0])
