@@ -30,6 +30,7 @@ for (const [name, panics, title] of [
   ['quiet', 1, "a panic closes a wire without an 'error' listener quietly"],
   ['constructor', 1, 'a panic in the constructor is thrown'],
   ['everywhere', 50, 'a panic anywhere in a session ends it, and no other session'],
+  ['wires with encryption', 60, 'a panic anywhere in a session with encryption ends it'],
   ['encryption', 20, 'a panic anywhere in encrypted streams ends them, and throws nothing'],
   ['threads', 150, 'panics in several threads are independent of each other']
 ]) {

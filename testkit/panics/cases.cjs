@@ -51,7 +51,12 @@ const CASES = {
     bystander.write(HAVE)
     assert.notStrictEqual(bystander.error?.code, 'ERR_PWP_INTERNAL')
   },
-  everywhere: panicEverywhere,
+  everywhere: () => panicEverywhere(),
+  'wires with encryption': () =>
+    panicEverywhere([
+      { encryption: { role: 'initiator' } },
+      { encryption: { role: 'responder', infoHashes: async () => Buffer.alloc(20, 1) } }
+    ]),
   async encryption() {
     let panics = 0
     for (;;) {
@@ -75,14 +80,18 @@ const CASES = {
   }
 }
 
-/** Makes a whole session panic at its first unit of work, then at its second, until none is left. */
-async function panicEverywhere() {
+/**
+ * Makes a whole session panic at its first unit of work, then at its second, until none is left.
+ *
+ * @param {object[]} [options] - of both wires
+ */
+async function panicEverywhere(options) {
   const bystander = makeUnchoked(pwp)
   let panics = 0
   for (;;) {
     lightFuse(panics + 1)
     // oxlint-disable-next-line no-await-in-loop
-    await meet(pwp)
+    await meet(pwp, options)
     if (lightFuse(0) > 0) break
     panics++
   }

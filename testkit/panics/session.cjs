@@ -46,9 +46,10 @@ function watch(wire) {
  * Connects two wires, which exchange blocks and end; a panic at any point ends both.
  *
  * @param {Function} pwp - the package
+ * @param {object[]} [options] - of both
  */
-async function meet(pwp) {
-  const wires = makeWires(pwp)
+async function meet(pwp, options = []) {
+  const wires = makeWires(pwp, options)
   if (wires.length < 2) return
   const [leech, seed] = wires
   leech.pipe(seed).pipe(leech)
@@ -73,10 +74,10 @@ async function meet(pwp) {
 }
 
 /** Fewer than two if creating one panics. */
-function makeWires(pwp) {
+function makeWires(pwp, options) {
   const wires = []
   try {
-    while (wires.length < 2) wires.push(watch(pwp()))
+    while (wires.length < 2) wires.push(watch(pwp(options[wires.length])))
   } catch (error) {
     assert.strictEqual(error.code, 'ERR_PWP_INTERNAL')
     for (const wire of wires) wire.destroy()
