@@ -365,6 +365,32 @@ test('the policy counts those of an address: that of the option, or of the strea
   t.is(await run(undefined, undefined), null)
 })
 
+test.serial(
+  'an exchange that has cost keys and failed counts for its address for a while',
+  async (t) => {
+    const clock = new FakeClock()
+    clock.install()
+    try {
+      const policy = new Policy({ maxUnfinishedPerAddress: 1, penalty: 1000 })
+      const codeAfter = (bytes) => {
+        const wire = responder({ policy, address: '10.0.0.1' })
+        wire.write(bytes)
+        if (wire.error === null) wire.destroy()
+        return wire.error?.code ?? null
+      }
+      t.is(codeAfter(KEY), null)
+      t.is(codeAfter(Buffer.alloc(1000, 0x55)), 'ERR_PWP_ENCRYPTION_SYNC')
+      t.is(codeAfter(KEY), 'ERR_PWP_ENCRYPTION_TOO_MANY_OF_ADDRESS')
+      await clock.advance(999, settled)
+      t.is(codeAfter(KEY), 'ERR_PWP_ENCRYPTION_TOO_MANY_OF_ADDRESS')
+      await clock.advance(1, settled)
+      t.is(codeAfter(KEY), null)
+    } finally {
+      clock.restore()
+    }
+  }
+)
+
 for (const role of Object.keys(SIDES)) {
   test.serial(`an ${role} has the time of the option, or of the policy`, async (t) => {
     const clock = new FakeClock()

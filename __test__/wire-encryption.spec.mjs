@@ -8,7 +8,7 @@ import test from 'ava'
 import { PEER_IDS, exchange, initiator, makePair, responder } from '../testkit/encrypted-wires.mjs'
 import { INFO_HASH, encryption, pipe, randomness, withRandomness } from '../testkit/encryption.mjs'
 import { bytesOf } from '../testkit/messages.mjs'
-import { greeted, pwp, record, settled } from '../testkit/wires.mjs'
+import { HANDSHAKE, greeted, pwp, record, settled } from '../testkit/wires.mjs'
 
 const KIB = 1024
 const HEX = INFO_HASH.toString('hex')
@@ -75,6 +75,19 @@ for (const mode of MODES) {
     })
   }
 }
+
+test('clear text is settled once, in the next tick or before the first input', async (t) => {
+  for (const isEarly of [true, false]) {
+    const wire = initiator({ mode: 'accept' })
+    const seen = record(wire, ['encryption', 'info-hash', 'handshake'])
+    t.is(wire.encryption, null)
+    if (!isEarly) await settled() // oxlint-disable-line no-await-in-loop -- one after the other
+    t.deepEqual(seen, isEarly ? [] : ['encryption'])
+    wire.write(HANDSHAKE)
+    await settled() // oxlint-disable-line no-await-in-loop -- one after the other
+    t.deepEqual(seen, ['encryption', 'info-hash', 'handshake'])
+  }
+})
 
 test('agrees on a method that both have, or on none', (t) => {
   for (const [methods, others, expected] of [

@@ -57,9 +57,9 @@ class WireExchange {
     return this.phase === OVER
   }
 
-  /** Whether input has to wait: for the exchange, or for the chunk before it. */
+  /** Whether input is for the exchange, or comes before anybody knows that there is none. */
   get delaysInput() {
-    return this.phase !== OVER || this.isReading || this.agreement === null
+    return this.phase !== OVER || this.agreement === null
   }
 
   // The exchange
@@ -141,7 +141,7 @@ class WireExchange {
       while (this.held !== null && (this.phase === EXCHANGES || this.phase === OVER)) {
         if (byteLength(this.held.chunk) !== this.held.length) throw memoryChanged()
         if (this.phase === EXCHANGES) this.#exchange(this.held)
-        else this.#pass(this.exchange === null ? this.held.chunk : this.#decrypt(this.held.chunk))
+        else this.#pass(this.held.chunk)
       }
     } catch (error) {
       this.fail(error)
