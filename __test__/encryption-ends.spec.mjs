@@ -137,6 +137,17 @@ for (const role of Object.keys(SIDES)) {
     }
   })
 
+  test(`one signal has one listener for many exchanges of an ${role}`, async (t) => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const streams = Array.from({ length: 20 }, () => waiting(role, { signal }).stream)
+    t.is(getEventListeners(signal, 'abort').length, 1)
+    const all = Promise.all(streams.map(closed))
+    controller.abort()
+    for (const error of await all) t.is(error.name, 'AbortError')
+    t.is(getEventListeners(signal, 'abort').length, 0)
+  })
+
   test(`an ${role} without a listener of 'error' closes quietly, and tells monitors`, async (t) => {
     const { stream, right } = waiting(role)
     const seen = []

@@ -1,8 +1,10 @@
 // `encryption.dial()`: connects with encryption, and once more without it if the peer knows none.
 'use strict'
 
+const { checkSignal } = require('../arguments.js')
+const { onAbort } = require('../session/signals.js')
 const errors = require('./errors.js')
-const { checkSignal, toSettings, wrap } = require('./wrap.js')
+const { toSettings, wrap } = require('./wrap.js')
 
 /**
  * Connects to a peer. A peer that does not encrypt closes a connection that begins with a key, so in the mode
@@ -17,7 +19,7 @@ const { checkSignal, toSettings, wrap } = require('./wrap.js')
 function dial(dialFunction, options) {
   if (typeof dialFunction !== 'function') throw new TypeError('dialFunction must be a function')
   const own = { ...options, role: 'initiator' }
-  checkSignal(own.signal)
+  if (own.signal !== undefined) checkSignal('signal', own.signal)
   const { isPlain } = toSettings(own)
   return isPlain ? connect(dialFunction, { ...own, mode: 'off' }) : connectTwice(dialFunction, own)
 }
@@ -51,16 +53,15 @@ async function connect(dialFunction, options) {
 function abortable(connecting, signal) {
   if (signal === undefined) return connecting
   return new Promise((resolve, reject) => {
-    const onabort = () => reject(errors.aborted(signal))
-    signal.addEventListener('abort', onabort, { once: true })
+    const stopListening = onAbort(signal, () => reject(errors.aborted(signal)))
     Promise.resolve(connecting).then(
       (stream) => {
-        signal.removeEventListener('abort', onabort)
+        stopListening()
         if (signal.aborted) discard(stream)
         resolve(stream)
       },
       (error) => {
-        signal.removeEventListener('abort', onabort)
+        stopListening()
         reject(error)
       }
     )
@@ -79,7 +80,7 @@ function settled(encrypted, stream, signal) {
       encrypted.removeListener('error', onerror)
       encrypted.removeListener('close', onclose)
       stream.removeListener('connect', onconnect)
-      signal?.removeEventListener('abort', onabort)
+      stopListening?.()
     }
     const finish = (act, value) => {
       stop()
@@ -90,8 +91,8 @@ function settled(encrypted, stream, signal) {
     const onconnect = () => finish(resolve, encrypted)
     // A plain stream is settled before it is connected.
     const onencryption = () => (stream.connecting ? stream.once('connect', onconnect) : onconnect())
-    const onabort = () => encrypted.destroy(errors.aborted(signal))
-    signal?.addEventListener('abort', onabort)
+    const abort = () => encrypted.destroy(errors.aborted(signal))
+    const stopListening = signal === undefined ? null : onAbort(signal, abort)
     encrypted.once('encryption', onencryption)
     encrypted.once('error', onerror)
     encrypted.once('close', onclose)

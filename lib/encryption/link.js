@@ -10,6 +10,7 @@ const { byteLength } = require('../arguments.js')
 const { ProtocolError, memoryChanged } = require('../errors.js')
 const { attempt } = require('../session/attempt.js')
 const { Deadline } = require('../session/deadlines.js')
+const { onAbort } = require('../session/signals.js')
 const { Carrier } = require('./carrier.js')
 const errors = require('./errors.js')
 const { Exchange, ExchangeState } = require('./exchange.js')
@@ -69,8 +70,8 @@ class Link {
       this.ticket = ticket
     }
     if (timeout > 0) this.timer = new Deadline(timeout, () => this.#expire())
-    this.abort = () => this.duplex.destroy(errors.aborted(signal))
-    signal?.addEventListener('abort', this.abort)
+    const abort = () => this.duplex.destroy(errors.aborted(signal))
+    if (signal !== undefined) this.stopListening = onAbort(signal, abort)
     if (payload === 'first-write') this.immediate = setImmediate(() => this.#begin(NOTHING))
     else this.#begin(payload ?? NOTHING)
   }
@@ -337,7 +338,7 @@ class Link {
     clearImmediate(this.immediate)
     this.timer?.stop()
     this.timer = null
-    this.settings.signal?.removeEventListener('abort', this.abort)
+    this.stopListening?.()
     this.ticket?.leave(hasFailed && this.wasCostly)
     this.ticket = null
   }

@@ -1,7 +1,7 @@
 // `encryption.wrap()`: checks the options of an encrypted stream and makes it.
 'use strict'
 
-const { checkDuration, checkOneOf, toBytes, toOwnId } = require('../arguments.js')
+const { checkDuration, checkOneOf, checkSignal, toBytes, toOwnId } = require('../arguments.js')
 const { copyOf } = require('../own-memory.js')
 const { EncryptedStream } = require('./encrypted-stream.js')
 const { MAX_PAYLOAD } = require('./native.js')
@@ -61,7 +61,7 @@ function toSettings(options, toTorrent = toNeededTorrent) {
   if (address !== undefined && typeof address !== 'string') {
     throw new TypeError('address must be a string')
   }
-  checkSignal(signal)
+  if (signal !== undefined) checkSignal('signal', signal)
   const { timeout = policy.timeout } = options
   checkDuration('timeout', timeout)
   const isInitiator = role === 'initiator'
@@ -78,13 +78,6 @@ function toSettings(options, toTorrent = toNeededTorrent) {
   if (isInitiator) settings.infoHash = toTorrent(options.infoHash)
   else settings.lookup = toLookup('infoHashes', options.infoHashes)
   return settings
-}
-
-function checkSignal(signal) {
-  if (signal === undefined) return
-  if (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function') {
-    throw new TypeError('signal must be an AbortSignal')
-  }
 }
 
 /** Who requires encryption means the payload, too: libtorrent, when forced, offers and accepts RC4 alone. */
@@ -109,4 +102,4 @@ function toPayload(payload) {
   return copyOf(bytes)
 }
 
-module.exports = { checkSignal, toSettings, wrap }
+module.exports = { toSettings, wrap }
