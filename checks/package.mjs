@@ -9,7 +9,7 @@ import { packAll, readManifest } from '../testkit/processes/packages.mjs'
 /** Files that the main package may contain, and those that it must. */
 const ALLOWED = [
   /^(?:index|native)\.(?:js|d\.ts)$/,
-  /^lib\/(?:\w+\/)?[\w-]+\.js$/,
+  /^lib\/(?:[\w-]+\/)*[\w-]+\.js$/,
   /^src\/[\w/]+\.rs$/,
   /^(?:bin\/(?:install|transcript)\.js|build\.rs|Cargo\.(?:toml|lock)|package\.json)$/,
   /^(?:(?:README|CHANGELOG)\.md|LICENSE)$/
