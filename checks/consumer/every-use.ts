@@ -29,6 +29,7 @@ const options: Required<pwp.Options> = {
   infoHashes: [INFO_HASH, new Uint8Array(20), '02'.repeat(20)],
   notPeerId: '-XX0001-000000000000',
   copyBlocks: true,
+  encryption: { role: 'responder', mode: 'off' },
   transcript: 100
 }
 
@@ -63,6 +64,7 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   choke: (wire) => wire.choke(),
   downloadSpeed: (wire): number => wire.downloadSpeed(),
   downloaded: (wire): number => wire.downloaded,
+  encryption: (wire): string | undefined => wire.encryption?.method,
   error: (wire): Error | null => wire.error,
   extended(wire) {
     wire.extended(0, { m: { ut_pex: 1 } })
@@ -83,6 +85,7 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   haveAll: (wire) => throwsWithout(wire, () => wire.haveAll()),
   haveNone: (wire) => throwsWithout(wire, () => wire.haveNone()),
   interested: (wire) => wire.interested(),
+  isV2: (wire): boolean => wire.isV2,
   async metadata(wire) {
     const signal = AbortSignal.timeout(60_000)
     const fetched = wire.metadata({ signal, timeout: 60_000, maxSize: 1024 })
@@ -108,8 +111,21 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
     wire.use(Wire.extensions.ltDonthave()).on('donthave', (piece) => piece.toFixed())
     wire.request(0, 0, LENGTH)
     wire.request(0, 0, LENGTH, { timeout: 5000 }, (error) => error?.message)
-    wire.requestBlock(0, 0, LENGTH, { signal: AbortSignal.timeout(5000) }).catch(() => {})
     wire.request(0, 0, LENGTH, (error, block) => error?.message ?? block.length)
+  },
+  async requestBlock(wire) {
+    const { length }: Buffer = await wire
+      .requestBlock(0, 0, LENGTH, { signal: AbortSignal.timeout(5000), timeout: 5000 })
+      .catch(() => Buffer.alloc(0))
+    return length
+  },
+  async requestHashes(wire) {
+    const request = { root: Buffer.alloc(32), baseLayer: 0, index: 0, length: 2, proofLayers: 0 }
+    const hashes = wire.requestHashes(request, { timeout: 5000 })
+    await assert.rejects(hashes, { code: 'ERR_PWP_NO_V2' })
+    const tree = new pwp.HashTree(Buffer.alloc(64))
+    assert(tree.hashesFor({ ...request, root: tree.root })?.length === 64)
+    assert(pwp.pieceRoot(data.subarray(0, LENGTH)).length === 32)
   },
   requests: (wire): number[] => wire.requests.map(({ piece, offset }) => piece + offset),
   serveMetadata(wire) {
@@ -165,6 +181,7 @@ const listeners: Listeners = {
     if (error instanceof ProtocolError) error.code satisfies pwp.ErrorCode
   },
   extended: (id, message) => message.readUInt8(id),
+  encryption: ({ method, infoHash }) => infoHash?.readUInt8(0) ?? method.length,
   'extended-handshake': (handshake) => handshake.m.ut_pex,
   finish() {},
   handshake(infoHash, peerId, extensions) {
@@ -172,6 +189,9 @@ const listeners: Listeners = {
     const asked: (boolean | undefined)[] = [extensions.fast, extensions.v2]
     assert(!infoHash.equals(peerId) && flags.length === asked.length)
   },
+  'hash-reject': ({ root, length }) => root.length + length,
+  'hash-request': (request, respond) => respond(null, request.root),
+  hashes: (request, hashes, isVerified) => isVerified && hashes.length > request.index,
   have: (piece) => piece.toFixed(),
   'have-all'() {},
   'have-none'() {},
