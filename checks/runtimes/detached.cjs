@@ -13,10 +13,13 @@ const addon = require(path.join(folder, 'native.js'))
 
 const { byteLength } = addon.memoryLayout()
 
-/** The entries are the functions that native.d.ts does not declare. */
+/** The entries are the functions that native.d.ts does not declare, be it as functions or as classes. */
 const declarations = readFileSync(path.join(folder, 'native.d.ts'), 'utf8')
 const entries = Object.keys(addon).filter(
-  (name) => typeof addon[name] === 'function' && !declarations.includes(`function ${name}(`)
+  (name) =>
+    typeof addon[name] === 'function' &&
+    !declarations.includes(`function ${name}(`) &&
+    !declarations.includes(`class ${name} `)
 )
 
 const MEMORIES = {
