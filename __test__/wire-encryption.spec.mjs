@@ -539,7 +539,7 @@ test('a function may answer later, and what has come meanwhile is read then', as
   exchange(pair)
   t.true(pair[1].writableLength > 0)
   // It waits, and its writer is held back.
-  t.false(pair[1].write(Buffer.alloc(16 * KIB)))
+  t.false(pair[1].write(Buffer.alloc(pair[1].writableHighWaterMark)))
   t.deepEqual(seen, [])
   answer(HEX)
   await settled()
