@@ -413,10 +413,8 @@ declare namespace Wire {
     malformed: [bytes: Buffer, error: Error]
   }
 
-  type MessageListener<T, E extends keyof MessageEvents<T>> = (...args: MessageEvents<T>[E]) => void
-
   /** An instance of a class that `makeExtension()` has made. */
-  interface MessageExtension<T> extends EventEmitter {
+  interface MessageExtension<T> extends TypedEmitter<MessageEvents<T>> {
     readonly name: string
     /** Whether the peer has the extension now. */
     readonly isReady: boolean
@@ -426,16 +424,6 @@ declare namespace Wire {
     send(value: T): void
     onExtendedHandshake(): void
     onMessage(message: Buffer): void
-    on<E extends keyof MessageEvents<T>>(event: E, listener: MessageListener<T, E>): this
-    on<E extends string | symbol>(
-      event: E extends keyof MessageEvents<T> ? never : E,
-      listener: (...args: any[]) => void
-    ): this
-    once<E extends keyof MessageEvents<T>>(event: E, listener: MessageListener<T, E>): this
-    once<E extends string | symbol>(
-      event: E extends keyof MessageEvents<T> ? never : E,
-      listener: (...args: any[]) => void
-    ): this
   }
 
   interface MessageExtensionClass<T> {
@@ -464,6 +452,11 @@ declare namespace Wire {
 
   /** An event emitter with these events and others of one's own. */
   interface TypedEmitter<Events extends Record<keyof Events, any[]>> extends EventEmitter {
+    off<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this
+    off<E extends string | symbol>(
+      event: E extends keyof Events ? never : E,
+      listener: (...args: any[]) => void
+    ): this
     on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this
     on<E extends string | symbol>(
       event: E extends keyof Events ? never : E,
@@ -611,7 +604,7 @@ declare namespace Wire {
   }
 
   /** What `pwp.extensions.ltDonthave()` makes instances of. */
-  interface Donthave extends EventEmitter {
+  interface Donthave extends TypedEmitter<DonthaveEvents> {
     readonly name: string
     /** Whether the peer has the extension now. */
     readonly isReady: boolean
@@ -620,46 +613,11 @@ declare namespace Wire {
     /** Tells the peer that we have this piece no longer, if both sides have announced the extension. */
     donthave(index: number): void
     onMessage(message: Uint8Array): void
-    on<E extends keyof DonthaveEvents>(
-      event: E,
-      listener: (...args: DonthaveEvents[E]) => void
-    ): this
-    on<E extends string | symbol>(
-      event: E extends keyof DonthaveEvents ? never : E,
-      listener: (...args: any[]) => void
-    ): this
-    once<E extends keyof DonthaveEvents>(
-      event: E,
-      listener: (...args: DonthaveEvents[E]) => void
-    ): this
-    once<E extends string | symbol>(
-      event: E extends keyof DonthaveEvents ? never : E,
-      listener: (...args: any[]) => void
-    ): this
   }
 
   interface DonthaveClass {
     new (wire: any): Donthave
     readonly prototype: Donthave
-  }
-
-  /** An event emitter with the types of its events. */
-  interface Emitter<M extends { [E in keyof M]: any[] }> extends EventEmitter {
-    off<E extends keyof M>(event: E, listener: (...args: M[E]) => void): this
-    off<E extends string | symbol>(
-      event: E extends keyof M ? never : E,
-      listener: (...args: any[]) => void
-    ): this
-    on<E extends keyof M>(event: E, listener: (...args: M[E]) => void): this
-    on<E extends string | symbol>(
-      event: E extends keyof M ? never : E,
-      listener: (...args: any[]) => void
-    ): this
-    once<E extends keyof M>(event: E, listener: (...args: M[E]) => void): this
-    once<E extends string | symbol>(
-      event: E extends keyof M ? never : E,
-      listener: (...args: any[]) => void
-    ): this
   }
 
   interface MetadataEvents {
@@ -670,7 +628,7 @@ declare namespace Wire {
   }
 
   /** The extension ut_metadata of one wire. */
-  interface MetadataExtension extends Emitter<MetadataEvents> {
+  interface MetadataExtension extends TypedEmitter<MetadataEvents> {
     readonly name: string
     /** The info dictionary, once it is known. */
     readonly metadata: Uint8Array | undefined
@@ -745,7 +703,7 @@ declare namespace Wire {
   }
 
   /** Fetches the info dictionary of a torrent from wires that come and go. It destroys none of them. */
-  interface MetadataFetcher extends Emitter<MetadataFetcherEvents> {
+  interface MetadataFetcher extends TypedEmitter<MetadataFetcherEvents> {
     /**
      * Uses a wire, before or after its handshakes.
      *
