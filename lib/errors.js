@@ -101,6 +101,7 @@ module.exports = {
   timedOut,
   tooManyHashRequests,
   truncated,
+  withCode,
   withoutFrames,
   wrongHashes
 }

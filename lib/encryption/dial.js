@@ -1,7 +1,6 @@
 // `encryption.dial()`: connects with encryption, and once more without it if the peer knows none.
 'use strict'
 
-const { checkSignal } = require('../arguments.js')
 const { onAbort } = require('../session/signals.js')
 const errors = require('./errors.js')
 const { toSettings, wrap } = require('./wrap.js')
@@ -19,7 +18,6 @@ const { toSettings, wrap } = require('./wrap.js')
 function dial(dialFunction, options) {
   if (typeof dialFunction !== 'function') throw new TypeError('dialFunction must be a function')
   const own = { ...options, role: 'initiator' }
-  if (own.signal !== undefined) checkSignal('signal', own.signal)
   const { isPlain } = toSettings(own)
   return isPlain ? connect(dialFunction, { ...own, mode: 'off' }) : connectTwice(dialFunction, own)
 }

@@ -1,7 +1,7 @@
 // Why metadata is not fetched: from one wire, or at all. docs/errors.md lists all codes.
 'use strict'
 
-const { ProtocolError } = require('../../errors.js')
+const { ProtocolError, withCode } = require('../../errors.js')
 const { addon } = require('../../native.js')
 
 const { Offences, Rejects, Silent, WrongData } = addon.MetadataFault
@@ -32,10 +32,6 @@ const wrongHash = () =>
 const destroyed = () => withCode('ERR_PWP_METADATA_DESTROYED', 'fetcher is destroyed')
 const inUse = () =>
   withCode('ERR_PWP_METADATA_IN_USE', 'wire uses an extension ut_metadata of another package')
-
-function withCode(code, message) {
-  return Object.assign(new Error(message), { code })
-}
 
 /**
  * @param {number} fault - of MetadataFault
