@@ -10,6 +10,7 @@ const { toPeerAddress } = require('./peer-address.js')
 const { checkBoolean, checkInteger } = require('../arguments.js')
 const { withoutFrames } = require('../errors.js')
 const { addon } = require('../native.js')
+const { startTimer } = require('../session/deadlines.js')
 
 const NAME = 'ut_pex'
 
@@ -162,9 +163,7 @@ class PeerExchange extends EventEmitter {
     if (this.#wire.destroyed || !peerHas(this.#wire, NAME)) return
     const due = this.#exchange.due()
     if (due === null) return
-    this.#timer = setTimeout(() => this.#onTime(), Math.max(due - now(), COLLECTING))
-    // Fake timers in tests may be plain numbers.
-    if (typeof this.#timer?.unref === 'function') this.#timer.unref()
+    this.#timer = startTimer(Math.max(due - now(), COLLECTING), () => this.#onTime())
   }
 
   #onTime() {

@@ -6,6 +6,17 @@
 
 const { handshakeTimedOut, inactive } = require('../errors.js')
 
+/**
+ * @param {number} ms
+ * @param {() => void} fire
+ * @returns {NodeJS.Timeout | number} a timer that does not keep the process alive
+ */
+function startTimer(ms, fire) {
+  const timer = setTimeout(fire, ms)
+  if (typeof timer?.unref === 'function') timer.unref()
+  return timer
+}
+
 /** A limit on how long something may take, from now on. */
 class Deadline {
   /**
@@ -20,8 +31,7 @@ class Deadline {
   }
 
   start() {
-    this.timer = setTimeout(this.miss, this.ms)
-    if (typeof this.timer?.unref === 'function') this.timer.unref()
+    this.timer = startTimer(this.ms, this.miss)
   }
 
   /** Restarts the time from now. */
@@ -80,4 +90,4 @@ function startDeadlines(settings, fail) {
   return isWanted ? new Deadlines(settings, fail) : null
 }
 
-module.exports = { Deadline, startDeadlines }
+module.exports = { Deadline, startDeadlines, startTimer }

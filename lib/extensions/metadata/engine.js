@@ -3,6 +3,7 @@
 
 const { addon } = require('../../native.js')
 const { copyOf } = require('../../own-memory.js')
+const { startTimer } = require('../../session/deadlines.js')
 
 /** Longest delay of a timer in ms. */
 const MAX_DELAY = 0x7fffffff
@@ -119,9 +120,7 @@ class Engine {
     this.#stopTimer()
     const delay = Math.min(Math.max(deadline - this.#now(), 1), MAX_DELAY)
     this.#due = this.#now() + delay
-    this.#timer = setTimeout(() => this.#fire(), delay)
-    // The connections of the wires keep the process alive. A fake timer may be a plain number.
-    if (typeof this.#timer?.unref === 'function') this.#timer.unref()
+    this.#timer = startTimer(delay, () => this.#fire())
   }
 
   #fire() {

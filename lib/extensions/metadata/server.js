@@ -3,6 +3,7 @@
 'use strict'
 
 const { addon } = require('../../native.js')
+const { startTimer } = require('../../session/deadlines.js')
 
 /** Requests that wait for room in the output. As many as libtorrent takes: metadata of 16 MiB, asked for at once. */
 const MAX_WAITING = 1024
@@ -87,8 +88,7 @@ class Server {
     const session = this.#session
     // Little that waits in a socket leaves without an event, too.
     if (session === null || session.port.waiting === 0) {
-      const timer = setTimeout(() => this.#resumeInContext(), RETRY_INTERVAL)
-      if (typeof timer?.unref === 'function') timer.unref()
+      startTimer(RETRY_INTERVAL, () => this.#resumeInContext())
       return
     }
     session.extensions.onDrain = () => {
