@@ -5,7 +5,7 @@ import { clientOf, prepare } from './start.mjs'
 
 export const aria2 = clientOf({
   packages: ['aria2'],
-  can: { dial: true, magnet: true },
+  can: { dial: true, magnet: true, encryption: ['prefer', 'require'] },
   version: () => /version (\S+)/.exec(ask('aria2c', ['--version']) ?? '')?.[1],
   start
 })
@@ -14,6 +14,7 @@ async function start(t, transfer) {
   const { port, rpcPort, source } = await prepare(t, transfer)
   const program = startProgram(t, 'aria2c', [
     ...FLAGS,
+    ...ENCRYPTION[transfer.encryption ?? 'off'],
     `--dir=${transfer.folder}`,
     `--listen-port=${port}`,
     `--rpc-listen-port=${rpcPort}`,
@@ -31,8 +32,6 @@ const FLAGS = [
   '--enable-dht6=false',
   '--bt-enable-lpd=false',
   '--enable-peer-exchange=false',
-  '--bt-require-crypto=false',
-  '--bt-min-crypto-level=plain',
   // Existing data is checked, then seeded without end.
   '--check-integrity=true',
   '--seed-ratio=0.0',
@@ -40,6 +39,15 @@ const FLAGS = [
   '--enable-rpc',
   '--rpc-listen-all=false'
 ]
+
+const WITH_PLAIN = ['--bt-require-crypto=false', '--bt-min-crypto-level=plain']
+
+const ENCRYPTION = {
+  off: WITH_PLAIN,
+  prefer: WITH_PLAIN,
+  // Requires the exchange, and RC4 after it.
+  require: ['--bt-require-crypto=true', '--bt-min-crypto-level=arc4']
+}
 
 async function active(rpcPort) {
   const response = await fetch(`http://127.0.0.1:${rpcPort}/jsonrpc`, {

@@ -7,7 +7,7 @@ import { clientOf, prepare } from './start.mjs'
 
 export const deluge = clientOf({
   packages: ['deluged', 'deluge-console'],
-  can: { dial: true, magnet: true },
+  can: { dial: true, magnet: true, encryption: ['off', 'prefer', 'require'] },
 
   version() {
     if (!ask('deluge-console', ['--version'])) return undefined
@@ -16,10 +16,10 @@ export const deluge = clientOf({
   start
 })
 
-async function start(t, { folder, ...transfer }) {
+async function start(t, { folder, encryption, ...transfer }) {
   const { state, port, rpcPort, source } = await prepare(t, transfer)
   await mkdir(folder, { recursive: true })
-  await writeFile(path.join(state, 'core.conf'), settings(folder, port, rpcPort))
+  await writeFile(path.join(state, 'core.conf'), settings({ folder, port, rpcPort, encryption }))
   await writeFile(path.join(state, 'auth'), `${USER}:${PASSWORD}:10\n`)
   const options = ['--config', state, '--loglevel', 'info', '--ui-interface', '127.0.0.1']
   const program = startProgram(t, 'deluged', [
@@ -47,8 +47,11 @@ async function talk(state, rpcPort, command) {
   return output
 }
 
+const POLICY = { off: 2, prefer: 1, require: 0 }
+const FULL_STREAM = 1 // RC4, not only the exchange
+
 /** The file has two objects; the first gives the version of the format. */
-function settings(folder, port, rpcPort) {
+function settings({ folder, port, rpcPort, encryption = 'off' }) {
   return (
     JSON.stringify({ file: 1, format: 1 }) +
     JSON.stringify({
@@ -56,8 +59,9 @@ function settings(folder, port, rpcPort) {
       daemon_port: rpcPort,
       dht: false,
       download_location: folder,
-      enc_in_policy: 2,
-      enc_out_policy: 2,
+      enc_in_policy: POLICY[encryption],
+      enc_out_policy: POLICY[encryption],
+      enc_level: FULL_STREAM,
       listen_interface: '127.0.0.1',
       listen_ports: [port, port],
       listen_use_sys_port: false,

@@ -7,7 +7,7 @@ import { rtorrent } from './rtorrent.mjs'
 import { transmission } from './transmission.mjs'
 
 /**
- * A client on 127.0.0.1 without discovery or encryption, killed at the end of the test.
+ * A client on 127.0.0.1 without discovery, killed at the end of the test.
  *
  * @typedef {object} Client
  * @property {string[]} packages of Debian that provide it
@@ -26,6 +26,8 @@ import { transmission } from './transmission.mjs'
  *
  * @typedef {object} Abilities
  * @property {boolean} [dial] connect to the peer it is given; else the peer connects
+ * @property {('off' | 'prefer' | 'require')[]} encryption settings that it has. Where 'off' is not among
+ *   them, it takes part in exchanges all the same
  * @property {boolean} [magnet] leech from a magnet link
  * @property {boolean} [pex] exchange peers
  * @property {boolean} [v2] torrents of version 2 and hybrid ones
@@ -37,6 +39,7 @@ import { transmission } from './transmission.mjs'
  * @property {string} folder holds the file or folder that the torrent names, or will hold it
  * @property {string} [magnet] without trackers; given to a leecher in place of the torrent
  * @property {boolean} [pex] whether it exchanges peers; otherwise it does not
+ * @property {'off' | 'prefer' | 'require'} [encryption] of the client; 'off' by default
  * @property {{host: string, port: number}} [peer] to connect to, by a client that dials
  */
 

@@ -11,9 +11,16 @@ parser.add_argument('folder', help='of the data')
 parser.add_argument('port', help='on which to listen')
 parser.add_argument('--peer', metavar='HOST:PORT', help='to connect to')
 parser.add_argument('--pex', action='store_true', help='exchange peers')
+parser.add_argument('--encryption', choices=['off', 'prefer', 'require'], default='off')
 arguments = parser.parse_args()
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+
+policy = {
+    'off': lt.enc_policy.pe_disabled,
+    'prefer': lt.enc_policy.pe_enabled,
+    'require': lt.enc_policy.pe_forced,
+}[arguments.encryption]
 
 session = lt.session({
     'listen_interfaces': f'127.0.0.1:{arguments.port}',
@@ -26,8 +33,10 @@ session = lt.session({
     'enable_upnp': False,
     'enable_incoming_utp': False,
     'enable_outgoing_utp': False,
-    'in_enc_policy': int(lt.enc_policy.pe_disabled),
-    'out_enc_policy': int(lt.enc_policy.pe_disabled),
+    'in_enc_policy': int(policy),
+    'out_enc_policy': int(policy),
+    # Not only the exchange.
+    'allowed_enc_level': int(lt.enc_level.pe_rc4),
     'alert_mask': lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
     | lt.alert.category_t.connect_notification,
 })
@@ -48,7 +57,8 @@ is_seeder = True
 is_connected = False
 is_complete = False
 while True:
-    session.wait_for_alert(1000)
+    # No longer: a signal to stop takes effect after it.
+    session.wait_for_alert(100)
     for alert in session.pop_alerts():
         print(alert.message(), flush=True)
     status = handle.status()

@@ -11,24 +11,28 @@ const VERSION = ['-c', 'import libtorrent; print(libtorrent.__version__)']
 
 export const libtorrent = clientOf({
   packages: ['python3-libtorrent'],
-  can: { dial: true, magnet: true, pex: true, v2: true },
+  can: { dial: true, magnet: true, pex: true, v2: true, encryption: ['off', 'prefer', 'require'] },
   version: () => findPython()?.version,
   start
 })
 
+let found = null
+
 /** @returns {{python: string, version: string} | undefined} the first Python that has libtorrent */
 export function findPython() {
-  return PYTHONS.map((python) => ({ python, version: ask(python, VERSION)?.trim() })).find(
+  found ??= PYTHONS.map((python) => ({ python, version: ask(python, VERSION)?.trim() })).find(
     ({ version }) => version
   )
+  return found
 }
 
-async function start(t, { peer, pex, ...transfer }) {
+async function start(t, { peer, pex, encryption, ...transfer }) {
   // Connecting is faster than to wait for a tracker.
   const { port, source } = await prepare(t, transfer)
   const args = [SCRIPT, source, transfer.folder, String(port)]
   if (peer) args.push('--peer', `${peer.host}:${peer.port}`)
   if (pex) args.push('--pex')
+  if (encryption) args.push('--encryption', encryption)
   const program = startProgram(t, findPython().python, args)
   return { program, port, isComplete: () => /^complete$/m.test(program.output) }
 }

@@ -1,19 +1,16 @@
 // Runs qbittorrent-nox, and controls it through its web interface.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { infoHashOf } from '../files.mjs'
-import { answersHandshake } from './handshake.mjs'
 import { ask, startProgram, whenListening } from './program.mjs'
-import { clientOf, prepare } from './start.mjs'
+import { answers, clientOf, prepare } from './start.mjs'
 
 export const qbittorrent = clientOf({
   packages: ['qbittorrent-nox'],
-  can: { dial: true, magnet: true },
+  can: { dial: true, magnet: true, encryption: ['off', 'prefer', 'require'] },
   version: () => /v(\S+)/.exec(ask('qbittorrent-nox', ['--version']) ?? '')?.[1],
   // It reports that it seeds a moment before it accepts peers: until then it closes connections without a
   // handshake.
-  whenSeeding: ({ program, port }, { torrent }) =>
-    program.until('answers peers', () => answersHandshake(port, infoHashOf(torrent))),
+  whenSeeding: answers,
   start
 })
 
@@ -21,7 +18,10 @@ async function start(t, transfer) {
   const { state, port, rpcPort, source } = await prepare(t, transfer)
   const config = path.join(state, 'qBittorrent', 'config')
   await mkdir(config, { recursive: true })
-  await writeFile(path.join(config, 'qBittorrent.conf'), settings(port, rpcPort))
+  await writeFile(
+    path.join(config, 'qBittorrent.conf'),
+    settings(port, rpcPort, transfer.encryption)
+  )
   const args = [`--profile=${state}`, `--webui-port=${rpcPort}`]
   const program = startProgram(t, 'qbittorrent-nox', args)
   const url = `http://127.0.0.1:${rpcPort}/api/v2`
@@ -53,14 +53,16 @@ async function get(url) {
   return response.text()
 }
 
-const settings = (port, rpcPort) => `
+const ENCRYPTION = { off: 2, prefer: 0, require: 1 }
+
+const settings = (port, rpcPort, encryption = 'off') => `
 [LegalNotice]
 Accepted=true
 
 [BitTorrent]
 Session\\BTProtocol=TCP
 Session\\DHTEnabled=false
-Session\\Encryption=2
+Session\\Encryption=${ENCRYPTION[encryption]}
 Session\\Interface=lo
 Session\\InterfaceAddress=127.0.0.1
 Session\\InterfaceName=lo

@@ -9,7 +9,7 @@ import { clientOf, prepare } from './start.mjs'
 
 export const rtorrent = clientOf({
   packages: ['rtorrent'],
-  can: { dial: true, magnet: true },
+  can: { dial: true, magnet: true, encryption: ['off', 'prefer', 'require'] },
   version: () => /version (\d[\d.]*\d)/.exec(ask('rtorrent', ['-h']) ?? '')?.[1],
   start
 })
@@ -17,7 +17,7 @@ export const rtorrent = clientOf({
 async function start(t, transfer) {
   const { state, port, source } = await prepare(t, transfer)
   await mkdir(path.join(state, 'session'))
-  await writeFile(path.join(state, 'rc'), settings(state, transfer.folder, port, source))
+  await writeFile(path.join(state, 'rc'), settings(state, port, source, transfer))
   const args = ['-n', '-o', `import=${path.join(state, 'rc')}`]
   const program = startProgram(t, 'rtorrent', args, { cwd: state })
   const infoHash = infoHashOf(transfer.torrent).toString('hex').toUpperCase()
@@ -27,14 +27,20 @@ async function start(t, transfer) {
   return { program, port, isComplete }
 }
 
-const settings = (state, folder, port, source) => `
+const ENCRYPTION = {
+  off: 'none',
+  prefer: 'allow_incoming,try_outgoing,enable_retry',
+  require: 'allow_incoming,try_outgoing,require,require_rc4'
+}
+
+const settings = (state, port, source, { folder, encryption = 'off' }) => `
 system.daemon.set = true
 network.bind_address.set = 127.0.0.1
 network.port_range.set = ${port}-${port}
 network.port_random.set = no
 dht.mode.set = disable
 protocol.pex.set = no
-protocol.encryption.set = none
+protocol.encryption.set = ${ENCRYPTION[encryption]}
 trackers.use_udp.set = no
 session.path.set = ${path.join(state, 'session')}
 directory.default.set = ${folder}

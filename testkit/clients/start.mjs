@@ -1,7 +1,8 @@
 // What all clients have in common: what they need to start, and how they seed and leech.
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { temporaryFolder } from '../files.mjs'
+import { infoHashOf, temporaryFolder } from '../files.mjs'
+import { answersHandshake } from './handshake.mjs'
 import { freePorts } from './ports.mjs'
 import { linkWithTracker, startTracker, withTracker } from './tracker.mjs'
 
@@ -26,18 +27,19 @@ export async function prepare(t, { torrent, magnet, peer }) {
 }
 
 /**
- * Makes a client of how it is started, and of when it accepts peers: by default once it listens.
+ * Makes a client of how it is started, and of when it accepts peers: by default a seeder once it
+ * listens, and a leecher to which we connect once it answers.
  *
  * @param {object} how
  * @param {(t: import('ava').ExecutionContext, transfer: object) => Promise<Started>} how.start
  * @param {(started: Started, transfer: object) => Promise<unknown>} [how.whenSeeding]
- * @param {(started: Started) => Promise<unknown>} [how.whenLeeching]
+ * @param {(started: Started, transfer: object) => Promise<unknown>} [how.whenLeeching]
  * @returns {import('./index.mjs').Client} with the other properties of `how`
  *
  * @typedef {{program: object, port: number, isComplete: () => unknown}} Started `isComplete`: whether
  *   it has all pieces and seeds
  */
-export function clientOf({ start, whenSeeding = listens, whenLeeching = listens, ...facts }) {
+export function clientOf({ start, whenSeeding = listens, whenLeeching = takesPeers, ...facts }) {
   return {
     ...facts,
 
@@ -50,13 +52,23 @@ export function clientOf({ start, whenSeeding = listens, whenLeeching = listens,
 
     async leech(t, transfer) {
       const started = await start(t, transfer)
-      await whenLeeching(started)
+      await whenLeeching(started, transfer)
       const done = started.program.until('has all pieces', started.isComplete)
+      done.catch(() => {}) // not every test waits for it
       return { ...running(started), done }
     }
   }
 }
 
 const listens = ({ program, port }) => program.listens(port)
+
+const takesPeers = (started, transfer) =>
+  transfer.peer ? listens(started) : answers(started, transfer)
+
+/** Settles when it answers handshakes for the torrent: some listen before they know it. */
+export function answers({ program, port }, { torrent, encryption }) {
+  const options = { encrypted: encryption === 'require' }
+  return program.until('answers peers', () => answersHandshake(port, infoHashOf(torrent), options))
+}
 
 const running = ({ program, port }) => ({ host: '127.0.0.1', port, stop: () => program.stop() })

@@ -7,7 +7,7 @@ import { clientOf, prepare } from './start.mjs'
 export const transmission = clientOf({
   packages: ['transmission-daemon'],
   // It has no command to connect to an address, and ignores loopback addresses from trackers and peers.
-  can: { magnet: true, pex: true },
+  can: { magnet: true, pex: true, encryption: ['prefer', 'require'] },
   isIdle: true, // it decides whom to unchoke every 10 s
   version: () => /daemon (\S+)/.exec(ask('transmission-daemon', ['--version']) ?? '')?.[1],
   // Not probed: after a connection that only looks whether it listens, it closes the next one.
@@ -20,10 +20,13 @@ export const transmission = clientOf({
 const DOWNLOADING = 4
 const SEEDING = 6
 
-async function start(t, { folder, pex, ...transfer }) {
+async function start(t, { folder, pex, encryption, ...transfer }) {
   const { state, port, rpcPort, source } = await prepare(t, transfer)
   await mkdir(folder, { recursive: true })
-  await writeFile(path.join(state, 'settings.json'), settings({ folder, rpcPort, port, pex }))
+  await writeFile(
+    path.join(state, 'settings.json'),
+    settings({ folder, rpcPort, port, pex, encryption })
+  )
   const args = ['--foreground', '--config-dir', state]
   const program = startProgram(t, 'transmission-daemon', args)
   const rpc = new Rpc(rpcPort)
@@ -69,8 +72,11 @@ class Rpc {
   }
 }
 
+/** Prefers clear text, prefers encryption, requires it. */
+const ENCRYPTION = { off: 0, prefer: 1, require: 2 }
+
 /** Only TCP on loopback: no DHT, no local discovery, no uTP, no port mapping. */
-function settings({ folder, rpcPort, port, pex = false }) {
+function settings({ folder, rpcPort, port, pex = false, encryption = 'off' }) {
   return JSON.stringify({
     'bind-address-ipv4': '127.0.0.1',
     'bind-address-ipv6': '::1',
@@ -89,7 +95,6 @@ function settings({ folder, rpcPort, port, pex = false }) {
     'rpc-whitelist-enabled': false,
     'rpc-host-whitelist-enabled': false,
     'utp-enabled': false,
-    // Plain text both ways; incoming connections may choose it anyway.
-    encryption: 0
+    encryption: ENCRYPTION[encryption]
   })
 }
