@@ -2,9 +2,11 @@
 // it requires encryption.
 import net from 'node:net'
 import { clients } from '../testkit/clients/index.mjs'
+import { hashesOf, magnetOf } from '../testkit/clients/torrents.mjs'
 import { hashFiles } from '../testkit/files.mjs'
 import { pwp } from '../testkit/wires.mjs'
 import { listen, makeTransfer, testWith, wireOver } from './helpers/clients.mjs'
+import { startScript } from './helpers/scripts.mjs'
 import { SharedFile } from './helpers/shared-file.mjs'
 
 const MODES = ['prefer', 'require']
@@ -122,6 +124,44 @@ for (const [name, client] of Object.entries(clients)) {
     t.true(error instanceof pwp.ProtocolError)
     t.is(error.code, 'ERR_PWP_ENCRYPTION_PLAIN')
     t.is(await leecher.stop(), 0)
+  })
+}
+
+// The examples, with a client that requires encryption.
+
+const { transmission } = clients
+const withTransmission = testWith('transmission')
+
+for (const [what, source, ...options] of [
+  ['leech.js', ({ torrentPath }) => torrentPath, '--encryption', 'require'],
+  ['leech.js', ({ torrent }) => magnetOf(hashesOf(torrent))]
+]) {
+  const title = [what, options.length ? options.join(' ') : 'by magnet link'].join(' ')
+  withTransmission(`${title} downloads from transmission, which requires encryption`, async (t) => {
+    const transfer = await makeTransfer(t, 'a folder')
+    const { torrent, data, copy } = transfer
+    const seeder = await transmission.seed(t, { torrent, folder: data, encryption: 'require' })
+    const args = [source(transfer), `${seeder.host}:${seeder.port}`, copy, ...options]
+    const leech = startScript(t, 'examples/leech.js', args)
+    t.is(await leech.ended, 0, leech.output)
+    t.regex(leech.output, /^Encryption: rc4$/m)
+    t.deepEqual(await hashFiles(copy), await hashFiles(data))
+    t.is(await seeder.stop(), 0)
+  })
+}
+
+for (const mode of MODES) {
+  const title = `transmission, which requires encryption, downloads from seed.js, ${mode}`
+  withTransmission(title, async (t) => {
+    const { torrent, torrentPath, data, copy } = await makeTransfer(t, 'a folder')
+    const leecher = await transmission.leech(t, { torrent, folder: copy, encryption: 'require' })
+    const peer = `${leecher.host}:${leecher.port}`
+    const args = [torrentPath, '--data', data, '--connect', peer, '--encryption', mode]
+    const seed = startScript(t, 'examples/seed.js', args)
+    await Promise.race([leecher.done, seed.ended])
+    t.is(await leecher.stop(), 0)
+    t.deepEqual(await hashFiles(copy), await hashFiles(data), seed.output)
+    t.regex(seed.output, /^Encryption: rc4$/m)
   })
 }
 

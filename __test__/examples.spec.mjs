@@ -73,10 +73,13 @@ test('a torrent whose sizes do not fit together is refused', async (t) => {
 })
 
 test('leech.js overwrites no files', async (t) => {
-  const { torrentPath, folder } = await makeSource(t)
-  const leech = startScript(t, 'examples/leech.js', [torrentPath, '127.0.0.1:1', folder])
+  const { torrentPath, folder, source } = await makeSource(t)
+  const before = await hashFiles(source)
+  const { address } = await startSeed(t, [torrentPath, '--data', folder])
+  const leech = startScript(t, 'examples/leech.js', [torrentPath, address, folder])
   t.is(await leech.ended, 1)
   t.regex(leech.output, /file already exists/)
+  t.deepEqual(await hashFiles(source), before)
 })
 
 for (const [how, leave] of Object.entries({
@@ -218,7 +221,9 @@ test('seed.js closes a connection for another torrent', async (t) => {
 })
 
 for (const [name, send] of Object.entries({
-  'another protocol': (socket) => socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+  // So long that it is no key exchange.
+  'another protocol': (socket) =>
+    socket.write(`GET / HTTP/1.1\r\n${'Cookie: 1\r\n'.repeat(100)}\r\n`),
   'random bytes': (socket) => socket.write(randomBytes(100_000)),
   'a message of 4 GB': (socket, greet) => greet(Buffer.from('ffffffff07', 'hex')),
   'a short message': (socket, greet) => greet(Buffer.from('0000000206ff', 'hex')),
@@ -297,6 +302,65 @@ test('seed.js holds little memory for a peer that sends requests and does not re
   t.true(uploaded > 0)
   // Most of what was sent is in the buffers of the system, which are not ours.
   t.true(uploaded < (asked * length) / 4, `${uploaded} bytes`)
+})
+
+for (const [seeds, leeches, method] of [
+  ['off', 'off', 'none'],
+  ['off', 'prefer', 'none'], // on a second connection
+  ['accept', 'accept', 'none'],
+  ['accept', 'prefer', 'rc4'],
+  ['prefer', 'require', 'rc4'],
+  ['require', 'require', 'rc4']
+]) {
+  test(`seed.js --encryption ${seeds} serves leech.js --encryption ${leeches}: ${method}`, async (t) => {
+    const { torrentPath, folder, source } = await makeSource(t)
+    const args = [torrentPath, '--data', folder, '--encryption', seeds]
+    const { seed, address } = await startSeed(t, args)
+    const { leech, out } = leechFrom(t, folder, torrentPath, address, ['--encryption', leeches])
+    t.is(await leech.ended, 0, leech.output)
+    t.deepEqual(await hashFiles(path.join(out, 'source')), await hashFiles(source))
+    for (const { output } of [seed, leech]) {
+      t.is(/^Encryption: (\S+)$/m.exec(output)?.[1] ?? 'none', method)
+    }
+  })
+}
+
+for (const [seeds, leeches, expected] of [
+  ['off', 'require', /before the peer sent a public key/],
+  ['require', 'off', /the peer closed the connection|ECONNRESET|EPIPE/]
+]) {
+  test(`seed.js --encryption ${seeds} does not serve leech.js --encryption ${leeches}`, async (t) => {
+    const { torrentPath, folder } = await makeSource(t)
+    const args = [torrentPath, '--data', folder, '--encryption', seeds]
+    const { seed, address } = await startSeed(t, args)
+    const { leech, out } = leechFrom(t, folder, torrentPath, address, ['--encryption', leeches])
+    t.is(await leech.ended, 1)
+    t.regex(leech.output, expected)
+    t.false(existsSync(path.join(out, 'source')))
+    await seed.printed(/^A peer left after 0 bytes: /m)
+  })
+}
+
+test('both peers refuse an unknown mode of encryption', async (t) => {
+  for (const name of ['seed', 'leech']) {
+    const args = ['x.torrent', '127.0.0.1:1', '--encryption', 'maybe']
+    const script = startScript(t, `examples/${name}.js`, args)
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    t.is(await script.ended, 1)
+    t.regex(script.output, /--encryption must be one of off, accept, prefer, require/)
+  }
+})
+
+test('seed.js says that it cannot connect to a peer, and serves others', async (t) => {
+  const { torrentPath, folder } = await makeSource(t)
+  const server = await listen()
+  const gone = addressOf(server)
+  server.close()
+  const args = [torrentPath, '--data', folder, '--connect', gone]
+  const { seed, address } = await startSeed(t, args)
+  await seed.printed(/^Cannot connect to \S+: .*ECONNREFUSED/m)
+  const { leech } = leechFrom(t, folder, torrentPath, address)
+  t.is(await leech.ended, 0, leech.output)
 })
 
 test('inspect.js tells what seed.js says of itself', async (t) => {
@@ -411,9 +475,12 @@ async function startSeed(t, args) {
 }
 
 /** Starts a download into a new folder. */
-function leechFrom(t, folder, torrentPath, address) {
+function leechFrom(t, folder, torrentPath, address, options = []) {
   const out = path.join(folder, 'out')
-  return { out, leech: startScript(t, 'examples/leech.js', [torrentPath, address, out]) }
+  return {
+    out,
+    leech: startScript(t, 'examples/leech.js', [torrentPath, address, out, ...options])
+  }
 }
 
 function inspectAt(t, address, infoHash) {
@@ -497,6 +564,7 @@ async function seedIn(t, torrentPath, source, onanswer) {
     const wire = pwp()
     socket.on('error', () => {})
     socket.pipe(wire).pipe(socket)
+    wire.on('close', () => socket.destroySoon()) // as when a key comes, which it does not know
     wire.on('handshake', (infoHash) => {
       wire.handshake(infoHash, randomBytes(20))
       for (const piece of torrent.pieces.keys()) wire.have(piece)

@@ -5,15 +5,17 @@
 const { createHash, randomBytes } = require('node:crypto')
 const { once } = require('node:events')
 const { readFile } = require('node:fs/promises')
-const net = require('node:net')
 const { parseArgs } = require('node:util')
 const pwp = require('..')
+const encryption = require('./lib/encryption')
 const { makeFiles, removeFiles, writeBytes } = require('./lib/files')
 const { parseInfo, parseMagnet, parseTorrent } = require('./lib/torrent')
 
-const HELP = `Usage: leech.js <file.torrent | magnet link> <host:port> [folder]
+const HELP = `Usage: leech.js <file.torrent | magnet link> <host:port> [folder] [options]
 
-Downloads the torrent from the peer into the folder (default: the current one).`
+Downloads the torrent from the peer into the folder (default: the current one).
+
+${encryption.HELP}`
 
 const BLOCK_LENGTH = 16 * 1024 // bytes; every client answers requests of this length
 const MAX_REQUESTS = 64 // 1 MiB on its way, so that the peer never waits for our next request
@@ -22,19 +24,20 @@ const MAX_WRITES = 8 // pieces; a disk slower than the peer must not fill the me
 const PATIENCE = 60_000 // ms without a block, or for the answer to a request
 
 /** Connects to the peer, and says that we are interested. */
-function connect(address, infoHash) {
+async function connect(address, infoHash, mode) {
+  const stream = await encryption.connect(address, infoHash, mode)
+  encryption.tell(stream.encryption)
   const wire = pwp({
     infoHashes: infoHash, // a peer that has another torrent is refused
     extensions: true, // no more requests are sent than the peer keeps, which it tells (BEP 10)
     handshakeTimeout: 10_000,
     inactivityTimeout: 150_000
   })
-  const socket = net.connect(address)
-  socket.pipe(wire).pipe(socket)
-  // A wire does not know its socket: whichever ends first has to end the other.
-  socket.on('error', () => {}) // the reason stays in socket.errored, and 'close' follows
-  socket.on('close', () => wire.destroy())
-  wire.on('close', () => socket.destroy())
+  stream.pipe(wire).pipe(stream)
+  // A wire does not know its stream: whichever ends first has to end the other.
+  stream.on('error', () => {}) // the reason stays in stream.error, and 'close' follows
+  stream.on('close', () => wire.destroy())
+  wire.on('close', () => stream.destroy())
   process.once('SIGINT', () => wire.destroy(new Error('interrupted')))
 
   const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
@@ -43,21 +46,21 @@ function connect(address, infoHash) {
     wire.setKeepAlive()
     wire.interested() // the peer answers with 'unchoke' when it lets us request
   })
-  return { wire, socket }
+  return { wire, stream }
 }
 
 /** Settles with what a .torrent would say, from a peer that has it (BEP 9). */
-async function fetchTorrent(infoHash, { wire, socket }) {
+async function fetchTorrent(infoHash, { wire, stream }) {
   try {
     // The library checks that it has the info hash.
     return { ...(await parseInfo(await wire.metadata({ timeout: PATIENCE }))), infoHash }
   } catch (error) {
-    throw wire.error ?? socket.errored ?? error
+    throw wire.error ?? stream.error ?? error
   }
 }
 
 /** Settles when every piece is on disk; rejects with the reason why not. */
-async function download({ length, pieceLength, pieces, files }, { wire, socket }) {
+async function download({ length, pieceLength, pieces, files }, { wire, stream }) {
   // A peer may send keep-alives and nothing else, choke us for ever, or leave out one block.
   const giveUp = () => wire.destroy(new Error('the peer does not send what we requested'))
   const patience = setTimeout(giveUp, PATIENCE).unref()
@@ -133,20 +136,24 @@ async function download({ length, pieceLength, pieces, files }, { wire, socket }
   requestBlocks()
   if (!wire.destroyed) await once(wire, 'close') // rejects with wire.error
   if (written === length) return
-  throw wire.error ?? socket.errored ?? new Error('the peer closed the connection')
+  throw wire.error ?? stream.error ?? new Error('the peer closed the connection')
 }
 
 async function main() {
-  const options = { help: { type: 'boolean', short: 'h' } }
+  const options = {
+    encryption: { type: 'string', default: 'prefer' },
+    help: { type: 'boolean', short: 'h' }
+  }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   if (values.help) return console.log(HELP)
   const [source, address, folder = '.'] = positionals
   if (!address) throw new Error(HELP)
+  encryption.checkMode(values.encryption)
   const { hostname, port } = new URL(`tcp://${address}`)
   const peer = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) } // as [::1]:6881
   const isMagnet = source.startsWith('magnet:')
   const given = await (isMagnet ? parseMagnet(source) : parseTorrent(await readFile(source)))
-  const connection = connect(peer, given.infoHash)
+  const connection = await connect(peer, given.infoHash, values.encryption)
   try {
     const torrent = isMagnet ? await fetchTorrent(given.infoHash, connection) : given
     await makeFiles(torrent, folder)

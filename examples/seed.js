@@ -8,6 +8,7 @@ const net = require('node:net')
 const path = require('node:path')
 const { parseArgs, promisify } = require('node:util')
 const pwp = require('..')
+const encryption = require('./lib/encryption')
 
 const HELP = `Usage: seed.js <file|folder|file.torrent> [port] [options]
 
@@ -16,18 +17,23 @@ Without a port, any that is free.
 
   --host address       listen on this address (default: 127.0.0.1)
   --data folder        where the data of a given .torrent lies (default: next to it)
-  --connect host:port  also connect to this peer`
+  --connect host:port  also connect to this peer
+${encryption.HELP}`
 
 const MAX_PEERS = 100
 
-/** Serves one peer. `isOurs`: we opened the connection, so we send the first handshake. */
-function serve(torrent, socket, isOurs) {
+/**
+ * Serves one peer. `isOurs`: we opened the connection, so we send the first handshake, and it is
+ * settled what is encrypted.
+ */
+function serve(torrent, stream, isOurs, mode) {
   const { infoHash, infoBuffer, pieceLength, length: total, pieces, files } = torrent
   // With `pieces`, the library ignores requests for pieces that the torrent does not have. It also
   // holds requests back while 1 MiB of answers waits for a peer that does not read.
   const wire = pwp({
     pieces: pieces.length,
     infoHashes: infoHash, // a peer that wants another torrent is refused
+    encryption: isOurs ? null : { role: 'responder', mode },
     extensions: true, // rTorrent, for one, waits for our extended handshake (BEP 10)
     handshakeTimeout: 10_000,
     inactivityTimeout: 150_000
@@ -35,19 +41,22 @@ function serve(torrent, socket, isOurs) {
   wire.extendedHandshake.v = 'peer-wire-native seed.js'
   wire.serveMetadata(infoBuffer) // to peers that only have a magnet link (BEP 9)
   const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
-  socket.pipe(wire).pipe(socket)
-  // A wire does not know its socket: whichever ends first has to end the other. Without an error,
+  stream.pipe(wire).pipe(stream)
+  // A wire does not know its stream: whichever ends first has to end the other. Without an error,
   // what was sent still leaves.
-  socket.on('error', () => {}) // the reason stays in socket.errored, and 'close' follows
-  socket.on('close', () => wire.destroy())
+  stream.on('error', () => {}) // the reason stays in stream.errored, and 'close' follows
+  stream.on('close', () => wire.destroy())
+  const socket = stream.stream ?? stream // below the encryption
   socket.setTimeout(150_000, () => socket.destroy())
   wire.on('close', () => {
-    if (wire.error) socket.destroy()
-    else socket.destroySoon()
-    const { message = 'no error' } = wire.error ?? socket.errored ?? {}
+    if (wire.error) stream.destroy()
+    else stream.end(() => stream.destroy())
+    const { message = 'no error' } = wire.error ?? stream.errored ?? {}
     console.log(`A peer left after ${wire.uploaded} bytes: ${message}`)
   })
 
+  if (isOurs) encryption.tell(stream.encryption)
+  else wire.on('encryption', encryption.tell)
   // With the fast extension (BEP 6) a peer learns at once of each request that it will not get.
   if (isOurs) wire.handshake(infoHash, peerId, { fast: true })
   // Some peers wait for our handshake before they send the end of theirs.
@@ -122,12 +131,15 @@ async function main() {
     host: { type: 'string', default: '127.0.0.1' },
     data: { type: 'string' },
     connect: { type: 'string' },
+    encryption: { type: 'string', default: 'prefer' },
     help: { type: 'boolean', short: 'h' }
   }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   if (values.help) return console.log(HELP)
   const [source, port = 0] = positionals
   if (!source) throw new Error(HELP)
+  const mode = values.encryption
+  encryption.checkMode(mode)
   const isTorrent = source.endsWith('.torrent')
   const bytes = isTorrent ? await readFile(source) : await makeTorrent(source)
   const folder = (isTorrent && values.data) || path.dirname(path.resolve(source))
@@ -135,7 +147,7 @@ async function main() {
   const torrentPath = isTorrent ? source : `${path.resolve(source)}.torrent`
   if (!isTorrent) await writeFile(torrentPath, bytes, { flag: 'wx' }) // overwrites none
 
-  const server = net.createServer((socket) => serve(torrent, socket, false))
+  const server = net.createServer((socket) => serve(torrent, socket, false, mode))
   server.maxConnections = MAX_PEERS
   server.on('error', fail)
   server.listen(Number(port), values.host, () => {
@@ -146,7 +158,11 @@ async function main() {
   if (!values.connect) return
   const peer = new URL(`tcp://${values.connect}`)
   const host = peer.hostname.replace(/^\[|\]$/g, '') // an IPv6 address, as in [::1]:6881
-  serve(torrent, net.connect(Number(peer.port), host), true)
+  const address = { host, port: Number(peer.port) }
+  encryption.connect(address, torrent.infoHash, mode).then(
+    (stream) => serve(torrent, stream, true),
+    (error) => console.log(`Cannot connect to ${values.connect}: ${error.message || error.code}`)
+  )
 }
 
 function fail(error) {
