@@ -18,15 +18,19 @@ const LEECH_ID = Buffer.from('-XX0001-leech-------')
  *
  * @param {() => import('node:stream').Duplex} makeSeed - returns a wire
  * @param {() => import('node:stream').Duplex} [makeLeech]
+ * @param {object} [streams] what wires are piped through in place of sockets
+ * @param {(socket: net.Socket) => import('node:stream').Duplex} [streams.accept]
+ * @param {(dial: () => net.Socket) => Promise<import('node:stream').Duplex>} [streams.connect]
  * @returns {Promise<number>} bytes
  */
-async function transfer(makeSeed, makeLeech = makeSeed) {
+async function transfer(makeSeed, makeLeech = makeSeed, streams = {}) {
+  const { accept = (socket) => socket, connect = (dial) => dial() } = streams
   const data = randomBytes(PIECE_LENGTH * PIECES)
-  const server = net.createServer((socket) => serve(join(socket, makeSeed()), data))
+  const server = net.createServer((socket) => serve(join(accept(socket), makeSeed()), data))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const socket = net.connect(server.address().port, '127.0.0.1')
-  const wire = join(socket, makeLeech())
+  const stream = await connect(() => net.connect(server.address().port, '127.0.0.1'))
+  const wire = join(stream, makeLeech())
   try {
     assert.strictEqual(sha1(await download(wire)), sha1(data))
     assert.strictEqual(wire.downloaded, data.length)
@@ -39,11 +43,11 @@ async function transfer(makeSeed, makeLeech = makeSeed) {
 }
 
 /** Closes each when the other closes: neither outlives the other. */
-function join(socket, wire) {
-  socket.pipe(wire).pipe(socket)
-  socket.on('error', () => wire.destroy())
-  socket.on('close', () => wire.destroy())
-  wire.on('close', () => socket.destroy())
+function join(stream, wire) {
+  stream.pipe(wire).pipe(stream)
+  stream.on('error', () => wire.destroy())
+  stream.on('close', () => wire.destroy())
+  wire.on('close', () => stream.destroy())
   return wire
 }
 
