@@ -24,11 +24,15 @@ const WIRE = { rss: 128, heap: 8 }
  */
 const WORKER = { rss: 32 * 1024, heap: 8 * 1024 }
 
+/** The same for a key exchange. There are eight kinds, so one kind that leaks counts for an eighth. */
+const EXCHANGE = { rss: 128, heap: 16 }
+
 /** `settling`: first rounds, in which a process grows to its working size; they do not count. */
 const WORK = {
   destroyed: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
   dropped: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
   alive: { limit: WIRE, full: [5, 50_000], quick: [12, 10_000], settling: 2 },
+  exchanges: { limit: EXCHANGE, full: [30, 4000], quick: [20, 1600], settling: 6 },
   workers: { limit: WORKER, full: [80, 4], quick: [60, 3], settling: 10 }
 }
 

@@ -5,12 +5,16 @@
 const { once } = require('node:events')
 const { setImmediate: turn, setTimeout: pause } = require('node:timers/promises')
 const { Worker } = require('node:worker_threads')
+const { Exchanges } = require('./exchanges.cjs')
 
 const [, , name, library, rounds, count] = process.argv
 const pwp = require(library)
 
 /** Wires between two turns of the event loop. */
 const BATCH = 500
+
+/** Key exchanges at a time. */
+const EXCHANGES = 50
 
 const BUSY_WORKER = require.resolve('../../testkit/workers/busy-worker.cjs')
 const BUSY_WIRES = 50
@@ -43,6 +47,14 @@ const WORK = {
     const held = process.memoryUsage.rss() - before
     for (const wire of wires) wire.destroy()
     return held
+  },
+  async exchanges() {
+    const exchanges = new Exchanges(pwp)
+    for (let done = 0; done < count; done += EXCHANGES) {
+      const batch = Array.from({ length: EXCHANGES }, (_, index) => exchanges.run(done + index))
+      // oxlint-disable-next-line no-await-in-loop
+      await Promise.all(batch)
+    }
   },
   async workers() {
     await Promise.all(Array.from({ length: count }, endWorker))
