@@ -29,7 +29,10 @@ async function start(t, { folder, encryption, ...transfer }) {
     String(rpcPort)
   ])
   await program.listens(rpcPort)
-  const send = (command) => talk(state, rpcPort, command)
+  // Without its daemon deluge-console may wait for ever.
+  const end = new AbortController()
+  t.teardown(() => end.abort())
+  const send = (command) => talk({ state, rpcPort, signal: end.signal }, command)
   await program.until('has the torrent', async () => {
     return /added/i.test(await send(`add --path ${folder} ${source}`))
   })
@@ -39,11 +42,11 @@ async function start(t, { folder, encryption, ...transfer }) {
 const USER = 'localclient'
 const PASSWORD = 'of-test'
 
-async function talk(state, rpcPort, command) {
+async function talk({ state, rpcPort, signal }, command) {
   const login = ['--daemon', '127.0.0.1', '--port', String(rpcPort)]
   const account = ['--username', USER, '--password', PASSWORD]
   const args = ['--config', state, ...login, ...account, command]
-  const { output } = await capture('deluge-console', args)
+  const { output } = await capture('deluge-console', args, { signal, killSignal: 'SIGKILL' })
   return output
 }
 
