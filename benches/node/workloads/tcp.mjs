@@ -25,8 +25,19 @@ export const encryptedRows = [
 
 function encryptedRow(name, task) {
   const row = tcpRow(name, { ...task, isEncrypted: true })
-  const metrics = [...row.metrics, { key: 'loop', part: 'warm, event loop', unit: 'ms/GB' }]
-  return { ...row, metrics, sides: ['ours', 'bittorrent-protocol'] }
+  return {
+    ...row,
+    metrics: [
+      { key: 'warm', part: 'warm', unit: 'ms/GB' },
+      { key: 'loop', part: 'warm, event loop', unit: 'ms/GB' }
+    ],
+    sides: ['ours', 'bittorrent-protocol'],
+    async prepare(context) {
+      const state = await row.prepare(context)
+      // bittorrent-protocol takes ten times as long as in clear text.
+      return { ...state, count: state.count / 2 }
+    }
+  }
 }
 
 function tcpRow(name, { role, viaWire, bare, isEncrypted = false }) {
