@@ -115,7 +115,7 @@ const exchangeLength = async (initialPayload) => {
   const [left, right] = pipe()
   const streams = pair({ initialPayload }, {}, [left, right])
   await agreed(streams)
-  const { received } = streams[1]._link
+  const { received } = streams[1]._link.exchange
   for (const one of streams) one.destroy()
   return received
 }

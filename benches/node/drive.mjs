@@ -1,5 +1,6 @@
 // Drives a wire in memory: opens it, feeds it chunks as a socket would, counts and compares.
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { handshake, INFO_HASH, PEER_ID, unchoke } from '../../testkit/frames.mjs'
 
@@ -23,6 +24,37 @@ export async function inTurn(items, step) {
 export function stopwatch() {
   const start = clock()
   return () => (clock() - start) / 1000
+}
+
+/**
+ * @returns {() => number} the seconds since this call that this thread, which runs the event loop, was computing;
+ *   by the chosen clock where the system does not say
+ */
+export function loopStopwatch() {
+  if (loopClock === null) return stopwatch()
+  const start = loopClock()
+  return () => loopClock() - start
+}
+
+const loopClock = findLoopClock()
+
+function findLoopClock() {
+  if (process.threadCpuUsage) {
+    return () => {
+      const { user, system } = process.threadCpuUsage()
+      return (user + system) / 1e6
+    }
+  }
+  try {
+    return Number.isNaN(linuxClock()) ? null : linuxClock
+  } catch {
+    return null
+  }
+}
+
+/** Releases of Node before 24 have no other. */
+function linuxClock() {
+  return Number.parseInt(readFileSync('/proc/thread-self/schedstat'), 10) / 1e9
 }
 
 /** Makes stopwatches measure the CPU time of this process, which a busy machine disturbs less. */

@@ -96,7 +96,8 @@ function settingsOf(program) {
 
 /** All rows on one release of Node. */
 async function run({ node, settings }, chosen, sides) {
-  const entries = await inTurn(chosen, (row) => {
+  const possible = chosen.filter((row) => row.canRun?.(settings.program) ?? true)
+  const entries = await inTurn(possible, (row) => {
     progress(`Node ${node}: ${row.name}`)
     return measure(row, sides, settings)
   })

@@ -20,12 +20,24 @@ export const EXTENDED_HANDSHAKE = { m: { ut_metadata: 1, ut_pex: 2 }, v: 'bench'
  * @property {string} version
  * @property {((options?: object) => import('node:stream').Duplex) | null} create
  * @property {(wire: object, piece: number) => boolean} peerHas
- * @property {(type: string) => object} [encrypting] makes a wire that agrees on RC4
+ * @property {(role: 'initiator' | 'responder', infoHash: Buffer, onAgreed: (method: string) => void) =>
+ *   import('node:stream').Duplex} [encrypting] makes a wire; calls back before anything behind the exchange is received
  * @property {(wire: object) => void} greet sends EXTENDED_HANDSHAKE; for handlers of 'handshake'
  */
 
+/** Of bittorrent-protocol, by their bits. */
+const METHODS = { 1: 'plaintext', 2: 'rc4' }
+
 const loaders = {
-  ours: async () => nodeDuplex('ours', require('../..'), require.resolve('../..')),
+  ours: async () => ({
+    ...nodeDuplex('ours', require('../..'), require.resolve('../..')),
+    encrypting(role, infoHash, onAgreed) {
+      const torrent = role === 'initiator' ? { infoHash } : { infoHashes: infoHash }
+      const wire = require('../..')({ encryption: { role, mode: 'require', ...torrent } })
+      wire.once('encryption', ({ method }) => onAgreed(method))
+      return wire
+    }
+  }),
   original: async () =>
     nodeDuplex('original', require('peer-wire-protocol'), require.resolve('peer-wire-protocol')),
   'bittorrent-protocol': async () => {
@@ -34,7 +46,15 @@ const loaders = {
       name: 'bittorrent-protocol',
       version: versionBeside(fileURLToPath(import.meta.resolve('bittorrent-protocol'))),
       create: () => new Wire(),
-      encrypting: (type) => new Wire(type, 2),
+      encrypting(role, infoHash, onAgreed) {
+        const isInitiator = role === 'initiator'
+        const hex = infoHash.toString('hex')
+        const wire = new Wire(isInitiator ? 'tcpOutgoing' : 'tcpIncoming', 2)
+        wire.once('crypto-infohash', () => wire.setInfoHash(hex))
+        wire.once('crypto-handshake', () => onAgreed(METHODS[wire._encryptionMethod]))
+        if (isInitiator) wire.startEncryption(hex)
+        return wire
+      },
       peerHas: (wire, piece) => wire.peerPieces.get(piece),
       // It sends the extended handshake itself, after the handlers of 'handshake'.
       greet(wire) {

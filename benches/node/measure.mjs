@@ -20,7 +20,8 @@ export async function measure(row, sides, settings) {
   const taking = sides.filter((side) => (row.sides ?? libraryNames).includes(side))
   const samples = Object.fromEntries(taking.map((side) => [side, []]))
   const failures = {}
-  const processes = measurers(row.fresh ?? false, settings)
+  const runtimeArgs = [...settings.runtimeArgs, ...(row.runtimeArgs ?? [])]
+  const processes = measurers(row.fresh ?? false, { ...settings, runtimeArgs })
   await inTurn(Array(warmups + rounds).keys(), (round) =>
     inTurn(rotated(taking, round), async (side) => {
       if (failures[side]) return

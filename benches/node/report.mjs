@@ -25,7 +25,7 @@ export function machine() {
  * @returns {object[]} an entry for each metric: what --json holds and the table shows
  */
 export function entriesOf(row, samples, failures) {
-  return row.metrics.map(({ key, part, unit, relative = false }) => {
+  return row.metrics.map(({ key, part, unit, relative = false, isRate = false }) => {
     const series = Object.entries(samples).map(([side, rounds]) => [
       side,
       rounds.map((values) => values[key])
@@ -34,20 +34,21 @@ export function entriesOf(row, samples, failures) {
       series.map(([side, values]) => [side, { ...summary(values), samples: values }])
     )
     const name = [row.name, part].filter(Boolean).join(', ')
-    return { row: name, unit, sides, ratios: relative ? {} : ratiosOf(sides), failures }
+    return { row: name, unit, sides, ratios: relative ? {} : ratiosOf(sides, isRate), failures }
   })
 }
 
 /** How many times better than the other libraries, and how many times the cost of the bare socket. */
-function ratiosOf(sides) {
+function ratiosOf(sides, isRate) {
   if (!sides.ours) return {}
+  const better = (ours, theirs) => (isRate ? advantage(theirs, ours) : advantage(ours, theirs))
   const ratios = PEERS.filter((name) => sides[name]).map((name) => [
     name,
-    advantage(sides.ours.samples, sides[name].samples)
+    better(sides.ours.samples, sides[name].samples)
   ])
   const [best] = ratios.map(([, ratio]) => ratio).toSorted((a, b) => a.median - b.median)
   if (best) ratios.push(['best', best])
-  if (sides[BARE]) ratios.push([BARE, advantage(sides[BARE].samples, sides.ours.samples)])
+  if (sides[BARE]) ratios.push([BARE, better(sides[BARE].samples, sides.ours.samples)])
   return Object.fromEntries(ratios)
 }
 
@@ -57,8 +58,8 @@ export function header({ cpu, cores, memoryGiB, platform }, versions, clock) {
   return [
     `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}`,
     `${libraries.join(', ')}; times: ${clock} clock of the measured process`,
-    'Medians over the rounds ± half of the interquartile range. "vs": how many times less ours costs, by',
-    'the ratio within a round; "best": than the better of the two peers; "of bare": ours to the bare socket.'
+    'Medians over the rounds ± half of the interquartile range. "vs": how many times less ours costs, or more',
+    'it does in a second, by the ratio within a round; "best": than the better of the two peers; "of bare": ours to the bare socket.'
   ].join('\n')
 }
 

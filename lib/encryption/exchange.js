@@ -5,8 +5,10 @@ const { byteLength } = require('../arguments.js')
 const { ProtocolError, memoryChanged } = require('../errors.js')
 const { copyOf } = require('../own-memory.js')
 const { Slab } = require('../slab.js')
+const errors = require('./errors.js')
 const { native, ExchangePart, ExchangeState, RANDOMNESS_LENGTH } = require('./native.js')
 const { random } = require('./random.js')
+const { toAnswer } = require('./torrents.js')
 
 /** By their bits. */
 const METHODS = ['none', 'plaintext', 'rc4']
@@ -22,11 +24,19 @@ class Exchange {
    * @param {object} settings - see wrap.js
    * @param {Uint8Array} payload - of an initiator
    */
-  constructor({ isInitiator, methods, mode, infoHash }, payload) {
+  constructor({ isInitiator, methods, mode, infoHash, policy }, payload) {
     const bits = methods.map((method) => METHODS.indexOf(method))
     const parts = [random.bytes(RANDOMNESS_LENGTH)]
     if (isInitiator) parts.push(infoHash, payload)
     this.slot = native.begin(isInitiator, bits, mode !== 'require', Buffer.concat(parts))
+    this.isReleased = false
+    /** Bytes that may be read, and those that were. */
+    this.maxBytes = policy.maxBytes
+    this.received = 0
+    /** Whether it has cost us keys. */
+    this.wasCostly = false
+    /** @type {Error | null} why it cannot go on */
+    this.failure = null
     abandoned.register(this, this.slot, this)
   }
 
@@ -36,39 +46,70 @@ class Exchange {
    * @returns {{state: number, end: number}} an ExchangeState, and up to where it has read
    */
   receive(chunk, at) {
-    const state = native.receive(this.slot, at, chunk)
-    return { state, end: native.endOfReading() }
+    const length = byteLength(chunk)
+    const limit = at + this.maxBytes - this.received
+    const part = limit < length ? chunk.subarray(0, limit) : chunk
+    const state = native.receive(this.slot, at, part)
+    const end = native.endOfReading()
+    this.received += end - at
+    if (state === ExchangeState.Failed) this.failure = this.#readFailure()
+    if (state !== ExchangeState.Reads || end === length) return { state, end }
+    this.failure = errors.tooLong(this.maxBytes)
+    return { state: ExchangeState.Failed, end }
   }
 
   /** @returns {Buffer} what is to be sent; maybe nothing */
   takeOutput() {
-    return this.#copy(ExchangePart.Output)
+    const output = this.#copy(ExchangePart.Output)
+    if (output.length > 0) this.wasCostly = true
+    return output
   }
 
-  /** @returns {Buffer} the name of the torrent that the peer asks for */
-  get asked() {
-    return this.#copy(ExchangePart.Asked)
+  /**
+   * Looks up the torrent that the peer asks for.
+   *
+   * @param {(name: Buffer) => unknown} lookup - gives the info hash, or a promise of it
+   * @returns {Error | null | Promise<Error | null>} why the exchange cannot go on
+   */
+  lookUp(lookup) {
+    try {
+      const answer = lookup(this.#copy(ExchangePart.Asked))
+      if (typeof answer?.then !== 'function') return this.#answer(answer)
+      return Promise.resolve(answer)
+        .then((value) => this.#answer(value))
+        .catch(errors.toError)
+    } catch (error) {
+      return errors.toError(error)
+    }
   }
 
-  /** @returns {boolean} whether it is the one that is asked for */
-  answer(infoHash) {
-    return native.answer(this.slot, infoHash)
+  #answer(answer) {
+    // By then the slot may be that of another exchange.
+    if (this.isReleased) return null
+    const infoHash = toAnswer(answer)
+    if (infoHash === null) {
+      native.refuse(this.slot)
+      return this.#readFailure()
+    }
+    if (!native.answer(this.slot, infoHash)) {
+      throw new RangeError('infoHashes() must give the info hash that is asked for')
+    }
+    return null
   }
 
-  /** The torrent that is asked for is not served. @returns {ProtocolError} */
-  refuse() {
-    native.refuse(this.slot)
-    return this.readFailure()
-  }
-
-  /** The stream has ended. @returns {ProtocolError} */
+  /** The stream has ended. @returns {Error} what is lacking */
   end() {
-    native.end(this.slot)
-    return this.readFailure()
+    try {
+      native.end(this.slot)
+      return this.#readFailure()
+    } catch (error) {
+      // A panic in the addon, which is our bug.
+      return error
+    }
   }
 
   /** @returns {ProtocolError} */
-  readFailure() {
+  #readFailure() {
     const text = native.read(this.slot, ExchangePart.Failure).toString()
     const [code, message, ...lines] = text.split('\n')
     const fields = lines.map((line) => line.split(' ')).map(([name, number]) => [name, +number])
@@ -119,6 +160,7 @@ class Exchange {
 
   /** Releases the slot, at the latest when this object is garbage collected. */
   release() {
+    this.isReleased = true
     abandoned.unregister(this)
     try {
       native.release(this.slot)

@@ -4,7 +4,7 @@
 // exchange, in the same chunk or while a torrent is looked up, is held and read after it.
 'use strict'
 
-const { isUint8Array } = require('node:util').types
+const { isPromise, isUint8Array } = require('node:util').types
 
 const { byteLength } = require('../arguments.js')
 const { ProtocolError, memoryChanged } = require('../errors.js')
@@ -15,7 +15,6 @@ const { Carrier } = require('./carrier.js')
 const errors = require('./errors.js')
 const { Exchange, ExchangeState } = require('./exchange.js')
 const { MAX_PAYLOAD } = require('./native.js')
-const { toAnswer } = require('./torrents.js')
 
 const NOTHING = Buffer.alloc(0)
 const PLAIN = { method: 'none', infoHash: null }
@@ -40,9 +39,6 @@ class Link {
     /** A write that waits for the end of the exchange, or for room in the stream below. */
     this.waiting = null
     this.onfinal = null
-    /** Bytes that the exchange has read, and whether it has cost us keys. */
-    this.received = 0
-    this.wasCostly = false
     this.ticket = null
     this.timer = null
     this.carrier = new Carrier(stream, {
@@ -99,9 +95,7 @@ class Link {
 
   #sendOutput() {
     const output = this.exchange.takeOutput()
-    if (output.length === 0) return
-    this.wasCostly = true
-    this.carrier.write(output)
+    if (output.length > 0) this.carrier.write(output)
   }
 
   #receive(chunk) {
@@ -136,56 +130,33 @@ class Link {
   }
 
   #exchange({ chunk, at, length }) {
-    const { maxBytes } = this.settings.policy
-    const limit = at + maxBytes - this.received
-    const part = limit < length ? chunk.subarray(0, limit) : chunk
-    const { state, end } = this.exchange.receive(part, at)
-    this.received += end - at
+    const { state, end } = this.exchange.receive(chunk, at)
     this.#sendOutput()
     if (this.duplex.destroyed) return
     if (end < length) this.held.unshift({ chunk, at: end, length })
     if (state === ExchangeState.Asks) this.#ask()
     else if (state === ExchangeState.Done) this.#finishExchange()
-    else if (state === ExchangeState.Failed) this.duplex.destroy(this.exchange.readFailure())
-    else if (end < length) this.duplex.destroy(errors.tooLong(maxBytes))
+    else if (state === ExchangeState.Failed) this.duplex.destroy(this.exchange.failure)
   }
 
   #ask() {
     this.phase = ASKS
-    try {
-      const { lookup } = this.settings
-      const answer = lookup(this.exchange.asked)
-      if (this.duplex.destroyed) return
-      if (typeof answer?.then !== 'function') return this.#answer(answer)
-      this.carrier.pause()
-      Promise.resolve(answer).then(
-        (value) => this.#answerLater(value),
-        (error) => this.duplex.destroy(errors.toError(error))
-      )
-    } catch (error) {
-      this.duplex.destroy(errors.toError(error))
-    }
+    const failure = this.exchange.lookUp(this.settings.lookup)
+    if (!isPromise(failure)) return this.#goOn(failure)
+    if (this.duplex.destroyed) return
+    this.carrier.pause()
+    failure.then((later) => {
+      this.#goOn(later)
+      this.#readHeld()
+      if (this.phase === EXCHANGES && !this.duplex.destroyed) this.carrier.resume()
+    })
   }
 
-  #answerLater(answer) {
+  /** @param {Error | null} failure - of looking up */
+  #goOn(failure) {
     if (this.duplex.destroyed) return
-    try {
-      this.#answer(answer)
-    } catch (error) {
-      return this.duplex.destroy(error)
-    }
-    if (this.duplex.destroyed) return
-    this.#readHeld()
-    if (this.phase === EXCHANGES) this.carrier.resume()
-  }
-
-  #answer(answer) {
-    const infoHash = toAnswer(answer)
-    if (infoHash === null) return this.duplex.destroy(this.exchange.refuse())
-    if (!this.exchange.answer(infoHash)) {
-      throw new RangeError('infoHashes() must give the info hash that is asked for')
-    }
-    this.phase = EXCHANGES
+    if (failure === null) this.phase = EXCHANGES
+    else this.duplex.destroy(failure)
   }
 
   #finishExchange() {
@@ -230,7 +201,7 @@ class Link {
     this.hasEnded = true
     if (this.duplex.destroyed) return
     if (this.phase === PAYLOAD) this.duplex.push(null)
-    else if (this.phase === EXCHANGES) this.duplex.destroy(this.#endExchange())
+    else if (this.phase === EXCHANGES) this.duplex.destroy(this.exchange.end())
     else if (this.phase === WAITS && !this.settings.isPlain) this.#begin(NOTHING)
   }
 
@@ -297,7 +268,7 @@ class Link {
 
   #expire() {
     const { timeout } = this.settings
-    this.duplex.destroy(errors.timedOut(timeout, this.#endExchange()))
+    this.duplex.destroy(errors.timedOut(timeout, this.exchange?.end()))
   }
 
   /** The stream below has failed. */
@@ -306,7 +277,7 @@ class Link {
     if (!isReset || this.exchange === null || this.phase === PAYLOAD) {
       return this.duplex.destroy(error)
     }
-    this.duplex.destroy(Object.assign(this.#endExchange(), { cause: error }))
+    this.duplex.destroy(Object.assign(this.exchange.end(), { cause: error }))
   }
 
   /** The stream below has closed. */
@@ -316,17 +287,7 @@ class Link {
       // What has come is still read.
       if (!this.hasEnded || !duplex.writableFinished) duplex.destroy()
     } else if (this.exchange === null) duplex.destroy()
-    else duplex.destroy(this.#endExchange())
-  }
-
-  /** @returns {Error | undefined} what the exchange lacks; undefined if it has not begun */
-  #endExchange() {
-    try {
-      return this.exchange?.end()
-    } catch (error) {
-      // A panic in the addon, which is our bug.
-      return error
-    }
+    else duplex.destroy(this.exchange.end())
   }
 
   #dropExchange() {
@@ -339,7 +300,7 @@ class Link {
     this.timer?.stop()
     this.timer = null
     this.stopListening?.()
-    this.ticket?.leave(hasFailed && this.wasCostly)
+    this.ticket?.leave(hasFailed && this.exchange?.wasCostly === true)
     this.ticket = null
   }
 

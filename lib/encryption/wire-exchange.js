@@ -4,6 +4,8 @@
 // Output waits in the core, so nothing can leave in clear text that should not.
 'use strict'
 
+const { isPromise } = require('node:util').types
+
 const { byteLength } = require('../arguments.js')
 const { ProtocolError, memoryChanged } = require('../errors.js')
 const { native } = require('../native.js')
@@ -11,7 +13,6 @@ const { attempt } = require('../session/attempt.js')
 const { Deadline } = require('../session/deadlines.js')
 const errors = require('./errors.js')
 const { Exchange, ExchangeState } = require('./exchange.js')
-const { toAnswer } = require('./torrents.js')
 
 const NOTHING = Buffer.alloc(0)
 const PLAIN = { method: 'none', infoHash: null }
@@ -44,9 +45,6 @@ class WireExchange {
     this.isReading = false
     /** Bytes of a handshake that leave with the next part of the exchange. */
     this.unsent = 0
-    /** Bytes that the exchange has read, and whether it has cost us keys. */
-    this.received = 0
-    this.wasCostly = false
     this.ticket = null
     this.timer = null
     this.immediate = null
@@ -115,7 +113,6 @@ class WireExchange {
   #sendOutput() {
     const output = this.exchange.takeOutput()
     if (output.length === 0) return
-    this.wasCostly = true
     this.unsent = 0
     // The reader of the output may throw.
     attempt(() => this.session.port.push(output))
@@ -151,59 +148,35 @@ class WireExchange {
   }
 
   #exchange(held) {
-    const { chunk, at, length } = held
-    const { maxBytes } = this.settings.policy
-    const limit = at + maxBytes - this.received
-    const part = limit < length ? chunk.subarray(0, limit) : chunk
-    const { state, end } = this.exchange.receive(part, at)
-    this.received += end - at
+    const { state, end } = this.exchange.receive(held.chunk, held.at)
     held.at = end
     this.#sendOutput()
     // The reader of the output may have destroyed the wire.
     if (this.phase !== EXCHANGES) return
     if (state === ExchangeState.Asks) this.#ask()
     else if (state === ExchangeState.Done) this.#finishExchange(held)
-    else if (state === ExchangeState.Failed) this.fail(this.exchange.readFailure())
-    else if (end < length) this.fail(errors.tooLong(maxBytes))
+    else if (state === ExchangeState.Failed) this.fail(this.exchange.failure)
     else this.#letGo()
   }
 
   #ask() {
+    const { session, settings } = this
     this.phase = ASKS
-    let answer
-    try {
-      answer = this.settings.lookup(this.exchange.asked)
-      if (this.phase === ASKS && typeof answer?.then === 'function') {
-        const { session } = this
-        Promise.resolve(answer).then(
-          (value) => session.inContext(() => this.#answerLater(value)),
-          (error) => session.inContext(() => this.fail(errors.toError(error)))
-        )
-        return
-      }
-    } catch (error) {
-      return this.fail(errors.toError(error))
-    }
-    if (this.phase === ASKS) this.#answer(answer)
+    const failure = this.exchange.lookUp(settings.lookup)
+    if (!isPromise(failure)) return this.#goOn(failure)
+    failure.then((later) =>
+      session.inContext(() => {
+        this.#goOn(later)
+        this.#readHeld()
+      })
+    )
   }
 
-  #answerLater(answer) {
+  /** @param {Error | null} failure - of looking up */
+  #goOn(failure) {
     if (this.phase !== ASKS) return
-    try {
-      this.#answer(answer)
-    } catch (error) {
-      return this.fail(error)
-    }
-    this.#readHeld()
-  }
-
-  #answer(answer) {
-    const infoHash = toAnswer(answer)
-    if (infoHash === null) return this.fail(this.exchange.refuse())
-    if (!this.exchange.answer(infoHash)) {
-      throw new RangeError('infoHashes() must give the info hash that is asked for')
-    }
-    this.phase = EXCHANGES
+    if (failure === null) this.phase = EXCHANGES
+    else this.fail(failure)
   }
 
   #finishExchange({ chunk, at, length }) {
@@ -277,23 +250,13 @@ class WireExchange {
   }
 
   #expire() {
-    this.fail(errors.timedOut(this.settings.timeout, this.#endExchange()))
+    this.fail(errors.timedOut(this.settings.timeout, this.exchange?.end()))
   }
 
   /** The input has ended. @returns {Error | null} what an exchange that is not over lacks */
   lack() {
     const isUnfinished = this.phase === EXCHANGES || this.phase === ASKS
-    return isUnfinished ? this.#endExchange() : null
-  }
-
-  /** @returns {Error | undefined} undefined if it has not begun */
-  #endExchange() {
-    try {
-      return this.exchange?.end()
-    } catch (error) {
-      // A panic in the addon, which is our bug.
-      return error
-    }
+    return isUnfinished ? this.exchange.end() : null
   }
 
   /** Nothing more is delivered from the peer. What was sent before may still leave, if the exchange is over. */
@@ -320,7 +283,7 @@ class WireExchange {
     this.timer?.stop()
     this.timer = null
     this.unsent = 0
-    this.ticket?.leave(hasFailed && this.wasCostly)
+    this.ticket?.leave(hasFailed && this.exchange?.wasCostly === true)
     this.ticket = null
   }
 

@@ -50,12 +50,10 @@ impl Cipher {
     /// one is shorter, only that much is done. Returns how many bytes that were.
     pub fn apply(&mut self, from: &[u8], to: &mut [u8]) -> usize {
         let len = from.len().min(to.len());
+        let (from, _) = from.split_at(len);
+        let (to, _) = to.split_at_mut(len);
         match &mut self.0 {
-            Kind::None => {
-                for (from, to) in from.iter().zip(to) {
-                    *to = *from;
-                }
-            }
+            Kind::None => to.copy_from_slice(from),
             Kind::Rc4(rc4) => rc4.apply(from, to),
         }
         len

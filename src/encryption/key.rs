@@ -1,9 +1,11 @@
 //! The key exchange (Diffie and Hellman), and what is derived from the secret that it gives.
 
+use std::array::from_fn;
 use std::fmt;
+use std::sync::LazyLock;
 
 use crypto_bigint::modular::{ConstMontyForm, ConstMontyParams};
-use crypto_bigint::{U192, U768, const_monty_params};
+use crypto_bigint::{Choice, CtAssign, U768, const_monty_params};
 use sha1::{Digest, Sha1};
 
 use super::cipher::Cipher;
@@ -39,7 +41,19 @@ impl PrivateKey {
 
     /// What the peer gets: 96 bytes with leading zeros.
     pub fn public_key(&self) -> [u8; KEY_LEN] {
-        self.raise(&U768::from(2_u8))
+        // As the base is always the same, powers of it are at hand.
+        let mut power = Residue::ONE;
+        for column in (0..COLUMNS).rev() {
+            power = power.square().mul(&factor_of(self.column(column)));
+        }
+        to_bytes(&power)
+    }
+
+    /// The bits of the number at this place and each `COLUMNS` further.
+    fn column(&self, at: u32) -> u32 {
+        let (words, _) = self.0.as_chunks();
+        let words = words.iter().map(|word| u32::from_be_bytes(*word));
+        words.fold(0, |bits, word| bits << 1 | (word >> at & 1))
     }
 
     /// The secret shared with the peer that sent `peer_key`; `None` for a key with which everybody
@@ -53,17 +67,43 @@ impl PrivateKey {
     }
 
     fn raise(&self, base: &U768) -> [u8; KEY_LEN] {
-        let mut exponent = [0; U192::BYTES];
+        let mut exponent = [0; U768::BYTES];
         for (to, from) in exponent.iter_mut().rev().zip(self.0.iter().rev()) {
             *to = *from;
         }
-        let exponent = U192::from_be_slice(&exponent);
-        let power = Residue::new(base).pow_bounded_exp(&exponent, EXPONENT_BITS);
-        let mut bytes = [0; KEY_LEN];
-        bytes.copy_from_slice(power.retrieve().to_be_bytes().as_ref());
-        bytes
+        let exponent = U768::from_be_slice(&exponent);
+        to_bytes(&Residue::new(base).pow_amm_bounded_exp(&exponent, EXPONENT_BITS))
     }
 }
+
+/// The factor of a column, read in the same time for each.
+fn factor_of(column: u32) -> Residue {
+    let mut factor = Residue::ONE;
+    for (bits, candidate) in (0..).zip(FACTORS.iter()) {
+        factor.ct_assign(candidate, Choice::from_u32_eq(bits, column));
+    }
+    factor
+}
+
+fn to_bytes(residue: &Residue) -> [u8; KEY_LEN] {
+    let mut bytes = [0; KEY_LEN];
+    bytes.copy_from_slice(residue.retrieve().to_be_bytes().as_ref());
+    bytes
+}
+
+/// For each choice of bits in a column: the product of 2 to the numbers that have one of them alone.
+static FACTORS: LazyLock<[Residue; 1 << ROWS]> = LazyLock::new(|| {
+    let mut base = Residue::new(&U768::from(2_u8));
+    let bases: [Residue; ROWS] = from_fn(|_| {
+        let this = base;
+        base = base.square_repeat_vartime(COLUMNS);
+        this
+    });
+    from_fn(|bits| {
+        let chosen = (0..).zip(bases).filter(|(row, _)| bits >> row & 1 == 1);
+        chosen.fold(Residue::ONE, |product, (_, base)| product.mul(&base))
+    })
+});
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,3 +199,7 @@ fn hash(parts: &[&[u8]]) -> [u8; 20] {
 
 /// Bits of a private key.
 const EXPONENT_BITS: u32 = 160;
+
+/// The same, in rows of this length.
+const COLUMNS: u32 = 32;
+const ROWS: usize = 5;

@@ -54,8 +54,9 @@ export function serve(accept) {
   })
 }
 
+/** The measured process may be gone, after a wrong result. */
 function report(result) {
-  if (process.connected) process.send(result)
+  if (process.connected) process.send(result, ignore)
 }
 
 function ignore() {}

@@ -1,6 +1,13 @@
 // The far end of the TCP rows: a bare socket that sends or requests as many blocks as its task says.
 import { comparing } from '../drive.mjs'
-import { handshake, HANDSHAKE_LEN, interested, unchoke } from '../../../testkit/frames.mjs'
+import { encryption } from '../../../testkit/encryption.mjs'
+import {
+  handshake,
+  HANDSHAKE_LEN,
+  INFO_HASH,
+  interested,
+  unchoke
+} from '../../../testkit/frames.mjs'
 import { OUTSTANDING, TAPE_BLOCKS } from '../workloads/blocks.mjs'
 import { tapePieces, tapeRequests, tapeSender } from '../workloads/blocks.mjs'
 import { serve } from './serve.mjs'
@@ -27,8 +34,16 @@ const roles = {
 }
 
 serve(
-  (task, sendReport) => (socket) => exchange(socket, { ...task, ...roles[task.role] }, sendReport)
+  (task, sendReport) => (socket) =>
+    exchange(
+      task.isEncrypted ? encrypted(socket) : socket,
+      { ...task, ...roles[task.role] },
+      sendReport
+    )
 )
+
+const encrypted = (socket) =>
+  encryption.wrap(socket, { role: 'responder', mode: 'require', infoHashes: INFO_HASH })
 
 /**
  * Sends a frame for each one received: pieces for requests, or requests for pieces, of which `credit`

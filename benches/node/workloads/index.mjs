@@ -2,14 +2,15 @@
 import { rows as answers } from './answers.mjs'
 import { rows as connections } from './connections.mjs'
 import { rows as download } from './download.mjs'
-import { rows as encryption } from './encryption.mjs'
+import { rows as exchanges } from './exchanges.mjs'
 import { rows as haves } from './haves.mjs'
 import { rows as largeMessages } from './large-messages.mjs'
 import { rows as lifecycle } from './lifecycle.mjs'
 import { rows as memory } from './memory.mjs'
 import { rows as pieces } from './pieces.mjs'
+import { rows as rc4 } from './rc4.mjs'
 import { rows as smallMessages } from './small-messages.mjs'
-import { rows as tcp } from './tcp.mjs'
+import { encryptedRows as encryptedTcp, rows as tcp } from './tcp.mjs'
 
 /**
  * One measurement. `prepare` builds the inputs, untimed, and its result is kept between rounds;
@@ -26,8 +27,11 @@ import { rows as tcp } from './tcp.mjs'
  * @property {boolean} [fresh] a process per sample instead of one per side
  * @property {number} [rounds] instead of the default
  * @property {number} [warmups] instead of the default
+ * @property {string[]} [runtimeArgs] for node
+ * @property {(program: string) => boolean} [canRun] whether this Node can; always, by default
  *
- * @typedef {{ key: string, unit: string, part?: string }} Metric less is better; `part` of the row
+ * @typedef {{ key: string, unit: string, part?: string, isRate?: boolean }} Metric less is better, but more of a
+ *   rate; `part` of the row
  *
  * @typedef {object} Context
  * @property {import('../libraries.mjs').Library} library
@@ -44,7 +48,9 @@ export const rows = [
   ...download,
   ...pieces,
   ...haves,
-  ...encryption,
+  ...exchanges,
+  ...rc4,
+  ...encryptedTcp,
   ...lifecycle,
   ...memory,
   ...largeMessages
