@@ -5,5 +5,8 @@ import { registerCompletionHandler } from 'ava'
 /** Longest delay of a timer in ms. */
 const MAX_DELAY = 0x7fffffff
 
+// Those of Node, whatever a test has put in their place by then.
+const { clearInterval, setInterval } = globalThis
+
 const timer = setInterval(() => {}, MAX_DELAY)
 registerCompletionHandler(() => clearInterval(timer))
