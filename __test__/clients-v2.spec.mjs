@@ -13,6 +13,12 @@ import { BLOCK_LENGTH, readFiles, V2Torrent } from './helpers/v2.mjs'
 /** In the last reserved byte: the sender would also speak version 2. */
 const V2_BIT = 0x10
 
+/**
+ * What libtorrent 2.0 at times finds wrong with a hybrid torrent of which it has not got all hashes yet, and not the
+ * next time: https://github.com/arvidn/libtorrent/issues/6394
+ */
+const INCONSISTENT = /v1 and v2 hashes do not describe the same data/
+
 const { libtorrent } = clients
 const withLibtorrent = testWith('libtorrent')
 
@@ -36,7 +42,7 @@ for (const kind of ['version 2', 'hybrid']) {
     t.is(await seeder.stop(), 0)
   })
 
-  withLibtorrent(`libtorrent downloads a ${kind} torrent from a wire by magnet link`, async (t) => {
+  const download = async (t) => {
     const { torrent, data, copy } = await makeFolder(t)
     const { v2 } = hashesOf(torrent)
     const seeding = new Seeding(torrent, await readFiles(new V2Torrent(infoOf(torrent)), data))
@@ -51,7 +57,15 @@ for (const kind of ['version 2', 'hybrid']) {
     t.deepEqual(await hashFiles(copy), await hashFiles(data))
     t.true(seeding.answers > 0)
     t.deepEqual(seeding.errors, [])
-  })
+  }
+
+  withLibtorrent(`libtorrent downloads a ${kind} torrent from a wire by magnet link`, (t) =>
+    download(t).catch((error) => {
+      if (!isHybrid || !INCONSISTENT.test(error.message)) throw error
+      t.log(error.message.match(INCONSISTENT)[0])
+      return download(t)
+    })
+  )
 }
 
 withLibtorrent('libtorrent accepts an upgrade to version 2', async (t) => {
