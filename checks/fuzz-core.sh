@@ -16,7 +16,7 @@ if [ "${1:-}" = --keep ]; then
   keep=true
   shift
 fi
-targets='bencode decoder exchange_initiator exchange_responder extended handshake hashes messages metadata notices pex wire'
+targets='bencode decoder exchange_initiator exchange_responder extended handshake hashes messages metadata notices pex transfer wire'
 case "${1:-}" in
 '' | *[!0-9]*) [ $# = 0 ] || { targets=$1; shift; } ;;
 esac

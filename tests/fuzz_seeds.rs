@@ -13,7 +13,7 @@ use peer_wire::protocol::{Announced, Event, ExtendedHandshake, UploadOnly};
 
 use fuzzing::exchange::{self, End};
 use fuzzing::{
-    bencode, decoder, extended, handshake, hashes, messages, metadata, notices, pex, wire,
+    bencode, decoder, extended, handshake, hashes, messages, metadata, notices, pex, transfer, wire,
 };
 
 #[test]
@@ -171,6 +171,12 @@ fn pex_seeds_cover_each_outcome_and_error() {
 }
 
 #[test]
+fn transfer_seeds_cover_each_end_and_answer() {
+    let seen = seeds("transfer").flat_map(|seed| transfer::run(&seed));
+    assert_eq!(kinds(seen), kinds_of(TRANSFERS));
+}
+
+#[test]
 fn wire_seeds_cover_each_event_error_and_reason() {
     let events: Vec<_> = seeds("wire").flat_map(|seed| wire::run(&seed)).collect();
     assert_eq!(kinds(&events), kinds_of(EVENTS));
@@ -222,6 +228,8 @@ impl Write for Name {
 fn kinds_of(names: &str) -> BTreeSet<String> {
     names.split_whitespace().map(str::to_owned).collect()
 }
+
+const TRANSFERS: &str = "Cancelled Choked Closed CutOff Declined Late PieceLost Rejected Right Served TimedOut Twice Wrong";
 
 const MESSAGES: &str = "KeepAlive Choke Unchoke Interested NotInterested Have Bitfield Request \
     Piece Cancel Port Suggest HaveAll HaveNone Reject AllowedFast Extended HashRequest Hashes HashReject Unknown";

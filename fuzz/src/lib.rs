@@ -61,6 +61,11 @@ pub fn pex(data: &[u8]) {
     let _read = fuzzing::pex::run(data);
 }
 
+/// See `tests/fuzzing/transfer.rs`.
+pub fn transfer(data: &[u8]) {
+    let _seen = fuzzing::transfer::run(data);
+}
+
 /// See `tests/fuzzing/wire.rs`.
 pub fn wire(data: &[u8]) {
     fuzzing::wire::run(data);

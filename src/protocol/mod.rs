@@ -155,6 +155,7 @@ pub(crate) mod numbers;
 mod reserved;
 mod stats;
 mod trace;
+pub mod transfer;
 mod wire;
 
 pub use decode::{Chunk, Decoder};

@@ -26,6 +26,23 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Adds what other parts of the same connection have counted.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        self.received.add(&other.received);
+        self.sent.add(&other.sent);
+        let pairs = [
+            (&mut self.ignored_requests, other.ignored_requests),
+            (&mut self.refused_requests, other.refused_requests),
+            (&mut self.unanswerable_requests, other.unanswerable_requests),
+            (&mut self.violations, other.violations),
+        ];
+        for (count, other) in pairs {
+            *count = count.saturating_add(other);
+        }
+        self
+    }
+
     /// Adds what the decoder of the same connection has counted: bytes received, and messages that
     /// were longer than their id allows or not agreed on.
     #[must_use]
@@ -48,6 +65,14 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    fn add(&mut self, other: &Self) {
+        for (count, other) in self.messages.iter_mut().zip(other.messages) {
+            *count = count.saturating_add(other);
+        }
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.block_bytes = self.block_bytes.saturating_add(other.block_bytes);
+    }
+
     /// Messages of one kind.
     pub fn messages(&self, kind: MessageKind) -> u64 {
         let count = self.messages.get(kind.number());

@@ -13,6 +13,7 @@ pub(crate) mod messages;
 pub(crate) mod metadata;
 pub(crate) mod notices;
 pub(crate) mod pex;
+pub(crate) mod transfer;
 pub(crate) mod wire;
 
 use arbitrary::{Result, Unstructured};

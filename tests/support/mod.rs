@@ -18,5 +18,6 @@ pub(crate) mod sessions;
 pub(crate) mod strategies;
 pub(crate) mod swarm;
 pub(crate) mod trace_check;
+pub(crate) mod transfer;
 pub(crate) mod trees;
 pub(crate) mod vectors;

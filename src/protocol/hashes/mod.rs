@@ -1,23 +1,27 @@
 //! Hash trees of version 2 (BEP 52 <https://www.bittorrent.org/beps/bep_0052.html>): requests for
 //! parts of them, and what proves such a part.
 //!
-//! | module    | knows                                                  |
-//! | --------- | ------------------------------------------------------ |
-//! | `node.rs` | how nodes are hashed and padded                        |
-//! | `tree.rs` | the tree of a file, and its answers to requests        |
-//! | this file | a request: its bytes, its rules, what proves an answer |
+//! | module     | knows                                                  |
+//! | ---------- | ------------------------------------------------------ |
+//! | `node.rs`  | how nodes are hashed and padded                        |
+//! | `piece.rs` | the hash of a piece, also while its bytes arrive       |
+//! | `tree.rs`  | the tree of a file, and its answers to requests        |
+//! | this file  | a request: its bytes, its rules, what proves an answer |
 //!
 //! Layer 0 of a tree has the SHA-256 hashes of the blocks of a file, 16 KiB each; each node above is
 //! the hash of the two below it. Which requests are open is for the wire to know.
 
 mod node;
+mod piece;
 mod tree;
 
 use std::fmt;
 
 use super::numbers::{to_u32, to_usize};
 pub use node::pad_hash;
-pub use tree::{HashTree, HashTreeError, piece_root};
+pub(super) use piece::PieceRoot;
+pub use piece::piece_root;
+pub use tree::{HashTree, HashTreeError};
 
 use node::{Hash, Subtree, parent_of};
 

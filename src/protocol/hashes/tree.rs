@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
-use super::node::{Hash, Subtree, parent_of};
+use super::node::{Hash, parent_of};
 use super::{HashRequest, pad_hash};
 use crate::protocol::numbers::{to_u32, to_usize};
 
@@ -140,30 +138,6 @@ impl Layer {
         }
     }
 }
-
-/// The hash of a piece: the node over its blocks, of which missing ones are padded.
-///
-/// `piece_len` is that of the torrent, a power of two of at least 16 KiB: so the last piece of a file
-/// gets the hash that the piece layer has. `None` is for a file that is no longer than a piece: it
-/// has no piece layer, and this node is its root.
-///
-/// Returns `None` for no bytes, for more than `piece_len`, and when that is no such length.
-pub fn piece_root(piece: &[u8], piece_len: Option<u64>) -> Option<[u8; 32]> {
-    let block_count = to_u32(piece.len().div_ceil(BLOCK_LEN));
-    let height = match piece_len {
-        Some(len) if len.is_power_of_two() => len.ilog2().checked_sub(BLOCK_LEN.ilog2())?,
-        Some(_) => return None,
-        None => block_count.checked_next_power_of_two()?.ilog2(),
-    };
-    let mut subtree = Subtree::default();
-    for block in piece.chunks(BLOCK_LEN) {
-        subtree.push(Sha256::digest(block).into());
-    }
-    subtree.finish(0, height)
-}
-
-/// Bytes of the blocks whose hashes are layer 0.
-const BLOCK_LEN: usize = 16 * 1024;
 
 /// Why hashes make no tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,6 +48,27 @@ impl Head {
         Ok(is_whole.then_some(head))
     }
 
+    /// The length prefix at the front of `bytes`; `None` when it is not there.
+    #[inline]
+    pub(in crate::protocol) fn length_of(bytes: &[u8]) -> Option<u32> {
+        bytes.first_chunk().copied().map(u32::from_be_bytes)
+    }
+
+    /// The byte of the id of the message at the front of `bytes`, which is not a keep-alive; `None`
+    /// when it is not there.
+    #[inline]
+    pub(in crate::protocol) fn id_of(bytes: &[u8]) -> Option<u8> {
+        bytes.get(Self::PREFIX_LEN).copied()
+    }
+
+    /// The piece and the offset of the block at the front of `bytes`, which begin with the head of a
+    /// `piece` message; `None` when that is not there.
+    #[inline]
+    pub(in crate::protocol) fn block_of(bytes: &[u8]) -> Option<[u32; 2]> {
+        let [_, _, _, _, _, a0, a1, a2, a3, b0, b1, b2, b3] = *bytes.first_chunk()?;
+        Some([[a0, a1, a2, a3], [b0, b1, b2, b3]].map(u32::from_be_bytes))
+    }
+
     /// Reads the head at the front of `bytes`; `None` when something is missing or wrong.
     #[inline]
     pub(in crate::protocol) fn read_whole(bytes: &[u8], max_message_len: u32) -> Option<Self> {

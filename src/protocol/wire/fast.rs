@@ -10,7 +10,7 @@ use crate::protocol::message::BlockRequest;
 
 /// Made when both handshakes announce the extension.
 #[derive(Debug, Default)]
-pub(super) struct Fast {
+pub(in crate::protocol) struct Fast {
     /// Pieces that the peer serves us even while it chokes.
     allowed_by_peer: Vec<u32>,
     /// Pieces that we serve even while we choke.
@@ -35,10 +35,10 @@ impl Fast {
 
     /// Rejects that may wait for a peer that does not read, on top of the upload backlog.
     // Eight times the longest queue that clients announce, and 272 KiB of output.
-    pub(super) const MAX_UNREAD_REJECTS: u32 = 16_000;
+    pub(in crate::protocol) const MAX_UNREAD_REJECTS: u32 = 16_000;
 
     /// The peer allows us a piece; returns whether it is remembered.
-    pub(super) fn allow_us(&mut self, piece: u32) -> bool {
+    pub(in crate::protocol) fn allow_us(&mut self, piece: u32) -> bool {
         let is_known = self.allows_us(piece);
         let has_room = self.allowed_by_peer.len() < Self::MAX_ALLOWED_BY_PEER;
         if !is_known && has_room {
@@ -47,24 +47,24 @@ impl Fast {
         is_known || has_room
     }
 
-    pub(super) fn allows_us(&self, piece: u32) -> bool {
+    pub(in crate::protocol) fn allows_us(&self, piece: u32) -> bool {
         self.allowed_by_peer.contains(&piece)
     }
 
-    pub(super) fn allowed_by_peer(&self) -> &[u32] {
+    pub(in crate::protocol) fn allowed_by_peer(&self) -> &[u32] {
         &self.allowed_by_peer
     }
 
-    pub(super) fn allow_peer(&mut self, piece: u32) {
+    pub(in crate::protocol) fn allow_peer(&mut self, piece: u32) {
         self.allowed_by_us.insert(piece);
     }
 
-    pub(super) fn allows_peer(&self, piece: u32) -> bool {
+    pub(in crate::protocol) fn allows_peer(&self, piece: u32) -> bool {
         self.allowed_by_us.contains(&piece)
     }
 
     /// A request was given up; its answer will follow.
-    pub(super) fn withdraw(&mut self, request: BlockRequest) {
+    pub(in crate::protocol) fn withdraw(&mut self, request: BlockRequest) {
         if self.withdrawn.len() >= Self::MAX_WITHDRAWN {
             self.withdrawn.take_oldest();
         }
@@ -77,15 +77,21 @@ impl Fast {
         });
     }
 
+    /// Whether any answer to a request that was given up may still come.
+    #[inline]
+    pub(in crate::protocol) fn is_awaiting(&self) -> bool {
+        self.withdrawn.len() > 0
+    }
+
     /// Whether this answers a request that was given up. Each is answered once.
-    pub(super) fn settle(&mut self, request: BlockRequest) -> bool {
+    pub(in crate::protocol) fn settle(&mut self, request: BlockRequest) -> bool {
         self.withdrawn.take_equal(request).is_some()
     }
 
     /// Counts a reject that the peer makes us send; returns whether it may still be sent.
     // Every reject answers a message, so output would grow as fast as input while the peer does not
     // read. Blocks are held back meanwhile; a reject cannot wait for longer than its request.
-    pub(super) fn admit_reject(&mut self, is_read: bool) -> bool {
+    pub(in crate::protocol) fn admit_reject(&mut self, is_read: bool) -> bool {
         if is_read {
             self.unread_rejects = 0;
         }

@@ -62,6 +62,10 @@ impl Handshakes {
         self.ours.is_some()
     }
 
+    pub(super) fn ours(&self) -> Option<Dialect> {
+        self.ours
+    }
+
     #[inline]
     pub(super) fn agreed(&self) -> Dialect {
         self.agreed

@@ -8,23 +8,23 @@ use crate::protocol::message::Message;
 use crate::protocol::trace::{Trace, TracedFrame};
 
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
-    pub(super) counters: Counters,
+pub(in crate::protocol) struct Ledger {
+    pub(in crate::protocol) counters: Counters,
     // Boxed: hardly any wire is traced.
     trace: Option<Box<Trace>>,
 }
 
 impl Ledger {
     /// Keeps the newest `capacity` frames; 0 turns the trace off.
-    pub(super) fn set_trace(&mut self, capacity: usize) {
+    pub(in crate::protocol) fn set_trace(&mut self, capacity: usize) {
         self.trace = (capacity > 0).then(|| Box::new(Trace::new(capacity)));
     }
 
-    pub(super) fn is_tracing(&self) -> bool {
+    pub(in crate::protocol) fn is_tracing(&self) -> bool {
         self.trace.is_some()
     }
 
-    pub(super) fn poll_trace(&mut self) -> Option<TracedFrame> {
+    pub(in crate::protocol) fn poll_trace(&mut self) -> Option<TracedFrame> {
         self.trace.as_mut()?.pop()
     }
 
@@ -35,7 +35,7 @@ impl Ledger {
         clippy::inline_always,
         reason = "the message is in registers, and stays there"
     )]
-    pub(super) fn note_received<P: Place>(&mut self, message: &Message<P>) {
+    pub(in crate::protocol) fn note_received<P: Place>(&mut self, message: &Message<P>) {
         let received = &mut self.counters.received;
         received.count_message(message.kind());
         if let Message::Piece { block, .. } = message {
@@ -46,7 +46,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn note_handshake_received(&mut self) {
+    pub(in crate::protocol) fn note_handshake_received(&mut self) {
         let handshake = TracedFrame::handshake(false);
         self.counters.received.count_message(handshake.kind);
         if let Some(trace) = &mut self.trace {
@@ -56,7 +56,12 @@ impl Ledger {
 
     /// Records a message that is queued, of `len` bytes with `payload_len` bytes of payload.
     #[inline]
-    pub(super) fn note_sent(&mut self, message: &Message<u32>, len: usize, payload_len: usize) {
+    pub(in crate::protocol) fn note_sent(
+        &mut self,
+        message: &Message<u32>,
+        len: usize,
+        payload_len: usize,
+    ) {
         let sent = &mut self.counters.sent;
         sent.count_message(message.kind());
         if matches!(message, Message::Piece { .. }) {
@@ -69,7 +74,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn note_handshake(&mut self) {
+    pub(in crate::protocol) fn note_handshake(&mut self) {
         let handshake = TracedFrame::handshake(true);
         self.counters.sent.count_message(handshake.kind);
         self.counters.count_sent_bytes(handshake.len);
@@ -79,7 +84,7 @@ impl Ledger {
     }
 
     /// Counts a violation that does no harm; returns it as an error under the strict policy.
-    pub(super) fn tolerate(
+    pub(in crate::protocol) fn tolerate(
         &mut self,
         policy: Policy,
         error: ProtocolError,
@@ -94,7 +99,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn count_violation(&mut self) {
+    pub(in crate::protocol) fn count_violation(&mut self) {
         count(&mut self.counters.violations);
     }
 }

@@ -22,16 +22,16 @@ mod choking;
 mod downloads;
 mod event;
 mod extensions;
-mod fast;
+pub(super) mod fast;
 mod handshakes;
 mod hashes;
-mod ledger;
+pub(super) mod ledger;
 mod outbox;
-mod queue;
+pub(super) mod queue;
 mod rare;
 mod sender;
 mod unsent;
-mod uploads;
+pub(super) mod uploads;
 
 use bytes::Bytes;
 
@@ -275,7 +275,9 @@ impl Wire {
 
     /// How many requests the peer keeps, if it has told.
     // Zero would be a peer that answers nothing; it more likely means that nobody set it.
-    fn queue_depth(&self) -> Option<usize> {
+    ///
+    /// Where extended handshakes are read and the peer has told.
+    pub fn queue_depth(&self) -> Option<usize> {
         let depth = self.extensions.as_ref()?.theirs.handshake().queue_depth?;
         (depth > 0).then_some(to_usize(depth))
     }
@@ -898,6 +900,16 @@ impl Wire {
 
 /// Getters.
 impl Wire {
+    /// What our first handshake has announced; `None` before it.
+    pub fn announced(&self) -> Option<Dialect> {
+        self.handshakes.ours()
+    }
+
+    /// The limits of this wire.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Whether input is still read.
     pub fn is_reading(&self) -> bool {
         self.phase == Phase::Open

@@ -11,7 +11,7 @@ use crate::protocol::message::BlockRequest;
 /// A queue of requests, each with a `tag` of its owner. Equal ones may wait at the same time.
 // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html> does not forbid to request a block twice.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
+pub(in crate::protocol) struct Queue<T> {
     /// By age; empty while `far` is in use.
     near: VecDeque<Waiting<T>>,
     far: Option<Box<Far<T>>>,
@@ -19,10 +19,10 @@ pub(super) struct Queue<T> {
 
 /// One that waits. Older ones have smaller ages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Waiting<T> {
-    pub(super) age: u64,
-    pub(super) request: BlockRequest,
-    pub(super) tag: T,
+pub(in crate::protocol) struct Waiting<T> {
+    pub(in crate::protocol) age: u64,
+    pub(in crate::protocol) request: BlockRequest,
+    pub(in crate::protocol) tag: T,
 }
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct Far<T> {
 impl<T: Copy + Ord> Queue<T> {
     /// Appends one, which must be younger than all others.
     #[inline]
-    pub(super) fn push(&mut self, waiting: Waiting<T>) {
+    pub(in crate::protocol) fn push(&mut self, waiting: Waiting<T>) {
         match &mut self.far {
             None => self.near.push_back(waiting),
             Some(far) => far.insert(waiting),
@@ -45,7 +45,7 @@ impl<T: Copy + Ord> Queue<T> {
     }
 
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::protocol) fn len(&self) -> usize {
         match &self.far {
             None => self.near.len(),
             Some(far) => far.waiting.len(),
@@ -53,7 +53,7 @@ impl<T: Copy + Ord> Queue<T> {
     }
 
     /// What they ask for, the oldest first.
-    pub(super) fn in_order(&self) -> impl Iterator<Item = BlockRequest> {
+    pub(in crate::protocol) fn in_order(&self) -> impl Iterator<Item = BlockRequest> {
         let near = self.near.iter().map(|waiting| waiting.request);
         let far = self.far.iter().flat_map(|far| far.in_order());
         near.chain(far.map(|waiting| waiting.request))
@@ -61,7 +61,7 @@ impl<T: Copy + Ord> Queue<T> {
 
     /// Removes the oldest.
     #[inline]
-    pub(super) fn take_oldest(&mut self) -> Option<Waiting<T>> {
+    pub(in crate::protocol) fn take_oldest(&mut self) -> Option<Waiting<T>> {
         match &self.far {
             None => self.take_near(0),
             Some(far) => {
@@ -73,7 +73,7 @@ impl<T: Copy + Ord> Queue<T> {
 
     /// Removes the oldest one equal to `request`.
     #[inline]
-    pub(super) fn take_equal(&mut self, request: BlockRequest) -> Option<Waiting<T>> {
+    pub(in crate::protocol) fn take_equal(&mut self, request: BlockRequest) -> Option<Waiting<T>> {
         if self.far.is_none() {
             let mut near = self.near.iter().take(NEAR);
             let place = near.position(|waiting| waiting.request == request);
@@ -87,7 +87,7 @@ impl<T: Copy + Ord> Queue<T> {
 
     /// Removes the one of this age.
     #[inline]
-    pub(super) fn take_aged(&mut self, age: u64) -> Option<Waiting<T>> {
+    pub(in crate::protocol) fn take_aged(&mut self, age: u64) -> Option<Waiting<T>> {
         if self.far.is_some() {
             return self.take_far(age);
         }
@@ -108,7 +108,7 @@ impl<T: Copy + Ord> Queue<T> {
     }
 
     /// Removes the oldest one with this tag.
-    pub(super) fn take_tagged(&mut self, tag: T) -> Option<Waiting<T>> {
+    pub(in crate::protocol) fn take_tagged(&mut self, tag: T) -> Option<Waiting<T>> {
         if self.far.is_none() {
             let mut near = self.near.iter().take(NEAR);
             let place = near.position(|waiting| waiting.tag == tag);
@@ -121,7 +121,7 @@ impl<T: Copy + Ord> Queue<T> {
     }
 
     /// The ages of those for this piece.
-    pub(super) fn ages_of(&mut self, piece: u32) -> Vec<u64> {
+    pub(in crate::protocol) fn ages_of(&mut self, piece: u32) -> Vec<u64> {
         if self.far.is_none() && self.near.len() <= NEAR {
             let near = self.near.iter();
             let of_piece = near.filter(|waiting| waiting.request.piece == piece);
@@ -131,7 +131,7 @@ impl<T: Copy + Ord> Queue<T> {
     }
 
     /// Whether the one of this age waits.
-    pub(super) fn has_aged(&self, age: u64) -> bool {
+    pub(in crate::protocol) fn has_aged(&self, age: u64) -> bool {
         match &self.far {
             None => (self.near)
                 .binary_search_by_key(&age, |waiting| waiting.age)

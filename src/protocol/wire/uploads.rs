@@ -11,7 +11,7 @@ use crate::protocol::numbers::to_usize;
 
 /// Requests of the peer. Only delivered ones can be answered; those held back are all younger.
 #[derive(Debug, Default)]
-pub(super) struct Uploads {
+pub(in crate::protocol) struct Uploads {
     delivered: Queue<()>,
     /// What the delivered ones cost while they wait, in bytes.
     delivered_cost: usize,
@@ -24,7 +24,7 @@ pub(super) struct Uploads {
 
 /// What to do with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(in crate::protocol) enum Admission {
     /// It is delivered now.
     Deliver,
     /// It is queued, and delivered when there is room.
@@ -39,7 +39,7 @@ impl Uploads {
     /// Refused are requests of a peer that we choke, those above the queue limit, and those that no
     /// block can answer.
     #[inline]
-    pub(super) fn admit(
+    pub(in crate::protocol) fn admit(
         &mut self,
         request: BlockRequest,
         am_choking: bool,
@@ -80,20 +80,20 @@ impl Uploads {
 
     /// Queues one that is delivered; returns its id.
     #[inline]
-    pub(super) fn deliver(&mut self, request: BlockRequest) -> RequestId {
+    pub(in crate::protocol) fn deliver(&mut self, request: BlockRequest) -> RequestId {
         let waiting = self.aged(request);
         self.push_delivered(waiting)
     }
 
     /// Queues one that is held back.
     #[cold]
-    pub(super) fn hold(&mut self, request: BlockRequest) {
+    pub(in crate::protocol) fn hold(&mut self, request: BlockRequest) {
         let waiting = self.aged(request);
         self.held.get_or_insert_default().push(waiting);
     }
 
     /// Delivers the oldest one held back.
-    pub(super) fn deliver_held(&mut self) -> Option<(RequestId, BlockRequest)> {
+    pub(in crate::protocol) fn deliver_held(&mut self) -> Option<(RequestId, BlockRequest)> {
         let oldest = self.held.as_mut()?.take_oldest()?;
         if self.held_count() == 0 {
             self.held = None;
@@ -103,7 +103,7 @@ impl Uploads {
 
     /// Takes the delivered one with this id, to answer it.
     #[inline]
-    pub(super) fn take(&mut self, id: RequestId) -> Option<BlockRequest> {
+    pub(in crate::protocol) fn take(&mut self, id: RequestId) -> Option<BlockRequest> {
         // The full age from its low 32 bits: the newest one, up to `next`, that ends in them.
         let since = RequestId::of_age(self.next)
             .number()
@@ -115,20 +115,23 @@ impl Uploads {
     }
 
     /// Takes the oldest delivered one equal to `request`.
-    pub(super) fn take_equal(&mut self, request: BlockRequest) -> Option<RequestId> {
+    pub(in crate::protocol) fn take_equal(&mut self, request: BlockRequest) -> Option<RequestId> {
         let taken = self.delivered.take_equal(request)?;
         self.count_out(request);
         Some(RequestId::of_age(taken.age))
     }
 
     /// Drops the oldest one held back that equals `request`; returns whether there was one.
-    pub(super) fn drop_held(&mut self, request: BlockRequest) -> bool {
+    pub(in crate::protocol) fn drop_held(&mut self, request: BlockRequest) -> bool {
         let held = self.held.as_mut();
         held.is_some_and(|held| held.take_equal(request).is_some())
     }
 
     /// Drops all but those for pieces that `keeps` names; returns them, the oldest first.
-    pub(super) fn drop_except(&mut self, keeps: impl Fn(u32) -> bool) -> Vec<BlockRequest> {
+    pub(in crate::protocol) fn drop_except(
+        &mut self,
+        keeps: impl Fn(u32) -> bool,
+    ) -> Vec<BlockRequest> {
         let mut dropped = Vec::new();
         let delivered = &mut self.delivered;
         let held = self.held.as_deref_mut();
@@ -154,13 +157,13 @@ impl Uploads {
     }
 
     /// Drops those held back.
-    pub(super) fn forget_held(&mut self) {
+    pub(in crate::protocol) fn forget_held(&mut self) {
         self.held = None;
     }
 
     /// Drops all, because we choke or the wire is closed.
     // Ages continue, so that the id of a dropped request never names a later one.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::protocol) fn clear(&mut self) {
         *self = Self {
             next: self.next,
             ..Self::default()
@@ -169,24 +172,24 @@ impl Uploads {
 
     /// Whether any is held back.
     #[inline]
-    pub(super) fn has_held(&self) -> bool {
+    pub(in crate::protocol) fn has_held(&self) -> bool {
         self.held_count() > 0
     }
 
     #[inline]
-    pub(super) fn held_count(&self) -> usize {
+    pub(in crate::protocol) fn held_count(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.len())
     }
 
     /// Those that wait for an answer, and those held back.
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::protocol) fn len(&self) -> usize {
         self.delivered.len().saturating_add(self.held_count())
     }
 
     /// What the delivered ones cost while they wait, in bytes.
     #[inline]
-    pub(super) fn delivered_cost(&self) -> usize {
+    pub(in crate::protocol) fn delivered_cost(&self) -> usize {
         self.delivered_cost
     }
 
