@@ -21,13 +21,18 @@
 //! [`Limits::upload_backlog`]: crate::protocol::Limits::upload_backlog
 #![forbid(unsafe_code)]
 
+mod codec;
 mod connection;
 mod deadline;
 mod encrypted;
 mod error;
 mod exchange;
 mod output;
+mod sockets;
+pub mod transport;
 
+pub use codec::PeerCodec;
 pub use connection::Connection;
 pub use encrypted::EncryptedStream;
 pub use error::Error;
+pub use sockets::{Listener, connect, listen};

@@ -1,0 +1,569 @@
+//! The I/O thread's side of a socket: reads while the host keeps up, writes what it leaves, and ends.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use super::mailbox::{Fault, Operation, Record};
+use super::outgoing::Outgoing;
+use super::rate::Pace;
+use super::reading::Reading;
+use super::socket::{Heard, Progress, Socket, Wants};
+use super::transfers::Order;
+use super::uploading::{Filled, Uploading};
+use crate::protocol::Limits;
+use crate::protocol::transfer::Serving;
+
+/// Most bytes of one read: what a busy socket holds.
+const MAX_READ: usize = 256 * 1024;
+
+/// Most reads before the other sockets have their turn.
+const MAX_READS: usize = 4;
+
+/// Most times that the socket is given blocks before the other sockets have their turn.
+const MAX_FILLS: usize = 8;
+
+/// How often the host is told of blocks that were sent, as nothing waits for that.
+const TELL_AFTER: Duration = Duration::from_millis(50);
+
+/// How long the last output of a closed socket may take without progress.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long what a peer sends after our end is still taken. If it were left, the system would drop
+/// what we have sent, too.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Memory for what nobody wants.
+const WASTE_LEN: usize = 4 * 1024;
+
+/// A connected socket.
+pub(super) struct Driver {
+    stream: TcpStream,
+    socket: Socket,
+    outgoing: Outgoing,
+    reading: Option<Box<Reading>>,
+    /// The peer has ended its side.
+    is_at_end: bool,
+    /// Our side has ended.
+    is_shut: bool,
+    fault: Option<Fault>,
+    /// Limits the end of a closed socket.
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// Of a fetch.
+    timeout: Option<Pin<Box<Sleep>>>,
+    /// Made when something is served.
+    uploading: Option<Box<Uploading>>,
+    /// Bytes of blocks that were sent since the host could know of it.
+    sent: usize,
+    /// Bytes that transfers had received when the host was last told.
+    heard: u64,
+    /// When the host is told again.
+    telling: Option<Pin<Box<Sleep>>>,
+    download: Pace,
+    upload: Pace,
+    /// Until more may be read or written.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Driver {
+    pub(super) fn new(stream: TcpStream, socket: Socket) -> Self {
+        Self {
+            stream,
+            socket,
+            outgoing: Outgoing::default(),
+            reading: None,
+            is_at_end: false,
+            is_shut: false,
+            fault: None,
+            deadline: None,
+            timeout: None,
+            uploading: None,
+            sent: 0,
+            heard: 0,
+            telling: None,
+            download: Pace::default(),
+            upload: Pace::default(),
+            pause: None,
+        }
+    }
+
+    fn run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let wants = self.listen(cx);
+        if wants.is_destroyed {
+            return Poll::Ready(());
+        }
+        if wants.discards {
+            self.stop_reading();
+            self.write(wants, cx);
+            return self.finish(cx);
+        }
+        let is_drained = self.is_at_end || self.read(wants, cx);
+        // What was read may have called for requests.
+        self.transfer(cx);
+        self.send(wants, cx);
+        self.count(cx);
+        match self.fault {
+            // What was received before goes first.
+            Some(fault) if is_drained => {
+                self.stop_reading();
+                let number = self.socket.number();
+                self.post(Record::Failed { number, fault });
+                Poll::Ready(())
+            }
+            None if self.is_at_end && self.is_shut => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Takes what the host has said, in its order.
+    fn listen(&mut self, cx: &Context<'_>) -> Wants {
+        let heard = self.socket.listen(cx.waker());
+        let Heard { wants, limits, .. } = heard;
+        if wants.is_started {
+            self.begin_reading(wants, &limits);
+        }
+        for item in heard.output {
+            if let Some(order) = self.outgoing.take(item) {
+                // It may come before the start.
+                self.begin_reading(wants, &limits);
+                self.obey(order);
+            }
+        }
+        self.has_failed();
+        if let Some((decrypt, payload)) = heard.payload
+            && let Some(reading) = &mut self.reading
+        {
+            reading.begin_payload(decrypt, payload);
+        }
+        if let Some(rates) = heard.rates {
+            self.download = Pace::new(rates.iter().map(|rates| rates.download.clone()).collect());
+            self.upload = Pace::new(rates.iter().map(|rates| rates.upload.clone()).collect());
+        }
+        wants
+    }
+
+    /// Makes what reads, unless nothing is read any more.
+    fn begin_reading(&mut self, wants: Wants, limits: &Limits) {
+        if !wants.discards && !self.is_at_end && self.fault.is_none() {
+            let begin = || Box::new(Reading::new(limits, wants.exchanges));
+            self.reading.get_or_insert_with(begin);
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        match order {
+            Order::Serve(order) => {
+                reading.activate();
+                let transfers = reading.transfers();
+                if let Err(error) = Uploading::obey(&mut self.uploading, order, transfers) {
+                    reading.fail(error);
+                }
+                // Rejects follow the choke that has caused them.
+                self.transmit();
+            }
+            order => reading.obey(order),
+        }
+    }
+
+    /// Comes back when more may be read or written.
+    fn wait_for_room(&mut self, wait: Duration, cx: &mut Context<'_>) {
+        let until = Instant::now()
+            .checked_add(wait)
+            .unwrap_or_else(Instant::now);
+        match &mut self.pause {
+            Some(pause) if !pause.is_elapsed() && pause.deadline() <= until => {}
+            Some(pause) => pause.as_mut().reset(until),
+            None => self.pause = Some(Box::pin(sleep_until(until))),
+        }
+        if let Some(pause) = &mut self.pause
+            && pause.as_mut().poll(cx).is_ready()
+        {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Sends what transfers have to send, and tells the host how they are.
+    fn transfer(&mut self, cx: &mut Context<'_>) {
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        if !reading.is_active() {
+            return;
+        }
+        self.poll_timeout(cx);
+        // Whoever gets a piece finds its bytes counted.
+        self.count(cx);
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        if reading.report(&self.socket) {
+            // More to hash, after the others.
+            cx.waker().wake_by_ref();
+        }
+        self.transmit();
+    }
+
+    /// Sends the messages of transfers, but no blocks.
+    fn transmit(&mut self) {
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        let mut frames = Vec::new();
+        reading.transfers().poll_transmit(&mut frames);
+        self.socket.add_unsent(frames.len());
+        self.outgoing.push(frames);
+    }
+
+    /// Writes what waits, and blocks as long as the socket takes them.
+    fn send(&mut self, wants: Wants, cx: &mut Context<'_>) {
+        for _ in 0..MAX_FILLS {
+            self.fill(wants, cx);
+            if self.outgoing.is_empty() {
+                return self.write(wants, cx);
+            }
+            self.write(wants, cx);
+            if !self.outgoing.is_empty() {
+                return;
+            }
+        }
+        // The others first.
+        cx.waker().wake_by_ref();
+    }
+
+    /// Gives blocks to the socket.
+    fn fill(&mut self, wants: Wants, cx: &mut Context<'_>) {
+        if wants.is_ended || self.is_shut || self.fault.is_some() {
+            return;
+        }
+        let Some(uploading) = &mut self.uploading else {
+            return;
+        };
+        let reading = self.reading.as_mut();
+        let Some(serving) = reading.and_then(|reading| reading.transfers().serving_mut()) else {
+            return;
+        };
+        let unsent = self.socket.unsent();
+        let Filled { len, blocks } = uploading.fill(serving, &mut self.outgoing, unsent, cx);
+        self.socket.add_unsent(len);
+        self.sent = self.sent.saturating_add(blocks);
+        // Of blocks that cannot be read.
+        self.transmit();
+    }
+
+    /// Counts what transfers have done, and tells the host: at once of what it has received, and at times of what
+    /// it has sent.
+    fn count(&mut self, cx: &mut Context<'_>) {
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        if !reading.is_active() {
+            return;
+        }
+        let received = reading.take_taken();
+        let is_due = self.count_up(received);
+        if received > 0 {
+            self.telling = None;
+            self.socket.report();
+        } else if is_due && self.telling.is_none() {
+            self.telling = Some(Box::pin(sleep(TELL_AFTER)));
+        }
+        if let Some(telling) = &mut self.telling
+            && telling.as_mut().poll(cx).is_ready()
+        {
+            self.telling = None;
+            self.socket.report();
+        }
+    }
+
+    /// Returns whether the host is to be told: something was sent, or received, so that the peer is not silent though
+    /// the host hears nothing of it.
+    fn count_up(&mut self, received: usize) -> bool {
+        let Some(reading) = &mut self.reading else {
+            return false;
+        };
+        let sent = std::mem::take(&mut self.sent);
+        let transfers = reading.transfers();
+        let waiting = transfers.serving().map_or(0, Serving::len);
+        let stats = transfers.stats();
+        self.socket
+            .count(Progress { received, sent }, &stats, waiting);
+        let heard = std::mem::replace(&mut self.heard, stats.received.bytes);
+        sent > 0 || heard != stats.received.bytes
+    }
+
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) {
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        let Some(due) = reading.deadline() else {
+            self.timeout = None;
+            return;
+        };
+        let timeout = self
+            .timeout
+            .get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timeout.deadline() != due {
+            timeout.as_mut().reset(due);
+        }
+        while timeout.as_mut().poll(cx).is_ready() {
+            reading.expire();
+            let Some(due) = reading.deadline() else {
+                self.timeout = None;
+                return;
+            };
+            timeout.as_mut().reset(due);
+        }
+    }
+
+    /// Nothing more is read: the fetches end.
+    fn stop_reading(&mut self) {
+        self.uploading = None;
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        if reading.is_active() {
+            let received = reading.take_taken();
+            if self.count_up(received) || received > 0 || self.telling.take().is_some() {
+                self.socket.report();
+            }
+        }
+        if let Some(mut reading) = self.reading.take() {
+            reading.close(&self.socket);
+        }
+    }
+
+    /// The host has closed the socket: sends what is left, and waits for the peer's end.
+    fn finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_over = self.is_at_end || self.waste(cx);
+        if self.fault.is_some() || is_over && self.is_shut {
+            return Poll::Ready(());
+        }
+        self.wait(cx)
+    }
+
+    /// Writes what waits, and then the end.
+    fn write(&mut self, wants: Wants, cx: &mut Context<'_>) {
+        if self.is_shut || self.fault.is_some() {
+            return;
+        }
+        while !self.outgoing.is_empty() {
+            let room = match self.upload.room() {
+                Ok(room) => room,
+                Err(wait) => return self.wait_for_room(wait, cx),
+            };
+            match self.stream.poll_write_ready(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Err(error)) => return self.fail(Operation::Write, &error),
+                Poll::Ready(Ok(())) => {}
+            }
+            let stream = &self.stream;
+            let write = |slices: &[IoSlice<'_>]| stream.try_write_vectored(slices);
+            match self.outgoing.write(room, write) {
+                Ok(len) => self.wrote(len),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return self.fail(Operation::Write, &error),
+            }
+        }
+        if wants.is_ended {
+            self.shut(cx);
+        }
+    }
+
+    fn wrote(&mut self, len: usize) {
+        self.upload.take(len);
+        self.deadline = None;
+        if self.socket.wrote(len) {
+            let number = self.socket.number();
+            self.post(Record::Drained { number });
+        }
+    }
+
+    fn shut(&mut self, cx: &mut Context<'_>) {
+        self.is_shut = true;
+        self.deadline = None;
+        if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_shutdown(cx)
+            // The peer has closed meanwhile.
+            && error.kind() != io::ErrorKind::NotConnected
+        {
+            self.fail(Operation::Shutdown, &error);
+        }
+    }
+
+    fn may_read(&self, wants: Wants) -> bool {
+        let is_wanted = wants.is_started && !wants.is_paused;
+        is_wanted && !self.is_at_end && !self.socket.is_behind()
+    }
+
+    /// Reads; returns whether there is nothing more to read now.
+    fn read(&mut self, wants: Wants, cx: &mut Context<'_>) -> bool {
+        for _ in 0..MAX_READS {
+            if !self.may_read(wants) {
+                return false;
+            }
+            let room = match self.download.room() {
+                Ok(room) => room,
+                Err(wait) => {
+                    self.wait_for_room(wait, cx);
+                    return false;
+                }
+            };
+            match self.stream.poll_read_ready(cx) {
+                Poll::Pending => return true,
+                Poll::Ready(Err(error)) => return self.fail_reading(&error),
+                Poll::Ready(Ok(())) => {}
+            }
+            match self.read_once(room, wants) {
+                Ok(0) => {
+                    // After a reset that a write has met, a read finds an end: that is none.
+                    if self.fault.is_none() {
+                        self.end_reading();
+                    }
+                    self.is_at_end = true;
+                    return true;
+                }
+                Ok(_) if wants.exchanges => return false,
+                Ok(_) => {
+                    if self.has_failed() {
+                        return true;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return self.fail_reading(&error),
+            }
+        }
+        // The others first.
+        cx.waker().wake_by_ref();
+        false
+    }
+
+    fn read_once(&mut self, room: usize, wants: Wants) -> io::Result<usize> {
+        let Self {
+            stream,
+            socket,
+            reading,
+            download,
+            ..
+        } = self;
+        let Some(reading) = reading else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        let read = |room: &mut [u8]| -> io::Result<usize> {
+            let len = stream.try_read(room)?;
+            // Before the host sees the chunk, as it may go on at once.
+            if wants.exchanges && len > 0 {
+                socket.pause_after_chunk();
+            }
+            Ok(len)
+        };
+        let max_len = room.min(MAX_READ);
+        let len = (socket.mailbox()).post_read(socket, max_len, reading, read)?;
+        download.take(len);
+        Ok(len)
+    }
+
+    /// The peer has ended its side.
+    fn end_reading(&mut self) {
+        self.is_at_end = true;
+        let rest = self.reading.as_mut().map(|reading| reading.end());
+        self.socket
+            .mailbox()
+            .post_copy(&self.socket, &rest.unwrap_or_default());
+        let is_truncated = self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| reading.is_truncated());
+        self.stop_reading();
+        let number = self.socket.number();
+        self.post(Record::Ended {
+            number,
+            is_truncated,
+        });
+    }
+
+    /// Whether the peer has broken a rule of transfers, of which the host is told.
+    fn has_failed(&mut self) -> bool {
+        let failure = self
+            .reading
+            .as_mut()
+            .and_then(|reading| reading.take_failure());
+        if let Some(error) = failure {
+            self.is_at_end = true;
+            let number = self.socket.number();
+            self.post(Record::Violation { number, error });
+        }
+        failure.is_some()
+    }
+
+    /// Takes what nobody wants; returns whether there is an end of it.
+    fn waste(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut waste = [0; WASTE_LEN];
+        for _ in 0..MAX_READS {
+            match self.stream.poll_read_ready(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Err(_)) => return true,
+                Poll::Ready(Ok(())) => {}
+            }
+            match self.stream.try_read(&mut waste) {
+                Ok(0) => {
+                    self.is_at_end = true;
+                    return true;
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return true,
+            }
+        }
+        cx.waker().wake_by_ref();
+        false
+    }
+
+    /// Waits for the end of a closed socket, but not for long.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = if self.is_shut { LINGER } else { PATIENCE };
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
+        if deadline.deadline() <= Instant::now() {
+            return Poll::Ready(());
+        }
+        deadline.as_mut().poll(cx)
+    }
+
+    /// Input that was received before may still be there, which goes first.
+    fn fail(&mut self, operation: Operation, error: &io::Error) {
+        self.fault.get_or_insert(Fault::new(operation, error));
+    }
+
+    fn fail_reading(&mut self, error: &io::Error) -> bool {
+        self.fail(Operation::Read, error);
+        self.is_at_end = true;
+        true
+    }
+
+    fn post(&self, record: Record) {
+        self.socket.mailbox().post(record);
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.run(cx)
+    }
+}
+
+/// However it ends, by a panic too, the host gets its last record.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.stop_reading();
+        self.socket.finish();
+    }
+}

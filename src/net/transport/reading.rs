@@ -1,0 +1,276 @@
+//! What a socket reads: deciphered, parted into what the host gets and what transfers take.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use tokio::time::Instant;
+
+use super::mailbox::{Fetched, Record};
+use super::socket::Socket;
+use super::transfers::{Order, PieceOrder};
+use crate::encryption::Cipher;
+use crate::protocol::transfer::{
+    Assembly, Fetch, FetchEnd, FetchEnded, FetchId, Segment, Sieve, Transfers,
+};
+use crate::protocol::{Limits, ProtocolError};
+
+/// Bytes at the end of a chunk that are kept free, for those that an earlier chunk ended with.
+pub(super) const SPARE: usize = 32;
+
+/// Most bytes that are hashed before other sockets have their turn.
+const HASHED_AT_ONCE: u32 = 256 * 1024;
+
+/// The input of one socket.
+pub(super) struct Reading {
+    decrypt: Cipher,
+    sieve: Sieve,
+    transfers: Transfers,
+    pieces: BTreeMap<FetchId, Assembly<Vec<u8>>>,
+    /// Those that have all blocks, but are not hashed yet.
+    arrived: Vec<FetchEnded>,
+    /// What the host gets of the chunk, in this order.
+    passes: Vec<Range<usize>>,
+    /// The peer has broken a rule of transfers.
+    failure: Option<ProtocolError>,
+    /// Bytes of blocks that were taken since the host was told.
+    taken: usize,
+    /// Whether there was ever a transfer: then late blocks and the like may still come.
+    was_active: bool,
+    /// Whether a key exchange goes on, of which the sieve understands nothing.
+    exchanges: bool,
+}
+
+impl Reading {
+    /// `exchanges`: whether a key exchange comes first.
+    pub(super) fn new(limits: &Limits, exchanges: bool) -> Self {
+        Self {
+            decrypt: Cipher::none(),
+            sieve: Sieve::new(limits),
+            transfers: Transfers::new(limits),
+            pieces: BTreeMap::new(),
+            arrived: Vec::new(),
+            passes: Vec::new(),
+            failure: None,
+            taken: 0,
+            was_active: false,
+            exchanges,
+        }
+    }
+
+    /// A key exchange is over. The payload was read by the host already, but not by the sieve.
+    pub(super) fn begin_payload(&mut self, decrypt: Cipher, mut payload: Vec<u8>) {
+        let len = payload.len();
+        payload.resize(len.saturating_add(SPARE), 0);
+        self.exchanges = false;
+        self.part(&mut payload, len);
+        self.passes.clear();
+        self.decrypt = decrypt;
+    }
+
+    /// Whether anything is transferred.
+    pub(super) fn is_active(&self) -> bool {
+        !self.pieces.is_empty() || !self.arrived.is_empty() || self.was_active
+    }
+
+    /// Something is to be served.
+    pub(super) fn activate(&mut self) {
+        self.was_active = true;
+    }
+
+    pub(super) fn fail(&mut self, error: ProtocolError) {
+        self.failure.get_or_insert(error);
+    }
+
+    pub(super) fn transfers(&mut self) -> &mut Transfers {
+        &mut self.transfers
+    }
+
+    /// Parts the first `len` bytes of `room`, of which the last [`SPARE`] were kept free. Returns up to where the
+    /// host needs it.
+    pub(super) fn part(&mut self, room: &mut [u8], len: usize) -> usize {
+        let chunk = room.get_mut(..len).unwrap_or_default();
+        self.decrypt.apply_in_place(chunk);
+        self.passes.clear();
+        if self.exchanges {
+            self.passes.push(0..len);
+            return len;
+        }
+        let mut at = 0;
+        let mut end = 0;
+        let mut spare = len;
+        loop {
+            let chunk = room.get(..len).unwrap_or_default();
+            let Some(segment) = self.sieve.next(chunk, &mut at, now(), &mut self.transfers) else {
+                return end;
+            };
+            match segment {
+                Segment::Pass(range) => {
+                    end = end.max(range.end);
+                    self.passes.push(range);
+                }
+                Segment::Staged(staged) => {
+                    let bytes = staged.bytes();
+                    let range = spare..spare.saturating_add(bytes.len());
+                    if let Some(place) = room.get_mut(range.clone()) {
+                        place.copy_from_slice(bytes);
+                    }
+                    spare = range.end;
+                    end = end.max(range.end);
+                    self.passes.push(range);
+                }
+                Segment::Block {
+                    fetch,
+                    block,
+                    begin,
+                    range,
+                    is_last,
+                } => {
+                    self.taken = self.taken.saturating_add(range.len());
+                    if let Some(piece) = self.pieces.get_mut(&fetch) {
+                        piece.write(begin, chunk.get(range).unwrap_or_default());
+                        if is_last {
+                            let end = block.begin.saturating_add(block.length);
+                            piece.complete(block.begin..end);
+                            // While it is in the caches.
+                            piece.advance(HASHED_AT_ONCE);
+                        }
+                    }
+                }
+                Segment::Failed(error) => self.failure = Some(error),
+            }
+        }
+    }
+
+    /// The parts of the last chunk that the host gets.
+    pub(super) fn passes(&mut self) -> &mut Vec<Range<usize>> {
+        &mut self.passes
+    }
+
+    /// The input has ended: what was held back.
+    pub(super) fn end(&mut self) -> Vec<u8> {
+        let staged = self.sieve.end();
+        staged.map_or_else(Vec::new, |staged| staged.bytes().to_vec())
+    }
+
+    /// Whether the input so far ends inside a block, of which the host does not know.
+    pub(super) fn is_truncated(&self) -> bool {
+        self.sieve.is_in_block()
+    }
+
+    pub(super) fn take_failure(&mut self) -> Option<ProtocolError> {
+        self.failure.take()
+    }
+
+    /// Bytes of blocks that were taken and are not counted.
+    pub(super) fn take_taken(&mut self) -> usize {
+        std::mem::take(&mut self.taken)
+    }
+
+    /// Does what the host has said between two frames of its output.
+    pub(super) fn obey(&mut self, order: Order) {
+        match order {
+            Order::HandshakeSent(reserved) => self.transfers.handshake_sent(reserved),
+            Order::Requested(request) => self.transfers.fetches_mut().note_request(request),
+            Order::Depth(depth) => self.transfers.fetches_mut().set_depth(depth),
+            Order::Lost(piece) => self.transfers.fetches_mut().lose(piece),
+            Order::Cancel(fetch) => {
+                self.transfers.fetches_mut().cancel(fetch);
+            }
+            Order::Fetch(piece) => self.begin(*piece),
+            // The driver has it.
+            Order::Serve(_) => {}
+        }
+    }
+
+    fn begin(&mut self, piece: PieceOrder) {
+        self.was_active = true;
+        let PieceOrder {
+            id,
+            piece,
+            piece_len,
+            block_len,
+            have,
+            timeout,
+            ends_on_choke,
+            hash,
+            memory,
+        } = piece;
+        self.pieces.insert(id, Assembly::new(memory, hash, &have));
+        let fetch = Fetch {
+            id,
+            piece,
+            piece_len,
+            block_len,
+            have: &have,
+            timeout,
+            ends_on_choke,
+        };
+        let begun = self.transfers.fetches_mut().begin(&fetch, now());
+        if begun.is_err() {
+            // The host has checked it, so the same piece is on its way twice.
+            self.arrived.push(FetchEnded {
+                fetch: id,
+                end: FetchEnd::Cancelled,
+                arrived: have,
+            });
+        }
+    }
+
+    /// Records of fetches that have ended; returns whether some are still to be hashed.
+    pub(super) fn report(&mut self, socket: &Socket) -> bool {
+        while let Some(ended) = self.transfers.fetches_mut().poll_ended() {
+            self.arrived.push(ended);
+        }
+        let mut goes_on = false;
+        let mut waiting = Vec::new();
+        for ended in std::mem::take(&mut self.arrived) {
+            let is_whole = ended.end == FetchEnd::Arrived;
+            if let Some(piece) = self.pieces.get_mut(&ended.fetch)
+                && is_whole
+                && !goes_on
+            {
+                goes_on = piece.advance(HASHED_AT_ONCE);
+            }
+            if is_whole && goes_on {
+                waiting.push(ended);
+            } else if let Some(piece) = self.pieces.remove(&ended.fetch) {
+                socket.mailbox().post(Record::Fetched(Box::new(Fetched {
+                    number: socket.number(),
+                    ended,
+                    is_right: piece.is_right(),
+                    memory: piece.into_memory(),
+                })));
+            }
+        }
+        self.arrived = waiting;
+        goes_on
+    }
+
+    /// The connection has ended, and with it all that is on its way.
+    pub(super) fn close(&mut self, socket: &Socket) {
+        self.transfers.close();
+        while self.report(socket) {}
+    }
+
+    /// When to call [`Reading::expire`].
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let due = self.transfers.fetches().poll_timeout()?;
+        epoch().checked_add(std::time::Duration::from_millis(due))
+    }
+
+    pub(super) fn expire(&mut self) {
+        self.transfers.fetches_mut().expire(now());
+    }
+}
+
+fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
+}
+
+/// Time in ms.
+fn now() -> u64 {
+    let elapsed = epoch().elapsed().as_millis();
+    u64::try_from(elapsed).unwrap_or(u64::MAX)
+}
