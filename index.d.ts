@@ -31,6 +31,20 @@ declare namespace Wire {
     /** Fetches the info dictionary of a torrent from several wires. */
     readonly MetadataFetcher: MetadataFetcherConstructor
     /**
+     * Fetches a piece from several wires: the first that has it and does not choke us, and where that gives up the
+     * next, which goes on with what has arrived.
+     *
+     * @param wires in the order in which they are asked
+     * @throws TypeError or RangeError, at once, for a wrong argument
+     */
+    fetchPiece(
+      wires: Iterable<Instance>,
+      index: number,
+      options: SeveralPieceOptions
+    ): Promise<Buffer>
+    /** Limits of speed that native wires share. */
+    readonly RateGroup: RateGroupConstructor
+    /**
      * The pieces that a peer may request while it is choked (BEP 6), as both sides find them.
      *
      * @param address of the peer; there is no set for IPv6
@@ -53,6 +67,250 @@ declare namespace Wire {
      *   piece, which has no piece layer
      */
     pieceRoot(piece: Uint8Array, options?: { pieceLength?: number | undefined } | null): Buffer
+    /**
+     * Connects to a peer by a native socket: a thread of the package reads and writes it. The wire may be used
+     * at once; `'connect'` follows, or it closes with the error.
+     *
+     * @throws TypeError or RangeError for a wrong option
+     */
+    connect(options: ConnectOptions): Instance
+    /** Makes a server whose wires have native sockets. It listens once `listen()` is called. */
+    createServer(options?: ServerOptions | null, listener?: WireListener): Server
+    createServer(listener: WireListener): Server
+    /**
+     * A wire for a socket of Node that is open already, or for another Duplex, with which it ends. It is piped:
+     * `wire.transport` is `'stream'`.
+     */
+    attach(socket: Duplex, options?: Options | null): Instance
+    readonly promises: Promises
+    /** Pieces in memory or in files, for `wire.serve()`. */
+    readonly PieceSource: PieceSourceConstructor
+  }
+
+  interface PieceSourceConstructor {
+    /** @throws TypeError or RangeError for a wrong option */
+    new (options: PieceSourceOptions): PieceSource
+    readonly prototype: PieceSource
+  }
+
+  interface PieceLayout {
+    /** Bytes of a piece. */
+    pieceLength: number
+  }
+
+  interface PiecesInMemory extends PieceLayout {
+    /** Bytes of all pieces; the last one may be shorter. */
+    length: number
+    files?: null | undefined
+    /** Those that are there, which are copied. */
+    pieces?:
+      | readonly (Uint8Array | null | undefined)[]
+      | ReadonlyMap<number, Uint8Array>
+      | null
+      | undefined
+  }
+
+  interface PiecesInFiles extends PieceLayout {
+    /** Bytes of all pieces: the sum of the files. */
+    length?: number | null | undefined
+    /** As the torrent lays them out. */
+    files: readonly (SourceFile | SourcePadding)[]
+    /** The bits of those that are there, the high bit first. Default: all. */
+    pieces?: Uint8Array | { readonly buffer: Uint8Array } | null | undefined
+  }
+
+  type PieceSourceOptions = PiecesInMemory | PiecesInFiles
+
+  interface SourceFile {
+    path: string
+    /** Bytes. */
+    length: number
+    padding?: false | undefined
+  }
+
+  /** Bytes of zero that are in no file. */
+  interface SourcePadding {
+    length: number
+    padding: true
+  }
+
+  interface PieceSourceEvents {
+    /** A file cannot be read: its requests are rejected. Emitted only if someone listens. */
+    error: [error: SourceError]
+  }
+
+  /** Files that are not as they have to be. */
+  type SourceErrorCode = 'ERR_PWP_FILE_CHANGED' | 'ERR_PWP_FILE_SHORT' | 'ERR_PWP_FILE_TYPE'
+
+  /** What is wrong with a file: see docs/transport.md. */
+  interface SourceError extends NodeJS.ErrnoException {
+    /** One of ours, or that of the system. */
+    readonly code: SourceErrorCode | (string & {})
+    readonly path: string
+    /** The piece that was to be read. */
+    readonly piece: number
+  }
+
+  interface PieceSource extends EventEmitter {
+    readonly pieceLength: number
+    readonly length: number
+    /** Pieces, whether they are there or not. */
+    readonly count: number
+    readonly closed: boolean
+    /** Blocks that could not be read, and were not sent. */
+    readonly failures: number
+    /**
+     * A piece is there from now on: in the files, or with these bytes, which are copied.
+     *
+     * @param bytes of a piece in memory; left out for one in files
+     */
+    add(index: number, bytes?: Uint8Array): this
+    /** A piece is not there any more; returns whether it was. */
+    remove(index: number): boolean
+    has(index: number): boolean
+    /** Nothing is there any more. Further requests are rejected. */
+    close(): void
+    on<E extends keyof PieceSourceEvents>(
+      event: E,
+      listener: (...args: PieceSourceEvents[E]) => void
+    ): this
+    on(event: string | symbol, listener: (...args: any[]) => void): this
+    once<E extends keyof PieceSourceEvents>(
+      event: E,
+      listener: (...args: PieceSourceEvents[E]) => void
+    ): this
+    once(event: string | symbol, listener: (...args: any[]) => void): this
+  }
+
+  interface Promises {
+    /** Gives a wire that is connected. */
+    connect(options: ConnectOptions): Promise<Instance>
+    /** Gives a server that listens. */
+    listen(
+      options?: (ServerOptions & ListenOptions) | null,
+      listener?: WireListener
+    ): Promise<Server>
+  }
+
+  /** What is set for each native socket. */
+  interface SocketOptions {
+    /** `TCP_NODELAY`. Default true. */
+    noDelay?: boolean | undefined
+    /** Size of the system's receive buffer in bytes. Default 0: left to the system. */
+    receiveBufferSize?: number | undefined
+    /** Size of the system's send buffer in bytes. Default 0: left to the system. */
+    sendBufferSize?: number | undefined
+  }
+
+  type LookupCallback = (
+    error: Error | null,
+    address: string | readonly { address: string; family?: number }[],
+    family?: number
+  ) => void
+
+  interface ConnectOptions extends Options, SocketOptions {
+    /** Of the peer: a number, or digits. */
+    port: number | string
+    /** An address or a name. Default `'localhost'`. */
+    host?: string | undefined
+    /** 4 or 6 for one kind of addresses. Default 0: both. */
+    family?: 0 | 4 | 6 | undefined
+    /** Our address. Default: chosen by the system. */
+    localAddress?: string | undefined
+    /** Our port. Default: chosen by the system. */
+    localPort?: number | undefined
+    /** In place of `dns.lookup()`. */
+    lookup?:
+      | ((host: string, options: { all: true; family: number }, callback: LookupCallback) => void)
+      | undefined
+    /** Ms that the lookup and all attempts may take together; 0, the default, for no limit of ours. */
+    connectTimeout?: number | undefined
+    /** Ms that an address may take while there are more. Default 250. */
+    attemptTimeout?: number | undefined
+    /** Destroys the wire with an `AbortError`, until it is connected. */
+    signal?: AbortSignal | undefined
+    /** Whether the wire keeps the process alive. Default true. */
+    ref?: boolean | undefined
+  }
+
+  interface ServerOptions extends Omit<Options, 'encryption'>, SocketOptions {
+    /** Whether a peer may connect; asked before anything is made for it. */
+    filter?: ((address: string, port: number) => boolean) | undefined
+    /**
+     * Limits on peers of which the torrent is not known yet. Default: that of `encryption`, or one for the whole
+     * process.
+     */
+    handshakePolicy?: encryption.Policy | undefined
+    /** A key exchange in front of the handshake. `role` is `'responder'`. */
+    encryption?: (Omit<encryption.WireOptions, 'role'> & { role?: 'responder' }) | null | undefined
+  }
+
+  interface ListenOptions {
+    /** Default 0: chosen by the system. */
+    port?: number | string | undefined
+    /** Default: all addresses, of IPv6 and IPv4. */
+    host?: string | undefined
+    /** Connections that the system keeps until they are taken. Default 511. */
+    backlog?: number | undefined
+    /** Closes the server. */
+    signal?: AbortSignal | undefined
+  }
+
+  /** `infoHash` is the torrent that the peer wants; null where all are served. */
+  type WireListener = (wire: Instance, infoHash: Buffer | null) => void
+
+  /** Both ends of a connection. */
+  interface Place {
+    localAddress: string
+    localPort: number
+    localFamily: 'IPv4' | 'IPv6'
+    remoteAddress: string
+    remotePort: number
+    remoteFamily: 'IPv4' | 'IPv6'
+  }
+
+  interface ServerEvents {
+    /** A peer, as soon as it is known that it wants a torrent that is served. */
+    wire: [wire: Instance, infoHash: Buffer | null]
+    listening: []
+    /** All wires have closed after `close()`. */
+    close: []
+    /** It cannot listen; or, only if someone listens, a connection could not be taken. */
+    error: [error: Error]
+    /** A connection above `maxConnections`. */
+    drop: [place: Place]
+    /** A peer that was not shown: too many handshakes, another torrent, or it left. */
+    refuse: [error: Error | null, place: Place]
+  }
+
+  type ServerListener<E extends keyof ServerEvents> = (...args: ServerEvents[E]) => void
+
+  /** A server of native wires, as net.Server is one of sockets. */
+  interface Server extends EventEmitter {
+    /** Connections above which further ones are dropped; undefined for no limit. */
+    maxConnections: number | undefined
+    readonly listening: boolean
+    /** Connections that are open, also those that were not shown yet. */
+    readonly connections: number
+    listen(listener?: () => void): this
+    listen(options: ListenOptions, listener?: () => void): this
+    listen(port: number | string, listener?: () => void): this
+    listen(port: number | string, host: string, listener?: () => void): this
+    listen(port: number | string, backlog: number, listener?: () => void): this
+    listen(port: number | string, host: string, backlog: number, listener?: () => void): this
+    /** Null while it does not listen. */
+    address(): { address: string; family: 'IPv4' | 'IPv6'; port: number } | null
+    /** Takes no more connections; `'close'` follows when all wires have closed. */
+    close(callback?: (error?: Error) => void): this
+    /** Keeps the process alive while it listens, as it does from the start. */
+    ref(): this
+    unref(): this
+    addListener<E extends keyof ServerEvents>(event: E, listener: ServerListener<E>): this
+    on<E extends keyof ServerEvents>(event: E, listener: ServerListener<E>): this
+    once<E extends keyof ServerEvents>(event: E, listener: ServerListener<E>): this
+    off<E extends keyof ServerEvents>(event: E, listener: ServerListener<E>): this
+    removeListener<E extends keyof ServerEvents>(event: E, listener: ServerListener<E>): this
+    [Symbol.asyncDispose](): Promise<void>
   }
 
   interface HashTreeConstructor {
@@ -743,6 +1001,85 @@ declare namespace Wire {
      * request then fails with `ERR_PWP_REQUEST_TIMEOUT`.
      */
     timeout?: number | null | undefined
+    /** Where the block is put: the callback gets a view of it. It must be as long as the block at least. */
+    into?: Uint8Array | null | undefined
+  }
+
+  /** What was received of a piece. */
+  interface PartialPiece {
+    /** Of the piece. */
+    readonly index: number
+    /** What has arrived, in bytes of the piece: from and to, in order, and apart from each other. */
+    readonly ranges: [number, number][]
+    /** The piece; outside of the ranges there may be anything. Empty if nothing has arrived. */
+    readonly bytes: Buffer
+  }
+
+  interface FetchPieceOptions {
+    /** Bytes of the piece, up to 2^30. */
+    length: number
+    /** What it must have: a SHA-1 (20 bytes), or a hash of version 2 (32 bytes). Also in hex. */
+    hash?: Uint8Array | string | null | undefined
+    /** Of a hash of version 2: that of the torrent, unless the hash is the root of a file of one piece. */
+    pieceLength?: number | null | undefined
+    /** Bytes of a block. Default 16 KiB. */
+    blockLength?: number | null | undefined
+    /** Ms without a block of it, or of one ahead of it, after which it fails. Default 0: no limit. */
+    timeout?: number | null | undefined
+    /** Gives it up, with an `AbortError` whose `cause` is the reason. */
+    signal?: AbortSignal | null | undefined
+    /** Where the piece is put: the promise gives a view of it. */
+    into?: Uint8Array | null | undefined
+    /** `partial` of the error of an earlier fetch, on any wire. */
+    resume?: PartialPiece | null | undefined
+    /** Whether a choke ends it. Default false: it waits until the peer unchokes. */
+    endOnChoke?: boolean | null | undefined
+  }
+
+  interface SeveralPieceOptions extends Omit<FetchPieceOptions, 'endOnChoke'> {
+    /** Called with each wire that has been asked in vain, or that has sent wrong bytes. */
+    onDrop?: ((wire: Instance, error: FetchPieceError) => void) | null | undefined
+  }
+
+  /** Of a piece that was not fetched: a `ProtocolError` if its hash is wrong. */
+  interface FetchPieceError extends Error {
+    readonly code: FetchPieceErrorCode
+    readonly partial: PartialPiece
+    /** Piece index, if its hash is wrong. */
+    readonly piece?: number
+    /** Ms of the timeout that has passed. */
+    readonly limit?: number
+    /** Of `pwp.fetchPiece()`: the wire. Not there if the piece of several is wrong. */
+    readonly wire?: Instance
+    /** Of `pwp.fetchPiece()`: those that took part. */
+    readonly wires?: Instance[]
+  }
+
+  /** Rejects the promise of `pwp.fetchPiece()`. */
+  interface NoWireLeftError extends AggregateError {
+    readonly code: 'ERR_PWP_NO_WIRE_LEFT'
+    readonly errors: FetchPieceError[]
+    readonly partial: PartialPiece
+  }
+
+  /** In bytes a second; 0 for no limit. What is left out stays. */
+  interface RateLimits {
+    download?: number | undefined
+    upload?: number | undefined
+  }
+
+  /** Limits that any number of native wires share. */
+  interface RateGroup {
+    /** Bytes a second, 0 for no limit. */
+    readonly download: number
+    /** Bytes a second, 0 for no limit. */
+    readonly upload: number
+    setLimits(limits: RateLimits): void
+  }
+
+  interface RateGroupConstructor {
+    new (limits?: RateLimits | null): RateGroup
+    readonly prototype: RateGroup
   }
 
   /** Answers a request of the peer with a block of the requested length. Any other answer is dropped. */
@@ -805,9 +1142,12 @@ declare namespace Wire {
     | 'ERR_PWP_METADATA_UNSUPPORTED'
     | 'ERR_PWP_NOT_AGREED'
     | 'ERR_PWP_PEER_ID'
+    | 'ERR_PWP_PIECE_HASH'
     | 'ERR_PWP_PIECE_INDEX'
     | 'ERR_PWP_REQUEST_FLOOD'
     | 'ERR_PWP_REQUEST_LENGTH'
+    | 'ERR_PWP_TOO_MANY_HANDSHAKES'
+    | 'ERR_PWP_TOO_MANY_HANDSHAKES_OF_ADDRESS'
     | 'ERR_PWP_TRUNCATED'
     | 'ERR_PWP_UNSOLICITED_BLOCK'
     | 'ERR_PWP_UNSOLICITED_HASHES'
@@ -817,17 +1157,36 @@ declare namespace Wire {
   /** `code` of an error that a single request gets: see docs/errors.md. */
   type RequestErrorCode = 'ERR_PWP_PIECE_LOST' | 'ERR_PWP_REQUEST_TIMEOUT'
 
+  /** `code` of an error that ends the fetch of a piece: see docs/errors.md. */
+  type FetchPieceErrorCode =
+    | 'ABORT_ERR'
+    | 'ERR_PWP_CLOSED'
+    | 'ERR_PWP_MEMORY_CHANGED'
+    | 'ERR_PWP_PIECE_CHOKED'
+    | 'ERR_PWP_PIECE_HASH'
+    | 'ERR_PWP_PIECE_LOST'
+    | 'ERR_PWP_PIECE_MISSING'
+    | 'ERR_PWP_PIECE_REJECTED'
+    | 'ERR_PWP_PIECE_TIMEOUT'
+    | 'ERR_PWP_PIECE_TWICE'
+
   /** `code` of an error that a method throws: see docs/errors.md. */
   type CallErrorCode =
     | 'ERR_PWP_CLOSED'
+    | 'ERR_PWP_COPIES'
     | 'ERR_PWP_HANDSHAKE_SENT'
     | 'ERR_PWP_HASHES_REJECTED'
     | 'ERR_PWP_HASHES_TIMEOUT'
     | 'ERR_PWP_METADATA_DESTROYED'
     | 'ERR_PWP_METADATA_IN_USE'
+    | 'ERR_PWP_NATIVE'
+    | 'ERR_PWP_NOT_PIPED'
     | 'ERR_PWP_NO_FAST'
+    | 'ERR_PWP_NO_NATIVE'
     | 'ERR_PWP_NO_V2'
+    | 'ERR_PWP_SOURCE_CLOSED'
     | 'ERR_PWP_TOO_MANY_HASH_REQUESTS'
+    | 'ERR_PWP_UNFLUSHED'
 
   /** Numbers of an error; docs/errors.md says which ones a code has. */
   interface ErrorFields {
@@ -920,7 +1279,10 @@ declare namespace Wire {
     ignoredRequests: number
     /** Requests of the peer that were received while `maxPeerRequests` were unanswered. */
     refusedRequests: number
-    /** Requests of the peer for no bytes or for a piece after the last; also counted in `violations`. */
+    /**
+     * Requests of the peer for no bytes or for a piece after the last, also counted in `violations`; and for what
+     * `serve()` does not have.
+     */
     unanswerableRequests: number
     /** Violations of the peer, tolerated or not. */
     violations: number
@@ -930,7 +1292,7 @@ declare namespace Wire {
     droppedAnswers: number
     /** Our requests that are currently open. */
     requests: number
-    /** Requests of the peer that were delivered and are currently unanswered. */
+    /** Requests of the peer that were delivered, or are served, and are currently unanswered. */
     peerRequests: number
     /** Bytes of output that are currently queued. */
     bufferedAmount: number
@@ -940,6 +1302,8 @@ declare namespace Wire {
 
   /** The events of a wire, in addition to those of a Duplex, with their arguments. */
   interface Events {
+    /** The wire is connected. Only of `connect()`, and of `attach()` for a socket that connects. */
+    connect: []
     /** It is settled what is encrypted. Precedes all that the peer sends. Only with the option `encryption`. */
     encryption: [agreement: encryption.Agreement]
     /** What the peer wants: 20 bytes, as soon as these are there. Precedes `'handshake'`. */
@@ -993,7 +1357,7 @@ declare namespace Wire {
     'keep-alive': []
     /** A whole message with an id that the wire does not know, id byte included. */
     unknownmessage: [message: Buffer]
-    /** Bytes of a block that is about to be sent. */
+    /** Bytes of a block that is about to be sent; with `serve()` a sum of several. */
     upload: [bytes: number]
     /** Bytes of a block that was received. */
     download: [bytes: number]
@@ -1037,8 +1401,19 @@ declare namespace Wire {
     peerExtensions: Partial<Extensions>
     /** The eight reserved bytes of the peer's handshake; null before. */
     peerReserved: Buffer | null
-    /** For the user to set; the wire does not know its socket. */
+    /** `host:port` of native and attached wires; null for others, whose users may set it. */
     peerAddress: string | null
+    /** Who reads and writes the connection: a thread of the package, or what the wire is piped to. */
+    readonly transport: 'native' | 'stream'
+    /** Whether it is not connected yet. */
+    readonly connecting: boolean
+    /** As of net.Socket; undefined where the wire does not know its socket. */
+    readonly localAddress: string | undefined
+    readonly localPort: number | undefined
+    readonly localFamily: string | undefined
+    readonly remoteAddress: string | undefined
+    readonly remotePort: number | undefined
+    readonly remoteFamily: string | undefined
     /** Bytes of blocks sent. */
     uploaded: number
     /** Bytes of blocks received. */
@@ -1128,6 +1503,13 @@ declare namespace Wire {
      */
     setPieces(count: number): void
     /**
+     * Answers the peer's requests from this source, off the event loop: no `'request'` is emitted for them.
+     *
+     * @param source or the options of one; null to serve no longer
+     * @throws Error `ERR_PWP_NO_NATIVE` for a wire without a native socket
+     */
+    serve(source: PieceSource | PieceSourceOptions | null): void
+    /**
      * Requests a block.
      *
      * @param piece piece index
@@ -1162,6 +1544,27 @@ declare namespace Wire {
       length: number,
       options?: RequestOptions | null
     ): Promise<Buffer>
+    /**
+     * Fetches a piece: its blocks are requested, put together and checked; with a native socket off the event
+     * loop. Rejects with a `FetchPieceError`.
+     *
+     * @param index of the piece
+     * @throws TypeError or RangeError, at once, for a wrong argument
+     */
+    fetchPiece(index: number, options: FetchPieceOptions): Promise<Buffer>
+    /**
+     * Limits how fast this wire is read and written.
+     *
+     * @throws Error `ERR_PWP_NO_NATIVE` if it has no native socket
+     */
+    setRateLimits(limits: RateLimits): void
+    /**
+     * Shares limits with other wires.
+     *
+     * @param group null for none
+     * @throws Error `ERR_PWP_NO_NATIVE` if it has no native socket
+     */
+    setRateGroup(group: RateGroup | null): void
     /** Cancels the oldest request for this block; its callback gets `request was cancelled`. */
     cancel(piece: number, offset: number, length: number): void
     /** Sends a block, which answers a request for it if one is open. Usually `respond` does this. */
@@ -1210,6 +1613,15 @@ declare namespace Wire {
     requestHashes(request: WantedHashes, options?: HashRequestOptions | null): Promise<Buffer>
     /** Sends a keep-alive every 60 s until the wire ends; `false` stops it. */
     setKeepAlive(enable?: boolean): void
+    /** Keeps the process alive while the connection is open, as it does from the start. */
+    ref(): this
+    /** Lets the process end although the connection is open. */
+    unref(): this
+    /**
+     * Says when all output has left that was sent before, as `process.exit()` does not wait for it. Rejects with
+     * `ERR_PWP_UNFLUSHED` if it is lost.
+     */
+    flushed(): Promise<void>
     /** Returns the counters of the wire, and how much is queued; also after its end. */
     stats(): Stats
     /** Limits how long the oldest request may wait, in ms; 0 for no limit. */

@@ -40,3 +40,75 @@ Object.defineProperty(module.exports, 'pieceRoot', {
     return hashTrees.pieceRoot
   }
 })
+
+// Loaded when they are first asked for, too: who has sockets of Node needs none of it. Kept, as modules that are
+// reset meanwhile would be those of another copy.
+const loaded = {}
+const sockets = {
+  get attach() {
+    return (loaded.attach ??= require('./lib/transport/attach.js').attach)
+  },
+  get connect() {
+    return (loaded.connect ??= require('./lib/transport/connect.js').connect)
+  },
+  get PieceSource() {
+    return (loaded.PieceSource ??= require('./lib/transport/piece-source.js').PieceSource)
+  },
+  get createServer() {
+    return (loaded.createServer ??= require('./lib/transport/server.js').createServer)
+  },
+  get promises() {
+    return (loaded.promises ??= require('./lib/transport/promises.js').promises)
+  },
+  get RateGroup() {
+    return (loaded.RateGroup ??= require('./lib/transport/rates.js').RateGroup)
+  }
+}
+Object.defineProperty(module.exports, 'attach', {
+  enumerable: true,
+  get: function () {
+    return sockets.attach
+  }
+})
+Object.defineProperty(module.exports, 'connect', {
+  enumerable: true,
+  get: function () {
+    return sockets.connect
+  }
+})
+Object.defineProperty(module.exports, 'createServer', {
+  enumerable: true,
+  get: function () {
+    return sockets.createServer
+  }
+})
+Object.defineProperty(module.exports, 'PieceSource', {
+  enumerable: true,
+  get: function () {
+    return sockets.PieceSource
+  }
+})
+Object.defineProperty(module.exports, 'promises', {
+  enumerable: true,
+  get: function () {
+    return sockets.promises
+  }
+})
+Object.defineProperty(module.exports, 'RateGroup', {
+  enumerable: true,
+  get: function () {
+    return sockets.RateGroup
+  }
+})
+
+const pieces = {
+  get fetchPiece() {
+    return require('./lib/pieces/several.js').fetchFromSeveral
+  }
+}
+Object.defineProperty(module.exports, 'fetchPiece', {
+  enumerable: true,
+  get: function () {
+    return pieces.fetchPiece
+  }
+})

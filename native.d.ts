@@ -360,6 +360,26 @@ export declare const enum ExchangeState {
   Failed = 3,
 }
 
+/** How a fetch has ended. */
+export declare const enum FetchOutcome {
+  /** All blocks have arrived, and the hash is right, if there is one. */
+  Right = 0,
+  /** All blocks have arrived, and the hash is wrong. */
+  Wrong = 1,
+  /** It was not wanted any more, or the piece was on its way already. */
+  Cancelled = 2,
+  /** The peer chokes us. */
+  Choked = 3,
+  /** The connection has ended. */
+  Closed = 4,
+  /** The peer no longer has the piece. */
+  PieceLost = 5,
+  /** The peer has rejected it. */
+  Rejected = 6,
+  /** It took too long. */
+  TimedOut = 7,
+}
+
 /** What became of hashes that were to be requested, or sent. */
 export declare const enum HashesOutcome {
   /** They are. */
@@ -651,8 +671,103 @@ export declare function readHolepunch(payload: Uint8Array): HolepunchMessage | n
 /** Decodes a message of `upload_only`; `null` if it is malformed. */
 export declare function readUploadOnly(payload: Uint8Array): boolean | null
 
+/** What `takeRecord` has taken. */
+export declare const enum RecordKind {
+  /** There is none. */
+  None = 0,
+  /** Of a listener, with the number of the socket; `readRecordText` gives both addresses. */
+  Accepted = 1,
+  /** Of a socket, with the bytes that it had not written. Its number is free. */
+  Closed = 2,
+  /** Of a socket; `readRecordText` gives both addresses. */
+  Connected = 3,
+  /** Of a socket: a slab, where in it, and how many bytes. */
+  Data = 4,
+  /** Of a socket; `readRecordText` says more. Its number is free. */
+  DialFailed = 5,
+  /** Of a socket. */
+  Drained = 6,
+  /** Of a socket: 1 if inside a block of a fetch. */
+  Ended = 7,
+  /** Of a socket; `readRecordText` says more. */
+  Failed = 8,
+  /** Of a listener; `readRecordText` says more, and the second number whether it goes on. */
+  ListenFailed = 9,
+  /** Of a listener. Its number is free. */
+  ListenerClosed = 10,
+  /** Of a listener; `readRecordText` gives the address. */
+  Listening = 11,
+  /** Of a slab. */
+  SlabDone = 12,
+  /**
+   * Of a socket: a fetch, how it has ended; `readRecordText` gives the ranges that have arrived, and `takeFetched`
+   * or `copyFetched` the bytes.
+   */
+  Fetched = 13,
+  /** Of a socket: how many bytes of blocks were received without JavaScript, and how many were sent. */
+  Progress = 14,
+  /** Of a source: a file, a piece; `readRecordText` says more. */
+  SourceFailed = 15,
+  /** Of a socket; `readRecordText` says more. */
+  Violation = 16,
+}
+
 /** Added to the kind when the core has answered a message by itself: there is output. */
 export declare const REPLIED: number
+
+/** What `commandSocket` does with the socket of a number. */
+export declare const enum SocketCommand {
+  /** Sends what was written. */
+  Send = 0,
+  /** Stops reading. */
+  Pause = 1,
+  /** Goes on reading. */
+  Resume = 2,
+  /** A key exchange begins. */
+  BeginExchange = 3,
+  /** Ends the output. */
+  End = 4,
+  /** Ends the output and drops what is still received. */
+  Close = 5,
+  /** Closes at once. */
+  Destroy = 6,
+  /** Closes a listener. */
+  CloseListener = 7,
+  /** A connection of a listener was looked at. */
+  LookedAt = 8,
+  /** Asks for a `Drained` when all is written. */
+  TellFlushed = 9,
+}
+
+/** What `orderSocket` says. */
+export declare const enum SocketOrder {
+  /** The wire has sent a request: piece, begin, length. */
+  Requested = 0,
+  /** The peer no longer has this piece. */
+  Lost = 1,
+  /** This fetch is not wanted any more. */
+  Cancel = 2,
+  /** How many requests the peer keeps, 0 if it has not told. */
+  Depth = 3,
+}
+
+/** What `orderServing` says. */
+export declare const enum SocketServe {
+  /** Requests are for the wire again. */
+  Stop = 0,
+  /** The wire has sent a choke. */
+  Choke = 1,
+  /** The wire has sent an unchoke. */
+  Unchoke = 2,
+  /** The wire has allowed this piece. */
+  AllowFast = 3,
+  /** So many pieces are in the torrent. */
+  SetPieces = 4,
+  /** The wire has read a request: piece, begin, length. */
+  Receive = 5,
+  /** The wire has read a cancel: piece, begin, length. */
+  Withdraw = 6,
+}
 
 /**
  * Encodes a message of `ut_holepunch`.

@@ -317,6 +317,7 @@ module.exports = {
   checkDuration,
   checkInteger,
   checkBlock,
+  checkBytes,
   checkCallback,
   checkOneOf,
   checkRange,

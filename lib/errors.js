@@ -53,6 +53,53 @@ const noV2 = () => withCode('ERR_PWP_NO_V2', 'version 2 of the torrent is not ag
 const tooManyHashRequests = () =>
   withCode('ERR_PWP_TOO_MANY_HASH_REQUESTS', 'too many hash requests are open')
 
+/** @param {string} method - that makes no sense for a native wire */
+const notAStream = (method) =>
+  withCode(
+    'ERR_PWP_NATIVE',
+    `${method}() is for wires that are streams; a native socket reads and writes for this wire`
+  )
+
+/** @param {string} method - that only wires with a native socket have */
+const noNativeSocket = (method) =>
+  withCode(
+    'ERR_PWP_NO_NATIVE',
+    `${method}() is for wires with a native socket, of connect() or a server`
+  )
+
+/**
+ * @param {string} code - of the policy
+ * @param {number} limit - that it has
+ */
+const tooManyHandshakes = (code, limit) =>
+  code.endsWith('_OF_ADDRESS')
+    ? new ProtocolError(
+        'ERR_PWP_TOO_MANY_HANDSHAKES_OF_ADDRESS',
+        `${limit} handshakes of this address are not over yet`,
+        { limit }
+      )
+    : new ProtocolError('ERR_PWP_TOO_MANY_HANDSHAKES', `${limit} handshakes are not over yet`, {
+        limit
+      })
+
+/**
+ * @param {number} unsent - bytes
+ * @param {Error} [cause]
+ */
+const unflushed = (unsent, cause) =>
+  Object.assign(withCode('ERR_PWP_UNFLUSHED', `${unsent} bytes of output were lost`), {
+    unsent,
+    ...(cause === undefined ? {} : { cause })
+  })
+
+const notPiped = () =>
+  withCode('ERR_PWP_NOT_PIPED', 'flushed() waits for a stream that the wire is piped into')
+const otherCopy = () =>
+  withCode(
+    'ERR_PWP_COPIES',
+    'another version of peer-wire-native has the native sockets of this addon'
+  )
+
 // Why hashes were not received.
 const hashesClosed = () => withCode('ERR_PWP_CLOSED', closed().message)
 const hashesRejected = () => withCode('ERR_PWP_HASHES_REJECTED', 'hash request was rejected')
@@ -94,13 +141,19 @@ module.exports = {
   inactive,
   memoryChanged,
   noFast,
+  noNativeSocket,
   noV2,
+  notAStream,
+  notPiped,
+  otherCopy,
   pieceLost,
   rejected,
   requestTimedOut,
   timedOut,
+  tooManyHandshakes,
   tooManyHashRequests,
   truncated,
+  unflushed,
   withCode,
   withoutFrames,
   wrongHashes

@@ -174,7 +174,10 @@ const native = {
   readDontHave: (slot, payload) => pass(addon.readDontHave, slot, payload),
   readPieces: (slot, buffer) => pass(addon.readPieces, slot, buffer),
   readFailure: (slot, buffer) => pass(addon.readFailure, slot, buffer),
-  readStats: (slot, buffer) => pass(addon.readStats, slot, buffer),
+  readStats(slot, socket, buffer) {
+    numbers[1] = socket
+    return pass(addon.readStats, slot, buffer)
+  },
   readTrace: (slot, buffer) => pass(addon.readTrace, slot, buffer),
   isTruncated: (slot) => call(addon.isTruncated, slot) === 1,
   outputLength: (slot) => call(addon.outputLength, slot),

@@ -8,6 +8,7 @@ const { isProxy } = require('node:util').types
 
 const { allocate } = require('./own-memory.js')
 const { findSession } = require('./session-of.js')
+const { CONNECTION } = require('./stream/connection.js')
 
 /** State that users may also write: the core must learn of it. */
 const STATE = ['amChoking', 'amInterested', 'peerChoking']
@@ -20,6 +21,7 @@ const REQUESTS = {
 
 /** Not in peer-wire-protocol: users may already have something of their own under these names. */
 const ADDED = {
+  ...CONNECTION,
   bufferedAmount: (session) => session.unsent,
   encryption: ({ encryption }) => (encryption === null ? null : encryption.agreement),
   hasFast: (session) => session.fast !== null,

@@ -1,7 +1,9 @@
-// The options of one request, of a block or of hashes: what ends it early.
+// The options of one request, of a block or of hashes: what ends it early, and where a block is to be.
 'use strict'
 
-const { checkDuration, checkSignal, readFields } = require('./arguments.js')
+const { isUint8Array } = require('node:util').types
+
+const { byteLength, checkDuration, checkSignal, readFields } = require('./arguments.js')
 
 const FIELDS = ['signal', 'timeout']
 
@@ -21,4 +23,19 @@ function toLimits(options) {
   return { signal: hasSignal ? signal : null, timeout: hasTimeout ? timeout : 0 }
 }
 
-module.exports = { toLimits }
+/**
+ * @param {object | null | undefined} options - of the user
+ * @param {number} length - of the block in bytes
+ * @returns {{signal: AbortSignal | null, timeout: number, into: Uint8Array | null} | null} null without options
+ * @throws {TypeError | RangeError} that names the option
+ */
+function toBlockOptions(options, length) {
+  const limits = toLimits(options)
+  const { into } = readFields('options', options ?? {}, ['into'])
+  if (into === undefined || into === null) return limits === null ? null : { ...limits, into: null }
+  if (!isUint8Array(into)) throw new TypeError('options.into must be a Uint8Array')
+  if (byteLength(into) < length) throw new RangeError('options.into must have room for the block')
+  return { signal: null, timeout: 0, ...limits, into }
+}
+
+module.exports = { toBlockOptions, toLimits }

@@ -8,7 +8,7 @@ const { isNativeError, isUint8Array } = require('node:util').types
 const { toAnnounced } = require('./announced.js')
 const args = require('./arguments.js')
 const { toPayload } = require('./bencode/encode.js')
-const { noFast, truncated } = require('./errors.js')
+const { noFast, noNativeSocket, truncated } = require('./errors.js')
 const { FACE } = require('./face.js')
 const { toSettings } = require('./options.js')
 const { defineProperties } = require('./properties.js')
@@ -19,8 +19,9 @@ const { useExtension } = require('./session/extended.js')
 const { sendHandshake } = require('./session/handshakes.js')
 const { Session } = require('./session/session.js')
 const { makeMeter } = require('./speed.js')
+const { defineConnection } = require('./stream/connection.js')
 const { defineStream, watchInput } = require('./stream/methods.js')
-const { Port } = require('./stream/port.js')
+const { PORT, Port } = require('./stream/port.js')
 
 const noop = () => {}
 
@@ -56,10 +57,7 @@ function Wire(options) {
   this._isEndOurs = false
   /** Made with the first pipe. */
   this._leftovers = null
-  const session =
-    settings.encryption === null
-      ? new Session(this, FACE, new Port(this), settings)
-      : makeEncryptedSession(this, settings)
+  const session = makeSession(this, settings, options?.[PORT])
   this._getSession = () => session
 
   watchInput(this)
@@ -71,6 +69,7 @@ Object.setPrototypeOf(Wire, Duplex)
 
 defineProperties(Wire.prototype)
 defineStream(Wire.prototype)
+defineConnection(Wire.prototype)
 
 // Commands
 
@@ -230,6 +229,53 @@ Wire.prototype.requestBlock = function (piece, offset, length, options) {
   return new Promise((resolve, reject) => {
     request((error, block) => (error ? reject(error) : resolve(block)))
   })
+}
+
+/**
+ * Fetches a piece: its blocks are requested, put together and checked; with a native socket off the event loop.
+ *
+ * @param {number} index - piece index
+ * @param {object} options - see docs/api.md
+ * @returns {Promise<Buffer>} the piece
+ */
+Wire.prototype.fetchPiece = function (index, options) {
+  // Loaded when it is first used, as most wires ask for blocks.
+  return require('./pieces/fetch.js').fetchPiece(sessionOf(this), index, options)
+}
+
+/**
+ * Serves pieces: requests of the peer are answered from this source off the event loop, and no `'request'` is emitted
+ * for them. Only for wires with a native socket.
+ *
+ * @param {import('./transport/piece-source.js').PieceSource | object | null} source - or the options of one; null to
+ *   serve no longer
+ */
+Wire.prototype.serve = function (source) {
+  const session = sessionOf(this)
+  if (!session.port.isNative) throw noNativeSocket('serve')
+  require('./transport/serving.js').serve(session, source)
+}
+
+/**
+ * Limits how fast this wire is read and written. Only for wires with a native socket.
+ *
+ * @param {{download?: number, upload?: number}} limits - in bytes a second, 0 for none; one that is left out stays
+ */
+Wire.prototype.setRateLimits = function (limits) {
+  const session = sessionOf(this)
+  if (!session.port.isNative) throw noNativeSocket('setRateLimits')
+  require('./transport/rates.js').limitRates(session.port.link, limits)
+}
+
+/**
+ * Shares limits with other wires. Only for wires with a native socket.
+ *
+ * @param {import('./transport/rates.js').RateGroup | null} group - null for none
+ */
+Wire.prototype.setRateGroup = function (group) {
+  const session = sessionOf(this)
+  if (!session.port.isNative) throw noNativeSocket('setRateGroup')
+  require('./transport/rates.js').joinGroup(session.port.link, group)
 }
 
 /**
@@ -396,17 +442,27 @@ Wire.prototype.destroy = function (error) {
 /** Checks the options of a request; returns how to make it. What they need is loaded with the first of them. */
 function prepare(session, block, options) {
   const isMissing = options === undefined || options === null
-  const limits = isMissing ? null : require('./request-options.js').toLimits(options)
+  const limits = isMissing
+    ? null
+    : require('./request-options.js').toBlockOptions(options, block[2])
   if (limits === null) return (callback) => session.request(...block, callback)
   const { requestWithin } = require('./session/limits.js')
   return (callback) => requestWithin(session, block, limits, callback)
 }
 
+/** @param {((wire: Wire) => object) | undefined} makePort - of a wire that is no stream */
+function makeSession(wire, settings, makePort) {
+  if (settings.encryption !== null) return makeEncryptedSession(wire, settings, makePort)
+  const port = makePort === undefined ? new Port(wire) : makePort(wire)
+  return new Session(wire, FACE, port, settings)
+}
+
 /** Loaded when it is first used: who does not encrypt does not pay for it. */
-function makeEncryptedSession(wire, settings) {
+function makeEncryptedSession(wire, settings, makePort) {
   const { EncryptedSession } = require('./session/encrypted.js')
   const { EncryptedPort } = require('./stream/encrypted-port.js')
-  return new EncryptedSession(wire, FACE, new EncryptedPort(wire), settings)
+  const port = makePort === undefined ? new EncryptedPort(wire) : makePort(wire)
+  return new EncryptedSession(wire, FACE, port, settings)
 }
 
 /** Loaded when it is first used, as most wires use none of it. */

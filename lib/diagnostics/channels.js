@@ -8,5 +8,6 @@ module.exports = {
   dropped: channel('peer-wire-native:answer:dropped'),
   handshake: channel('peer-wire-native:handshake'),
   received: channel('peer-wire-native:message:received'),
+  sourceError: channel('peer-wire-native:source:error'),
   sent: channel('peer-wire-native:message:sent')
 }

@@ -14,7 +14,7 @@ const scratch = Buffer.alloc(addon.diagnosticsLayout().countersLength)
  * @returns {string} one character for each byte
  */
 function readCounters(core) {
-  if (native.readStats(core.slot, scratch) === PANICKED) scratch.fill(0)
+  if (native.readStats(core.slot, core.socket, scratch) === PANICKED) scratch.fill(0)
   return scratch.toString('latin1')
 }
 
@@ -44,7 +44,8 @@ function toStats(counters, skipped) {
     refusedRequests: next(),
     unanswerableRequests: next(),
     violations: next(),
-    heldRequests: next()
+    heldRequests: next(),
+    servedRequests: next()
   }
 }
 

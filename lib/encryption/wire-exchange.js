@@ -70,7 +70,7 @@ class WireExchange {
     }
     const { infoHash, timeout } = settings
     const expire = () => session.inContext(() => this.#expire())
-    if (timeout > 0) this.timer = new Deadline(timeout, expire)
+    if (timeout > 0) this.timer = new Deadline(timeout, expire, session.port)
     if (infoHash === null || infoHash === undefined) return
     // A handshake that is sent in this turn of the event loop leaves with the exchange.
     this.immediate = setImmediate(() => session.inContext(() => this.#initiate()))
@@ -92,8 +92,9 @@ class WireExchange {
   }
 
   #respond() {
+    const { port, wire } = this.session
     const { policy, address } = this.settings
-    const ticket = policy._admit(address ?? addressOf(this.session.wire._source))
+    const ticket = port.ticket ?? policy._admit(address ?? addressOf(wire._source))
     if (ticket instanceof Error) return this.fail(ticket)
     this.ticket = ticket
     this.#begin(this.settings, NOTHING)
@@ -187,7 +188,10 @@ class WireExchange {
     const rest = chunk.subarray(at, length)
     const clear = this.exchange === null ? rest : this.#decrypt(rest)
     const bytes = payload.length === 0 ? clear : Buffer.concat([payload, clear])
-    this.session.port.cipher = this.exchange
+    const { port } = this.session
+    port.endExchange(this.exchange, bytes)
+    // The I/O thread has the ciphers then.
+    if (port.isNative) this.#dropExchange()
     this.phase = OVER
     this.#stop(false)
     this.#settle(agreement)
@@ -201,6 +205,7 @@ class WireExchange {
   #settle(agreement) {
     const { session } = this
     this.agreement = agreement
+    if (agreement.infoHash !== null) session.tellServed(agreement.infoHash)
     attempt(session.face.encryption, session.wire, agreement)
     if (!session.isClosed) attempt(() => session.open())
   }
@@ -273,7 +278,7 @@ class WireExchange {
   finish() {
     this.phase = FAILED
     this.#stop(false)
-    this.session.port.cipher = null
+    this.session.port.drop()
     this.#dropExchange()
     this.#letGo()
   }

@@ -11,6 +11,8 @@ class Core {
   /** @param {object} settings - see lib/options.js */
   constructor(settings) {
     this.slot = native.create(settings)
+    /** Number of the native socket, if there is one. */
+    this.socket = NO_SLOT
     abandoned.register(this, this.slot, this)
   }
 

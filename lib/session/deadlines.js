@@ -22,20 +22,33 @@ class Deadline {
   /**
    * @param {number} ms
    * @param {() => void} miss - called when the time is up
+   * @param {{catchUp: (step: () => void) => void} | null} [port] - what it has received comes first
    */
-  constructor(ms, miss) {
+  constructor(ms, miss, port = null) {
     this.ms = ms
     this.miss = miss
+    this.port = port
     this.timer = null
+    /** How often it was put off or stopped. */
+    this.changes = 0
     this.start()
   }
 
   start() {
-    this.timer = startTimer(this.ms, this.miss)
+    this.timer = startTimer(this.ms, () => this.#fire())
+  }
+
+  #fire() {
+    if (this.port === null) return this.miss()
+    const { changes } = this
+    this.port.catchUp(() => {
+      if (this.changes === changes) this.miss()
+    })
   }
 
   /** Restarts the time from now. */
   putOff() {
+    this.changes++
     if (typeof this.timer?.refresh === 'function') {
       this.timer.refresh()
     } else {
@@ -45,6 +58,7 @@ class Deadline {
   }
 
   stop() {
+    this.changes++
     clearTimeout(this.timer)
   }
 }
@@ -54,8 +68,10 @@ class Deadlines {
   /**
    * @param {{handshakeTimeout: number, inactivityTimeout: number}} settings - ms, 0 for none
    * @param {(error: Error) => void} fail - called when one is missed
+   * @param {import('../stream/port.js').Port} port
    */
-  constructor({ handshakeTimeout, inactivityTimeout }, fail) {
+  constructor({ handshakeTimeout, inactivityTimeout }, fail, port) {
+    const start = (ms, miss) => (ms > 0 ? new Deadline(ms, miss, port) : null)
     this.handshake = start(handshakeTimeout, () => fail(handshakeTimedOut(handshakeTimeout)))
     this.inactivity = start(inactivityTimeout, () => fail(inactive(inactivityTimeout)))
   }
@@ -76,18 +92,15 @@ class Deadlines {
   }
 }
 
-function start(ms, miss) {
-  return ms > 0 ? new Deadline(ms, miss) : null
-}
-
 /**
  * @param {object} settings - of a session
  * @param {(error: Error) => void} fail - called when one is missed
+ * @param {import('../stream/port.js').Port} port
  * @returns {Deadlines | null} null if no limit is set
  */
-function startDeadlines(settings, fail) {
+function startDeadlines(settings, fail, port) {
   const isWanted = settings.handshakeTimeout > 0 || settings.inactivityTimeout > 0
-  return isWanted ? new Deadlines(settings, fail) : null
+  return isWanted ? new Deadlines(settings, fail, port) : null
 }
 
 module.exports = { Deadline, startDeadlines, startTimer }

@@ -53,6 +53,11 @@ class Downloads {
     return this.requests.take(native.takeRequest(this.core.slot, piece, offset, length))
   }
 
+  /** Whether this is the oldest request still, and its timer has not been taken away. */
+  isTimed(request) {
+    return request.timeout !== null && this.requests.oldest === request
+  }
+
   /** @returns {Request | undefined} the oldest request, withdrawn because it has timed out */
   expire() {
     native.expireRequest(this.core.slot)

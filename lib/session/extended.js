@@ -57,7 +57,11 @@ function onExtended(session, id, payload) {
  */
 function onExtendedHandshake(session, payload, isValid) {
   const { extensions, face, wire } = session
-  if (isValid) extensions.onExtendedHandshake(payload)
+  if (isValid) {
+    extensions.onExtendedHandshake(payload)
+    session.port.keeps(extensions.peerHandshake?.reqq ?? 0)
+    if (session.fetching !== null) session.fetching.fill()
+  }
   if (!session.isClosed) attempt(face.extended, wire, 0, payload)
   if (isValid && !session.isClosed) face.extendedHandshake(wire, extensions)
 }

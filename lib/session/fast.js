@@ -10,8 +10,9 @@ class Fast {
    * @param {import('./downloads.js').Downloads} downloads
    * @param {number} rejectTimeout - ms, 0 for no limit
    * @param {(requests: [number, import('./requests.js').Request][]) => void} onOverdue - gets their ids, too
+   * @param {import('../stream/port.js').Port} port
    */
-  constructor(downloads, rejectTimeout, onOverdue) {
+  constructor(downloads, rejectTimeout, onOverdue, port) {
     /** Pieces that we serve even while we choke. */
     this.allowed = new Set()
     /** Pieces that the peer serves even while it chokes. */
@@ -19,6 +20,7 @@ class Fast {
     this.downloads = downloads
     this.rejectTimeout = rejectTimeout
     this.onOverdue = onOverdue
+    this.port = port
     /** Of the requests that were open when the peer choked us; null if it need not reject any. */
     this.deadline = null
     /** Id of the newest request when the peer last choked us. */
@@ -48,7 +50,7 @@ class Fast {
   #start() {
     if (this.rejectTimeout === 0 || this.downloads.requests.size === 0) return
     const { newest } = this
-    this.deadline = new Deadline(this.rejectTimeout, () => this.#expire(newest))
+    this.deadline = new Deadline(this.rejectTimeout, () => this.#expire(newest), this.port)
   }
 
   /** @param {number} newest - id of the newest request that has waited for the whole time */

@@ -35,6 +35,7 @@ function sendHandshake(session, infoHash, peerId, announced) {
   agree(session)
   try {
     session.sent()
+    session.port.handshakeSent()
   } finally {
     // Even if the reader of the output has thrown.
     greet(session)
@@ -49,7 +50,8 @@ function sendHandshake(session, infoHash, peerId, announced) {
  */
 function onHandshakeStart(session, numbers) {
   const { face, settings, wire } = session
-  if (settings.infoHashes === null && !face.listensForInfoHash(wire)) return
+  const isWanted = settings.infoHashes !== null || session.onserved !== null
+  if (!isWanted && !face.listensForInfoHash(wire)) return
   const infoHash = allocate(20)
   for (let place = 0; place < 5; place++) infoHash.writeUInt32BE(numbers[place + 1], place * 4)
   // An upgrade that we have offered needs no other permission.
@@ -57,7 +59,11 @@ function onHandshakeStart(session, numbers) {
   const isServed = isUpgrade || admitsTorrent(settings, infoHash)
   // The user's function may have destroyed the wire.
   if (session.isClosed) return
-  if (isServed) return face.infoHash(wire, infoHash)
+  if (isServed) {
+    session.tellServed(infoHash)
+    if (!session.isClosed) face.infoHash(wire, infoHash)
+    return
+  }
   native.refuseInfoHash(session.core.slot)
   session.intake.goOn()
 }
@@ -107,7 +113,8 @@ function agree(session) {
   const mayHaveFast = announced.fast || announced.reserved !== null
   if (mayHaveFast && session.fast === null && native.hasFast(session.core.slot)) {
     const onOverdue = (requests) => session.inContext(session.dropOverdue, requests)
-    session.fast = new Fast(session.downloads, session.settings.rejectTimeout, onOverdue)
+    const { downloads, port, settings } = session
+    session.fast = new Fast(downloads, settings.rejectTimeout, onOverdue, port)
   }
   const mayBeV2 = announced.v2InfoHash !== null && session.hashes === null
   if (mayBeV2 && native.isV2(session.core.slot)) {

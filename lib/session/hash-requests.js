@@ -95,7 +95,8 @@ class HashRequests {
       this.open.set(id, new HashRequest(request, resolve, reject))
     })
     const open = this.open.get(id)
-    if (timeout > 0) open.timer = setTimeout(() => this.#giveUp(id, hashesTimedOut()), timeout)
+    const expire = () => this.#giveUp(id, hashesTimedOut())
+    if (timeout > 0) open.timer = setTimeout(() => session.port.catchUp(expire), timeout)
     if (signal !== null) open.stopListening = onAbort(signal, (reason) => this.#giveUp(id, reason))
     try {
       session.sent()

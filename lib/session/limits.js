@@ -1,4 +1,5 @@
-// Ends single requests early: when a signal is aborted, or a deadline of their own has passed.
+// Ends single requests early: when a signal is aborted, or a deadline of their own has passed. Puts their blocks into
+// memory of the caller.
 //
 // A request without these knows nothing of them: the callback that it is opened with does it all. This module
 // is loaded late, so where modules are reset (by jest, for one) a session may be of another copy of the code:
@@ -6,22 +7,37 @@
 'use strict'
 
 const { onAbort, reasonOf } = require('./signals.js')
-const { requestTimedOut } = require('../errors.js')
+const { byteLength, viewOf } = require('../arguments.js')
+const { memoryChanged, requestTimedOut } = require('../errors.js')
 
 /**
  * Requests a block, as `session.request()` does.
  *
  * @param {import('./session.js').Session} session
  * @param {[number, number, number]} block - piece index, offset and length in bytes
- * @param {{signal: AbortSignal | null, timeout: number}} limits - ms, 0 for none
+ * @param {{signal: AbortSignal | null, timeout: number, into: Uint8Array | null}} limits - ms, 0 for none
  * @param {Function} callback - called once with `(error, block)`
  * @returns {unknown} what the callback returns if it is called at once
  */
-function requestWithin(session, [piece, offset, length], { signal, timeout }, callback) {
+function requestWithin(session, [piece, offset, length], { signal, timeout, into }, callback) {
   if (signal !== null && signal.aborted) return callback(reasonOf(signal))
-  const guard = new Guard(session, callback)
+  const settle = into === null ? callback : filling(into, callback)
+  if (signal === null && timeout === 0) return session.request(piece, offset, length, settle)
+  const guard = new Guard(session, settle)
   guard.start(signal, timeout)
   return session.request(piece, offset, length, guard.settle)
+}
+
+/** A callback that gets a view of the caller's memory, with the block in it. */
+function filling(into, callback) {
+  return (error, block) => {
+    if (error) return callback(error)
+    // The caller may have transferred or resized it meanwhile.
+    if (byteLength(into) < block.length) return callback(memoryChanged())
+    const view = viewOf(into).subarray(0, block.length)
+    view.set(block)
+    return callback(null, view)
+  }
 }
 
 /** Over one request, until it is settled. */
@@ -47,7 +63,9 @@ class Guard {
     if (signal !== null) this.stopListening = onAbort(signal, (reason) => this.end(reason))
     // It keeps the process alive, as that of wire.setTimeout() does: whoever waits for the block is to hear
     // of it, also where no socket is open.
-    if (timeout > 0) this.timer = setTimeout(() => this.end(requestTimedOut(timeout)), timeout)
+    if (timeout === 0) return
+    const expire = () => this.end(requestTimedOut(timeout))
+    this.timer = setTimeout(() => this.session.port.catchUp(expire), timeout)
   }
 
   /** Ends the request with an error, in the session's own async context. */

@@ -32,6 +32,18 @@ class Pieces {
   }
 
   /**
+   * @param {number} piece - index
+   * @param {object} wire - of the session
+   * @returns {boolean} whether the peer has announced it
+   */
+  has(piece, wire) {
+    // The user may have assigned an array.
+    if (this.filler !== null) return wire.peerPieces?.[piece] === true
+    const { bits } = this.last ?? this.#snapshot()
+    return (bits[piece >> 3] & (0x80 >> (piece & 7))) !== 0
+  }
+
+  /**
    * @param {number} count - of the torrent
    * @throws {RangeError} when another one is known: what the peer has announced fits that one
    */

@@ -13,7 +13,6 @@ const { Downloads } = require('./downloads.js')
 const { fail } = require('./ends.js')
 const { enableExtensions } = require('./extended.js')
 const { Intake } = require('./intake.js')
-const { Output } = require('./output.js')
 const { Pieces } = require('./pieces.js')
 const { Uploads } = require('./uploads.js')
 const { readCounters, toStats } = require('../diagnostics/stats.js')
@@ -56,7 +55,7 @@ class Session {
     // Events that are delivered after the call that caused them has returned run in the async context in
     // which the session was made. This costs some 50 bytes; a snapshot of AsyncLocalStorage costs 1,400.
     this.context = new AsyncResource('PeerWire')
-    this.output = new Output(this.core, port)
+    this.output = port.makeOutput(this.core)
     this.downloads = new Downloads(this.core)
     this.uploads = new Uploads(wire, this.core)
     this.intake = new Intake(this.core, settings.copyBlocks)
@@ -102,7 +101,7 @@ class Session {
     /** What the core had counted at the end. */
     this.counters = null
     if (settings.extensions) enableExtensions(this)
-    this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error))
+    this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error), port)
     this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings) : null
     this.#trace()
   }
@@ -131,6 +130,7 @@ class Session {
     if (this.fast === null) this.uploads.requests.clear()
     else this.uploads.dropChoked((piece) => this.fast.allowed.has(piece))
     native.choke(this.core.slot)
+    this.port.choked(true)
     this.sent()
   }
 
@@ -138,6 +138,7 @@ class Session {
     if (!this.amChoking) return
     this.amChoking = false
     native.unchoke(this.core.slot)
+    this.port.choked(false)
     this.sent()
   }
 
@@ -183,6 +184,7 @@ class Session {
   allowedFast(piece) {
     this.fast.allowed.add(piece)
     native.allowedFast(this.core.slot, piece)
+    this.port.allowedFast(piece)
     this.sent()
   }
 
@@ -195,6 +197,7 @@ class Session {
   setPieces(count) {
     this.pieces.setCount(count)
     native.setPieces(this.core.slot, count)
+    this.port.piecesKnown(count)
     this.face.piecesKnown(this.wire, this.pieces)
     // The next event reports it if it does not fit.
     this.goOn()
@@ -223,6 +226,7 @@ class Session {
     if (this.isFinished || this.failure !== null) return callback(closed())
     if (this.peerChoking && !this.fast?.peerAllows(piece)) return callback(choking())
     this.downloads.open(piece, offset, length, callback)
+    this.port.requested(piece, offset, length)
     this.sent()
   }
 
@@ -272,7 +276,10 @@ class Session {
    * @param {number} ms - 0 for no limit
    */
   setTimeout(ms) {
-    this.downloads.setTimeout(ms, () => this.inContext(this.#expire))
+    this.downloads.setTimeout(ms, () => {
+      const { oldest } = this.downloads.requests
+      this.port.catchUp(() => this.inContext(this.#expire, oldest))
+    })
   }
 
   /** @param {boolean} isOn */
@@ -288,6 +295,7 @@ class Session {
   overwriteState() {
     const { amChoking, amInterested, peerChoking } = this
     native.overwriteState(this.core.slot, +!!amChoking, +!!amInterested, +!!peerChoking)
+    this.port.choked(!!amChoking)
   }
 
   #keepAlive() {
@@ -477,6 +485,14 @@ class Session {
     native.close(this.core.slot)
   }
 
+  /** @param {Buffer} infoHash - that the peer wants, and that is served */
+  tellServed(infoHash) {
+    const { onserved } = this
+    if (onserved === null) return
+    this.onserved = null
+    attempt(onserved, infoHash)
+  }
+
   /** The core has answered a message by itself, in a dispatch: at its end all answers leave together. */
   onReplied() {
     this.output.isWaiting = true
@@ -494,16 +510,19 @@ class Session {
   onChoke() {
     this.peerChoking = true
     if (this.fast !== null) this.fast.awaitRejects()
+    if (this.fetching !== null) this.fetching.choked()
     this.face.choke(this.wire)
   }
 
   onUnchoke() {
     this.peerChoking = false
+    if (this.fetching !== null) this.fetching.fill()
     this.face.unchoke(this.wire)
   }
 
   onAllowedFast(piece) {
     this.fast.peerAllowed.add(piece)
+    if (this.fetching !== null) this.fetching.fill()
     this.face.allowedFast(this.wire, piece)
   }
 
@@ -515,6 +534,7 @@ class Session {
   }
 
   onRequest(piece, offset, length, id) {
+    if (this.port.takesRequest(piece, offset, length)) return native.answer(this.core.slot, id)
     const respond = (...args) => this.#respond(...args)
     const request = this.uploads.open(piece, offset, length, id, respond)
     this.face.request(this.wire, piece, offset, length, request.callback)
@@ -522,6 +542,7 @@ class Session {
 
   onCancel(piece, offset, length, wasDelivered, id) {
     if (wasDelivered) this.uploads.cancel(id)
+    else if (this.port.takesCancel(piece, offset, length)) return
     this.face.cancel(this.wire, piece, offset, length)
   }
 
@@ -549,7 +570,11 @@ class Session {
   readDontHave(payload) {
     const outcome = native.readDontHave(this.core.slot, payload)
     const piece = record[1]
-    if (outcome === addon.DontHaveOutcome.Lost) this.face.pieceLost(this.wire, piece, this.pieces)
+    if (outcome === addon.DontHaveOutcome.Lost) {
+      this.port.lost(piece)
+      if (this.fetching !== null) this.fetching.lost(piece)
+      this.face.pieceLost(this.wire, piece, this.pieces)
+    }
     return { outcome, piece }
   }
 
@@ -584,7 +609,10 @@ class Session {
     if (this.extensions !== null) this.sent()
   }
 
-  #expire() {
+  /** @param {import('./requests.js').Request | undefined} oldest - when its time was up */
+  #expire(oldest) {
+    // Its answer may have come since, or the user has taken its time limit away.
+    if (oldest !== undefined && !this.downloads.isTimed(oldest)) return
     const request = this.downloads.expire()
     this.#gaveUp()
     if (request !== undefined) this.settle(request, timedOut(), null)
@@ -594,11 +622,12 @@ class Session {
   /** @returns {object} see docs/diagnostics.md */
   stats() {
     const counters = this.counters ?? readCounters(this.core)
+    const { servedRequests, ...counted } = toStats(counters, this.intake.skipped)
     return {
-      ...toStats(counters, this.intake.skipped),
+      ...counted,
       droppedAnswers: this.uploads.dropped,
       requests: this.downloads.requests.size,
-      peerRequests: this.uploads.requests.size,
+      peerRequests: this.uploads.requests.size + servedRequests,
       bufferedAmount: this.unsent,
       requestLatency: this.downloads.latency === null ? null : this.downloads.latency.toStats()
     }
@@ -620,6 +649,16 @@ class Session {
 Session.prototype.encryption = null
 /** Whether input has to wait before it is read. */
 Session.prototype.delaysInput = false
+
+// Of those that a server shows then.
+
+/** @type {((infoHash: Buffer) => void) | null} called when it is known that the peer wants a torrent that is served */
+Session.prototype.onserved = null
+
+// Of those that fetch pieces as a stream, see ../pieces/stream-fetching.js.
+
+/** @type {import('../pieces/stream-fetching.js').StreamFetching | null} */
+Session.prototype.fetching = null
 
 /** The face closes a session that has failed, after the output has been flushed. */
 function endFailed(session) {

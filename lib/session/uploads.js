@@ -102,6 +102,18 @@ class Uploads {
     return true
   }
 
+  /**
+   * Gives all requests away, to whoever answers them from now on.
+   *
+   * @returns {Request[]} the oldest first
+   */
+  takeAll() {
+    const taken = [...this.requests.entries()]
+    this.requests.clear()
+    for (const [id] of taken) native.answer(this.core.slot, id)
+    return taken.map(([, request]) => request)
+  }
+
   /** The peer withdraws a request. */
   cancel(id) {
     this.requests.take(id)

@@ -17,6 +17,16 @@ class EncryptedPort extends Port {
     this.isBroken = false
   }
 
+  /** @param {import('../encryption/exchange.js').Exchange | null} exchange - that is over; null for clear text */
+  endExchange(exchange) {
+    this.cipher = exchange
+  }
+
+  /** Nothing follows. */
+  drop() {
+    this.cipher = null
+  }
+
   push(bytes) {
     const sent = this.#encipher(bytes)
     if (sent !== null) super.push(sent)

@@ -9,6 +9,7 @@ const { toBytes } = require('../arguments.js')
 const { copyOf } = require('../own-memory.js')
 const { sessionOf } = require('../session-of.js')
 const { iterate } = require('./iterate.js')
+const { notAStream } = require('../errors.js')
 const { Leftovers } = require('./leftovers.js')
 
 const noop = () => {}
@@ -31,6 +32,7 @@ const METHODS = {
    */
   write(chunk, encoding, callback) {
     const session = sessionOf(this)
+    if (session.port.isNative) throw notAStream('write')
     const bytes = toInput(chunk)
     const isPlain = chunk instanceof Buffer && encoding === undefined && callback === undefined
     if (!isPlain || !isAtRest(session))
@@ -61,12 +63,20 @@ const METHODS = {
   end(chunk, encoding, callback) {
     const session = sessionOf(this)
     const { wire } = session
+    const hasChunk = chunk !== undefined && chunk !== null && typeof chunk !== 'function'
+    if (hasChunk && session.port.isNative) throw notAStream('end')
     if (!wire.writableEnded) {
       const source = wire._source
       const isSourceOpen = source !== null && source.readableEnded === false && !source.destroyed
       wire._isEndOurs = session.isDispatching || isSourceOpen
     }
     return Duplex.prototype.end.call(this, toQueue(session, toInput(chunk)), encoding, callback)
+  },
+
+  /** Input that is corked waits for `uncork()`. */
+  cork() {
+    if (sessionOf(this).port.isNative) throw notAStream('cork')
+    return Duplex.prototype.cork.call(this)
   },
 
   // Output
@@ -77,6 +87,7 @@ const METHODS = {
 
   push(chunk, encoding) {
     const session = sessionOf(this)
+    if (session.port.isNative) return session.insert(() => session.port.insert(chunk, encoding))
     if (session.port.takeOwnPush()) return Duplex.prototype.push.call(this, chunk, encoding)
     return session.insert(() =>
       Duplex.prototype.push.call(this, session.port.toSend(chunk, encoding), encoding)
@@ -84,6 +95,7 @@ const METHODS = {
   },
 
   unshift(chunk, encoding) {
+    if (sessionOf(this).port.isNative) throw notAStream('unshift')
     return sessionOf(this).insert(() => Duplex.prototype.unshift.call(this, chunk, encoding))
   },
 
@@ -99,8 +111,12 @@ const METHODS = {
     }
   },
 
+  // The stream of a native wire has nothing to read but its end, which must not be held back.
+
   pause() {
-    sessionOf(this).flush()
+    const session = sessionOf(this)
+    if (session.port.isNative) return this
+    session.flush()
     return Duplex.prototype.pause.call(this)
   },
 
@@ -111,6 +127,7 @@ const METHODS = {
 
   pipe(destination, options) {
     const session = sessionOf(this)
+    if (session.port.isNative) throw notAStream('pipe')
     const { port, wire } = session
     session.flush()
     Duplex.prototype.pipe.call(this, destination, options)
@@ -141,7 +158,9 @@ const METHODS = {
    * `stream/consumers`, `Readable.from()` and the operators (`map`, `toArray`).
    */
   iterator(options) {
-    return iterate(sessionOf(this).wire, options)
+    const { port, wire } = sessionOf(this)
+    if (port.isNative) throw notAStream('iterator')
+    return iterate(wire, options)
   },
 
   [Symbol.asyncIterator]() {
@@ -150,6 +169,21 @@ const METHODS = {
 
   // Node 26 has a path of its own for stream/iter, which stops early as well; without this it iterates.
   [Symbol.for('Stream.toAsyncStreamable')]: undefined
+}
+
+/**
+ * Takes a chunk of a native socket, as `write()` takes one of a stream.
+ *
+ * @param {import('../session/session.js').Session} session
+ * @param {Buffer} chunk
+ * @param {() => void} [done] - called when it has been read entirely
+ * @returns {boolean} whether there is room for more
+ */
+function takeInput(session, chunk, done) {
+  if (done !== undefined || !isAtRest(session))
+    return Duplex.prototype.write.call(session.wire, toQueue(session, chunk), undefined, done)
+  session.receive(chunk, noop)
+  return true
 }
 
 /** Writable checks other values itself, but trusts whatever has the prototype of a Buffer. */
@@ -187,6 +221,10 @@ function watchInput(wire) {
 }
 
 function onpipe(source) {
+  if (sessionOf(this).port.isNative) {
+    source.unpipe(this)
+    throw notAStream('pipe')
+  }
   sessionOf(this).wire._source = source
   this.once('unpipe', onunpipe)
 }
@@ -205,4 +243,4 @@ function ondrain() {
   }
 }
 
-module.exports = { defineStream, watchInput }
+module.exports = { defineStream, takeInput, watchInput }

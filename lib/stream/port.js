@@ -6,6 +6,7 @@
 // dispatch: all frames of a dispatch then leave in one gathering write (writev).
 'use strict'
 
+const { Output } = require('../session/output.js')
 const { hasRoom, isKnown, lengthOf, willDrain } = require('./sink.js')
 
 /**
@@ -13,6 +14,9 @@ const { hasRoom, isKnown, lengthOf, willDrain } = require('./sink.js')
  * `uploadBacklog`, so that it is that limit which bounds what a peer that does not read can make us queue.
  */
 const MAX_AHEAD = 4 * 1024 * 1024
+
+/** An option that users cannot give: makes the port of a wire that is not read as a stream. */
+const PORT = Symbol('port')
 
 /**
  * The stream that ours is piped into.
@@ -26,6 +30,11 @@ const MAX_AHEAD = 4 * 1024 * 1024
  */
 
 class Port {
+  /** Whether a native socket takes the output. */
+  get isNative() {
+    return false
+  }
+
   /** @param {import('node:stream').Duplex} stream */
   constructor(stream) {
     this.stream = stream
@@ -45,6 +54,59 @@ class Port {
     this.soleReader = null
     /** Whether the next push is ours, and not the user's. */
     this.isOwnPush = false
+    /** The socket of the wire, where that is known: what has `remoteAddress`, `ref()` and so on. */
+    this.socket = null
+  }
+
+  /** Of a peer whose exchange counts for a server already; null where it does not. */
+  get ticket() {
+    return null
+  }
+
+  /** Runs a step when all that was received has been delivered. A stream delivers at once. */
+  catchUp(step) {
+    step()
+  }
+
+  /** Whether the input has ended inside a message that did not get to the wire. */
+  get isTruncated() {
+    return false
+  }
+
+  /** Our handshake was sent. */
+  handshakeSent() {}
+
+  /** A request was sent for this block. */
+  requested() {}
+
+  /** The peer no longer has this piece. */
+  lost() {}
+
+  /** @returns {boolean} whether a request of the peer is answered without the user */
+  takesRequest() {
+    return false
+  }
+
+  /** @returns {boolean} whether a cancel is of such a request */
+  takesCancel() {
+    return false
+  }
+
+  /** We have choked the peer, or no longer do. */
+  choked() {}
+
+  /** A piece is served even while we choke. */
+  allowedFast() {}
+
+  /** The number of pieces is known. */
+  piecesKnown() {}
+
+  /** The peer keeps so many requests. */
+  keeps() {}
+
+  /** @param {import('../session/core.js').Core} core - of the session that pushes */
+  makeOutput(core) {
+    return new Output(core, this)
   }
 
   /**
@@ -252,4 +314,4 @@ class Port {
   }
 }
 
-module.exports = { Port }
+module.exports = { PORT, Port }

@@ -23,12 +23,14 @@ use super::encryption::Encryption;
 use super::memory::{Memory, NUMBERS_LEN, Numbers};
 use super::record::INTERNAL_ERROR;
 use super::table::{Cause, Entry, Table, Tables};
+use super::transport::Sockets;
 
 /// What an entry works on.
 #[derive(Debug)]
 pub(super) struct State<'call> {
     pub(super) table: &'call mut Table<Entry>,
     pub(super) encryptions: &'call mut Table<Encryption>,
+    pub(super) sockets: &'call mut Option<Sockets>,
     pub(super) memory: &'call mut Memory,
 }
 
@@ -55,6 +57,11 @@ impl Call {
     pub(super) fn numbers(&self) -> [u32; NUMBERS_LEN - 1] {
         let [_, numbers @ ..] = self.numbers;
         numbers
+    }
+
+    /// The environment, and the argument that is not a Buffer then.
+    pub(super) fn env_and_value(&self) -> (sys::napi_env, sys::napi_value) {
+        (self.env, self.buffer)
     }
 
     /// The bytes of the Buffer or other view.
@@ -160,7 +167,11 @@ fn guard(
     let Some(mut tables) = tables.and_then(|tables| tables.try_borrow_mut().ok()) else {
         return Err(napi::Error::from_reason("the addon is not at rest"));
     };
-    let Tables { wires, encryptions } = &mut *tables;
+    let Tables {
+        wires,
+        encryptions,
+        sockets,
+    } = &mut *tables;
     // SAFETY: `memory` is an argument of the running callback. The borrow of the tables is the only
     // one, so no other entry runs, and `Call::view` gives no bytes that overlap.
     let memory = unsafe { Memory::borrow(env, memory) }?;
@@ -176,6 +187,7 @@ fn guard(
     let mut state = State {
         table: wires,
         encryptions,
+        sockets,
         memory,
     };
     if let Some(outcome) = attempt(|| body(&mut call, &mut state)) {

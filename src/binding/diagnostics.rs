@@ -7,10 +7,10 @@ use super::call::{Call, State};
 use crate::protocol::numbers::to_u32;
 use crate::protocol::{MessageId, MessageKind, Traffic};
 
-/// `readStats(slot, buffer) -> count`: the counters as big-endian 64-bit numbers. First those of
+/// `readStats(slot, socket, buffer) -> count`: the counters as big-endian 64-bit numbers. First those of
 /// what was received, then of what was sent: each kind of message, all bytes, bytes of blocks. Then
-/// the peer's requests that were ignored, refused and unanswerable, violations, and requests held
-/// back.
+/// the peer's requests that were ignored, refused and unanswerable, violations, requests held
+/// back, and requests that a socket serves and that wait.
 pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let Some(entry) = state.table.get(call.slot()) else {
         return Ok(0);
@@ -20,6 +20,15 @@ pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> 
     counted.violations = counted
         .violations
         .saturating_add(entry.decoder.violations());
+    let [socket, ..] = call.numbers();
+    if let Some(transferred) = state
+        .sockets
+        .as_ref()
+        .and_then(|sockets| sockets.stats(socket))
+    {
+        counted = counted.plus(&transferred);
+    }
+    let waiting = (state.sockets.as_ref()).map_or(0, |sockets| sockets.waiting(socket));
     let held = u64::from(to_u32(entry.wire.held_request_count()));
     let others = [
         counted.ignored_requests,
@@ -27,6 +36,7 @@ pub(super) fn read_stats(call: &mut Call, state: &mut State<'_>) -> Result<u32> 
         counted.unanswerable_requests,
         counted.violations,
         held,
+        u64::from(to_u32(waiting)),
     ];
     let directions = [&counted.received, &counted.sent];
     let counters = directions.into_iter().flat_map(traffic).chain(others);
@@ -123,8 +133,8 @@ pub fn diagnostics_layout() -> DiagnosticsLayout {
     }
 }
 
-/// Those of two directions, and five more.
-const COUNTERS: usize = 2 * (MessageKind::ALL.len() + 2) + 5;
+/// Those of two directions, and six more.
+const COUNTERS: usize = 2 * (MessageKind::ALL.len() + 2) + 6;
 
 /// Bytes of a traced frame: six numbers.
 const TRACED_LEN: usize = size_of::<[u32; 6]>();

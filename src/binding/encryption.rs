@@ -285,6 +285,14 @@ impl Encryption {
         }
     }
 
+    /// Both ciphers of an exchange that is over, for what is sent and what is received; once.
+    pub(super) fn take_ciphers(&mut self) -> Option<(Cipher, Cipher)> {
+        let Stage::Payload(outcome) = &mut self.stage else {
+            return None;
+        };
+        Some((take(&mut outcome.encrypt), take(&mut outcome.decrypt)))
+    }
+
     fn cipher(&mut self, is_received: u32) -> Option<&mut Cipher> {
         let Stage::Payload(outcome) = &mut self.stage else {
             return None;

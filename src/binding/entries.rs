@@ -23,6 +23,14 @@ use super::extended::bencode_tokens;
 use super::hashes::{answer_hashes, is_v2, request_hashes};
 use super::record::{BROKEN, LAST, failure_text, number_of, poll};
 use super::table::Entry;
+use super::transport::{
+    add_piece, close_source, command_socket, connect_socket, copy_fetched, copy_slab,
+    count_failures, create_rates, encrypt_socket, fetch_piece, has_piece, listen_socket,
+    make_source, order_handshake, order_serving, order_socket, pace_socket, read_record_text,
+    records_left, ref_transport, release_rates, remove_piece, serve_socket, set_rates,
+    start_socket, start_transport, take_fetched, take_record, take_slab, transmit, transmit_piece,
+    unsent_socket, write_socket,
+};
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Policy, Reserved, Wire};
 
@@ -54,20 +62,37 @@ macro_rules! entries {
 }
 
 entries! {
+    add_piece c"addPiece"
     answer_exchange c"answerExchange"
     answer_hashes c"answerHashes"
     apply_cipher c"applyCipher"
     begin_exchange c"beginExchange"
     bencode_tokens c"bencodeTokens"
+    close_source c"closeSource"
+    command_socket c"commandSocket"
+    connect_socket c"connectSocket"
+    copy_fetched c"copyFetched"
+    copy_slab c"copySlab"
+    count_failures c"countFailures"
     create c"create"
+    create_rates c"createRates"
+    encrypt_socket c"encryptSocket"
     end_exchange c"endExchange"
     extended c"extended"
+    fetch_piece c"fetchPiece"
     handshake c"handshake"
     has_fast c"hasFast"
+    has_piece c"hasPiece"
     is_truncated c"isTruncated"
     is_v2 c"isV2"
+    listen_socket c"listenSocket"
+    make_source c"makeSource"
     next c"next"
+    order_handshake c"orderHandshake"
+    order_serving c"orderServing"
+    order_socket c"orderSocket"
     output_len c"outputLength"
+    pace_socket c"paceSocket"
     peer_extension_id c"peerExtensionId"
     piece c"piece"
     piece_bytes c"pieceBytes"
@@ -79,16 +104,32 @@ entries! {
     read_output c"readOutput"
     read_payload c"readPayload"
     read_pieces c"readPieces"
+    read_record_text c"readRecordText"
     read_stats c"readStats"
     read_trace c"readTrace"
     receive_exchange c"receiveExchange"
+    records_left c"recordsLeft"
+    ref_transport c"refTransport"
     refuse_exchange c"refuseExchange"
     release c"release"
     release_encryption c"releaseEncryption"
+    release_rates c"releaseRates"
+    remove_piece c"removePiece"
     request_hashes c"requestHashes"
     run_queue c"runQueue"
     send_bitfield c"sendBitfield"
+    serve_socket c"serveSocket"
+    set_rates c"setRates"
+    start_socket c"startSocket"
+    start_transport c"startTransport"
+    take_fetched c"takeFetched"
+    take_record c"takeRecord"
     take_request c"takeRequest"
+    take_slab c"takeSlab"
+    transmit c"transmit"
+    transmit_piece c"transmitPiece"
+    unsent_socket c"unsentSocket"
+    write_socket c"writeSocket"
 }
 
 // Life of a wire

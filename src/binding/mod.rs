@@ -23,6 +23,7 @@ mod notices;
 mod pex;
 mod record;
 mod table;
+mod transport;
 
 pub use address::peer_address;
 pub use commands::CommandKind;
@@ -47,3 +48,4 @@ pub use notices::{
 };
 pub use pex::{PeerExchange, PexContactFlags, PexNews, PexOutcome};
 pub use record::{EventKind, HELD, JOINED, LAST, REPLIED};
+pub use transport::{FetchOutcome, RecordKind, SocketCommand, SocketOrder, SocketServe};

@@ -1,10 +1,12 @@
 //! What one JavaScript environment has, each under a slot number that no later one of its kind shares.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 
 use bytes::Bytes;
 
 use super::encryption::Encryption;
+use super::transport::Sockets;
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{Decoder, Limits, ProtocolError, Wire};
 
@@ -13,6 +15,8 @@ use crate::protocol::{Decoder, Limits, ProtocolError, Wire};
 pub(super) struct Tables {
     pub(super) wires: Table<Entry>,
     pub(super) encryptions: Table<Encryption>,
+    /// Made when they are first used.
+    pub(super) sockets: Option<Sockets>,
 }
 
 /// All wires of an environment, or all of another kind.
@@ -70,27 +74,44 @@ impl Entry {
 
 impl<T> Table<T> {
     pub(super) fn insert(&mut self, entry: Box<T>) -> Option<u32> {
-        if let Some(number) = self.free.pop_front() {
-            let slot = self.slots.get_mut(place_of(number))?;
-            *slot = Slot {
-                number,
-                entry: Some(entry),
-            };
-            return Some(number);
+        self.insert_with(|_| Ok::<_, Infallible>(entry))
+            .unwrap_or(None)
+    }
+
+    /// Inserts what `make` makes for its number.
+    pub(super) fn insert_with<E>(
+        &mut self,
+        make: impl FnOnce(u32) -> Result<Box<T>, E>,
+    ) -> Result<Option<u32>, E> {
+        if let Some(number) = self.free.front().copied() {
+            let entry = Some(make(number)?);
+            self.free.pop_front();
+            let slot = self.slots.get_mut(place_of(number));
+            return Ok(slot.map(|slot| {
+                *slot = Slot { number, entry };
+                number
+            }));
         }
         let number = to_u32(self.slots.len());
         if number >= PLACES {
-            return None;
+            return Ok(None);
         }
-        self.slots.push(Slot {
-            number,
-            entry: Some(entry),
-        });
-        Some(number)
+        let entry = Some(make(number)?);
+        self.slots.push(Slot { number, entry });
+        Ok(Some(number))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.entry.as_deref())
     }
 
     pub(super) fn get(&mut self, number: u32) -> Option<&mut T> {
         self.find(number)?.entry.as_deref_mut()
+    }
+
+    pub(super) fn peek(&self, number: u32) -> Option<&T> {
+        let slot = self.slots.get(place_of(number))?;
+        (slot.number == number).then_some(slot.entry.as_deref()?)
     }
 
     pub(super) fn remove(&mut self, number: u32) {
