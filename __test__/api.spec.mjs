@@ -1,4 +1,4 @@
-// The samples of docs/api.md and docs/encryption.md that are programs of their own, run as written.
+// The samples of docs/api.md, docs/encryption.md and docs/transport.md that are programs of their own, run as written.
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -35,6 +35,13 @@ for (const [title, outputs] of Object.entries(PRINTED)) {
     )
   })
 }
+
+test('the sample of docs/transport.md runs', async (t) => {
+  const text = readFileSync(new URL('../docs/transport.md', import.meta.url), 'utf8')
+  const [, code] = text.match(/```js\n(.+?)```/s)
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { cwd: ROOT })
+  t.is(stdout, '16384 bytes by a native socket\n')
+})
 
 for (const [place, expected] of [
   [0, 'handshake, rc4\nhandshake, rc4\n'],

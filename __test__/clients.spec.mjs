@@ -2,19 +2,11 @@
 // extension and the extension protocol do the same.
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import net from 'node:net'
 import path from 'node:path'
 import bencode from 'bencode'
 import { clients } from '../testkit/clients/index.mjs'
 import { hashFiles, infoHashOf } from '../testkit/files.mjs'
-import {
-  downloadFromSeed,
-  listen,
-  makeTransfer,
-  peerId,
-  testWith,
-  wireOver
-} from './helpers/clients.mjs'
+import { TRANSPORTS, downloadFromSeed, makeTransfer, peerId, testWith } from './helpers/clients.mjs'
 import { startScript } from './helpers/scripts.mjs'
 
 /** How a client calls itself in `v`, and whether it says how many requests it keeps. */
@@ -64,56 +56,61 @@ for (const [name, client] of Object.entries(clients)) {
     })
   }
 
-  withClient(`a wire reads what ${name} announces, and gets a block`, async (t) => {
-    const { torrent, data } = await makeTransfer(t, 'a file')
-    const seeder = await client.seed(t, { torrent, folder: data })
-    const { pieces, pieceLength, metadataSize } = readInfo(torrent)
-    const wire = wireOver(t, net.connect(seeder.port, seeder.host), { extensions: true, pieces })
-    const hasAll = Promise.race([once(wire, 'have-all'), once(wire, 'bitfield')])
-    const announced = once(wire, 'extended-handshake')
-    const unchoked = once(wire, 'unchoke')
-    wire.on('handshake', () => wire.interested())
-    wire.handshake(infoHashOf(torrent), peerId(), { fast: true })
+  for (const [transport, { dial }] of Object.entries(TRANSPORTS)) {
+    withClient(
+      `a wire (${transport}) reads what ${name} announces, and gets a block`,
+      async (t) => {
+        const { torrent, data } = await makeTransfer(t, 'a file')
+        const seeder = await client.seed(t, { torrent, folder: data })
+        const { pieces, pieceLength, metadataSize } = readInfo(torrent)
+        const wire = dial(t, seeder, { extensions: true, pieces })
+        const hasAll = Promise.race([once(wire, 'have-all'), once(wire, 'bitfield')])
+        const announced = once(wire, 'extended-handshake')
+        const unchoked = once(wire, 'unchoke')
+        wire.on('handshake', () => wire.interested())
+        wire.handshake(infoHashOf(torrent), peerId(), { fast: true })
 
-    await hasAll
-    t.is(wire.peerPieces.filter(Boolean).length, pieces)
-    t.is(wire.hasFast, FAST.has(name))
-    const [{ v, reqq, m, metadata_size: size }] = await announced
-    t.log(v, m)
-    t.regex(v, ANNOUNCED[name].v)
-    t.is(typeof reqq, ANNOUNCED[name].reqq ? 'number' : 'undefined')
-    t.true(m.ut_metadata > 0)
-    t.is(wire.peerExtendedMapping.ut_metadata, m.ut_metadata)
-    t.is(size, metadataSize)
-    await unchoked
-    const [error, block] = await new Promise((resolve) => {
-      // The pieces are so small that one block is one piece.
-      wire.request(1, 0, pieceLength, (...answer) => resolve(answer))
+        await hasAll
+        t.is(wire.peerPieces.filter(Boolean).length, pieces)
+        t.is(wire.hasFast, FAST.has(name))
+        const [{ v, reqq, m, metadata_size: size }] = await announced
+        t.log(v, m)
+        t.regex(v, ANNOUNCED[name].v)
+        t.is(typeof reqq, ANNOUNCED[name].reqq ? 'number' : 'undefined')
+        t.true(m.ut_metadata > 0)
+        t.is(wire.peerExtendedMapping.ut_metadata, m.ut_metadata)
+        t.is(size, metadataSize)
+        await unchoked
+        const [error, block] = await new Promise((resolve) => {
+          // The pieces are so small that one block is one piece.
+          wire.request(1, 0, pieceLength, (...answer) => resolve(answer))
+        })
+        t.is(error, null)
+        const file = await readFile(path.join(data, 'source'))
+        t.true(block.equals(file.subarray(pieceLength, 2 * pieceLength)))
+        t.is(wire.error, null)
+        t.is(wire.stats().violations, 0)
+        wire.destroy()
+        t.is(await seeder.stop(), 0)
+      }
+    )
+
+    withClient(`${name} downloads from a wire (${transport}) that rejects a request`, async (t) => {
+      const { torrent, data, copy } = await makeTransfer(t, 'a file')
+      const file = await readFile(path.join(data, 'source'))
+      const serving = new Serving(TRANSPORTS[transport], torrent, file)
+      const leecher = await serving.start(t, client, copy)
+      await leecher.done
+
+      t.is(await leecher.stop(), 0)
+      t.deepEqual(await hashFiles(copy), await hashFiles(data))
+      const [rejected, ...others] = serving.requests
+      t.is(serving.rejected, FAST.has(name) ? rejected : null)
+      t.is(others.includes(rejected), FAST.has(name), 'the client requests the block again')
+      // Some first try an encrypted connection.
+      t.deepEqual(new Set([...serving.errors, 'ERR_PWP_HANDSHAKE']), new Set(['ERR_PWP_HANDSHAKE']))
     })
-    t.is(error, null)
-    const file = await readFile(path.join(data, 'source'))
-    t.true(block.equals(file.subarray(pieceLength, 2 * pieceLength)))
-    t.is(wire.error, null)
-    t.is(wire.stats().violations, 0)
-    wire.destroy()
-    t.is(await seeder.stop(), 0)
-  })
-
-  withClient(`${name} downloads from a wire that rejects a request`, async (t) => {
-    const { torrent, data, copy } = await makeTransfer(t, 'a file')
-    const file = await readFile(path.join(data, 'source'))
-    const serving = new Serving(torrent, file)
-    const leecher = await serving.start(t, client, copy)
-    await leecher.done
-
-    t.is(await leecher.stop(), 0)
-    t.deepEqual(await hashFiles(copy), await hashFiles(data))
-    const [rejected, ...others] = serving.requests
-    t.is(serving.rejected, FAST.has(name) ? rejected : null)
-    t.is(others.includes(rejected), FAST.has(name), 'the client requests the block again')
-    // Some first try an encrypted connection.
-    t.deepEqual(new Set([...serving.errors, 'ERR_PWP_HANDSHAKE']), new Set(['ERR_PWP_HANDSHAKE']))
-  })
+  }
 }
 
 /** Serves a file to one client, and rejects the first request if both sides have the fast extension. */
@@ -123,7 +120,8 @@ class Serving {
   rejected = null
   errors = []
 
-  constructor(torrent, file) {
+  constructor(transport, torrent, file) {
+    this.transport = transport
     this.torrent = torrent
     this.file = file
     this.infoHash = infoHashOf(torrent)
@@ -131,23 +129,23 @@ class Serving {
   }
 
   async start(t, client, folder) {
-    const { torrent } = this
+    const { torrent, transport } = this
+    const options = { extensions: true, pieces: this.info.pieces }
     if (!client.can.dial) {
       const leecher = await client.leech(t, { torrent, folder })
-      const wire = this.serve(t, net.connect(leecher.port, leecher.host))
+      const wire = this.serve(transport.dial(t, leecher, options))
       wire.handshake(this.infoHash, peerId(), { fast: true })
       return leecher
     }
-    const peer = await listen(t, (socket) => {
-      const wire = this.serve(t, socket)
+    const peer = await transport.listen(t, options, (wire) => {
+      this.serve(wire)
       wire.once('handshake', (infoHash) => wire.handshake(infoHash, peerId(), { fast: true }))
     })
     return client.leech(t, { torrent, folder, peer })
   }
 
-  serve(t, socket) {
+  serve(wire) {
     const { pieces, pieceLength } = this.info
-    const wire = wireOver(t, socket, { extensions: true, pieces })
     // In a microtask: our handshake may follow in another listener.
     wire.once('handshake', () => queueMicrotask(() => announceAll(wire, pieces)))
     wire.on('error', (error) => this.errors.push(error.code))

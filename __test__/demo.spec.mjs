@@ -18,6 +18,16 @@ test('the demo transfers generated data and prints a summary', async (t) => {
   t.deepEqual(await readdir(temporary), [])
 })
 
+test('the demo transfers once more by native sockets and prints both figures', async (t) => {
+  const { demo, temporary } = await startDemo(t, ['--size', '8MiB', '--native'])
+  t.is(await demo.ended, 0, demo.output)
+  t.is(demo.output.match(/3 files without a difference/g).length, 2)
+  for (const line of ['Seeder, CPU', 'Seeder, event loop', 'Leecher, CPU', 'Leecher, event loop']) {
+    t.regex(demo.output, new RegExp(`^${line} +\\d+\\.\\d\\d +\\d+\\.\\d\\d$`, 'm'))
+  }
+  t.deepEqual(await readdir(temporary), [])
+})
+
 test('the demo transfers a folder and leaves no other files', async (t) => {
   const folder = await temporaryFolder(t)
   await writeManyFiles(path.join(folder, 'source'))

@@ -144,7 +144,10 @@ test('documents and types each code', (t) => {
     '../src/binding/record.rs',
     '../lib/errors.js',
     '../lib/encryption/errors.js',
-    '../lib/extensions/metadata/errors.js'
+    '../lib/extensions/metadata/errors.js',
+    '../lib/pieces/errors.js',
+    '../lib/transport/errors.js',
+    '../lib/transport/piece-source.js'
   ]
   t.deepEqual([...new Set(thrown.flatMap(codesIn))].toSorted(), documented)
 })

@@ -134,16 +134,19 @@ test('leech.js leaves no files on Ctrl-C', async (t) => {
   t.deepEqual(await readdir(out), [])
 })
 
-test('leech.js fails when nobody listens', async (t) => {
-  const { torrentPath, folder } = await makeSource(t)
-  const server = await listen()
-  const { port } = server.address()
-  server.close()
-  const out = path.join(folder, 'out')
-  const leech = startScript(t, 'examples/leech.js', [torrentPath, `127.0.0.1:${port}`, out])
-  t.is(await leech.ended, 1)
-  t.regex(leech.output, /ECONNREFUSED/)
-})
+for (const args of [[], ['--native']]) {
+  test(`${['leech.js', ...args].join(' ')} fails when nobody listens`, async (t) => {
+    const { torrentPath, folder } = await makeSource(t)
+    const server = await listen()
+    const { port } = server.address()
+    server.close()
+    const address = `127.0.0.1:${port}`
+    const out = path.join(folder, 'out')
+    const leech = startScript(t, 'examples/leech.js', [torrentPath, address, out, ...args])
+    t.is(await leech.ended, 1)
+    t.regex(leech.output, /ECONNREFUSED/)
+  })
+}
 
 test('leech.js resumes after a choke', async (t) => {
   const { torrentPath, folder, source } = await makeSource(t)

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { between, CHOSEN, fullTables, shortTable } from '../benches/node/document.mjs'
+import { GOALS, nativeTables } from '../benches/node/goals.mjs'
+import { entriesOf } from '../benches/node/report.mjs'
 import { rows } from '../benches/node/workloads/index.mjs'
 import { benchEntry, benchResult } from './helpers/bench-result.mjs'
 
@@ -32,6 +34,39 @@ test('the chosen rows are rows of the benchmarks', (t) => {
     )
   )
   for (const row of CHOSEN) t.true(names.has(row), row)
+})
+
+test('the goals name rows of the benchmarks, and ways of these', (t) => {
+  const ways = new Map(
+    rows.flatMap(({ name, metrics, ways: own }) =>
+      metrics.map(({ part }) => [[name, part].filter(Boolean).join(', '), own])
+    )
+  )
+  for (const { row, way, of, most, least } of GOALS) {
+    // Builds without the method have no such way.
+    for (const one of [way, of]) t.true(one in ways.get(row) || one === 'native, serve', row)
+    t.true((most ?? least) > 0)
+  }
+})
+
+test('the tables of native sockets contain goals with what was reached, and each way', (t) => {
+  const row = {
+    name: 'native download',
+    metrics: [{ key: 'loop', part: 'warm, event loop', unit: 'ms/GB' }],
+    ways: { original: 'original', native: 'ours', 'bare socket': 'bare socket' }
+  }
+  const samples = {
+    original: [{ loop: 400 }, { loop: 800 }],
+    native: [{ loop: 100 }, { loop: 200 }],
+    'bare socket': [{ loop: 200 }, { loop: 400 }]
+  }
+  const [entry] = entriesOf(row, samples, {})
+  const tables = nativeTables(benchResult([entry]))
+  const goal = '| download by block, event loop | original | at most 0.25 | 0.250 ±0% |'
+  t.true(tables.includes(goal), tables)
+  const own = '| native download, warm, event loop | native | ms/GB | 150 | 0.250 ±0% | 0.500 ±0% |'
+  t.true(tables.includes(own), tables)
+  t.true(tables.includes('| idle connection, RSS | original | at most 0.6 | – |'), tables)
 })
 
 test('a text replaces what is between the marks', (t) => {

@@ -1,17 +1,17 @@
 // Fuzzes wires with random input and random users, and reports whatever they do wrong.
 //
-//   node checks/fuzz-stream.mjs [--mode stream|socket] [--seconds N] [--seed S] [--cases N]
+//   node checks/fuzz-stream.mjs [--mode stream|socket|native] [--seconds N] [--seed S] [--cases N]
 //
 // In memory (`stream`): any bytes, any calls at any moment, listeners that throw; the result is compared
 // with a model, and some sessions with peer-wire-protocol. Over TCP (`socket`): resets, half-open ends,
-// peers that trickle, stall or vanish. The seed of a finding with `--cases 1` repeats it.
+// peers that trickle, stall or vanish; with native wires (`native`) the same. The seed of a finding with `--cases 1` repeats it.
 import { parseArgs } from 'node:util'
 import { inTurn } from '../testkit/in-turn.mjs'
 import { start } from '../testkit/processes/command.mjs'
 import { runBatch } from './fuzz-stream/batch.mjs'
 
 /** Cases per process. */
-const BATCH = { stream: 500, socket: 20 }
+const BATCH = { stream: 500, socket: 20, native: 20 }
 
 function readOptions() {
   const { values } = parseArgs({

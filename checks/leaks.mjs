@@ -24,6 +24,12 @@ const WIRE = { rss: 128, heap: 8 }
  */
 const WORKER = { rss: 32 * 1024, heap: 8 * 1024 }
 
+/** The same for a native connection, of which two wires are made and the system keeps traces for a while. */
+const CONNECTION = { rss: 512, heap: 32 }
+
+/** A worker whose native wires are in the middle of traffic, with slabs. A leaked one holds a MiB at least. */
+const NATIVE_WORKERS = { rss: 128 * 1024, heap: 8 * 1024 }
+
 /** The same for a key exchange. There are eight kinds, so one kind that leaks counts for an eighth. */
 const EXCHANGE = { rss: 128, heap: 16 }
 
@@ -32,8 +38,10 @@ const WORK = {
   destroyed: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
   dropped: { limit: WIRE, full: [20, 5000], quick: [20, 5000], settling: 6 },
   alive: { limit: WIRE, full: [5, 50_000], quick: [12, 10_000], settling: 2 },
-  exchanges: { limit: EXCHANGE, full: [30, 4000], quick: [20, 1600], settling: 6 },
-  workers: { limit: WORKER, full: [80, 4], quick: [60, 3], settling: 10 }
+  exchanges: { limit: EXCHANGE, full: [30, 4000], quick: [16, 1000], settling: 6 },
+  workers: { limit: WORKER, full: [80, 4], quick: [60, 3], settling: 10 },
+  native: { limit: CONNECTION, full: [30, 1000], quick: [20, 500], settling: 8 },
+  'native-workers': { limit: NATIVE_WORKERS, full: [80, 4], quick: [60, 3], settling: 10 }
 }
 
 const { values: options, positionals } = parseArgs({

@@ -13,7 +13,9 @@ const FIXTURES = [
   'checks/runtimes/encrypted.cjs',
   'checks/runtimes/endings.cjs',
   'checks/runtimes/lifecycle.cjs',
+  'checks/runtimes/native.cjs',
   'checks/runtimes/worker.cjs',
+  'testkit/native-transfer.cjs',
   'testkit/transfer.cjs'
 ].map((name) => path.join(ROOT, name))
 
@@ -29,7 +31,17 @@ const PROGRAMS = [
   ['endings.cjs signal', 'SIGTERM'],
   ['endings.cjs reload', 0],
   ['endings.cjs terminate', 0],
-  ['endings.cjs end-worker', 0]
+  ['endings.cjs end-worker', 0],
+  ['native.cjs transfer', 0],
+  ['native.cjs detach', 0],
+  ['native.cjs natural', 0],
+  ['native.cjs unref', 5],
+  ['native.cjs exit', 7],
+  ['native.cjs throw', 1],
+  ['native.cjs signal', 'SIGTERM'],
+  ['native.cjs terminate', 0],
+  ['native.cjs end-worker', 0],
+  ['native.cjs throw-worker', 0]
 ]
 
 /** The permissions that Deno needs to load the addon, in addition to those that the programs use. */

@@ -1,9 +1,9 @@
 // Soak test: two processes exchange blocks over TCP for a long time, on connections that open and end in
 // every way. Reports wrong bytes, lost callbacks and leaked memory.
 //
-//   node checks/soak.mjs [--seconds N] [--seed S]
+//   node checks/soak.mjs [--seconds N] [--seed S] [--native]
 //
-// Each process requests and answers. Every ten seconds both collect garbage and report what they hold.
+// With --native the wires have native sockets. Each process requests and answers. Every ten seconds both collect garbage and report what they hold.
 import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -17,16 +17,18 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       seconds: { type: 'string', default: '1800' },
-      seed: { type: 'string', default: '1' }
+      seed: { type: 'string', default: '1' },
+      native: { type: 'boolean', default: false }
     }
   })
-  return { seconds: Number(values.seconds), seed: Number(values.seed) }
+  const { seconds, seed, native } = values
+  return { seconds: Number(seconds), seed: Number(seed), flags: native ? ['--native'] : [] }
 }
 
 async function main() {
-  const { seconds, seed } = readOptions()
-  const server = await startPeer('server', ['--seed', seed])
-  const client = await startPeer('client', ['--seed', seed, '--port', server.port])
+  const { seconds, seed, flags } = readOptions()
+  const server = await startPeer('server', ['--seed', seed, ...flags])
+  const client = await startPeer('client', ['--seed', seed, '--port', server.port, ...flags])
   const peers = [server, client]
   const begin = performance.now()
   const count = Math.max(2, Math.floor(seconds / INTERVAL))

@@ -1,4 +1,4 @@
-// Two wires with extensions over TCP: ours, and those of bittorrent-protocol.
+// Two wires with extensions over TCP: ours on sockets of either kind, and those of bittorrent-protocol.
 import { once } from 'node:events'
 import net from 'node:net'
 
@@ -16,7 +16,10 @@ export const PAIRS = [
   ['peer-wire-native', 'peer-wire-native'],
   ['peer-wire-native', 'bittorrent-protocol'],
   ['bittorrent-protocol', 'peer-wire-native'],
-  ['bittorrent-protocol', 'bittorrent-protocol']
+  ['bittorrent-protocol', 'bittorrent-protocol'],
+  ['native', 'native'],
+  ['native', 'peer-wire-native'],
+  ['bittorrent-protocol', 'native']
 ]
 
 /**
@@ -28,15 +31,18 @@ export const PAIRS = [
  * @returns {Promise<object[]>} the wires
  */
 export const connectPair = async (t, kinds, uses) => {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const dialed = net.connect(server.address().port, '127.0.0.1')
-  const [[accepted]] = await Promise.all([once(server, 'connection'), once(dialed, 'connect')])
-  const sockets = [dialed, accepted]
-  const wires = kinds.map((kind) => MAKERS[kind]())
-  for (const [index, wire] of wires.entries()) join(wire, sockets[index], uses[index])
+  const [dialing, accepting] = kinds
+  const server = accepting === 'native' ? pwp.createServer() : net.createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const place = { port: server.address().port, host: '127.0.0.1' }
+  const dialed = dialing === 'native' ? pwp.connect(place) : net.connect(place)
+  const taken = once(server, accepting === 'native' ? 'wire' : 'connection')
+  const [[accepted]] = await Promise.all([taken, once(dialed, 'connect')])
+  const ends = [dialed, accepted]
+  const wires = kinds.map((kind, at) => (kind === 'native' ? ends[at] : MAKERS[kind]()))
+  for (const [index, wire] of wires.entries()) join(wire, ends[index], uses[index])
   t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
+    for (const end of ends) end.destroy()
     server.close()
   })
   const [one, other] = wires
@@ -49,12 +55,13 @@ export const connectPair = async (t, kinds, uses) => {
 }
 
 const join = (wire, socket, use) => {
-  socket.on('error', () => {})
   wire.on('error', () => {})
+  if (socket === wire) return use(wire)
+  socket.on('error', () => {})
   wire.on('close', () => socket.destroy())
   socket.on('close', () => wire.destroy())
   socket.pipe(wire).pipe(socket)
-  use(wire)
+  return use(wire)
 }
 
 const met = async (wire) => {

@@ -127,3 +127,30 @@ export async function listen(t, onconnection) {
 export function peerId() {
   return Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
 }
+
+/**
+ * Both ways to connect wires. `dial()` gives a wire to a peer, `listen()` says where peers can connect: each of
+ * their wires is given to `onwire`. All ends with the test.
+ */
+export const TRANSPORTS = {
+  stream: {
+    dial: (t, { host, port }, options) => wireOver(t, net.connect(port, host), options),
+    listen: (t, options, onwire) => listen(t, (socket) => onwire(wireOver(t, socket, options)))
+  },
+  native: {
+    dial(t, { host, port }, options) {
+      const wire = pwp.connect({ host, port, ...options })
+      t.teardown(() => wire.destroy())
+      return wire
+    },
+    async listen(t, options, onwire) {
+      const server = pwp.createServer(options, (wire) => {
+        t.teardown(() => wire.destroy())
+        onwire(wire)
+      })
+      t.teardown(() => server.close())
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      return { host: '127.0.0.1', port: server.address().port }
+    }
+  }
+}

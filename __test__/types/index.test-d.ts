@@ -64,7 +64,34 @@ expectError(wire.request(0, 0, 1, { timeout: '5' }))
 expectError(wire.request(0, 0, 1, { signal: new AbortController() }))
 expectError(wire.requestBlock(0, 0, 1, () => {}))
 expectError(wire.requestBlock(0, 0, 1, { limit: 5 }))
+expectType<Promise<Buffer>>(wire.requestBlock(0, 0, 1, { into: new Uint8Array(1) }))
+expectError(wire.requestBlock(0, 0, 1, { into: new ArrayBuffer(1) }))
 expectAssignable<pwp.RequestErrorCode>('ERR_PWP_REQUEST_TIMEOUT')
+
+expectType<Promise<Buffer>>(wire.fetchPiece(0, { length: 5, hash: '00', endOnChoke: true }))
+expectType<Promise<Buffer>>(wire.fetchPiece(0, { length: 5, hash: new Uint8Array(32), signal }))
+wire.fetchPiece(0, { length: 5 }).catch(({ partial: resume }: pwp.FetchPieceError) => {
+  expectType<pwp.PartialPiece>(resume)
+  return pwp.fetchPiece(new Set([wire]), 0, {
+    length: 5,
+    resume,
+    onDrop: (dropped, { code }) => {
+      expectType<Wire>(dropped)
+      expectType<pwp.FetchPieceErrorCode>(code)
+    }
+  })
+})
+expectError(wire.fetchPiece(0))
+expectError(wire.fetchPiece(0, {}))
+expectError(pwp.fetchPiece([wire], 0, { length: 5, endOnChoke: true }))
+expectAssignable<AggregateError>({} as pwp.NoWireLeftError)
+const group = new pwp.RateGroup({ download: 5 })
+expectType<number>(group.upload)
+expectType<void>(group.setLimits({ upload: 0 }))
+expectType<void>(wire.setRateLimits({ download: 1 }))
+expectType<void>(wire.setRateGroup(group))
+expectType<void>(wire.setRateGroup(null))
+expectError(wire.setRateGroup({}))
 
 // Node's once() and on() do not know the events of an emitter: their arguments take these types.
 async function awaited() {
@@ -354,3 +381,62 @@ wire.on('hash-reject', (request) => expectType<number>(request.index))
 expectType<Buffer>(new pwp.HashTree(infoHash).root)
 expectType<Buffer>(pwp.pieceRoot(infoHash, { pieceLength: 16384 }))
 expectError(pwp.pieceRoot('piece'))
+
+// Native sockets
+expectType<'native' | 'stream'>(wire.transport)
+expectType<boolean>(wire.connecting)
+expectType<string | undefined>(wire.remoteAddress)
+expectType<number | undefined>(wire.localPort)
+expectType<Promise<void>>(wire.flushed())
+expectType<pwp.Instance>(wire.unref().ref())
+wire.on('connect', () => {})
+expectType<pwp.Instance>(pwp.connect({ port: 1, host: 'peer', pieces: 9, family: 6, signal }))
+expectType<pwp.Instance>(pwp.connect({ port: '1', encryption: { role: 'initiator', infoHash } }))
+expectType<Promise<pwp.Instance>>(pwp.promises.connect({ port: 1, connectTimeout: 5 }))
+expectType<pwp.Instance>(pwp.attach(new Duplex(), { pieces: 9 }))
+expectError(pwp.connect({ host: 'peer' }))
+expectError(pwp.connect({ port: 1, family: 5 }))
+expectError(pwp.attach('socket'))
+const server = pwp.createServer(
+  { infoHashes: infoHash, encryption: { mode: 'require' } },
+  (one, hash) => {
+    expectType<pwp.Instance>(one)
+    expectType<Buffer | null>(hash)
+  }
+)
+expectType<pwp.Server>(server.listen(0, '::', 5, () => {}).unref())
+expectType<pwp.Server>(pwp.createServer((one) => one.destroy()).listen({ port: 0, signal }))
+expectType<Promise<pwp.Server>>(
+  pwp.promises.listen({ port: 0, filter: (address, port) => port > 1, backlog: 5 })
+)
+expectType<{ address: string; family: 'IPv4' | 'IPv6'; port: number } | null>(server.address())
+server.on('refuse', (error, { remoteAddress, remotePort }) => {
+  expectType<Error | null>(error)
+  expectType<string>(remoteAddress)
+  expectType<number>(remotePort)
+})
+server.once('drop', (place) => expectType<pwp.Place>(place))
+server.maxConnections = 5
+expectType<number>(server.connections)
+const source = new pwp.PieceSource({
+  pieceLength: 16384,
+  files: [
+    { path: 'a', length: 5 },
+    { padding: true, length: 3 }
+  ]
+})
+expectType<pwp.PieceSource>(source.add(1).add(2, Buffer.alloc(5)))
+expectType<boolean>(source.remove(1))
+expectType<number>(source.failures)
+source.on('error', (error) => {
+  expectType<string>(error.path)
+  expectType<number>(error.piece)
+})
+wire.serve(source)
+wire.serve({ pieceLength: 5, length: 9, pieces: [Buffer.alloc(5), null] })
+wire.serve(null)
+expectError(wire.serve())
+expectError(new pwp.PieceSource({ pieceLength: 5 }))
+expectError(new pwp.PieceSource({ pieceLength: 5, files: [{ length: 5 }] }))
+expectError(pwp.createServer({ filter: 'none' }))
+expectError(pwp.createServer({ handshakePolicy: {} }))

@@ -62,6 +62,7 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   },
   cancel: (wire) => wire.cancel(0, 0, LENGTH),
   choke: (wire) => wire.choke(),
+  connecting: (wire): boolean => wire.connecting,
   downloadSpeed: (wire): number => wire.downloadSpeed(),
   downloaded: (wire): number => wire.downloaded,
   encryption: (wire): string | undefined => wire.encryption?.method,
@@ -74,6 +75,28 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   },
   extendedHandshake: (wire): unknown => wire.extendedHandshake?.v,
   extendedMapping: (wire): string | undefined => wire.extendedMapping?.[1],
+  flushed: (wire): Promise<void> => wire.flushed().catch(() => {}),
+  async fetchPiece(wire) {
+    const fetch = { length: LENGTH, hash: 'ab'.repeat(20), timeout: 5000, blockLength: 1024 }
+    const all = { ...fetch, pieceLength: LENGTH, signal: AbortSignal.timeout(5000) }
+    const into = new Uint8Array(LENGTH)
+    const failed: pwp.FetchPieceError = await wire
+      .fetchPiece(0, { ...all, into, endOnChoke: true })
+      .then(
+        () => assert.fail(),
+        (error) => error
+      )
+    assert(failed.code satisfies pwp.FetchPieceErrorCode)
+    const onDrop = (dropped: Wire, { code }: pwp.FetchPieceError) =>
+      assert(dropped === wire && code)
+    const left: pwp.NoWireLeftError = await pwp
+      .fetchPiece([wire], 0, { ...all, resume: failed.partial, onDrop })
+      .then(
+        () => assert.fail(),
+        (error) => error
+      )
+    assert(left.errors.every(({ wires, partial }) => wires?.length === 1 && partial.index === 0))
+  },
   handshake(wire) {
     wire.handshake(INFO_HASH, Buffer.alloc(20, 2))
     const fields = { dht: true, extended: true, fast: true, v2: false, reserved: Buffer.alloc(8) }
@@ -86,6 +109,9 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   haveNone: (wire) => throwsWithout(wire, () => wire.haveNone()),
   interested: (wire) => wire.interested(),
   isV2: (wire): boolean => wire.isV2,
+  localAddress: (wire): string | undefined => wire.localAddress,
+  localFamily: (wire): string | undefined => wire.localFamily,
+  localPort: (wire): number | undefined => wire.localPort,
   async metadata(wire) {
     const signal = AbortSignal.timeout(60_000)
     const fetched = wire.metadata({ signal, timeout: 60_000, maxSize: 1024 })
@@ -106,6 +132,10 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   peerReserved: (wire): number | undefined => wire.peerReserved?.length,
   piece: (wire) => wire.piece(0, 0, Buffer.of(1)),
   port: (wire) => wire.port(6881),
+  ref: (wire): Wire => wire.ref(),
+  remoteAddress: (wire): string | undefined => wire.remoteAddress,
+  remoteFamily: (wire): string | undefined => wire.remoteFamily,
+  remotePort: (wire): number | undefined => wire.remotePort,
   reject: (wire) => throwsWithout(wire, () => wire.reject(0, 0, LENGTH)),
   request(wire) {
     wire.use(Wire.extensions.ltDonthave()).on('donthave', (piece) => piece.toFixed())
@@ -138,13 +168,28 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   },
   setPieces: (wire) => wire.setPieces(3),
   stats: (wire): number => wire.stats().received.messages.have,
+  setRateGroup(wire) {
+    const group = new pwp.RateGroup({ download: 1024 })
+    group.setLimits({ upload: group.download })
+    const join = () => wire.setRateGroup(group)
+    assert.throws(join, { code: 'ERR_PWP_NO_NATIVE' satisfies pwp.CallErrorCode })
+  },
+  setRateLimits(wire) {
+    const limit = () => wire.setRateLimits({ download: 1024, upload: 0 })
+    assert.throws(limit, { code: 'ERR_PWP_NO_NATIVE' satisfies pwp.CallErrorCode })
+  },
+  serve(wire) {
+    assert.throws(() => wire.serve(null), { code: 'ERR_PWP_NO_NATIVE' })
+  },
   setTimeout(wire) {
     wire.setTimeout(1000, () => {})
     wire.setTimeout(0)
   },
   suggest: (wire) => throwsWithout(wire, () => wire.suggest(1)),
+  transport: (wire) => wire.transport === 'stream',
   unchoke: (wire) => wire.unchoke(),
   uninterested: (wire) => wire.uninterested(),
+  unref: (wire): Wire => wire.unref(),
   uploadSpeed: (wire): number => wire.uploadSpeed(),
   uploaded: (wire): number => wire.uploaded,
   use(wire) {
@@ -171,6 +216,7 @@ const listeners: Listeners = {
   cancel: (piece, offset, length) => piece + offset + length,
   choke() {},
   close() {},
+  connect() {},
   data(chunk) {
     assert(Buffer.isBuffer(chunk))
   },
@@ -244,6 +290,10 @@ function add<E extends keyof Listeners>(wire: Wire, event: E): void {
 function seed(socket: Socket): void {
   const wire = new Peer()
   socket.pipe(wire).pipe(socket)
+  serve(wire)
+}
+
+function serve(wire: Wire): void {
   wire.on('interested', () => wire.unchoke())
   wire.on('request', (piece, offset, length, respond) => {
     const start = piece * LENGTH + offset
@@ -278,6 +328,59 @@ async function main(): Promise<void> {
   assert.strictEqual(sha1(await download(wire)), sha1(data))
   wire.destroy()
   server.close()
+  await useNativeSockets()
+}
+
+async function useNativeSockets(): Promise<void> {
+  const serving: pwp.ServerOptions = {
+    infoHashes: INFO_HASH,
+    filter: () => true,
+    maxPeerRequests: 9
+  }
+  const server: pwp.Server = await pwp.promises.listen(
+    { ...serving, host: '127.0.0.1' },
+    (wire) => {
+      wire.once('handshake', (infoHash) => wire.handshake(infoHash, Buffer.alloc(20, 3)))
+      serve(wire)
+    }
+  )
+  server.on('refuse', (error, { remoteAddress }) => assert.ifError(error ?? remoteAddress.at(99)))
+  const port = server.address()?.port
+  assert(port !== undefined)
+  const dialing: pwp.ConnectOptions = { port, host: '127.0.0.1', pieces: 3, connectTimeout: 60_000 }
+  const wire = pwp.connect(dialing)
+  assert.strictEqual(sha1(await download(wire)), sha1(data))
+  assert(wire.transport === 'native' && wire.remotePort === port)
+  wire.destroy()
+  const again: Wire = await pwp.promises.connect(dialing)
+  again.destroy()
+  const attached = pwp.attach(connect(port, '127.0.0.1'), { pieces: 3 })
+  assert.strictEqual(sha1(await download(attached)), sha1(data))
+  assert(attached.transport === 'stream')
+  attached.destroy()
+  await new Promise((resolve) => server.close(resolve))
+  await useServing()
+}
+
+async function useServing(): Promise<void> {
+  const pieces: Uint8Array[] = [0, 1, 2].map((index) =>
+    data.subarray(index * LENGTH, (index + 1) * LENGTH)
+  )
+  const source = new pwp.PieceSource({ pieceLength: LENGTH, length: data.length, pieces })
+  source.on('error', (error) => assert.fail(error.path))
+  assert(source.has(2) && source.count === 3 && source.failures === 0 && !source.closed)
+  const server = await pwp.promises.listen({ infoHashes: INFO_HASH, host: '127.0.0.1' }, (wire) => {
+    wire.once('handshake', (infoHash) => wire.handshake(infoHash, Buffer.alloc(20, 3)))
+    wire.on('interested', () => wire.unchoke())
+    wire.serve(source)
+  })
+  const port = server.address()?.port
+  assert(port !== undefined)
+  const wire = pwp.connect({ port, host: '127.0.0.1', pieces: 3 })
+  assert.strictEqual(sha1(await download(wire)), sha1(data))
+  wire.destroy()
+  source.close()
+  await new Promise((resolve) => server.close(resolve))
 }
 
 void main()

@@ -74,10 +74,14 @@ export class WireEnd {
     this.trace += `, ${JSON.stringify(features)}`
     this.transfer = new Transfer(this.wire, random, { ...plan, ...features })
     this.#arrange(moment, () => MISHAPS[mishap](this), random)
-    socket.pipe(this.wire).pipe(socket)
+    this.join()
     this.transfer.greet()
     if (random.chance(0.3)) this.wire.setTimeout(random.between(1, 20), () => this.transfer.ask())
     if (random.chance(0.2)) this.wire.setKeepAlive()
+  }
+
+  join() {
+    this.socket.pipe(this.wire).pipe(this.socket)
   }
 
   /** Closes each when the other closes, as users do: neither the socket nor the wire outlives the other. */
@@ -110,8 +114,12 @@ export class WireEnd {
 
   /** Checks, after the socket has closed, what must hold at every end. */
   check(isPeerValid) {
+    return this.checkAll(isPeerValid, this.wire.error)
+  }
+
+  /** @param {Error | null} error - of the wire, if it counts */
+  checkAll(isPeerValid, error) {
     const { counts } = this.transfer
-    const { error } = this.wire
     const problems = {
       [`'close' came ${this.#closes} times`]: this.#closes !== 1,
       [`'finish' came ${this.#finishes} times`]: this.#finishes !== 1,

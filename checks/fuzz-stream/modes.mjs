@@ -7,7 +7,7 @@ import { randomFrom } from '../../testkit/random.mjs'
 import { loadImplementation } from '../../testkit/sessions/session-runner.mjs'
 import { FLAVOURS, makeSession } from '../../testkit/sessions/sessions.mjs'
 import { faults, withFault } from './faults.mjs'
-import { runSocketCase } from './socket-case.mjs'
+import { runNativeCase, runSocketCase } from './socket-case.mjs'
 import { runStreamCase } from './stream-case.mjs'
 
 const require = createRequire(import.meta.url)
@@ -24,7 +24,8 @@ const COMPARED = 0.2
 export const modes = {
   stream: (seed) =>
     randomFrom(seed, 'mode').chance(COMPARED) ? compareCase(seed) : runStreamCase(seed, copies),
-  socket: (seed) => runSocketCase(seed, implementations.ours)
+  socket: (seed) => runSocketCase(seed, implementations.ours),
+  native: (seed) => runNativeCase(seed, require('../../index.js'))
 }
 
 for (const fault of Object.keys(faults)) {

@@ -6,6 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { randomFrom } from '../../testkit/random.mjs'
 import { settled } from '../../testkit/wires.mjs'
 import { HostileEnd, WireEnd } from './ends.mjs'
+import { NativeEnd } from './native-end.mjs'
+
+/** Of the handshakes of all wires. */
+const INFO_HASH = '01'.repeat(20)
 
 /** Resources that may remain, as the process itself has them. */
 const SHARED = /^(PipeWrap|Pipe|TTYWrap)$/
@@ -18,13 +22,25 @@ const MAX_TURNS = 100
  * @param {Function} createWire
  * @returns {Promise<{problems: string[], trace: string[]}>}
  */
-export async function runSocketCase(seed, createWire) {
-  const random = randomFrom(seed, 'socket')
+export const runSocketCase = (seed, createWire) =>
+  runCase((random) => connectAll(seed, random, createWire), randomFrom(seed, 'socket'))
+
+/**
+ * The same with native wires, which have their sockets themselves.
+ *
+ * @param {number} seed
+ * @param {import('../../index.js')} pwp
+ * @returns {Promise<{problems: string[], trace: string[]}>}
+ */
+export const runNativeCase = (seed, pwp) =>
+  runCase((random) => connectNatively(seed, random, pwp), randomFrom(seed, 'native'))
+
+async function runCase(connect, random) {
   const problems = []
   const surface = (error) => problems.push(`uncaught ${error?.stack}`)
   process.on('uncaughtException', surface)
   try {
-    const ends = await connectAll(seed, random, createWire)
+    const ends = await connect(random)
     const left = await leftBehind()
     if (left.length > 0) problems.push(`left behind: ${left}`)
     return { problems: [...problems, ...check(ends)], trace: ends.map(({ trace }) => trace) }
@@ -70,6 +86,43 @@ async function connectAll(seed, random, createWire) {
   }
   await sleep(random.pick([5, 20, 60, 150]))
   await Promise.all([once(server.close(), 'close'), ...ends.map(({ socket }) => closed(socket))])
+  return ends
+}
+
+async function connectNatively(seed, random, pwp) {
+  const isHostile = random.chance(0.6)
+  const isEncrypted = random.chance(0.3)
+  const ends = []
+  let accepted = 0
+  const open = (name, wire) => ends.push(new NativeEnd(name, wire, randomFrom(seed, name)))
+  const mode = random.pick(['require', 'prefer'])
+  const server = pwp.createServer(
+    {
+      uploadBacklog: random.pick([0, 20_000, 2 ** 20]),
+      ...(isEncrypted && {
+        infoHashes: INFO_HASH,
+        encryption: { role: 'responder', mode: 'prefer' }
+      })
+    },
+    (wire) => open(`server ${accepted++}`, wire)
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const to = { port: server.address().port, host: '127.0.0.1' }
+  for (let index = random.pick([1, 1, 2, 5, 30]); index > 0; index--) {
+    const name = `client ${index}`
+    const dice = randomFrom(seed, name)
+    if (isHostile && dice.chance(0.8)) ends.push(new HostileEnd(name, net.connect(to), dice))
+    else
+      open(
+        name,
+        pwp.connect({ ...to, ...(isEncrypted && { encryption: { role: 'initiator', mode } }) })
+      )
+  }
+  await sleep(random.pick([5, 20, 60, 150]))
+  const serverClosed = once(server.close(), 'close')
+  await Promise.all(ends.map(({ socket }) => closed(socket)))
+  await serverClosed
   return ends
 }
 

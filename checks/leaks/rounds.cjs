@@ -17,6 +17,7 @@ const BATCH = 500
 const EXCHANGES = 50
 
 const BUSY_WORKER = require.resolve('../../testkit/workers/busy-worker.cjs')
+const NATIVE_WORKER = require.resolve('../../testkit/workers/native-worker.cjs')
 const BUSY_WIRES = 50
 
 const ID = Buffer.alloc(20, 1)
@@ -57,8 +58,48 @@ const WORK = {
     }
   },
   async workers() {
-    await Promise.all(Array.from({ length: count }, endWorker))
+    await Promise.all(Array.from({ length: count }, () => endWorker(BUSY_WORKER)))
+  },
+  /** Connections that exchange a block, are refused by the server, or fail, and a server for each batch. */
+  async native() {
+    for (let done = 0; done < count; done += NATIVE_BATCH) {
+      // oxlint-disable-next-line no-await-in-loop
+      await connectSome(NATIVE_BATCH)
+    }
+  },
+  async 'native-workers'() {
+    await Promise.all(Array.from({ length: count }, () => endWorker(NATIVE_WORKER)))
   }
+}
+
+/** Native connections at once. */
+const NATIVE_BATCH = 50
+
+async function connectSome(connections) {
+  let seen = 0
+  // Every fifth connection is refused.
+  const server = pwp.createServer({ filter: () => ++seen % 5 !== 0 }, (wire) => {
+    wire.on('handshake', () => {
+      wire.handshake(ID, ID)
+      wire.unchoke()
+    })
+    wire.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(length)))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  const wires = Array.from({ length: connections }, (_, index) => connectOne(port, index))
+  await Promise.all(wires)
+  await new Promise((resolve) => server.close(resolve))
+}
+
+/** Settles when the wire is closed, in whichever way. Every seventh finds nobody. */
+async function connectOne(port, index) {
+  const wire = pwp.connect({ host: '127.0.0.1', port: index % 7 === 0 ? 1 : port })
+  const closed = new Promise((resolve) => wire.on('close', resolve))
+  wire.handshake(ID, ID)
+  wire.on('unchoke', () => wire.request(...REQUEST, () => wire.destroy()))
+  await closed
 }
 
 /** The first messages of a peer: handshake, unchoke, some pieces. */
@@ -137,8 +178,8 @@ async function inBatches(step) {
   }
 }
 
-async function endWorker() {
-  const worker = new Worker(BUSY_WORKER, { workerData: { wires: BUSY_WIRES, ending: 'terminate' } })
+async function endWorker(program) {
+  const worker = new Worker(program, { workerData: { wires: BUSY_WIRES, ending: 'terminate' } })
   await once(worker, 'message')
   await worker.terminate()
 }

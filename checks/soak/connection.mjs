@@ -11,9 +11,10 @@ const ENDINGS = {
   'destroy the socket': [10, ({ socket }) => socket.destroy()],
   reset: [10, ({ socket }) => reset(socket)]
 }
-const WEIGHTS = Object.fromEntries(
-  Object.entries(ENDINGS).map(([name, [weight]]) => [name, weight])
-)
+const NATIVE_ENDINGS = {
+  'destroy the wire': ENDINGS['destroy the wire'],
+  'end the wire': ENDINGS['end the wire']
+}
 
 /** Interval between two random actions of the user, in ms. */
 const PAUSE = 20
@@ -21,6 +22,7 @@ const PAUSE = 20
 export class Connection {
   #socket
   #wire
+  #endings
   #transfer
   #random
   #timer
@@ -28,14 +30,18 @@ export class Connection {
   /**
    * @param {import('node:net').Socket} socket
    * @param {object} random
+   * @param {import('../../index.js').Wire} [wire]
+   * @param {object} [endings] - those that it may have, with their weights
    */
-  constructor(socket, random) {
+  constructor(socket, random, wire = pwp(), endings = ENDINGS) {
     this.#socket = socket
-    this.#wire = pwp()
+    this.#wire = wire
+    this.#endings = endings
     this.#random = random
     const plan = { inFlight: random.pick([1, 10, 100]), blocks: random.pick([10, 200, 2000]) }
     this.#transfer = new Transfer(this.#wire, random, { ...plan, ...drawFeatures(random) })
-    this.#join()
+    this.join(socket, wire)
+    wire.on('close', () => clearInterval(this.#timer))
     this.#transfer.greet()
     this.#wire.setTimeout(random.pick([5, 100, 1000]), () => this.#transfer.ask())
     this.#wire.setKeepAlive()
@@ -47,15 +53,16 @@ export class Connection {
   }
 
   /** Closes each when the other closes: neither the socket nor the wire outlives the other. */
-  #join() {
-    const [socket, wire] = [this.#socket, this.#wire]
+  join(socket, wire) {
     socket.pipe(wire).pipe(socket)
     socket.on('error', () => {})
-    socket.on('close', () => {
-      clearInterval(this.#timer)
-      wire.destroy()
-    })
+    socket.on('close', () => wire.destroy())
     wire.on('close', () => socket.destroy())
+  }
+
+  /** @param {() => void} listener - called when all is closed */
+  onclose(listener) {
+    this.#socket.on('close', listener)
   }
 
   /** Performs one of the other actions of peers, apart from requests. */
@@ -70,7 +77,24 @@ export class Connection {
 
   /** Ends the connection in one of the ways. */
   stop() {
-    const [, end] = ENDINGS[this.#random.weighted(WEIGHTS)]
+    const [, end] = this.#endings[this.#random.weighted(weightsOf(this.#endings))]
     end({ wire: this.#wire, socket: this.#socket })
   }
+}
+
+/** One whose wire has its socket itself. */
+export class NativeConnection extends Connection {
+  /**
+   * @param {import('../../index.js').Wire} wire
+   * @param {object} random
+   */
+  constructor(wire, random) {
+    super(wire, random, wire, NATIVE_ENDINGS)
+  }
+
+  join() {}
+}
+
+function weightsOf(endings) {
+  return Object.fromEntries(Object.entries(endings).map(([name, [weight]]) => [name, weight]))
 }

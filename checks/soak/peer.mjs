@@ -1,27 +1,32 @@
-// A process of the soak test: peer.mjs --seed S [--port P]. Without a port it listens, with one it connects;
+// A process of the soak test: peer.mjs --seed S [--port P] [--native]. Without a port it listens, with one it connects;
 // on every connection it requests and serves blocks until either side ends it.
 import { once } from 'node:events'
 import net from 'node:net'
 import { parseArgs } from 'node:util'
 
 import { randomFrom } from '../../testkit/random.mjs'
-import { Connection } from './connection.mjs'
+import { pwp } from '../../testkit/wires.mjs'
+import { Connection, NativeConnection } from './connection.mjs'
 
 /** Concurrent connections. */
 const WIDTH = 8
 
-const { values } = parseArgs({ options: { seed: { type: 'string' }, port: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { seed: { type: 'string' }, port: { type: 'string' }, native: { type: 'boolean' } }
+})
 const random = randomFrom(Number(values.seed), values.port ? 'client' : 'server')
 const open = new Set()
 const counts = { connections: 0 }
 let isStopping = false
 
-function add(socket) {
+function add(connection) {
   counts.connections++
-  const connection = new Connection(socket, random)
   open.add(connection)
-  socket.on('close', () => setImmediate(forget, connection))
+  connection.onclose(() => setImmediate(forget, connection))
 }
+
+const addSocket = (socket) => add(new Connection(socket, random))
+const addWire = (wire) => add(new NativeConnection(wire, random))
 
 /** By now the callbacks of its requests have been called, or never will be. */
 function forget(connection) {
@@ -34,11 +39,14 @@ function forget(connection) {
 }
 
 function dial() {
-  add(net.connect(Number(values.port), '127.0.0.1'))
+  const address = { host: '127.0.0.1', port: Number(values.port) }
+  if (values.native) addWire(pwp.connect(address))
+  else addSocket(net.connect(address))
 }
 
 function listen() {
-  const server = net.createServer(add).listen(0, '127.0.0.1')
+  const server = values.native ? pwp.createServer(addWire) : net.createServer(addSocket)
+  server.listen(0, '127.0.0.1')
   once(server, 'listening').then(() => process.send({ port: server.address().port }))
   return server
 }

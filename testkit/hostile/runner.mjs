@@ -194,12 +194,19 @@ const guard = (attempt, act) => {
 
 const write = ({ wire, input }) => {
   const chunks = cut(input.bytes, input.sizes)
+  if (wire.transport === 'native') return writeAll(wire, chunks, input.isPiped)
   if (input.isPiped) return Readable.from(chunks, { objectMode: false }).pipe(wire)
   let late = 0
   for (const chunk of chunks) {
     if (wire.destroyed && late++ >= (input.goesOn ? LATE_CHUNKS : 0)) return
     wire.write(chunk)
   }
+}
+
+/** By a socket nothing tells a peer when the wire has closed. */
+const writeAll = (wire, chunks, ends) => {
+  for (const chunk of chunks) wire.write(chunk)
+  if (ends) wire.endInput()
 }
 
 const checkEvents = (attempt) => {

@@ -86,7 +86,8 @@ const watch = (run) => (chunk) => {
 }
 
 const READERS = {
-  flow: (run) => run.wire.on('data', (chunk) => collect(run, chunk)),
+  // A native wire shows at its other end what it has sent.
+  flow: (run) => (run.wire.output ?? run.wire).on('data', (chunk) => collect(run, chunk)),
   pipe: (run) => pipeTo(run, false),
   slow: (run) => pipeTo(run, true),
   'slow and watched': (run) => {

@@ -152,6 +152,7 @@ const MAX_LOOPS = 2000
 /** Waits until everything due has happened; a slow sink needs a turn of the event loop per chunk. */
 const settle = async (run, loops = MAX_LOOPS) => {
   await nextLoop()
+  await run.wire.settle?.()
   if (isDraining(run) && loops > 0) await settle(run, loops - 1)
 }
 
@@ -171,6 +172,7 @@ const receive = async (run, step) => {
   await inTurn(chunks.entries(), ([at, chunk]) => {
     if (isReadClosed(run)) return null
     deliver(run, chunk, at === chunks.length - 1)
+    if (run.wire.settle !== undefined) return run.wire.settle().then(() => step.ticks && tick(run))
     return step.ticks ? tick(run) : null
   })
   run.entries.push(`received ${snapshot(run)}`)
