@@ -52,9 +52,9 @@ export async function chart({ machine, versions, options, runs: [{ node, entries
   return `${svg.replace('>', `>${STYLE}`)}\n`
 }
 
-/** One group per row: its first metric, if the original has it too. */
+/** One group per row: its first metric, if the original has it too. Rows of ways have no bars. */
 function groupsOf(entries) {
-  const compared = entries.filter(({ sides }) => sides.original)
+  const compared = entries.filter(({ sides, shares }) => sides.original && !shares)
   const first = new Map(compared.toReversed().map((entry) => [entry.row, entry]))
   return compared
     .filter((entry) => first.get(entry.row) === entry)

@@ -23,9 +23,9 @@ async function main(side, clock) {
 /** Inputs are built for the first sample and reused. */
 function answer(library) {
   let held
-  return async ({ rowName, quick, warmup }) => {
+  return async ({ rowName, way, quick, warmup }) => {
     try {
-      const context = { library, quick, warmup }
+      const context = { library, way, quick, warmup }
       held ??= await prepare(rowName, context)
       process.send({ values: await sample(context, held) })
     } catch (error) {

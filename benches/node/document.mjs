@@ -1,12 +1,14 @@
 // Writes the figures of one run into the documents: node benches/node/document.mjs FILE.json
 //
 // The full tables go between the marks of docs/performance.md, the rows that users look for first between
-// those of README.md; docs/performance.svg is redrawn.
+// those of README.md; docs/performance.svg is redrawn. The rows on native sockets have marks of their own. A run of
+// these alone leaves the rest as it is, and the other way round.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { format } from 'prettier'
 import { markdownTable } from '../../testkit/processes/markdown.mjs'
 import { chart } from './chart.mjs'
+import { nativeTables } from './goals.mjs'
 import { figures, SIDES, spread } from './report.mjs'
 import { BARE } from './libraries.mjs'
 
@@ -36,19 +38,31 @@ async function main(source) {
   try {
     if (!source) throw new Error('usage: node benches/node/document.mjs FILE.json')
     const result = JSON.parse(readFileSync(source, 'utf8'))
-    await fill('../../docs/performance.md', fullTables(result))
-    await fill('../../README.md', shortTable(result))
-    writeFileSync(beside('../../docs/performance.svg'), await chart(result))
+    const [native, other] = [true, false].map((isNative) => only(result, isNative))
+    if (native) await fill('../../docs/performance.md', nativeTables(native), 'native figures')
+    if (!other) return
+    await fill('../../docs/performance.md', fullTables(other))
+    await fill('../../README.md', shortTable(other))
+    writeFileSync(beside('../../docs/performance.svg'), await chart(other))
   } catch (error) {
     console.error(error.message)
     process.exitCode = 1
   }
 }
 
+/** The result with those entries that compare ways, or with the others; null if there are none. */
+function only(result, isNative) {
+  const runs = result.runs.map(({ node, entries }) => ({
+    node,
+    entries: entries.filter(({ shares }) => Boolean(shares) === isNative)
+  }))
+  return runs.some(({ entries }) => entries.length > 0) ? { ...result, runs } : null
+}
+
 /** Replaces what is between the marks of a document with `text`. */
-async function fill(name, text) {
+async function fill(name, text, what) {
   const document = readFileSync(beside(name), 'utf8')
-  const filled = await format(between(document, text), {
+  const filled = await format(between(document, text, what), {
     parser: 'markdown',
     ...JSON.parse(readFileSync(beside('../../package.json'), 'utf8')).prettier
   })
@@ -58,10 +72,11 @@ async function fill(name, text) {
 /**
  * @param {string} document with both marks
  * @param {string} text
+ * @param {string} [what] name of the marks
  * @throws when a mark is missing
  */
-export function between(document, text) {
-  const [start, end] = ['<!-- figures: benches/node/document.mjs -->', '<!-- end of figures -->']
+export function between(document, text, what = 'figures') {
+  const [start, end] = [`<!-- ${what}: benches/node/document.mjs -->`, `<!-- end of ${what} -->`]
   const from = document.indexOf(start)
   const to = document.indexOf(end)
   if (from < 0 || to < from) throw new Error(`a document lacks the marks ${start} and ${end}`)

@@ -19,6 +19,7 @@ export const EXTENDED_HANDSHAKE = { m: { ut_metadata: 1, ut_pex: 2 }, v: 'bench'
  * @property {string} name
  * @property {string} version
  * @property {((options?: object) => import('node:stream').Duplex) | null} create
+ * @property {(port: number) => import('node:stream').Duplex} [connect] makes a wire with a native socket
  * @property {(wire: object, piece: number) => boolean} peerHas
  * @property {(role: 'initiator' | 'responder', infoHash: Buffer, onAgreed: (method: string) => void) =>
  *   import('node:stream').Duplex} [encrypting] makes a wire; calls back before anything behind the exchange is received
@@ -31,6 +32,7 @@ const METHODS = { 1: 'plaintext', 2: 'rc4' }
 const loaders = {
   ours: async () => ({
     ...nodeDuplex('ours', require('../..'), require.resolve('../..')),
+    connect: (port) => require('../..').connect({ host: '127.0.0.1', port }),
     encrypting(role, infoHash, onAgreed) {
       const torrent = role === 'initiator' ? { infoHash } : { infoHashes: infoHash }
       const wire = require('../..')({ encryption: { role, mode: 'require', ...torrent } })

@@ -17,22 +17,24 @@ const QUICK = { rounds: 3, warmups: 1 }
  */
 export async function measure(row, sides, settings) {
   const { rounds, warmups } = roundsOf(row, settings)
-  const taking = sides.filter((side) => (row.sides ?? libraryNames).includes(side))
-  const samples = Object.fromEntries(taking.map((side) => [side, []]))
+  const ways = waysOf(row, sides)
+  const taking = Object.keys(ways)
+  const samples = Object.fromEntries(taking.map((way) => [way, []]))
   const failures = {}
   const runtimeArgs = [...settings.runtimeArgs, ...(row.runtimeArgs ?? [])]
-  const processes = measurers(row.fresh ?? false, { ...settings, runtimeArgs })
+  const { fresh = false, isSpread = false } = row
+  const processes = measurers(fresh, { ...settings, runtimeArgs, isSpread })
   await inTurn(Array(warmups + rounds).keys(), (round) =>
-    inTurn(rotated(taking, round), async (side) => {
-      if (failures[side]) return
+    inTurn(rotated(taking, round), async (way) => {
+      if (failures[way]) return
       const warmup = round < warmups
       try {
-        const task = { rowName: row.name, quick: settings.quick, warmup }
-        const values = await processes.sample(side, task)
-        if (!warmup) samples[side].push(values)
+        const task = { rowName: row.name, way, quick: settings.quick, warmup }
+        const values = await processes.sample(ways[way], task)
+        if (!warmup) samples[way].push(values)
       } catch (error) {
-        failures[side] = error.message
-        delete samples[side]
+        failures[way] = error.message
+        delete samples[way]
       }
     })
   )
@@ -40,11 +42,21 @@ export async function measure(row, sides, settings) {
   return entriesOf(row, samples, failures)
 }
 
+/** What takes part: names of samples, and of the side that loads the library for each. */
+function waysOf(row, sides) {
+  if (row.ways) {
+    return Object.fromEntries(Object.entries(row.ways).filter(([, side]) => sides.includes(side)))
+  }
+  const own = row.sides ?? libraryNames
+  return Object.fromEntries(sides.filter((side) => own.includes(side)).map((side) => [side, side]))
+}
+
 function roundsOf(row, { quick, rounds }) {
   const usual = quick ? QUICK : NORMAL
+  const own = quick ? (row.quickWarmups ?? row.warmups) : row.warmups
   return {
     rounds: rounds ?? Math.min(row.rounds ?? usual.rounds, usual.rounds),
-    warmups: Math.min(row.warmups ?? usual.warmups, usual.warmups)
+    warmups: Math.min(own ?? usual.warmups, usual.warmups)
   }
 }
 

@@ -11,9 +11,11 @@ const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
  * @property {string} program path of the Node that measures
  * @property {'wall' | 'cpu'} clock
  * @property {string[]} runtimeArgs for node, in addition to its own
+ * @property {boolean} [isSpread] over all processors
  *
  * @typedef {object} Task
  * @property {string} rowName the same throughout a process
+ * @property {string} way of the row
  * @property {boolean} quick
  * @property {boolean} warmup
  *
@@ -31,8 +33,9 @@ const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
  * @returns {Promise<Measurer>}
  * @throws when the library cannot be loaded
  */
-export async function startMeasurer(side, { program, clock, runtimeArgs }) {
-  const { execPath, execArgv } = placed(program, 'measured')
+export async function startMeasurer(side, { program, clock, runtimeArgs, isSpread = false }) {
+  const free = { execPath: program, execArgv: [] }
+  const { execPath, execArgv } = isSpread ? free : placed(program, 'measured')
   const args = [...execArgv, '--expose-gc', ...runtimeArgs]
   const child = fork(CHILD, [side, clock], { execPath, execArgv: args })
   const stop = () => child.kill()
@@ -67,7 +70,7 @@ async function reply(child) {
 }
 
 /**
- * Holds the processes of a row: one per side, or one per sample.
+ * Holds the processes of a row: one for each way, or one per sample.
  * @param {boolean} fresh one per sample
  * @param {Settings} settings
  */
@@ -76,18 +79,19 @@ export function measurers(fresh, settings) {
   return {
     /** @type {(side: string, task: Task) => Promise<Record<string, number>>} */
     async sample(side, task) {
-      if (!kept.has(side)) kept.set(side, await startMeasurer(side, settings))
+      const { way } = task
+      if (!kept.has(way)) kept.set(way, await startMeasurer(side, settings))
       try {
-        return await kept.get(side).sample(task)
+        return await kept.get(way).sample(task)
       } finally {
-        if (fresh) stop(side)
+        if (fresh) stop(way)
       }
     },
     stop: () => [...kept.keys()].forEach(stop)
   }
 
-  function stop(side) {
-    kept.get(side).stop()
-    kept.delete(side)
+  function stop(way) {
+    kept.get(way).stop()
+    kept.delete(way)
   }
 }

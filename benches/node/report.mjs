@@ -5,6 +5,8 @@ import { advantage, summary } from './statistics.mjs'
 
 export const SIDES = [...libraryNames, BARE]
 const PEERS = libraryNames.filter((name) => name !== 'ours')
+/** What each way of a row with ways is compared with. */
+export const REFERENCES = ['original', BARE]
 const RATIOS = [...PEERS, 'best', BARE]
 
 /** @returns {{ cpu: string, cores: number, memoryGiB: number, platform: string }} */
@@ -34,8 +36,20 @@ export function entriesOf(row, samples, failures) {
       series.map(([side, values]) => [side, { ...summary(values), samples: values }])
     )
     const name = [row.name, part].filter(Boolean).join(', ')
-    return { row: name, unit, sides, ratios: relative ? {} : ratiosOf(sides, isRate), failures }
+    const entry = { row: name, unit, sides, failures }
+    if (row.ways) return { ...entry, ratios: {}, shares: sharesOf(sides) }
+    return { ...entry, ratios: relative ? {} : ratiosOf(sides, isRate) }
   })
+}
+
+/** How many times the figures of each reference, of each way: above 1 it is more, whether that is good or bad. */
+function sharesOf(sides) {
+  const references = REFERENCES.filter((name) => sides[name])
+  const shareOf = ({ samples }) =>
+    references.map((name) => [name, advantage(sides[name].samples, samples)])
+  return Object.fromEntries(
+    Object.entries(sides).map(([way, side]) => [way, Object.fromEntries(shareOf(side))])
+  )
 }
 
 /** How many times better than the other libraries, and how many times the cost of the bare socket. */
@@ -65,6 +79,26 @@ export function header({ cpu, cores, memoryGiB, platform }, versions, clock) {
 
 /** @param {object[]} entries from `entriesOf` */
 export function table(entries) {
+  const [ways, sides] = [true, false].map((isWays) =>
+    entries.filter(({ shares }) => Boolean(shares) === isWays)
+  )
+  const tables = [sides.length > 0 && tableOfSides(sides), ways.length > 0 && tableOfWays(ways)]
+  return tables.filter(Boolean).join('\n\n')
+}
+
+/** A line for each way. */
+function tableOfWays(entries) {
+  const titles = ['row', 'way', 'unit', 'figure', ...REFERENCES.map((name) => `of ${name}`)]
+  const lines = entries.flatMap((entry) =>
+    Object.keys({ ...entry.sides, ...entry.failures }).map((way) => {
+      const ofReferences = REFERENCES.map((name) => times(entry.shares[way]?.[name]))
+      return [entry.row, way, entry.unit, cell(entry, way)].concat(ofReferences)
+    })
+  )
+  return align([titles, ...lines], 3)
+}
+
+function tableOfSides(entries) {
   const titles = ['row', 'unit', ...SIDES, ...PEERS.map((name) => `vs ${name}`)]
   const lines = entries.map((entry) => [
     entry.row,
@@ -98,9 +132,10 @@ export function figures(value) {
   })
 }
 
-function align(lines) {
+/** @param {number} [texts] columns of text, before those of numbers */
+function align(lines, texts = 2) {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)))
   const pad = (text, column) =>
-    column < 2 ? text.padEnd(widths[column]) : text.padStart(widths[column])
+    column < texts ? text.padEnd(widths[column]) : text.padStart(widths[column])
   return lines.map((line) => line.map(pad).join('  ').trimEnd()).join('\n')
 }

@@ -5,9 +5,10 @@ import { loadLibrary } from './libraries.mjs'
 import { inTurn } from './drive.mjs'
 import { rows } from './workloads/index.mjs'
 
-const [rowName, side, amount] = process.argv.slice(2)
+const [rowName, way, amount] = process.argv.slice(2)
 const row = rows.find(({ name }) => name === rowName)
-const context = { library: await loadLibrary(side), quick: false, warmup: false }
+const library = await loadLibrary(row.ways?.[way] ?? way)
+const context = { library, way, quick: false, warmup: false }
 const prepared = await row.prepare(context)
 const times = amount.endsWith('x') ? Number.parseInt(amount, 10) : 1
 const state = amount.endsWith('x') ? prepared : { ...prepared, count: Number(amount) }

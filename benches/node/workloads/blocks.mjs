@@ -50,11 +50,17 @@ export function join(socket, wire) {
  * @param {number} task.outstanding requests to keep open
  * @param {Buffer[]} task.blocks of the tape
  * @param {boolean} task.compare every byte, instead of only the number of each block
+ * @param {{ count: number, wrong: number }} [task.outcome] to be kept up to date
+ * @param {Buffer[]} [task.memory] to receive blocks into, in turn
+ * @param {(block: Buffer, n: number) => void} [task.onBlock] called with each
  * @param {(count: number) => void} [task.onCount] called with the number of blocks received
  * @returns {Promise<{ count: number, wrong: number }>} settles at the last block
  */
-export function takeBlocks(wire, { count, outstanding, blocks, compare, onCount = ignore }) {
-  const outcome = { count: 0, wrong: 0 }
+export function takeBlocks(
+  wire,
+  { count, outstanding, blocks, compare, memory, onBlock = ignore, onCount = ignore, ...task }
+) {
+  const { outcome = { count: 0, wrong: 0 } } = task
   let issued = 0
   return new Promise((resolve, reject) => {
     wire.once('unchoke', () => {
@@ -62,14 +68,23 @@ export function takeBlocks(wire, { count, outstanding, blocks, compare, onCount 
     })
 
     function requestNext() {
-      const { piece, offset } = placeOf(issued++ % TAPE_BLOCKS)
-      wire.request(piece, offset, BLOCK_LEN, onBlock)
+      const { piece, offset } = placeOf(issued % TAPE_BLOCKS)
+      if (memory) {
+        const into = memory[issued % memory.length]
+        wire.request(piece, offset, BLOCK_LEN, { into }, take)
+      } else {
+        wire.request(piece, offset, BLOCK_LEN, take)
+      }
+      issued++
     }
 
-    function onBlock(error, block) {
+    function take(error, block) {
       if (error) return reject(error)
-      const expected = outcome.count++ % TAPE_BLOCKS
+      const n = outcome.count++
+      const expected = n % TAPE_BLOCKS
       if (numberIn(block) !== expected) outcome.wrong++
+      if (memory && block.buffer !== memory[n % memory.length].buffer) outcome.wrong++
+      onBlock(block, n)
       if (compare && blocks[expected].compare(block) !== 0) outcome.wrong++
       if (issued < count) requestNext()
       onCount(outcome.count)

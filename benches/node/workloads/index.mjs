@@ -7,6 +7,11 @@ import { rows as haves } from './haves.mjs'
 import { rows as largeMessages } from './large-messages.mjs'
 import { rows as lifecycle } from './lifecycle.mjs'
 import { rows as memory } from './memory.mjs'
+import { rows as nativeBusy } from './native-busy.mjs'
+import { rows as nativeConnections } from './native-connections.mjs'
+import { rows as nativeLatency } from './native-latency.mjs'
+import { rows as nativeMemory } from './native-memory.mjs'
+import { rows as nativeTcp } from './native-tcp.mjs'
 import { rows as pieces } from './pieces.mjs'
 import { rows as rc4 } from './rc4.mjs'
 import { rows as smallMessages } from './small-messages.mjs'
@@ -24,9 +29,13 @@ import { encryptedRows as encryptedTcp, rows as tcp } from './tcp.mjs'
  * @property {(context: Context, state: object) => Promise<{ values: Record<string, number> }>} run
  * @property {(outcome: object, state: object) => void} check
  * @property {string[]} [sides] default: the libraries
+ * @property {Record<string, string>} [ways] instead of `sides`, names of what is compared and the side that each is
+ *   of, for a row in which a library is used in several ways
+ * @property {boolean} [isSpread] its processes are not pinned
  * @property {boolean} [fresh] a process per sample instead of one per side
  * @property {number} [rounds] instead of the default
  * @property {number} [warmups] instead of the default
+ * @property {number} [quickWarmups] the same of a quick run
  * @property {string[]} [runtimeArgs] for node
  * @property {(program: string) => boolean} [canRun] whether this Node can; always, by default
  *
@@ -35,6 +44,7 @@ import { encryptedRows as encryptedTcp, rows as tcp } from './tcp.mjs'
  *
  * @typedef {object} Context
  * @property {import('../libraries.mjs').Library} library
+ * @property {string} way the key of `ways`, or the side
  * @property {boolean} quick smaller inputs
  * @property {boolean} warmup the sample is dropped, so contents may be compared byte by byte
  */
@@ -51,6 +61,11 @@ export const rows = [
   ...exchanges,
   ...rc4,
   ...encryptedTcp,
+  ...nativeTcp,
+  ...nativeBusy,
+  ...nativeConnections,
+  ...nativeLatency,
+  ...nativeMemory,
   ...lifecycle,
   ...memory,
   ...largeMessages
