@@ -21,7 +21,8 @@ compares the result with the source. Everything that it writes is removed at the
 
   --size size    how much data to generate (default: 256MiB)
   --data folder  where the data of a given .torrent lies (default: next to it)
-  --rate size    let no more than this arrive in a second, such as 5MiB`
+  --rate size    let no more than this arrive in a second, such as 5MiB
+  --native       transfer it once more by native sockets, and compare what both cost`
 
 /** One run in a temporary folder. */
 class Demo {
@@ -33,24 +34,33 @@ class Demo {
     signal.addEventListener('abort', () => this.#children.forEach((child) => child.disconnect()))
   }
 
-  async run(source, { size, data, rate }) {
+  async run(source, { size, data, native, ...options }) {
     source ??= await this.#generate(parseSize(size))
     const isTorrent = source.endsWith('.torrent')
     const torrentPath = isTorrent ? source : await this.#makeTorrent(source)
     const folder = isTorrent && data ? data : path.dirname(path.resolve(source))
-    const seed = this.#start('seed.js', [torrentPath, '--data', folder])
-    const [, infoHash, seedPort] = await seed.prints(/^(\w{40}) at .*:(\d+)$/m)
     const torrent = await readTorrent(torrentPath)
-    console.log(`Seeder ${seed.pid} offers ${infoHash}: ${describe(torrent)}`)
+    console.log(`Torrent ${torrent.infoHash}: ${describe(torrent)}`)
+    const task = { torrent, torrentPath, folder, ...options }
+    const stream = await this.#transfer(task, 'net.Socket', [])
+    if (native) compareCosts(torrent, stream, await this.#transfer(task, 'native', ['--native']))
+  }
 
+  /** @returns {Promise<{seed: object, leech: object}>} what the transfer has cost each of both */
+  async #transfer({ torrent, torrentPath, folder, rate }, name, args) {
+    const copy = this.#path(`copy by ${name}`)
+    const seed = this.#start('seed.js', [torrentPath, '--data', folder, ...args])
+    const [, seedPort] = await seed.prints(/^\w{40} at .*:(\d+)$/m)
+    console.log(`Seeder ${seed.pid} listens on ${seedPort}`)
     const port = rate ? await openSlowLink(seedPort, parseSize(rate), this.signal) : seedPort
     const left = seed.expect('closed')
-    const done = await this.#download(torrent, torrentPath, port)
-    const { cpu } = await left
+    const leechArgs = [torrentPath, `127.0.0.1:${port}`, copy, ...args]
+    const costs = { leech: await this.#download(torrent, port, leechArgs), seed: await left }
     await seed.stop()
 
-    await compare(torrent, folder, this.#path('copy'), this.signal)
-    summarize(torrent, done, cpu)
+    await compare(torrent, folder, copy, this.signal)
+    summarize(torrent, costs)
+    return costs
   }
 
   async #generate(size) {
@@ -72,8 +82,8 @@ class Demo {
     return this.#path('demo.torrent')
   }
 
-  async #download(torrent, torrentPath, port) {
-    const leech = this.#start('leech.js', [torrentPath, `127.0.0.1:${port}`, this.#path('copy')])
+  async #download(torrent, port, args) {
+    const leech = this.#start('leech.js', args)
     console.log(`Leecher ${leech.pid} downloads from 127.0.0.1:${port}`)
     const progress = createProgress(torrent.length)
     leech.on('progress', ({ bytes, speed }) => progress.update(bytes, speed))
@@ -118,12 +128,35 @@ function count({ length }) {
   return length === 1 ? '1 file' : `${length} files`
 }
 
-function summarize({ length, files }, { seconds, cpu }, seedCpu) {
-  const perGb = (cpuSeconds) => `${(cpuSeconds / (length / 1e9)).toFixed(2)} CPU seconds per GB`
+function summarize({ length, files }, { seed, leech }) {
+  const { seconds } = leech
   console.log(`${length} bytes in ${seconds.toFixed(2)} s, ${formatBytes(length / seconds)}/s`)
-  console.log(`Seeder:  ${perGb(seedCpu)}`)
-  console.log(`Leecher: ${perGb(cpu)}, with SHA-1 and writing`)
+  console.log(`Seeder:  ${perGb(seed.cpu, length)} CPU seconds per GB`)
+  console.log(`Leecher: ${perGb(leech.cpu, length)} CPU seconds per GB, with SHA-1 and writing`)
   console.log(`Compared with the source by SHA-256: ${count(files)} without a difference`)
+}
+
+const line = (...cells) =>
+  cells
+    .map((cell) => cell.padEnd(24))
+    .join('')
+    .trimEnd()
+
+/** Both figures side by side. */
+function compareCosts({ length }, stream, native) {
+  console.log(`\n${line('Seconds per GB', 'net.Socket', 'native')}`)
+  for (const [role, name] of Object.entries({ seed: 'Seeder', leech: 'Leecher' })) {
+    for (const [key, what] of Object.entries({ cpu: 'CPU', loop: 'event loop' })) {
+      const costs = [stream, native].map((ends) => perGb(ends[role][key], length))
+      console.log(line(`${name}, ${what}`, ...costs))
+    }
+  }
+}
+
+/** A dash where it could not be measured. */
+function perGb(seconds, length) {
+  // IPC passes NaN as null.
+  return seconds === null ? '–' : (seconds / (length / 1e9)).toFixed(2)
 }
 
 /** Aborted by Ctrl-C and the like, which set the exit code as a shell would. */
@@ -156,6 +189,7 @@ const OPTIONS = {
   size: { type: 'string', default: '256MiB' },
   data: { type: 'string' },
   rate: { type: 'string' },
+  native: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h' }
 }
 

@@ -18,29 +18,24 @@ Without a port, any that is free.
   --host address       listen on this address (default: 127.0.0.1)
   --data folder        where the data of a given .torrent lies (default: next to it)
   --connect host:port  also connect to this peer
+  --native             use native sockets instead of net.Socket
 ${encryption.HELP}`
 
 const MAX_PEERS = 100
 
-/**
- * Serves one peer. `isOurs`: we opened the connection, so we send the first handshake, and it is
- * settled what is encrypted.
- */
-function serve(torrent, stream, isOurs, mode) {
-  const { infoHash, infoBuffer, pieceLength, length: total, pieces, files } = torrent
-  // With `pieces`, the library ignores requests for pieces that the torrent does not have. It also
-  // holds requests back while 1 MiB of answers waits for a peer that does not read.
-  const wire = pwp({
-    pieces: pieces.length,
-    infoHashes: infoHash, // a peer that wants another torrent is refused
-    encryption: isOurs ? null : { role: 'responder', mode },
-    extensions: true, // rTorrent, for one, waits for our extended handshake (BEP 10)
-    handshakeTimeout: 10_000,
-    inactivityTimeout: 150_000
-  })
-  wire.extendedHandshake.v = 'peer-wire-native seed.js'
-  wire.serveMetadata(infoBuffer) // to peers that only have a magnet link (BEP 9)
-  const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
+/** With `pieces`, the library ignores requests for pieces that the torrent does not have. */
+const optionsOf = ({ pieces, infoHash }) => ({
+  pieces: pieces.length,
+  infoHashes: infoHash, // a peer that wants another torrent is refused
+  extensions: true, // rTorrent, for one, waits for our extended handshake (BEP 10)
+  handshakeTimeout: 10_000,
+  inactivityTimeout: 150_000
+})
+
+/** Pipes a stream to a peer through a wire. `mode`: null if it is settled what is encrypted. */
+function join(torrent, stream, mode) {
+  const responder = mode === null ? null : { role: 'responder', mode }
+  const wire = pwp({ ...optionsOf(torrent), encryption: responder })
   stream.pipe(wire).pipe(stream)
   // A wire does not know its stream: whichever ends first has to end the other. Without an error,
   // what was sent still leaves.
@@ -48,14 +43,26 @@ function serve(torrent, stream, isOurs, mode) {
   stream.on('close', () => wire.destroy())
   const socket = stream.stream ?? stream // below the encryption
   socket.setTimeout(150_000, () => socket.destroy())
+  wire.on('close', () => (wire.error ? stream.destroy() : stream.end(() => stream.destroy())))
+  return { wire, stream }
+}
+
+/**
+ * Serves one peer. `isOurs`: we opened the connection, so we send the first handshake. The library holds
+ * requests back while 1 MiB of answers waits for a peer that does not read.
+ */
+function serve(torrent, { wire, stream }, isOurs) {
+  const { infoHash, infoBuffer, pieceLength, length: total, pieces, files } = torrent
+  wire.extendedHandshake.v = 'peer-wire-native seed.js'
+  wire.serveMetadata(infoBuffer) // to peers that only have a magnet link (BEP 9)
+  const peerId = Buffer.concat([Buffer.from('-PN0100-'), randomBytes(12)])
   wire.on('close', () => {
-    if (wire.error) stream.destroy()
-    else stream.end(() => stream.destroy())
-    const { message = 'no error' } = wire.error ?? stream.errored ?? {}
+    const { message = 'no error' } = wire.error ?? stream?.errored ?? {}
     console.log(`A peer left after ${wire.uploaded} bytes: ${message}`)
   })
 
-  if (isOurs) encryption.tell(stream.encryption)
+  // Of a stream that we have opened it is settled already.
+  if (stream?.encryption) encryption.tell(stream.encryption)
   else wire.on('encryption', encryption.tell)
   // With the fast extension (BEP 6) a peer learns at once of each request that it will not get.
   if (isOurs) wire.handshake(infoHash, peerId, { fast: true })
@@ -132,6 +139,7 @@ async function main() {
     data: { type: 'string' },
     connect: { type: 'string' },
     encryption: { type: 'string', default: 'prefer' },
+    native: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' }
   }
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
@@ -147,7 +155,10 @@ async function main() {
   const torrentPath = isTorrent ? source : `${path.resolve(source)}.torrent`
   if (!isTorrent) await writeFile(torrentPath, bytes, { flag: 'wx' }) // overwrites none
 
-  const server = net.createServer((socket) => serve(torrent, socket, false, mode))
+  const responder = { ...optionsOf(torrent), encryption: { role: 'responder', mode } }
+  const server = values.native
+    ? pwp.createServer(responder, (wire) => serve(torrent, { wire }, false))
+    : net.createServer((socket) => serve(torrent, join(torrent, socket, mode), false))
   server.maxConnections = MAX_PEERS
   server.on('error', fail)
   server.listen(Number(port), values.host, () => {
@@ -159,8 +170,12 @@ async function main() {
   const peer = new URL(`tcp://${values.connect}`)
   const host = peer.hostname.replace(/^\[|\]$/g, '') // an IPv6 address, as in [::1]:6881
   const address = { host, port: Number(peer.port) }
+  if (values.native) {
+    const initiator = { ...optionsOf(torrent), encryption: { role: 'initiator', mode } }
+    return serve(torrent, { wire: pwp.connect({ ...address, ...initiator }) }, true)
+  }
   encryption.connect(address, torrent.infoHash, mode).then(
-    (stream) => serve(torrent, stream, true),
+    (stream) => serve(torrent, join(torrent, stream, null), true),
     (error) => console.log(`Cannot connect to ${values.connect}: ${error.message || error.code}`)
   )
 }
