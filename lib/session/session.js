@@ -18,7 +18,6 @@ const { Uploads } = require('./uploads.js')
 const { readCounters, toStats } = require('../diagnostics/stats.js')
 const { Tracer, isWatched } = require('../diagnostics/trace.js')
 const {
-  ProtocolError,
   cancelled,
   choking,
   closed,
@@ -26,6 +25,7 @@ const {
   pieceLost,
   rejected,
   timedOut,
+  toProtocolError,
   withoutFrames
 } = require('../errors.js')
 const { addon, native, record } = require('../native.js')
@@ -681,9 +681,7 @@ function uncork(session) {
 function readFailure(slot) {
   const text = Buffer.alloc(256)
   const length = native.readFailure(slot, text)
-  const [code, message, ...lines] = text.toString('utf8', 0, length).split('\n')
-  const fields = lines.map((line) => line.split(' ')).map(([name, number]) => [name, +number])
-  return new ProtocolError(code, message, Object.fromEntries(fields))
+  return toProtocolError(text.toString('utf8', 0, length).split('\n'))
 }
 
 module.exports = { Session }
