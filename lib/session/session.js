@@ -382,8 +382,10 @@ class Session {
     port.measure()
     const { waiting, ahead } = port
     const hasUnsent = waiting > 0 || ahead > 0
-    // Sent even if unchanged, because equal numbers may stand for other bytes.
-    if (hasUnsent || this.hasUnsent) native.setUnsent(this.core.slot, waiting, ahead)
+    // Sent even if unchanged, because equal numbers may stand for other bytes; and of a native socket even if there
+    // are none, as the addon has told the core what it has left with that.
+    if (hasUnsent || this.hasUnsent || port.isNative)
+      native.setUnsent(this.core.slot, waiting, ahead)
     this.hasUnsent = hasUnsent
     if (this.extensions !== null) this.extensions.onDrain?.()
     if (!this.intake.isHolding) return

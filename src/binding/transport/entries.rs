@@ -295,7 +295,8 @@ pub(in crate::binding) fn transmit_piece(call: &mut Call, state: &mut State<'_>)
     Ok(0)
 }
 
-/// Leaves the frames of a wire with its socket, and the block that follows.
+/// Leaves the frames of a wire with its socket, and the block that follows. The wire knows at once how much waits:
+/// one chunk of requests may ask for gigabytes.
 fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) {
     let len = wire.readable_len();
     socket.write_with(len.saturating_add(block.len()), |chunk| {
@@ -304,6 +305,10 @@ fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) {
         wire.read_transmit(chunk.get_mut(start..).unwrap_or_default());
         chunk.extend_from_slice(block);
     });
+    match socket.unsent() {
+        unsent if socket.will_drain() => wire.set_unsent(unsent, 0),
+        unsent => wire.set_unsent(0, unsent),
+    }
 }
 
 /// `unsentSocket(NO_SLOT, socket) -> length` of what waits; bit 31: a record will say when that has left.

@@ -18,7 +18,7 @@ use crate::protocol::{Limits, Stats};
 /// Bytes that the host may have left unread before the socket is not read any further.
 const MAX_UNREAD: usize = 1024 * 1024;
 
-/// Bytes that wait to be written from which on the host is told when they have left.
+/// Bytes that wait to be written from which on the host is told when they have left, if so many may wait.
 const HIGH_MARK: usize = 256 * 1024;
 
 /// Bytes that wait to be written at which it is told.
@@ -60,6 +60,17 @@ struct State {
     was_high: bool,
     /// Whether the host is to be told when nothing waits any more.
     tells_flushed: bool,
+}
+
+impl State {
+    /// No higher than what may wait at all, as the requests that it holds back go on when the host is told.
+    fn high_mark(&self) -> usize {
+        HIGH_MARK.min(self.limits.upload_backlog.max(1))
+    }
+
+    fn low_mark(&self) -> usize {
+        LOW_MARK.min(self.limits.upload_backlog / 2)
+    }
 }
 
 /// How transfers are.
@@ -155,7 +166,7 @@ impl Socket {
                 return;
             }
             let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
-            state.was_high |= before.saturating_add(len) >= HIGH_MARK;
+            state.was_high |= before.saturating_add(len) >= state.high_mark();
             state.is_partial = true;
             append(Outgoing::room(&mut state.output, len));
         });
@@ -382,6 +393,9 @@ impl Socket {
             return false;
         }
         self.shared.desk.with(|state| {
+            if left > state.low_mark() {
+                return false;
+            }
             let is_flushed = left == 0 && std::mem::take(&mut state.tells_flushed);
             std::mem::take(&mut state.was_high) || is_flushed
         })
