@@ -8,7 +8,7 @@ const { FetchOutcome, RecordKind, SocketCommand, SocketOrder, SocketServe } = ad
 const { toPlace } = require('./source-options.js')
 
 /** Room for what a record says in words: most are short. */
-const TEXT_LENGTH = 16 * 1024
+const TEXT_LENGTH = 1024
 
 /** The bit of `unsentSocket` that says that a record follows. */
 const WILL_DRAIN = 2 ** 31
@@ -37,6 +37,9 @@ function setOptions({ noDelay, receiveBufferSize, sendBufferSize }) {
 
 const holder = { slab: null }
 
+/** Made when it is first needed. */
+let text = null
+
 const native = {
   /** @param {() => void} callback - called when there are records */
   start(callback) {
@@ -57,15 +60,18 @@ const native = {
   /** @returns {string[]} the lines of the last record */
   readText() {
     numbers[0] = NO_SLOT
-    let text = Buffer.alloc(TEXT_LENGTH)
+    text ??= Buffer.alloc(TEXT_LENGTH)
     const length = addon.readRecordText(memory, text)
+    let whole = text
     if (length > TEXT_LENGTH) {
-      text = Buffer.alloc(length)
+      whole = Buffer.alloc(length)
       numbers[0] = NO_SLOT
-      addon.readRecordText(memory, text)
+      addon.readRecordText(memory, whole)
     }
-    return text.toString('latin1', 0, length).split('\n')
+    return whole.toString('latin1', 0, length).split('\n')
   },
+  /** @returns {boolean} whether transfers have done something of which no record was taken: how much is in `record` */
+  takeProgress: (number) => call(addon.takeProgress, number) === 1,
   /** @returns {ArrayBuffer | null} null where the runtime allows no memory of others */
   takeSlab(number) {
     const isTaken = call(addon.takeSlab, number, holder) === 1

@@ -28,8 +28,8 @@ use super::transport::{
     count_failures, create_rates, encrypt_socket, fetch_piece, has_piece, listen_socket,
     make_source, order_handshake, order_serving, order_socket, pace_socket, read_record_text,
     records_left, ref_transport, release_rates, remove_piece, serve_socket, set_rates,
-    start_socket, start_transport, take_fetched, take_record, take_slab, transmit, transmit_piece,
-    unsent_socket, write_socket,
+    start_socket, start_transport, take_fetched, take_progress, take_record, take_slab, transmit,
+    transmit_piece, unsent_socket, write_socket,
 };
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Policy, Reserved, Wire};
@@ -109,6 +109,7 @@ entries! {
     read_trace c"readTrace"
     receive_exchange c"receiveExchange"
     records_left c"recordsLeft"
+    take_progress c"takeProgress"
     ref_transport c"refTransport"
     refuse_exchange c"refuseExchange"
     release c"release"

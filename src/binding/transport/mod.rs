@@ -19,8 +19,8 @@ use napi::{Result, sys};
 pub use entries::{RecordKind, SocketCommand};
 pub(super) use entries::{
     command_socket, connect_socket, copy_slab, encrypt_socket, listen_socket, read_record_text,
-    records_left, ref_transport, start_socket, start_transport, take_record, take_slab, transmit,
-    transmit_piece, unsent_socket, write_socket,
+    records_left, ref_transport, start_socket, start_transport, take_progress, take_record,
+    take_slab, transmit, transmit_piece, unsent_socket, write_socket,
 };
 pub use fetching::{FetchOutcome, SocketOrder};
 pub(super) use fetching::{copy_fetched, fetch_piece, order_handshake, order_socket, take_fetched};

@@ -11,6 +11,7 @@ use super::level::{Level, Waiter};
 use super::mailbox::{Mailbox, Record};
 use super::outgoing::{Item, Outgoing};
 use super::rate::Rates;
+use super::runtime;
 use super::transfers::Order;
 use crate::encryption::Cipher;
 use crate::protocol::{Limits, Stats};
@@ -62,6 +63,13 @@ struct State {
     tells_flushed: bool,
 }
 
+impl State {
+    fn destroy(&mut self) {
+        self.wants.is_destroyed = true;
+        self.output.clear();
+    }
+}
+
 /// How transfers are.
 #[derive(Debug, Default)]
 struct TransferState {
@@ -80,6 +88,8 @@ pub struct Progress {
     pub received: usize,
     /// Bytes of blocks that were sent.
     pub sent: usize,
+    /// Whether the peer has sent anything, perhaps no blocks.
+    pub is_heard: bool,
 }
 
 /// What the host has said.
@@ -175,7 +185,8 @@ impl Socket {
         });
     }
 
-    /// What transfers have done since this was last called.
+    /// What transfers have done since this was last called. [`Record::Progress`](super::Record::Progress) says that
+    /// there is something, but not at once: with a piece, and when its own time is up, the host asks by itself.
     pub fn take_progress(&self) -> Progress {
         self.shared.desk.with(|state| {
             state.transfers.is_told = false;
@@ -262,14 +273,13 @@ impl Socket {
 
     /// Closes at once.
     pub fn destroy(&self) {
-        self.tell(|state| {
-            state.wants.is_destroyed = true;
-            state.output.clear();
-        });
+        self.tell(State::destroy);
     }
 
     fn tell(&self, change: impl FnOnce(&mut State)) {
-        self.shared.desk.tell(change);
+        if let Some(task) = self.shared.desk.tell(change).into_waker() {
+            runtime::wake(task);
+        }
     }
 }
 
@@ -315,7 +325,7 @@ impl Socket {
 
     /// The I/O thread has done with it: the last record is left, and what the host still says has no effect.
     pub(super) fn finish(&self) {
-        self.destroy();
+        self.shared.desk.with(State::destroy);
         self.mailbox().post_closed(self);
     }
 
@@ -336,10 +346,10 @@ impl Socket {
     /// Transfers have done this. The host is told by [`Socket::report`].
     pub(super) fn count(&self, progress: Progress, stats: &Stats, waiting: usize) {
         self.shared.desk.with(|state| {
-            let Progress { received, sent } = progress;
-            state.transfers.progress.received =
-                state.transfers.progress.received.saturating_add(received);
-            state.transfers.progress.sent = state.transfers.progress.sent.saturating_add(sent);
+            let known = &mut state.transfers.progress;
+            known.received = known.received.saturating_add(progress.received);
+            known.sent = known.sent.saturating_add(progress.sent);
+            known.is_heard |= progress.is_heard;
             **state.stats.get_or_insert_default() = *stats;
             state.transfers.waiting = waiting;
         });
