@@ -24,7 +24,7 @@ use super::hashes::{answer_hashes, is_v2, request_hashes};
 use super::record::{BROKEN, LAST, failure_text, number_of, poll};
 use super::table::Entry;
 use super::transport::{
-    add_piece, close_source, command_socket, connect_socket, copy_fetched, copy_slab,
+    add_piece, allocate, close_source, command_socket, connect_socket, copy_fetched, copy_slab,
     count_failures, create_rates, encrypt_socket, fetch_piece, has_piece, listen_socket,
     make_source, order_handshake, order_serving, order_socket, pace_socket, read_record_text,
     records_left, ref_transport, release_rates, remove_piece, serve_socket, set_rates,
@@ -63,6 +63,7 @@ macro_rules! entries {
 
 entries! {
     add_piece c"addPiece"
+    allocate c"allocate"
     answer_exchange c"answerExchange"
     answer_hashes c"answerHashes"
     apply_cipher c"applyCipher"
@@ -109,7 +110,6 @@ entries! {
     read_trace c"readTrace"
     receive_exchange c"receiveExchange"
     records_left c"recordsLeft"
-    take_progress c"takeProgress"
     ref_transport c"refTransport"
     refuse_exchange c"refuseExchange"
     release c"release"
@@ -124,6 +124,7 @@ entries! {
     start_socket c"startSocket"
     start_transport c"startTransport"
     take_fetched c"takeFetched"
+    take_progress c"takeProgress"
     take_record c"takeRecord"
     take_request c"takeRequest"
     take_slab c"takeSlab"

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::dial::DialError;
 use super::disk::FileFault;
 use super::level::Budget;
+use super::piece::Piece;
 use super::queue::Queue;
 use super::reading::{Reading, SPARE};
 use super::runtime;
@@ -145,7 +146,7 @@ pub struct Fetched {
     /// Whether its hash is right, if it has one and all blocks have arrived.
     pub is_right: Option<bool>,
     /// Where it was put together.
-    pub memory: Vec<u8>,
+    pub memory: Piece,
 }
 
 impl fmt::Debug for Fetched {

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use tokio::time::Instant;
 
 use super::mailbox::{Fetched, Record};
+use super::piece::Piece;
 use super::socket::Socket;
 use super::transfers::{Order, PieceOrder};
 use crate::encryption::Cipher;
@@ -26,7 +27,7 @@ pub(super) struct Reading {
     decrypt: Cipher,
     sieve: Sieve,
     transfers: Transfers,
-    pieces: BTreeMap<FetchId, Assembly<Vec<u8>>>,
+    pieces: BTreeMap<FetchId, Assembly<Piece>>,
     /// Those that have all blocks, but are not hashed yet.
     arrived: Vec<FetchEnded>,
     /// What the host gets of the chunk, in this order.

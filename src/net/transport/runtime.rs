@@ -23,7 +23,7 @@ use super::slab::Host;
 const MAX_READERS: usize = 8;
 
 /// How long a host may wait for its records while this thread has other things to do.
-const MAX_DELAY: Duration = Duration::from_micros(200);
+const MAX_DELAY: Duration = Duration::from_micros(500);
 
 static THREAD: OnceLock<IoThread> = OnceLock::new();
 
