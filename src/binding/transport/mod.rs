@@ -7,6 +7,7 @@ mod entries;
 mod fetching;
 mod lent;
 mod memory;
+mod pool;
 mod rates;
 mod serving;
 mod text;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
@@ -425,7 +425,7 @@ impl Driver {
                 Poll::Ready(Err(error)) => return self.fail_reading(&error),
                 Poll::Ready(Ok(())) => {}
             }
-            match self.read_once(room, wants) {
+            match self.read_once(room, wants, cx) {
                 Ok(0) => {
                     // After a reset that a write has met, a read finds an end: that is none.
                     if self.fault.is_none() {
@@ -449,7 +449,7 @@ impl Driver {
         false
     }
 
-    fn read_once(&mut self, room: usize, wants: Wants) -> io::Result<usize> {
+    fn read_once(&mut self, room: usize, wants: Wants, cx: &mut Context<'_>) -> io::Result<usize> {
         let Self {
             stream,
             socket,
@@ -461,7 +461,13 @@ impl Driver {
             return Err(io::ErrorKind::WouldBlock.into());
         };
         let read = |room: &mut [u8]| -> io::Result<usize> {
-            let len = stream.try_read(room)?;
+            let mut room = ReadBuf::new(room);
+            // With less than there is room for, it knows that nothing is left, and does not try again.
+            match Pin::new(stream).poll_read(cx, &mut room) {
+                Poll::Ready(outcome) => outcome?,
+                Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+            }
+            let len = room.filled().len();
             // Before the host sees the chunk, as it may go on at once.
             if wants.exchanges && len > 0 {
                 socket.pause_after_chunk();

@@ -51,6 +51,9 @@ mod uploading;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 pub use dial::{Dial, DialError, DialFault, Options};
 pub use disk::{FileFault, FileOperation};
@@ -65,6 +68,17 @@ pub use source::{PieceSource, Place};
 pub use transfers::{Order, PieceOrder, ServeOrder};
 
 use mailbox::Mailbox;
+
+/// Runs `work` on the I/O thread, once it has time after this delay. Starts it, if need be; without a thread nothing
+/// happens.
+pub fn after(delay: Duration, work: impl FnOnce() + Send + 'static) {
+    if let Ok(handle) = runtime::handle() {
+        handle.spawn(async move {
+            sleep(delay).await;
+            work();
+        });
+    }
+}
 
 /// The sockets of one host.
 #[derive(Debug)]

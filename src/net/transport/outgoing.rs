@@ -12,7 +12,8 @@ use crate::encryption::Cipher;
 /// Size of a large chunk in bytes: 16 blocks.
 const CHUNK_LEN: usize = 256 * 1024;
 
-/// Output up to this many bytes gets a chunk of its size, so that a wire that says little holds little.
+/// The first output up to this many bytes gets a chunk of its size, and the next one of this, so that a wire that says
+/// little holds little.
 const MAX_SMALL: usize = 4 * 1024;
 
 /// Large chunks that are kept for later, for all sockets of the process: 4 MiB.
@@ -57,8 +58,11 @@ impl Outgoing {
         let has_room = |chunk: &Vec<u8>| chunk.capacity().saturating_sub(chunk.len()) >= len;
         let fits = matches!(items.back(), Some(Item::Bytes(chunk)) if has_room(chunk));
         if !fits {
-            let is_first = items.is_empty();
-            items.push_back(Item::Bytes(room_for(len, is_first)));
+            let before = match items.back() {
+                Some(Item::Bytes(chunk)) => chunk.capacity(),
+                _ => 0,
+            };
+            items.push_back(Item::Bytes(room_for(len, before)));
         }
         match items.back_mut() {
             Some(Item::Bytes(chunk)) => chunk,
@@ -100,7 +104,7 @@ impl Outgoing {
         let chunk = match self.chunks.back_mut() {
             Some(Chunk::Own(chunk)) if chunk.capacity().saturating_sub(chunk.len()) >= len => chunk,
             _ => {
-                self.chunks.push_back(Chunk::Own(room_for(len, false)));
+                self.chunks.push_back(Chunk::Own(room_for(len, MAX_SMALL)));
                 match self.chunks.back_mut() {
                     Some(Chunk::Own(chunk)) => chunk,
                     _ => unreachable!("a chunk was just appended"),
@@ -175,10 +179,12 @@ impl Chunk {
     }
 }
 
-/// A chunk for this many bytes, and more if more is likely to follow.
-fn room_for(len: usize, is_first: bool) -> Vec<u8> {
-    if is_first && len <= MAX_SMALL {
-        return Vec::with_capacity(len);
+/// A chunk for this many bytes, and more if more is likely to follow: after a chunk that had room for `before` bytes,
+/// and is full.
+fn room_for(len: usize, before: usize) -> Vec<u8> {
+    if len <= MAX_SMALL && before < MAX_SMALL {
+        let is_first = before == 0;
+        return Vec::with_capacity(if is_first { len } else { MAX_SMALL });
     }
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let chunk = if len <= CHUNK_LEN { kept.pop() } else { None };
