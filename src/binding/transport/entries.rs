@@ -7,10 +7,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use bytes::Bytes;
 use napi::Result;
 use napi_derive::napi;
 
 use super::fetching::FetchOutcome;
+use super::lent::Lent;
 use super::memory::{copy as copy_memory, export};
 use super::{Sockets, text};
 use crate::binding::call::{Call, PANICKED, State, fault};
@@ -291,8 +293,8 @@ pub(in crate::binding) fn transmit(call: &mut Call, state: &mut State<'_>) -> Re
     Ok(0)
 }
 
-/// `transmitPiece(slot, socket, piece, begin, block)`: leaves what the wire has to send, and then a block, which is
-/// copied.
+/// `transmitPiece(slot, socket, piece, begin, block)`: leaves what the wire has to send, and then a block. It is copied,
+/// unless it is long and in memory of `pwp.allocate()`.
 pub(in crate::binding) fn transmit_piece(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let [number, piece, begin, ..] = call.numbers();
     let Some(entry) = state.table.get(call.slot()) else {
@@ -308,11 +310,21 @@ pub(in crate::binding) fn transmit_piece(call: &mut Call, state: &mut State<'_>)
         let wire = &mut entry.wire;
         wire.piece_head(piece, begin, to_u32(block.len()))
             .map_err(fault)?;
-        pass_on(wire, block, socket);
+        let is_long = block.len() >= MIN_LENT;
+        let lent = is_long.then(|| Lent::of_view(block.as_ptr().addr(), block.len()));
+        if let Some(lent) = lent.flatten() {
+            pass_on(wire, &[], socket);
+            socket.write_shared(Bytes::from_owner(lent));
+        } else {
+            pass_on(wire, block, socket);
+        }
         wire.take_foreign();
     }
     Ok(0)
 }
+
+/// Least bytes of a block that is not copied: of shorter ones the copy costs less.
+const MIN_LENT: usize = 4 * 1024;
 
 /// Leaves the frames of a wire with its socket, and the block that follows.
 fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) {

@@ -1,7 +1,8 @@
-//! Memory of `pwp.allocate()`: JavaScript sees it as an `ArrayBuffer`, and the I/O thread writes pieces into it.
+//! Memory of `pwp.allocate()`: JavaScript sees it as an `ArrayBuffer`, and the I/O thread writes pieces into it and sends
+//! blocks from it.
 //!
-//! It belongs to Rust. A fetch holds a reference to it until its record is left, and the `ArrayBuffer` holds one until
-//! it is collected, or whatever its bytes have been transferred to. So it lives as long as anybody may touch it,
+//! It belongs to Rust. A fetch holds a reference to it until its record is left, a block until it is written to the
+//! socket, and the `ArrayBuffer` holds one until it is collected, or whatever its bytes have been transferred to. So it lives as long as anybody may touch it,
 //! whatever becomes of JavaScript, its thread or the view that was passed.
 //!
 //! A view is known by its address, which no property can fake: JavaScript gets addresses in this memory from here only.
@@ -73,7 +74,7 @@ fn regions() -> MutexGuard<'static, BTreeMap<usize, Weak<Region>>> {
     REGIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes of a region that a fetch fills.
+/// Bytes of a region that a fetch fills, or that are sent.
 #[derive(Debug)]
 pub(super) struct Lent {
     region: Arc<Region>,
@@ -115,6 +116,16 @@ impl PieceMemory for Lent {
         // same time. If JavaScript changes them meanwhile, what `read` finds is old or new: it hashes or copies bytes,
         // decides nothing by them, and a hash over something else is a wrong one.
         read(unsafe { std::slice::from_raw_parts(place, len) });
+    }
+}
+
+/// To be sent.
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        let (place, len) = self.place(0, self.len);
+        // SAFETY: as in `read`. The system copies the bytes, or a cipher does; whoever changes them meanwhile has sent
+        // old or new ones.
+        unsafe { std::slice::from_raw_parts(place, len) }
     }
 }
 

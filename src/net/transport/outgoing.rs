@@ -19,8 +19,8 @@ const MAX_SMALL: usize = 4 * 1024;
 /// Large chunks that are kept for later, for all sockets of the process: 4 MiB.
 const MAX_KEPT: usize = 16;
 
-/// Most chunks of one write.
-const MAX_SLICES: usize = 16;
+/// Most chunks of one write: 32 blocks with their heads.
+const MAX_SLICES: usize = 64;
 
 static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
@@ -28,6 +28,8 @@ static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub(super) enum Item {
     Bytes(Vec<u8>),
+    /// Bytes that stay where they are until they are written.
+    Shared(Bytes),
     /// Enciphers what follows.
     Cipher(Cipher),
     /// Something to do between two frames.
@@ -74,6 +76,7 @@ impl Outgoing {
     pub(super) fn take(&mut self, item: Item) -> Option<Order> {
         match item {
             Item::Bytes(chunk) => self.push(chunk),
+            Item::Shared(bytes) => self.push_shared(&[], bytes),
             Item::Cipher(cipher) => self.cipher = cipher,
             Item::Order(order) => return Some(order),
         }
@@ -94,11 +97,19 @@ impl Outgoing {
     pub(super) fn push_block(&mut self, mut head: Vec<u8>, block: Bytes) {
         if self.cipher.is_none() {
             self.push(head);
+            return self.push_shared(&[], block);
+        }
+        self.cipher.apply_in_place(&mut head);
+        self.push_shared(&head, block);
+    }
+
+    /// Adds a block after what is enciphered already.
+    fn push_shared(&mut self, head: &[u8], block: Bytes) {
+        if self.cipher.is_none() {
             self.len = self.len.saturating_add(block.len());
             self.chunks.push_back(Chunk::Shared(block));
             return;
         }
-        self.cipher.apply_in_place(&mut head);
         let len = head.len().saturating_add(block.len());
         self.len = self.len.saturating_add(len);
         let chunk = match self.chunks.back_mut() {
@@ -111,7 +122,7 @@ impl Outgoing {
                 }
             }
         };
-        chunk.extend_from_slice(&head);
+        chunk.extend_from_slice(head);
         let start = chunk.len();
         chunk.extend_from_slice(&block);
         self.cipher

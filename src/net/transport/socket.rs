@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::task::Waker;
 
+use bytes::Bytes;
+
 use super::desk::Desk;
 use super::level::{Level, Waiter};
 use super::mailbox::{Mailbox, Record};
@@ -156,6 +158,15 @@ impl Socket {
 
     /// Leaves bytes that `append` appends to what waits: it must be this many.
     pub fn write_with(&self, len: usize, append: impl FnOnce(&mut Vec<u8>)) {
+        self.leave(len, |output| append(Outgoing::room(output, len)));
+    }
+
+    /// Leaves bytes to be written from where they are: they are kept until then.
+    pub fn write_shared(&self, bytes: Bytes) {
+        self.leave(bytes.len(), |output| output.push_back(Item::Shared(bytes)));
+    }
+
+    fn leave(&self, len: usize, append: impl FnOnce(&mut VecDeque<Item>)) {
         if len == 0 {
             return;
         }
@@ -167,7 +178,7 @@ impl Socket {
             let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
             state.was_high |= before.saturating_add(len) >= HIGH_MARK;
             state.is_partial = true;
-            append(Outgoing::room(&mut state.output, len));
+            append(&mut state.output);
         });
     }
 
