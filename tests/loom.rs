@@ -171,9 +171,9 @@ fn task_that_looked_is_woken_for_each_change() {
         let host = {
             let desk = Arc::clone(&desk);
             thread::spawn(move || {
-                desk.tell(|state| *state += 1);
+                desk.tell(|state| *state += 1).ring();
                 desk.with(|state| *state += 1);
-                desk.tell(|_| {});
+                desk.tell(|_| {}).ring();
             })
         };
         look_until(&desk, &bell, 2);
@@ -195,7 +195,7 @@ fn reader_of_a_full_level_goes_on_when_there_is_room() {
             thread::spawn(move || {
                 for _ in 0..2 {
                     if level.take(1) {
-                        desk.tell(|()| {});
+                        desk.tell(|()| {}).ring();
                     }
                 }
             })

@@ -9,6 +9,7 @@
 //! - `socket`: what both threads share of a socket, and the host's side of it;
 //! - `driver`: the I/O thread's side of a socket;
 //! - `reading`: what is read, parted into what the host gets and what transfers take;
+//! - `piece`: the memory of pieces;
 //! - `transfers`: what the host says about transfers;
 //! - `source`, `bits`: pieces that are served;
 //! - `files`, `disk`, `descriptors`, `batch`: the files in which they are, and how they are read;
@@ -36,6 +37,7 @@ mod level;
 mod listener;
 mod mailbox;
 mod outgoing;
+mod piece;
 mod queue;
 mod rate;
 mod reading;
@@ -49,12 +51,16 @@ mod uploading;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 pub use dial::{Dial, DialError, DialFault, Options};
 pub use disk::{FileFault, FileOperation};
 pub use files::FileSpan;
 pub use listener::{Listen, Listener};
 pub use mailbox::{Fault, Fetched, Operation, Record};
+pub use piece::Piece;
 pub use rate::{Rate, Rates};
 pub use slab::{Host, Slab};
 pub use socket::{Progress, Socket};
@@ -62,6 +68,17 @@ pub use source::{PieceSource, Place};
 pub use transfers::{Order, PieceOrder, ServeOrder};
 
 use mailbox::Mailbox;
+
+/// Runs `work` on the I/O thread, once it has time after this delay. Starts it, if need be; without a thread nothing
+/// happens.
+pub fn after(delay: Duration, work: impl FnOnce() + Send + 'static) {
+    if let Ok(handle) = runtime::handle() {
+        handle.spawn(async move {
+            sleep(delay).await;
+            work();
+        });
+    }
+}
 
 /// The sockets of one host.
 #[derive(Debug)]
