@@ -68,7 +68,8 @@ const METHODS = {
   },
 
   _tellHandshake(infoHash, peerId, extensions) {
-    for (const handler of Object.values(this._ext)) handler.onHandshake(infoHash, peerId, extensions)
+    for (const handler of Object.values(this._ext))
+      handler.onHandshake(infoHash, peerId, extensions)
   },
 
   _onExtended(ext, payload) {
