@@ -19,8 +19,13 @@ export const describeSession = (session) =>
 
 const describeSettings = ({ seed, flavour, steps, reactions, ...settings }) => [
   `${flavour} session of seed ${seed}, ${steps.length} steps, ${reactions.length} reactions`,
-  ...Object.entries(settings).map(([name, value]) => `${name}: ${value}`)
+  ...Object.entries(settings).map(([name, value]) => `${name}: ${describeSetting(value)}`)
 ]
+
+const describeSetting = (value) =>
+  value === null || Array.isArray(value) || typeof value !== 'object'
+    ? String(value)
+    : JSON.stringify(value)
 
 const describeMessages = (messages) => messages.map(describeMessage).join(', ')
 
@@ -51,5 +56,6 @@ const DESCRIPTIONS = {
   call: ({ call }) => describeCall(call),
   tick: () => 'tick',
   read: ({ size }) => `read(${size ?? ''})`,
-  advance: ({ ms }) => `advance ${ms} ms`
+  advance: ({ ms }) => `advance ${ms} ms`,
+  exchange: ({ sizes }) => `exchange${sizes.length ? `, cut at ${sizes}` : ''}`
 }
