@@ -2,13 +2,23 @@
 
 import test from 'ava'
 import { compareSession, explainDifference } from '../testkit/bittorrent-sessions/comparison.mjs'
+import { REQUIRED } from '../testkit/bittorrent-sessions/coverage.mjs'
+import { makeFaults } from '../testkit/bittorrent-sessions/faults.mjs'
 import { OriginalWire } from '../testkit/bittorrent-sessions/original.mjs'
+import {
+  comparePairs,
+  explainPairs,
+  makePairSession
+} from '../testkit/bittorrent-sessions/pairs.mjs'
 import { FLAVOURS, makeSession } from '../testkit/bittorrent-sessions/sessions.mjs'
 import { inTurn } from '../testkit/in-turn.mjs'
+import { Coverage } from '../testkit/sessions/coverage.mjs'
 import { casesOr, SEED } from '../testkit/settings.mjs'
 
 const implementations = { original: OriginalWire, ours: OriginalWire }
 const CASES = casesOr(6000)
+/** Each runs four times. */
+const PAIRS = Math.ceil(CASES / 10)
 const CASES_EACH = Math.ceil(CASES / FLAVOURS.length)
 
 const TITLES = {
@@ -28,6 +38,48 @@ for (const flavour of FLAVOURS) {
     else t.pass()
   })
 }
+
+test.serial(
+  'two wires connected with each other have the same effects as two of the original',
+  async (t) => {
+    const failure = await inTurn(Array(PAIRS).keys(), async (index) => {
+      const session = makePairSession((SEED + index) >>> 0)
+      const { difference, stumbled } = await comparePairs(implementations, session)
+      if (stumbled) return stumbled
+      return difference && explainPairs(implementations, session, difference)
+    })
+    t.is(failure, null, failure ?? '')
+  }
+)
+
+test.serial('the sessions contain each message, event, call and end often enough', async (t) => {
+  const coverage = new Coverage(REQUIRED)
+  await inTurn(FLAVOURS, async (flavour) => {
+    const { failure, counts } = await runFlavour(flavour)
+    t.falsy(failure, `${flavour} sessions stopped early`)
+    for (const one of counts) coverage.add(one)
+  })
+  t.deepEqual(coverage.findGaps(CASES), [])
+})
+
+/** Sessions of each flavour, one of which must show a fault. */
+const MANY = 200
+
+for (const [fault, { Faulty, shows }] of Object.entries(makeFaults(OriginalWire))) {
+  test.serial(`the sessions show a wire that ${fault}`, async (t) => {
+    const report = await inTurn(FLAVOURS, (flavour) =>
+      reportOf({ original: OriginalWire, ours: Faulty }, flavour, MANY)
+    )
+    t.regex(report ?? 'no difference', shows)
+  })
+}
+
+const reportOf = (pair, flavour, cases) =>
+  inTurn(Array(cases).keys(), async (index) => {
+    const session = makeSession((SEED + index) >>> 0, flavour)
+    const { difference } = await compareSession(pair, session)
+    return difference && explainDifference(pair, session, difference)
+  })
 
 const runs = {}
 

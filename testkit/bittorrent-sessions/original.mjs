@@ -7,9 +7,24 @@ import OriginalWire from 'bittorrent-protocol'
 const { createDiffieHellman } = crypto
 const made = new Map()
 
-// OpenSSL checks the prime each time, for 20 ms: one object for each prime has one private key for all.
+/** One private key for all wires, whose peers mostly have the same one, too. */
+const makeExchange = (...args) => {
+  const exchange = createDiffieHellman(...args)
+  const key = exchange.generateKeys()
+  const secrets = new Map()
+  return {
+    generateKeys: () => Buffer.from(key),
+    computeSecret(peerKey) {
+      const name = Buffer.from(peerKey).toString('latin1')
+      if (!secrets.has(name)) secrets.set(name, exchange.computeSecret(peerKey))
+      return secrets.get(name)
+    }
+  }
+}
+
+// OpenSSL checks the prime of each object that is made, for 20 ms.
 crypto.createDiffieHellman = (prime, ...args) => {
-  if (!made.has(prime)) made.set(prime, createDiffieHellman(prime, ...args))
+  if (!made.has(prime)) made.set(prime, makeExchange(prime, ...args))
   return made.get(prime)
 }
 

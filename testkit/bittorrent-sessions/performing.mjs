@@ -28,12 +28,14 @@ export const performCall = (run, call) => {
 }
 
 /**
- * Makes the calls that the session schedules for this event.
+ * Makes the calls that the session schedules for this event: none before a key exchange, where they would send
+ * messages as if there was none.
  *
  * @param {object} run of `runSession`
  * @param {string} event
  */
 export const react = (run, event) => {
+  if (!run.isReady) return
   const total = run.eventCounts.any++
   const nth = run.eventCounts[event] ?? 0
   run.eventCounts[event] = nth + 1
@@ -214,7 +216,9 @@ const EXTENSIONS = {
     return Extension
   },
   bare: (run, name) => {
-    class Extension {}
+    class Extension {
+      isBare = true
+    }
     Extension.prototype.name = name
     return Extension
   },

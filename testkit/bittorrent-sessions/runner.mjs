@@ -82,9 +82,11 @@ const startRun = (Wire, session) => {
     written: 0,
     held: Buffer.alloc(0),
     exchange: null,
+    isReady: session.exchange === null,
     ended: false,
     over: false
   }
+  run.wire.on('crypto-handshake', () => (run.isReady = true))
   for (const name of EVENTS) {
     if (!session.unheard.includes(name)) run.wire.on(name, (...args) => onEvent(run, name, args))
   }

@@ -91,7 +91,8 @@ export const makeSession = (seed, flavour) => {
     type: draw.type,
     level: draw.level,
     exchange: draw.exchange,
-    reader: random.weighted(profile.readers),
+    // An exchange goes on only if somebody reads.
+    reader: draw.exchange ? 'flow' : random.weighted(profile.readers),
     isPlainBytes: random.chance(0.3),
     extended: random.chance(0.1),
     replaces: random.chance(0.1),

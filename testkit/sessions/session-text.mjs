@@ -53,7 +53,8 @@ const describeStep = (step) => DESCRIPTIONS[step.step](step)
 
 const DESCRIPTIONS = {
   receive: describeReceive,
-  call: ({ call }) => describeCall(call),
+  call: ({ side, call }) => `${side === undefined ? '' : `on side ${side} `}${describeCall(call)}`,
+  connect: () => 'connect',
   tick: () => 'tick',
   read: ({ size }) => `read(${size ?? ''})`,
   advance: ({ ms }) => `advance ${ms} ms`,
