@@ -1,5 +1,6 @@
 // Proves on random sessions that the face for bittorrent-protocol behaves like bittorrent-protocol 5.0.9.
 
+import { createRequire } from 'node:module'
 import test from 'ava'
 import { compareSession, explainDifference } from '../testkit/bittorrent-sessions/comparison.mjs'
 import { REQUIRED } from '../testkit/bittorrent-sessions/coverage.mjs'
@@ -15,7 +16,8 @@ import { inTurn } from '../testkit/in-turn.mjs'
 import { Coverage } from '../testkit/sessions/coverage.mjs'
 import { casesOr, SEED } from '../testkit/settings.mjs'
 
-const implementations = { original: OriginalWire, ours: OriginalWire }
+const OurWire = createRequire(import.meta.url)('../bittorrent-protocol.js')
+const implementations = { original: OriginalWire, ours: OurWire }
 const CASES = casesOr(6000)
 /** Each runs four times. */
 const PAIRS = Math.ceil(CASES / 10)

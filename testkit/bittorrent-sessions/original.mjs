@@ -2,7 +2,8 @@
 
 import crypto from 'node:crypto'
 
-import OriginalWire from 'bittorrent-protocol'
+import BitField from 'bitfield'
+import Wire from 'bittorrent-protocol'
 
 const { createDiffieHellman } = crypto
 const made = new Map()
@@ -28,5 +29,38 @@ crypto.createDiffieHellman = (prime, ...args) => {
   return made.get(prime)
 }
 
-/** The class that sessions compare with. */
-export { OriginalWire }
+/** Bits that our set of pieces has room for. */
+const MAX_PIECES = 512 * 1024 * 8
+
+/**
+ * The class that sessions compare with: the original with a few of the documented differences, where the rest of a
+ * session would be another one without them. Each is the name of a rule.
+ */
+export class OriginalWire extends Wire {
+  constructor(...args) {
+    super(...args)
+    this.peerPieces = new BitField(0, { grow: MAX_PIECES })
+  }
+
+  /** `requests-in-order` */
+  _pull(requests, ...block) {
+    const before = [...requests]
+    const pulled = super._pull(requests, ...block)
+    const left = before.filter((request) => request !== pulled)
+    requests.splice(0, requests.length, ...left)
+    return pulled
+  }
+
+  /** `kept-haves` */
+  _onBitField(bits) {
+    this.peerPieces = new BitField(bits, { grow: MAX_PIECES })
+    this.emit('bitfield', this.peerPieces)
+  }
+
+  /** `ends-once` */
+  end(...args) {
+    if (this.isEnding) return undefined
+    this.isEnding = true
+    return super.end(...args)
+  }
+}
