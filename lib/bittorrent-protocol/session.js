@@ -12,6 +12,9 @@ const noop = () => {}
 /** A microtask begins when this is settled, which it is. */
 const READY = Promise.resolve()
 
+/** In place of the id of a request. */
+const NONE = -1
+
 /** In place of the pieces of other wires: such a wire has its own. */
 const NO_PIECES = { keep: noop }
 
@@ -20,8 +23,8 @@ class WireSession extends Session {
     super(wire, face, port, settings)
     this.pieces = NO_PIECES
     native.leaveRequests(this.core.slot)
-    /** The id of the request that is being handled, until it is opened; 0 for none. */
-    this.arrived = 0
+    /** The id of the request that is being handled, until it is opened. */
+    this.arrived = NONE
     /** Requests of the peer that the core does not know of; null while there were none. */
     this.late = null
     this.isScheduled = false
@@ -181,8 +184,8 @@ class WireSession extends Session {
       this.wire._onRequest(piece, offset, length)
     } finally {
       // Whoever takes it over, to open it later or never, bounds what waits there.
-      if (this.arrived !== 0) native.answer(this.core.slot, this.arrived)
-      this.arrived = 0
+      if (this.arrived !== NONE) native.answer(this.core.slot, this.arrived)
+      this.arrived = NONE
     }
   }
 
@@ -193,8 +196,8 @@ class WireSession extends Session {
    */
   open(piece, offset, length) {
     const id = this.arrived
-    this.arrived = 0
-    if (id === 0) return this.#openLate(new Request(piece, offset, length, null))
+    this.arrived = NONE
+    if (id === NONE) return this.#openLate(new Request(piece, offset, length, null))
     const respond = (request, requestId, error, block) =>
       this.respond(request, requestId, error, block)
     return this.uploads.open(piece, offset, length, id, respond).callback
