@@ -109,6 +109,8 @@ class Encryptor {
     } catch (error) {
       return this.#fail(error)
     }
+    // Also inside the event that asks: the exchange is over when this returns, if all of it has come.
+    this.isReading = false
     this.#readHeld()
   }
 

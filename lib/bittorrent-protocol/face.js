@@ -41,11 +41,7 @@ const FACE = {
     if (isInterested) wire._onInterested()
     else wire._onUninterested()
   },
-  uploading(wire, length) {
-    wire.uploaded += length
-    wire.uploadSpeed(length)
-    wire.emit('upload', length)
-  },
+  uploading: noop,
   port(wire, port) {
     wire._onPort(port)
   },

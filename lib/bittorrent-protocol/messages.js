@@ -95,6 +95,12 @@ const METHODS = {
     this.emit('cancel', index, offset, length)
   },
 
+  _onUpload(length) {
+    this.uploaded += length
+    this.uploadSpeed(length)
+    this.emit('upload', length)
+  },
+
   _onPort(port) {
     this.emit('port', port)
   },

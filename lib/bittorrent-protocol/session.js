@@ -141,6 +141,13 @@ class WireSession extends Session {
     this.upload(piece, offset, block)
   }
 
+  /** Counted after it is queued: what listeners of 'upload' send follows it. */
+  upload(piece, offset, block) {
+    const { length } = block
+    super.upload(piece, offset, block)
+    this.wire._onUpload(length)
+  }
+
   // Events: the methods of the wire are looked up on it, as its users may replace them there.
 
   onChoke() {

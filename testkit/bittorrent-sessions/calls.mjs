@@ -44,6 +44,7 @@ export const drawCall = (draw, { depth = 0, endings = false } = {}) => {
   const { random, profile, isFast } = draw
   const kind = random.weighted({
     ...WEIGHTS,
+    ...(profile.greetsOnce ? { handshake: 0 } : {}),
     ...(isFast ? FAST_WEIGHTS : {}),
     ...(profile.timers ? TIMER_WEIGHTS : {}),
     ...(endings ? ENDING_WEIGHTS : {})
@@ -121,7 +122,9 @@ const ASSIGNMENTS = [
 
 const ARGUMENTS = {
   handshake: (draw) => drawHandshakeCall(draw),
-  have: ({ random }) => ({ piece: random.chance(0.1) ? 2 ** 32 - 1 : random.below(1000) }),
+  have: ({ random, profile }) => ({
+    piece: random.chance(0.1) ? profile.lastPiece : random.below(1000)
+  }),
   bitfield: ({ random }) => ({
     bits: drawPayload(random, 12),
     as: random.pick(['Buffer', 'Uint8Array', 'object'])

@@ -14,11 +14,11 @@ export const inFakeTime = async (act) => {
   const { now } = Date
   const { hrtime } = process
   clock.install()
-  Date.now = () => START + clock.now
-  performance.now = () => START + clock.now
+  Date.now = () => start + clock.now
+  performance.now = () => start + clock.now
   process.hrtime = Object.assign(
-    () => [Math.floor((START + clock.now) / 1000), ((START + clock.now) % 1000) * 1e6],
-    { bigint: () => BigInt(START + clock.now) * 1_000_000n }
+    () => [Math.floor((start + clock.now) / 1000), ((start + clock.now) % 1000) * 1e6],
+    { bigint: () => BigInt(start + clock.now) * 1_000_000n }
   )
   try {
     return await act()
@@ -26,9 +26,10 @@ export const inFakeTime = async (act) => {
     Date.now = now
     process.hrtime = hrtime
     delete performance.now
+    start += clock.now
     clock.restore()
   }
 }
 
-/** Time at which each session begins, in ms. */
-const START = 1_000_000
+/** Time at which a session begins, in ms: no clock may go back. */
+let start = 1_000_000

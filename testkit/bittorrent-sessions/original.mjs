@@ -57,6 +57,13 @@ export class OriginalWire extends Wire {
     this.emit('bitfield', this.peerPieces)
   }
 
+  /** `cancels-rejected` */
+  _onCancel(...block) {
+    const isOpen = this._pull(this.peerRequests, ...block) !== null
+    if (isOpen && this.hasFast) this._message(16, block, null)
+    this.emit('cancel', ...block)
+  }
+
   /** `ends-once` */
   end(...args) {
     if (this.isEnding) return undefined

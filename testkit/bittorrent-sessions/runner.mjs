@@ -80,6 +80,7 @@ const startRun = (Wire, session) => {
     calls: 0,
     output: [],
     written: 0,
+    timeout: 0,
     held: Buffer.alloc(0),
     exchange: null,
     isReady: session.exchange === null,
@@ -119,12 +120,19 @@ const replaceMethods = (run) => {
   for (const name of ['_onRequest', '_onPiece', '_onCancel']) {
     const method = run.wire[name]
     run.wire[name] = function replaced(...args) {
-      note(run, `replaced ${name}`, args)
-      count(run, `path replaced ${name}`)
+      // The rule `choked-requests`.
+      if (name !== '_onRequest' || !isIgnored(run.wire, args[0])) {
+        // Without the state: the rule `cancelled-first`.
+        run.entries.push(`replaced ${name} ${args.map((value) => value.length ?? value)}`)
+        count(run, `path replaced ${name}`)
+      }
       method.apply(run.wire, args)
     }
   }
 }
+
+const isIgnored = (wire, piece) =>
+  wire.amChoking && !(wire.hasFast && wire.allowedFastSet.includes(piece))
 
 const onEvent = (run, name, args) => {
   if (run.over) return

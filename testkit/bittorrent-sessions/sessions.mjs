@@ -45,6 +45,7 @@ const PROFILES = {
 export const FLAVOURS = Object.keys(PROFILES)
 
 const DEFAULTS = {
+  lastPiece: 2 ** 32 - 1,
   readers: { flow: 1 },
   hold: 0,
   reactions: [0, 0],
@@ -148,7 +149,8 @@ const drawExchange = ({ random, type, level, profile }) => {
     // The original takes the pad of a key that comes early for the rest of another key.
     keyPad: early ? { size: 0, fill: 0 } : drawPad(random),
     methodPad: drawPad(random),
-    ahead: initiates && random.chance(0.4),
+    // The original still reads what came with an exchange that has failed: rule `failed-at-once`.
+    ahead: initiates && !fails && random.chance(0.4),
     provide: fails
       ? random.pick([0, 1, 4])
       : random.pick(level === 2 ? [2, 3, 6, 7] : [1, 2, 3, 7]),
@@ -180,7 +182,7 @@ const drawOpening = (draw) => {
   if (greetsFirst) calls.push(ours)
   const steps = [
     ...calls.map(callStep),
-    receiveStep(draw, [theirs, ...drawFirst(draw, greetsFirst)])
+    greetingStep(draw, [theirs, ...drawFirst(draw, greetsFirst)])
   ]
   return greetsFirst ? steps : [...steps, ...answerTo(draw, ours)]
 }
@@ -211,7 +213,7 @@ const encryptedOpening = (draw, ours, theirs) => {
   exchange.ours = random.chance(0.8) ? ours : null
   const step = { step: 'exchange', sizes: CUTS[random.weighted(draw.profile.cuts)](random) }
   const later = exchange.ours ? [] : [callStep(ours)]
-  const greeting = exchange.ahead ? [] : [receiveStep(draw, [theirs])]
+  const greeting = exchange.ahead ? [] : [greetingStep(draw, [theirs])]
   return [step, ...greeting, ...later, receiveStep(draw, drawFirst(draw, true))]
 }
 
@@ -240,6 +242,14 @@ const receiveStep = (draw, messages) => {
     sizes: CUTS[random.weighted(profile.cuts)](random),
     hold: random.chance(profile.hold) ? random.between(1, 12) : 0
   }
+}
+
+/** Whole where it is the plain answer to an exchange: the rule `plain-answer-early`. */
+const greetingStep = (draw, messages) => {
+  const step = receiveStep(draw, messages)
+  const { level, type, exchange } = draw
+  const isAnswer = level > 0 && type.includes('Outgoing')
+  return isAnswer && (!exchange || exchange.answersPlainly) ? { ...step, sizes: [], hold: 0 } : step
 }
 
 const STEPS = {
