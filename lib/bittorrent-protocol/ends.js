@@ -27,7 +27,7 @@ const METHODS = {
 
   /** The peer seems to lose interest and to choke at once; everything else follows. */
   end(data, encoding, callback) {
-    if (this.destroyed || this._isEnding) return undefined
+    if (this.destroyed || this._isEnding) return this
     this._isEnding = true
     this._onUninterested()
     this._onChoke()

@@ -58,11 +58,13 @@ const METHODS = {
     this._session.extended(id, toBytes('message', payload))
   },
 
+  /** A peer that keeps to `reqq` has none of its requests refused. */
   _sendExtendedHandshake() {
     this._extendedHandshakeSent = true
+    const reqq = this._session.settings.maxPeerRequests
     const m = {}
     for (const [id, name] of Object.entries(this.extendedMapping)) m[name] = Number(id)
-    this.extended(0, toBencode({ ...this.extendedHandshake, m }))
+    this.extended(0, toBencode({ reqq, ...this.extendedHandshake, m }))
   },
 
   _tellHandshake(infoHash, peerId, extensions) {
