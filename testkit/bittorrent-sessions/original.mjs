@@ -1,10 +1,13 @@
 // Loads bittorrent-protocol, with key exchanges that take microseconds instead of milliseconds.
 
 import crypto from 'node:crypto'
+import { createRequire } from 'node:module'
 
 import BitField from 'bitfield'
 import Wire from 'bittorrent-protocol'
 
+const { toSettings } = createRequire(import.meta.url)('../../lib/options.js')
+const { maxPeerRequests } = toSettings()
 const { createDiffieHellman } = crypto
 const made = new Map()
 
@@ -62,6 +65,27 @@ export class OriginalWire extends Wire {
     const isOpen = this._pull(this.peerRequests, ...block) !== null
     if (isOpen && this.hasFast) this._message(16, block, null)
     this.emit('cancel', ...block)
+  }
+
+  /** `announces-reqq` */
+  _sendExtendedHandshake() {
+    const own = this.extendedHandshake
+    this.extendedHandshake = { reqq: maxPeerRequests, ...own }
+    super._sendExtendedHandshake()
+    this.extendedHandshake = own
+  }
+
+  /** `timed-while-choked` */
+  _callback(request, ...answer) {
+    if (!request) return
+    this._resetTimeout((this.hasFast || !this.peerChoking) && !this._finished)
+    request.callback(...answer)
+  }
+
+  /** `exact-timeouts` */
+  _resetTimeout(...args) {
+    this._timeoutExpiresAt = 0
+    super._resetTimeout(...args)
   }
 
   /** `ends-once` */

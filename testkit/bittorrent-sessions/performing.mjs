@@ -226,12 +226,7 @@ const EXTENSIONS = {
   sends: makeSending
 }
 
-/** Avoids the rule `timeout-replaced`: while a request is timed, the original may keep its timer as it is. */
-const setTimeoutOf = (run, { ms, unref }) => {
-  if (run.wire.requests.length > 0 && run.timeout > 0) return
-  run.timeout = ms
-  run.wire.setTimeout(ms, unref)
-}
+const setTimeoutOf = ({ wire }, { ms, unref }) => wire.setTimeout(ms, unref)
 
 const end = (run) => {
   run.ended = true
@@ -254,6 +249,8 @@ const assign = ({ wire }, { property, value }) => {
 
 /** Takes a request out of a list as extensions and users do. */
 const forget = ({ wire }, { list, at, how }) => {
+  // The peer must hear of it: the rule `forgotten-rejected`.
+  if (list === 'peerRequests' && wire.hasFast) return
   const requests = wire[list]
   const forgotten = requests[at]
   if (forgotten === undefined) return
@@ -295,7 +292,8 @@ const CALLS = {
   assign,
   forget,
   speeds,
-  setKeepAlive: ({ wire }, { on }) => wire.setKeepAlive(on),
+  // After the end the original leaves a timer running: the rule `keep-alive-after-end`.
+  setKeepAlive: ({ wire, ended }, { on }) => ended || wire.setKeepAlive(on),
   setTimeout: setTimeoutOf,
   startEncryption: ({ wire }, { infoHash }) => wire.startEncryption(infoHash),
   setInfoHash: ({ wire }, { infoHash }) => wire.setInfoHash(infoHash),

@@ -80,7 +80,6 @@ const startRun = (Wire, session) => {
     calls: 0,
     output: [],
     written: 0,
-    timeout: 0,
     held: Buffer.alloc(0),
     exchange: null,
     isReady: session.exchange === null,
@@ -88,10 +87,10 @@ const startRun = (Wire, session) => {
     over: false
   }
   run.wire.on('crypto-handshake', () => (run.isReady = true))
+  run.wire.on('finish', () => (run.ended = true))
   for (const name of EVENTS) {
     if (!session.unheard.includes(name)) run.wire.on(name, (...args) => onEvent(run, name, args))
   }
-  run.wire.on('finish', () => (run.ended = true))
   if (session.replaces) replaceMethods(run)
   if (session.reader === 'flow') startReading(run)
   count(run, `reader ${session.reader}`)

@@ -147,9 +147,10 @@ const drawExchange = ({ random, type, level, profile }) => {
   return {
     initiates,
     // The original takes the pad of a key that comes early for the rest of another key.
+    fails,
     keyPad: early ? { size: 0, fill: 0 } : drawPad(random),
     methodPad: drawPad(random),
-    // The original still reads what came with an exchange that has failed: rule `failed-at-once`.
+    // Ours fails with the first wrong byte, and reads nothing after it: rule `failed-at-once`.
     ahead: initiates && !fails && random.chance(0.4),
     provide: fails
       ? random.pick([0, 1, 4])
@@ -211,7 +212,8 @@ const encryptedOpening = (draw, ours, theirs) => {
   const { random, exchange } = draw
   exchange.handshake = theirs
   exchange.ours = random.chance(0.8) ? ours : null
-  const step = { step: 'exchange', sizes: CUTS[random.weighted(draw.profile.cuts)](random) }
+  const sizes = exchange.fails ? [] : CUTS[random.weighted(draw.profile.cuts)](random)
+  const step = { step: 'exchange', sizes }
   const later = exchange.ours ? [] : [callStep(ours)]
   const greeting = exchange.ahead ? [] : [greetingStep(draw, [theirs])]
   return [step, ...greeting, ...later, receiveStep(draw, drawFirst(draw, true))]
