@@ -114,7 +114,7 @@ const respond = (run, { pick, how }) => {
 
 const answer = (run, accepted, how) => {
   const [piece, offset, length, callback] = accepted
-  if (isOfOther(run.wire, accepted)) return
+  if (isOfOther(run.wire, accepted, how)) return
   const isOpen = run.wire.peerRequests.some((open) => open.callback === callback)
   count(run, `respond ${isOpen ? how : 'too late'}`)
   if (how === 'error') callback(new Error('no such block'))
@@ -126,10 +126,13 @@ const blockOf = (run, payload) => {
   return run.accepted.length % 2 ? bytes : new Uint8Array(bytes)
 }
 
-/** Whether the original would treat it as the answer to another request: rule `respond-by-identity`. */
-const isOfOther = (wire, [piece, offset, length, callback]) => {
-  const oldest = wire.peerRequests.find((open) => isSame(open, piece, offset, length))
-  return oldest !== undefined && oldest.callback !== callback
+/**
+ * Whether the original would treat it as the answer to another request, or to two: rule `respond-by-identity`.
+ */
+const isOfOther = ({ peerRequests }, [piece, offset, length, callback], how) => {
+  const equal = peerRequests.filter((open) => isSame(open, piece, offset, length))
+  if (how === 'error' && equal.length > 1) return true
+  return equal.length > 0 && equal[0].callback !== callback
 }
 
 const isSame = (open, piece, offset, length) =>
@@ -162,7 +165,8 @@ const use = (run, { name, kind }) => {
   const tell = (method, values) => {
     note(run, `extension ${number} ${name} ${method}`, values)
     count(run, `extension ${method}`)
-    react(run, 'extension')
+    // Not while the wire is about to choose an id.
+    if (method !== 'constructor') react(run, 'extension')
   }
   run.wire.use(EXTENSIONS[kind](run, name, tell))
   run.entries.push(`used ${typeof run.wire[name].onMessage} ${run.wire[name].number}`)

@@ -190,7 +190,7 @@ const call = async (run, step) => {
 
 const advance = async (run, { ms }) => {
   await settle()
-  await clock.advance(ms, settle)
+  await clock.advance(ms, settle, true)
   await tick(run)
 }
 
