@@ -83,17 +83,22 @@ expectError(wire.on('have', (index: string) => index))
 // Extensions
 class Chat implements Wire.Extension {
   declare readonly name: string
-  constructor(readonly wire: Wire) {}
+  constructor(readonly peer: Wire) {}
 
   onExtendedHandshake(handshake: Wire.ExtendedHandshake) {
     expectType<{ [name: string]: number } | undefined>(handshake.m)
   }
 
   onMessage(message: Buffer) {
-    this.wire.extended('chat', message)
+    this.peer.extended('chat', message)
   }
 }
 expectType<void>(wire.use(Chat))
 expectAssignable<Wire.ExtensionConstructor>(Chat)
-class Nameless {}
-expectError(wire.use(Nameless))
+expectError(
+  wire.use(
+    class {
+      nick = ''
+    }
+  )
+)

@@ -24,7 +24,7 @@ function toBencode(value) {
 
 /** Makes a value of what the encoder knows; undefined for what is left out. */
 function toKnown(value, depth) {
-  if (value === undefined || value === null) return undefined
+  if (['undefined', 'function', 'symbol'].includes(typeof value) || value === null) return undefined
   if (typeof value === 'boolean') return Number(value)
   if (typeof value === 'number') return toInteger(value)
   if (typeof value !== 'object' || depth > MAX_DEPTH) return value
@@ -45,10 +45,10 @@ function toKey(key) {
   return isArrayBufferView(key) ? Buffer.from(key).toString() : String(key)
 }
 
-/** Fractions are cut off. Integers that are not safe are written as what they are. */
+/** Fractions are cut off, and what is no number is 0. Integers that are not safe are written as what they are. */
 function toInteger(value) {
-  if (Number.isSafeInteger(value) || !Number.isFinite(value)) return value
-  return BigInt(Math.trunc(value))
+  if (Number.isSafeInteger(value)) return value
+  return Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0
 }
 
 /**
@@ -62,7 +62,10 @@ function fromBencode(bytes) {
 
 function isDictionary(value) {
   return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !isArrayBufferView(value)
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !isArrayBufferView(value)
   )
 }
 

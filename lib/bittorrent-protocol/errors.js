@@ -5,6 +5,7 @@ const { ProtocolError } = require('../errors.js')
 
 const closed = () => new Error('wire was closed')
 const withoutFast = () => new Error('fast extension is disabled')
+const oldEncryption = () => new Error('the encryption of bittorrent-protocol 4 is not supported')
 
 /** @param {number} id - of a message of the fast extension */
 const notAgreed = (id) =>
@@ -14,4 +15,4 @@ const notAgreed = (id) =>
     { id }
   )
 
-module.exports = { closed, notAgreed, withoutFast }
+module.exports = { closed, notAgreed, oldEncryption, withoutFast }

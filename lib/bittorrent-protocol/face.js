@@ -62,5 +62,4 @@ const FACE = {
   }
 }
 
-
 module.exports = { FACE }

@@ -74,6 +74,7 @@ class WireSession extends Session {
 
   uncork() {
     if (this.output.isWaiting) this.schedule()
+    if (this.intake.isHolding) this.#forgetRemoved()
   }
 
   flushNow() {
@@ -212,11 +213,18 @@ class WireSession extends Session {
 
   /** The user assigns another array: requests that are not in it count no longer. */
   replaceRequests(array) {
+    this.uploads.requests.adopt(array)
+    this.#forgetRemoved()
+  }
+
+  /** Requests that a user has removed from the array make room for those that are held back. */
+  #forgetRemoved() {
     const { requests } = this.uploads
-    requests.adopt(array)
-    const own = requests.toArray()
-    for (const [id, request] of [...requests.entries()])
-      if (!own.includes(request)) this.uploads.leave(id, request)
+    if (requests.array === null) return
+    const isOpen = new Set(requests.array)
+    const removed = [...requests.entries()].filter(([, request]) => !isOpen.has(request))
+    for (const [id, request] of removed) this.uploads.leave(id, request)
+    if (removed.length > 0) this.release()
   }
 
   /** The core does not know of it. */

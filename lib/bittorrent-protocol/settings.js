@@ -1,28 +1,35 @@
 // The settings of the session of such a wire, and the options that users may give as well.
 'use strict'
 
-const { checkBoolean, checkInteger } = require('../arguments.js')
+const { checkBoolean, checkInteger, checkRange } = require('../arguments.js')
 const { toSettings } = require('../options.js')
 
 /** Bytes of a piece message besides its block and its length prefix. */
 const PIECE_HEAD = 9
 
+const MAX_INT32 = 0x7fffffff
+
 const USUAL = toSettings()
 
 /** Options for users of the class itself; whoever makes wires for others sets `Wire.defaults`. */
 const OPTIONS = {
-  maxMessageLength: { check: checkCount, normal: USUAL.maxMessageLength },
+  maxMessageLength: { check: checkMessageLength, normal: USUAL.maxMessageLength },
   maxPeerRequests: { check: checkCount, normal: USUAL.maxPeerRequests },
   uploadBacklog: { check: checkCount, normal: USUAL.uploadBacklog },
   refusePlain: { check: checkBoolean, normal: false }
 }
 
-/** Settings by the options that they were made of: most wires have the same. */
-const known = new WeakMap()
-const NO_OPTIONS = {}
+/** Of the wires that are made without options, which is most of them. */
+let usual = null
 
 function checkCount(name, value) {
-  checkInteger(name, value, 0x7fffffff)
+  checkInteger(name, value, MAX_INT32)
+}
+
+/** 0 for no limit; a handshake counts as no message. */
+function checkMessageLength(name, value) {
+  checkCount(name, value)
+  if (value > 0) checkRange(name, value, PIECE_HEAD, MAX_INT32)
 }
 
 /**
@@ -32,13 +39,20 @@ function checkCount(name, value) {
  * @throws {TypeError | RangeError} when one is out of range
  */
 function toWireSettings(options, defaults) {
-  if (options === undefined || options === null) {
-    if (Object.keys(defaults).length > 0) return makeSettings({ ...defaults })
-    if (!known.has(NO_OPTIONS)) known.set(NO_OPTIONS, makeSettings({}))
-    return known.get(NO_OPTIONS)
-  }
+  const isUsual = (options === undefined || options === null) && isEmpty(defaults)
+  if (!isUsual) return makeSettings({ ...toObject(defaults), ...toObject(options) })
+  usual ??= makeSettings({})
+  return usual
+}
+
+function isEmpty(defaults) {
+  return Object.keys(toObject(defaults)).length === 0
+}
+
+function toObject(options) {
+  if (options === undefined || options === null) return {}
   if (typeof options !== 'object') throw new TypeError('options must be an object')
-  return makeSettings({ ...defaults, ...options })
+  return options
 }
 
 function makeSettings(given) {
@@ -48,8 +62,9 @@ function makeSettings(given) {
     check(name, value)
     settings[name] = value
   }
+  if (settings.maxMessageLength === 0) settings.maxMessageLength = MAX_INT32
   // Longer ones are for the user to refuse, who may know of larger blocks; but they must fit a message.
-  settings.maxRequestLength = Math.max(0, settings.maxMessageLength - PIECE_HEAD)
+  settings.maxRequestLength = settings.maxMessageLength - PIECE_HEAD
   return settings
 }
 

@@ -66,9 +66,7 @@ function toBuffer(chunk) {
 
 function isAtRest(wire) {
   const { isDispatching, delaysInput } = wire._session
-  return (
-    !isDispatching && !delaysInput && wire.writableLength === 0 && wire.writableCorked === 0
-  )
+  return !isDispatching && !delaysInput && wire.writableLength === 0 && wire.writableCorked === 0
 }
 
 module.exports = { defineStream }

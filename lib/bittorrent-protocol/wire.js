@@ -2,9 +2,10 @@
 'use strict'
 
 const { Duplex } = require('node:stream')
+
 const args = require('../arguments.js')
 const { sendHandshake } = require('../session/handshakes.js')
-const { withoutFast } = require('./errors.js')
+const { oldEncryption, withoutFast } = require('./errors.js')
 const { defineEnds } = require('./ends.js')
 const { defineExtensions } = require('./extensions.js')
 const { FACE } = require('./face.js')
@@ -232,6 +233,11 @@ class Wire extends Duplex {
   /** @param {string} infoHash - in hex: the torrent that 'crypto-infohash' asked for */
   setInfoHash(infoHash) {
     if (this._encryptor !== null) this._encryptor.answer(args.toOwnId('infoHash', infoHash, 'hex'))
+  }
+
+  /** What version 4 had for encryption: ends the wire, whose user needs version 5 for that. */
+  sendPe1() {
+    this._endFor(oldEncryption())
   }
 
   get _peState() {

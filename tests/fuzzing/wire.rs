@@ -161,7 +161,7 @@ fn commands(input: &mut Unstructured<'_>) -> Option<Vec<Command>> {
 }
 
 fn command(input: &mut Unstructured<'_>) -> Result<Command> {
-    Ok(match input.int_in_range(0..=43)? {
+    Ok(match input.int_in_range(0..=45)? {
         0 => Command::OverwriteState(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
         1 => Command::Bitfield(payload(input)?),
         2 => Command::Cancel(block_request(input)?),
@@ -212,6 +212,8 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         41 => Command::PeerLost(number(input)?),
         42 if input.ratio(3, 4)? => Command::ReadDontHave(number(input)?.to_be_bytes().to_vec()),
         42 => Command::ReadDontHave(payload(input)?),
+        43 => Command::SendReject(block_request(input)?),
+        44 if input.ratio(1, 16)? => Command::LeaveRequests,
         _ => Command::Request(block_request(input)?),
     })
 }

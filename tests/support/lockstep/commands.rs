@@ -23,6 +23,10 @@ impl Both {
                 model.close();
             }
             Command::Handshake(reserved) => self.handshake(reserved),
+            Command::LeaveRequests => {
+                wire.leave_requests();
+                model.leaves_requests = true;
+            }
             Command::Refuse(refusal) => {
                 wire.refuse(refusal);
                 model.refuse(refusal);
@@ -46,7 +50,7 @@ impl Both {
                 model.set_unsent(waiting, ahead);
             }
             Command::StopReading => {
-                let held = u64::try_from(wire.held_request_count()).unwrap();
+                let held = i64::try_from(wire.held_request_count()).unwrap();
                 self.answers.settled += held;
                 wire.stop_reading();
                 model.stop_reading();
@@ -66,6 +70,7 @@ impl Both {
             command @ (Command::AllowedFast(_)
             | Command::HaveAll
             | Command::HaveNone
+            | Command::SendReject(_)
             | Command::Suggest(_)) => self.send_fast(command),
             command => self.send(command),
         }
@@ -125,7 +130,7 @@ impl Both {
         let id = self.next_request_id();
         let opened = self.joiner.endpoint.wire.request(id, request);
         assert_eq!(opened, self.model.request(id, request));
-        if opened.is_ok() {
+        if opened.is_ok() && !self.model.leaves_requests {
             self.open.insert(id.number());
         }
     }
@@ -150,13 +155,13 @@ impl Both {
             Command::TakeEqualPeerRequest(request) => {
                 let id = wire.take_equal_peer_request(request);
                 assert_eq!(id, model.take_equal_peer_request(request));
-                self.answers.settled += u64::from(id.is_some());
+                self.answers.settled += i64::from(id.is_some());
             }
             Command::TakePeerRequest(number) => {
                 let id = RequestId::new(number);
                 let taken = wire.take_peer_request(id);
                 assert_eq!(taken, model.take_peer_request(id));
-                self.answers.settled += u64::from(taken.is_some());
+                self.answers.settled += i64::from(taken.is_some());
             }
             Command::TakeRequest(request) => {
                 let id = wire.take_request(request);
@@ -200,6 +205,10 @@ impl Both {
             Command::AllowedFast(piece) => (wire.allowed_fast(piece), model.allowed_fast(piece)),
             Command::HaveAll => (wire.have_all(), model.send_fast(&frames::have_all())),
             Command::HaveNone => (wire.have_none(), model.send_fast(&frames::have_none())),
+            Command::SendReject(request) => {
+                let is_due = model.send_reject(request, &mut self.answers.settled);
+                (wire.send_reject(request), is_due)
+            }
             Command::Suggest(piece) => {
                 let is_sent = wire.suggest(piece);
                 (is_sent, model.send_fast(&frames::suggest(piece)))
