@@ -1,8 +1,13 @@
 // Proves on random sessions that the face for bittorrent-protocol behaves like bittorrent-protocol 5.0.9.
 
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import test from 'ava'
-import { compareSession, explainDifference } from '../testkit/bittorrent-sessions/comparison.mjs'
+import {
+  compareSession,
+  explainDifference,
+  RULES
+} from '../testkit/bittorrent-sessions/comparison.mjs'
 import { REQUIRED } from '../testkit/bittorrent-sessions/coverage.mjs'
 import { makeFaults } from '../testkit/bittorrent-sessions/faults.mjs'
 import { OriginalWire } from '../testkit/bittorrent-sessions/original.mjs'
@@ -62,6 +67,15 @@ test.serial('the sessions contain each message, event, call and end often enough
     for (const one of counts) coverage.add(one)
   })
   t.deepEqual(coverage.findGaps(CASES), [])
+})
+
+test('every difference that the comparison allows is documented', (t) => {
+  const compat = new URL('../docs/compat-bittorrent-protocol.md', import.meta.url)
+  const text = readFileSync(compat, 'utf8')
+  t.deepEqual(
+    RULES.filter(({ name }) => !text.includes(`\`${name}\``)),
+    []
+  )
 })
 
 /** Sessions of each flavour, one of which must show a fault. */

@@ -4,7 +4,6 @@ import { withPrefix } from '../sessions/coverage.mjs'
 import { CALL_KINDS } from './performing.mjs'
 import { FAST_TYPES, MESSAGE_TYPES } from './peer-messages.mjs'
 import { EVENTS } from './runner.mjs'
-import { RULES } from './comparison.mjs'
 
 const without = (names, unwanted) => names.filter((name) => !unwanted.includes(name))
 
@@ -39,10 +38,5 @@ export const REQUIRED = [
   ...withPrefix('path', ['end in a handler', 'destroy in a handler', 'destroy again'], 40),
   ...withPrefix('path', ['exchange as initiator', 'exchange as responder', 'exchange done'], 600),
   ...withPrefix('path', ['exchange void', 'plain answer'], 60),
-  ...withPrefix('path', ['replaced _onRequest', 'replaced _onPiece', 'replaced _onCancel'], 300),
-  ...withPrefix(
-    'rule',
-    RULES.filter(({ kind }) => kind === 'normalised').map(({ name }) => name),
-    20
-  )
+  ...withPrefix('path', ['replaced _onRequest', 'replaced _onPiece', 'replaced _onCancel'], 300)
 ]

@@ -152,12 +152,8 @@ const handshake = ({ wire }, { infoHash, peerId, as, extensions }) => {
   else wire.handshake(hash, id)
 }
 
-/** Sends a block unless a request for it is open, to avoid the rule `answered-by-piece`. */
-const piece = (run, { piece: index, offset, block }) => {
-  const bytes = bytesOf(block)
-  if (run.wire.peerRequests.some((open) => isSame(open, index, offset, bytes.length))) return
-  run.wire.piece(index, offset, bytes)
-}
+const piece = ({ wire }, { piece: index, offset, block }) =>
+  wire.piece(index, offset, bytesOf(block))
 
 /** Extensions are classes with a name on the prototype. */
 const use = (run, { name, kind }) => {
