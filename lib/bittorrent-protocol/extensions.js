@@ -68,8 +68,9 @@ const METHODS = {
   },
 
   _tellHandshake(infoHash, peerId, extensions) {
-    for (const handler of Object.values(this._ext))
-      handler.onHandshake(infoHash, peerId, extensions)
+    // One may replace those that follow.
+    for (const name of Object.keys(this._ext))
+      this._ext[name].onHandshake(infoHash, peerId, extensions)
   },
 
   _onExtended(ext, payload) {
@@ -97,8 +98,9 @@ function onExtendedHandshake(wire, payload) {
   if (handshake === null) return
   wire.peerExtendedHandshake = handshake
   if (isDictionary(handshake.m)) learn(wire.peerExtendedMapping, handshake.m)
-  for (const [name, handler] of Object.entries(wire._ext))
-    if (idOf(wire, name) !== undefined) handler.onExtendedHandshake(wire.peerExtendedHandshake)
+  for (const name of Object.keys(wire._ext))
+    if (idOf(wire, name) !== undefined)
+      wire._ext[name].onExtendedHandshake(wire.peerExtendedHandshake)
   wire.emit('extended', 'handshake', wire.peerExtendedHandshake)
 }
 

@@ -187,15 +187,15 @@ class Wire extends Duplex {
   /** @param {number} index - of a piece that we suggest to request */
   suggest(index) {
     args.checkInteger('index', index)
-    this._fastSession().suggest(index)
+    this._fastSession()?.suggest(index)
   }
 
   haveAll() {
-    this._fastSession().haveAll()
+    this._fastSession()?.haveAll()
   }
 
   haveNone() {
-    this._fastSession().haveNone()
+    this._fastSession()?.haveNone()
   }
 
   /**
@@ -205,7 +205,7 @@ class Wire extends Duplex {
    */
   reject(index, offset, length) {
     args.checkBlock(index, offset, length)
-    this._fastSession().reject(index, offset, length)
+    this._fastSession()?.reject(index, offset, length)
   }
 
   /** @param {number} index - of a piece that we serve even while we choke */
@@ -213,10 +213,12 @@ class Wire extends Duplex {
     args.checkInteger('index', index)
     const session = this._fastSession()
     if (!this.allowedFastSet.includes(index)) this.allowedFastSet.push(index)
-    session.allowedFast(index)
+    session?.allowedFast(index)
   }
 
+  /** Null after the end, when nothing is sent. */
   _fastSession() {
+    if (this.hasFast && this._finished) return null
     if (!this.hasFast || this._session.fast === null) throw withoutFast()
     return this._session
   }

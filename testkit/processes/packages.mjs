@@ -5,6 +5,7 @@ import path from 'node:path'
 import { ROOT, npm, run } from './command.mjs'
 
 const PLATFORMS = path.join(ROOT, 'npm')
+const ALIAS = path.join(ROOT, 'packages', 'bittorrent-protocol')
 
 /**
  * @typedef {object} Tarballs
@@ -41,6 +42,16 @@ export async function packMain(folder) {
   manifest.optionalDependencies = await platformVersions()
   await writeFile(path.join(root, 'package.json'), JSON.stringify(manifest, null, 2))
   return pack(root, folder)
+}
+
+/**
+ * Packs the package that stands for bittorrent-protocol under a name of its own.
+ *
+ * @param {string} folder - for the tarball
+ * @returns {Promise<string>} its path
+ */
+export function packAlias(folder) {
+  return pack(ALIAS, folder)
 }
 
 async function packPlatform(target, folder) {
