@@ -81,6 +81,9 @@ expectError(wire.emit('have', '3'))
 expectError(wire.on('have', (index: string) => index))
 
 // Extensions
+expectType<void>(wire.use(Wire.extensions.utPex()))
+expectType<void>(wire.use(Wire.extensions.utMetadata()))
+expectType<void>(wire.use(Wire.extensions.ltDonthave()))
 class Chat implements Wire.Extension {
   declare readonly name: string
   constructor(readonly peer: Wire) {}
