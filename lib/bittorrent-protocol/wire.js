@@ -4,7 +4,7 @@
 const { Duplex } = require('node:stream')
 
 const args = require('../arguments.js')
-const { extensions } = require('../extensions/offered.js')
+const offered = require('../extensions/offered.js')
 const { sendHandshake } = require('../session/handshakes.js')
 const { oldEncryption, withoutFast } = require('./errors.js')
 const { defineEnds } = require('./ends.js')
@@ -36,7 +36,7 @@ class Wire extends Duplex {
   static nativeRC4 = true
 
   /** Extensions of the package, as functions that make a class for `use()`. */
-  static extensions = extensions
+  static extensions = offered.extensions
 
   /** Options of all wires that are made without them: see docs/compat-bittorrent-protocol.md. */
   static defaults = {}
