@@ -50,7 +50,10 @@ fn answers_name_none_and_are_no_violations() {
     wire.wire.request(ID, REQUEST).unwrap();
     let chunk = [frames::piece(1, 0, b"1234"), frames::reject(REQUEST)].concat();
     let delivered = feed(&mut wire, &chunk);
-    let [Event::Piece { id: None, .. }, Event::Reject { id: None, .. }] = delivered.as_slice()
+    let [
+        Event::Piece { id: None, .. },
+        Event::Reject { id: None, .. },
+    ] = delivered.as_slice()
     else {
         panic!("{delivered:?}");
     };

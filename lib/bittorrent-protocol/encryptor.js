@@ -47,6 +47,8 @@ class Encryptor {
     /** What came before it was clear whether the peer encrypts, as it was less than 20 bytes. */
     this.opening = NOTHING
     this.isReading = false
+    /** Whether it has ended well. */
+    this.isSettled = false
   }
 
   get _isEncrypted() {
@@ -59,7 +61,7 @@ class Encryptor {
   }
 
   get holdsOutput() {
-    return this.refusesPlain && this.phase !== OVER
+    return this.refusesPlain && !this.isSettled
   }
 
   // The exchange
@@ -205,6 +207,7 @@ class Encryptor {
   /** An answer in clear text counts as the end of an exchange, a peer that begins so has none. */
   #settle(method, isExchange) {
     this.phase = OVER
+    this.isSettled = true
     if (isExchange) {
       this.state = 'done'
       this.encryptionMethod = METHODS[method]

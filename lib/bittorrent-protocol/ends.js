@@ -42,7 +42,7 @@ const METHODS = {
    */
   _endFor(error) {
     this.error ??= error
-    this.destroy()
+    if (!this._isEnding) this.destroy()
   },
 
   /** The input has ended, and so does the output. */

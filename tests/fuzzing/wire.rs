@@ -161,7 +161,7 @@ fn commands(input: &mut Unstructured<'_>) -> Option<Vec<Command>> {
 }
 
 fn command(input: &mut Unstructured<'_>) -> Result<Command> {
-    Ok(match input.int_in_range(0..=45)? {
+    Ok(match input.int_in_range(0..=43)? {
         0 => Command::OverwriteState(input.arbitrary()?, input.arbitrary()?, input.arbitrary()?),
         1 => Command::Bitfield(payload(input)?),
         2 => Command::Cancel(block_request(input)?),
@@ -169,7 +169,12 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         4 => Command::ExpireRequest,
         5 => Command::Extended(input.arbitrary()?, payload(input)?),
         6 => Command::Have(number(input)?),
-        7 => Command::KeepAlive,
+        // Beside another one, so that the bytes of the seeds go on meaning what they did.
+        7 => match input.int_in_range(0..=15)? {
+            0 => Command::LeaveRequests,
+            1..=3 => Command::SendReject(block_request(input)?),
+            _ => Command::KeepAlive,
+        },
         8 => Command::Piece(block_request(input)?, payload(input)?),
         9 => Command::PieceCopied(block_request(input)?, payload(input)?),
         10 => Command::PieceHead(block_request(input)?, payload(input)?),
@@ -212,8 +217,6 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         41 => Command::PeerLost(number(input)?),
         42 if input.ratio(3, 4)? => Command::ReadDontHave(number(input)?.to_be_bytes().to_vec()),
         42 => Command::ReadDontHave(payload(input)?),
-        43 => Command::SendReject(block_request(input)?),
-        44 if input.ratio(1, 16)? => Command::LeaveRequests,
         _ => Command::Request(block_request(input)?),
     })
 }

@@ -77,8 +77,6 @@ pub use sender::HeadError;
 pub struct Wire {
     limits: Limits,
     phase: Phase,
-    /// Whether our requests are not remembered here.
-    leaves_requests: bool,
     rare: Rare,
     handshakes: Handshakes,
     choking: Choking,
@@ -255,7 +253,7 @@ impl Wire {
         if self.phase == Phase::Closed {
             return Err(RequestError::Closed);
         }
-        if self.leaves_requests {
+        if self.sender.leaves_requests {
             self.send(&Message::Request { request });
             return Ok(());
         }
@@ -279,7 +277,7 @@ impl Wire {
     // For a caller whose users edit the queue of requests themselves, as those of
     // bittorrent-protocol do.
     pub fn leave_requests(&mut self) {
-        self.leaves_requests = true;
+        self.sender.leaves_requests = true;
     }
 
     #[cold]

@@ -16,6 +16,9 @@ pub(super) struct Sender {
     is_closed: bool,
     /// Whether the caller has to pass in every block.
     takes_blocks: bool,
+    /// Whether our requests are sent and not remembered.
+    // Here, where there was room, as every wire has it.
+    pub(super) leaves_requests: bool,
     /// Whether a message was answered without a command.
     pub(super) has_replied: bool,
 }
