@@ -2,8 +2,8 @@
 
 /**
  * @param {Function} Wire the class without a fault
- * @returns {Record<string, {Faulty: Function, shows: RegExp}>} what each does, the class, and what the report
- *   of a difference must contain
+ * @returns {Record<string, {Faulty: Function, flavour?: string, shows: RegExp}>} what each does, the class, the
+ *   sessions that show it first, and what the report of a difference must contain
  */
 export const makeFaults = (Wire) => ({
   "emits 'piece' before 'download'": {
@@ -92,6 +92,7 @@ export const makeFaults = (Wire) => ({
         this._keepAliveInterval = setInterval(() => this.keepAlive(), 60_000)
       }
     },
+    flavour: 'timers',
     shows: /tick: sent/
   },
   'fails the last request instead of the first when time is up': {
@@ -101,6 +102,7 @@ export const makeFaults = (Wire) => ({
         super._onTimeout()
       }
     },
+    flavour: 'timers',
     shows: /request has timed out/
   },
   'leaves requests open at the end': {
@@ -120,6 +122,7 @@ export const makeFaults = (Wire) => ({
         return true
       }
     },
+    flavour: 'encrypted',
     shows: /original: .*(crypto-handshake|exchange)|> handshake/
   },
   'offers plaintext where only RC4 is wanted': {
@@ -129,6 +132,7 @@ export const makeFaults = (Wire) => ({
         super.startEncryption(infoHash)
       }
     },
+    flavour: 'encrypted',
     shows: /original: exchange: .* offers 2/
   },
   'prefers RC4 where plaintext is offered': {
@@ -138,6 +142,7 @@ export const makeFaults = (Wire) => ({
         super.setInfoHash(infoHash)
       }
     },
+    flavour: 'encrypted',
     shows: /method 2|encryption true 2/
   },
   'rejects a fast request silently': {

@@ -13,8 +13,8 @@ import {
 /** Parameters of each flavour of session: numbers are probabilities, pairs are ranges. */
 const PROFILES = {
   plain: { cuts: { whole: 1 }, encrypted: 0 },
-  chunked: { cuts: { whole: 1, random: 5, bytes: 2 }, encrypted: 0.1, hold: 0.5 },
-  encrypted: { cuts: { whole: 3, random: 3, bytes: 1 }, encrypted: 1, reactions: [0, 2] },
+  chunked: { cuts: { whole: 1, random: 6, bytes: 1 }, encrypted: 0.1, hold: 0.5 },
+  encrypted: { cuts: { whole: 6, random: 6, bytes: 1 }, encrypted: 1, reactions: [0, 2] },
   handlers: {
     cuts: { whole: 3, random: 2 },
     encrypted: 0.15,

@@ -1,56 +1,68 @@
-// Two projects with webtorrent, one of which has this package in place of bittorrent-protocol, in a cache.
+// Projects with packages that use bittorrent-protocol, as it is or with this package in its place, in a cache.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { ROOT, npm } from '../processes/command.mjs'
+import { withFolder } from '../processes/folder.mjs'
 import { packAlias, packAll, readManifest } from '../processes/packages.mjs'
 
 const PROJECT = path.join(ROOT, 'testkit', 'webtorrent', 'project')
 const CACHE = path.join(ROOT, 'node_modules', '.cache', 'webtorrent')
 
+/** Stands for a package that is large to install, and that no test uses. */
+const STAND_IN = path.join(PROJECT, 'webrtc-polyfill')
+
 /**
- * Installs what is missing or has changed.
+ * Installs what is missing or has changed: webtorrent, and programs that use it.
  *
  * @returns {Promise<{original: string, ours: string}>} folders of the projects
  */
 export async function installWebtorrent() {
-  const original = path.join(CACHE, 'original')
-  await install(original, await readManifest(PROJECT), [])
-  const ours = path.join(CACHE, 'ours')
-  const packed = path.join(CACHE, 'packed')
-  await rm(packed, { recursive: true, force: true })
-  await mkdir(packed, { recursive: true })
-  const { main, platforms } = await packAll(packed)
-  const alias = await packAlias(packed)
-  await install(ours, await overridden({ main, platforms, alias }), [
-    main,
-    alias,
-    ...Object.values(platforms)
-  ])
+  const original = await installProject(PROJECT, 'original')
+  const ours = await installProject(PROJECT, 'ours')
   return { original, ours }
 }
 
-/** By overrides alone, which reach the packages that depend on bittorrent-protocol. */
-async function overridden({ main, platforms, alias }) {
-  const manifest = await readManifest(PROJECT)
-  const inPlace = { 'bittorrent-protocol': alias, 'peer-wire-native': main, ...platforms }
-  for (const [name, tarball] of Object.entries(inPlace)) {
-    manifest.overrides[name] = `file:${tarball}`
-  }
-  // A dependency of the project itself needs the same word.
-  manifest.dependencies['bittorrent-protocol'] = `file:${alias}`
-  return manifest
+/**
+ * @param {string} source - folder with a manifest and files
+ * @param {'original' | 'ours'} library - what stands under the name bittorrent-protocol
+ * @returns {Promise<string>} folder of the project
+ */
+export async function installProject(source, library) {
+  const folder = path.join(CACHE, `${path.basename(source)}-${library}`)
+  const manifest = await readManifest(source)
+  if (library === 'original') await install(folder, source, manifest, [])
+  else await withFolder((packed) => installOurs(folder, source, manifest, packed))
+  return folder
 }
 
-async function install(folder, manifest, tarballs) {
+/** By overrides alone, which reach the packages that depend on bittorrent-protocol. */
+async function installOurs(folder, source, manifest, packed) {
+  const { main, platforms } = await packAll(packed)
+  const alias = await packAlias(packed)
+  const inPlace = { 'bittorrent-protocol': alias, 'peer-wire-native': main, ...platforms }
+  const tarballs = Object.values(inPlace)
+  for (const [name, tarball] of Object.entries(inPlace)) {
+    manifest.overrides[name] = `file:./tarballs/${path.basename(tarball)}`
+  }
+  // A dependency of the project itself needs the same word.
+  manifest.dependencies['bittorrent-protocol'] = manifest.overrides['bittorrent-protocol']
+  await install(folder, source, manifest, tarballs)
+}
+
+async function install(folder, source, manifest, tarballs) {
   const key = keyOf(manifest, tarballs)
   const stamp = path.join(folder, 'installed')
   const isCurrent = existsSync(stamp) && readFileSync(stamp, 'utf8') === key
   if (!isCurrent) await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  await copyPrograms(folder)
+  await copyAll(source, folder)
   if (isCurrent) return
+  await cp(STAND_IN, path.join(folder, path.basename(STAND_IN)), { recursive: true })
+  await Promise.all(
+    tarballs.map((file) => cp(file, path.join(folder, 'tarballs', path.basename(file))))
+  )
   await writeFile(path.join(folder, 'package.json'), JSON.stringify(manifest, null, 2))
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline']
   await npm(['install', ...flags], { cwd: folder })
@@ -58,10 +70,10 @@ async function install(folder, manifest, tarballs) {
 }
 
 /** The programs, as they are now. */
-async function copyPrograms(folder) {
-  const names = (await readdir(PROJECT)).filter((name) => name !== 'package.json')
+async function copyAll(source, folder) {
+  const names = (await readdir(source)).filter((name) => name !== 'package.json')
   await Promise.all(
-    names.map((name) => cp(path.join(PROJECT, name), path.join(folder, name), { recursive: true }))
+    names.map((name) => cp(path.join(source, name), path.join(folder, name), { recursive: true }))
   )
 }
 
