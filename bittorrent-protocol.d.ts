@@ -274,9 +274,11 @@ declare namespace Wire {
     'have-none': []
     reject: [index: number, offset: number, length: number]
     'allowed-fast': [index: number]
-    /** An extended handshake, or a message of an extension by its name, or by an id that is not ours. */
-    extended:
-      [ext: 'handshake', handshake: ExtendedHandshake] | [ext: string | number, message: Buffer]
+    /**
+     * An extended handshake, for which `ext` is 'handshake', or the bytes of a message of an extension: by its name, or
+     * by an id that is not ours.
+     */
+    extended: [ext: string | number, message: Buffer | ExtendedHandshake]
     /** A message that has no meaning here, from its id on. */
     unknownmessage: [message: Buffer]
     upload: [bytes: number]

@@ -74,6 +74,7 @@ wire.on('extended', (ext, message) => {
   expectType<string | number>(ext)
   expectType<Buffer | Wire.ExtendedHandshake>(message)
 })
+wire.on('extended', (ext) => expectType<string | number>(ext))
 wire.on('crypto-infohash', (hash) => wire.setInfoHash(hash))
 wire.on('my-own', (...args) => expectType<any[]>(args))
 expectType<boolean>(wire.emit('have', 3))
