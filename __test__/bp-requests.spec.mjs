@@ -185,6 +185,37 @@ test('requests above the backlog are held until there is room', async (t) => {
   )
 })
 
+for (const level of [0, 2]) {
+  test(`requests of a peer that does not read wait, and go on when it does, at level ${level}`, async (t) => {
+    const hash = '01'.repeat(20)
+    const options = { uploadBacklog: 30_000 }
+    const one = new Wire('tcpOutgoing', level)
+    const other = new Wire('tcpIncoming', level, options)
+    const begin = () => one.handshake(hash, hash)
+    one.on('data', (chunk) => other.write(Buffer.from(chunk)))
+    other.on('data', (chunk) => one.write(Buffer.from(chunk)))
+    other.on('crypto-infohash', () => other.setInfoHash(hash))
+    other.on('handshake', () => other.handshake(hash, hash))
+    one.on('crypto-handshake', begin)
+    if (level === 0) begin()
+    else one.startEncryption(hash)
+    await new Promise((resolve) => one.once('handshake', resolve))
+    const asked = record(other, ['request'])
+    other.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(length)))
+    other.unchoke()
+    await new Promise((resolve) => one.once('unchoke', resolve))
+    other.pause()
+    let got = 0
+    for (let piece = 0; piece < 40; piece++) one.request(piece, 0, 16_384, () => got++)
+    await settled()
+    await settled()
+    t.true(asked.length < 5, `${asked.length}`)
+    other.resume()
+    while (got < 40) await settled() // oxlint-disable-line no-await-in-loop -- until all have come
+    t.is(asked.length, 40)
+  })
+}
+
 test('a method that is replaced on a wire takes requests over, and may open them later', async (t) => {
   const { wire, output } = await met(FAST_HANDSHAKE, { uploadBacklog: 20_000 })
   const open = wire._onRequest

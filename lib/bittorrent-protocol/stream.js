@@ -48,9 +48,13 @@ const METHODS = {
     })
   },
 
+  _read: noop,
+
   /** Output was read: requests of the peer that were held back may be delivered. */
-  _read() {
-    if (this._session?.hasUnsent) this._session.release()
+  read(size) {
+    const chunk = Duplex.prototype.read.call(this, size)
+    if (this._session.hasUnsent) this._session.release()
+    return chunk
   },
 
   /** Gives output to the reader. */
