@@ -15,6 +15,8 @@ import {
 import { FakeClock } from '../testkit/fake-clock.mjs'
 import { frame } from '../testkit/messages.mjs'
 
+const noop = () => {}
+
 /** A wire whose peer does not choke us. */
 const unchoked = async (handshake, options) => {
   const { wire, output } = await met(handshake, options)
@@ -183,6 +185,30 @@ test('requests above the backlog are held until there is room', async (t) => {
     responds.map(([piece]) => piece),
     [1, 2, 3, 4]
   )
+})
+
+test('a request may be answered by piece()', async (t) => {
+  const { wire, output } = await met(PLAIN_HANDSHAKE, { uploadBacklog: 40_000 })
+  wire.on('request', (piece, offset, length) => wire.piece(piece, offset, Buffer.alloc(length)))
+  wire.unchoke()
+  for (let piece = 0; piece < 20; piece++) wire.write(large(piece))
+  await settled()
+  t.is(output.take().length, 2 * (5 + 20 * 16_397))
+  t.deepEqual(wire.peerRequests, [])
+})
+
+test('answers of another length are dropped, and rejected with the fast extension', async (t) => {
+  const { wire, output } = await met(FAST_HANDSHAKE)
+  const open = wire._onRequest
+  wire.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(3)))
+  wire.unchoke()
+  wire.write(large(1))
+  wire._onRequest = noop
+  wire.write(large(2))
+  open.call(wire, 2, 0, 16_384)
+  await settled()
+  t.is(output.take(), hexOf(UNCHOKE, rejected(1), rejected(2)))
+  t.is(wire.uploaded, 0)
 })
 
 for (const level of [0, 2]) {

@@ -2,6 +2,8 @@
 // the wire decide on what the peer sends, and output waits for the end of the turn.
 'use strict'
 
+const { toBytes } = require('../arguments.js')
+const { isAnswer } = require('../diagnostics/answers.js')
 const { native } = require('../native.js')
 const ends = require('../session/ends.js')
 const { Request } = require('../session/requests.js')
@@ -137,11 +139,6 @@ class WireSession extends Session {
     this.declined()
   }
 
-  /** Sends a block, whether it answers a request or not. */
-  piece(piece, offset, block) {
-    this.upload(piece, offset, block)
-  }
-
   /** Counted after it is queued: what listeners of 'upload' send follows it. */
   upload(piece, offset, block) {
     const { length } = block
@@ -235,8 +232,12 @@ class WireSession extends Session {
     const { piece, offset, length } = request
     request.callback = (error, block) => {
       if (!this.#takeLate(request)) return
-      if (!error) this.wire.piece(piece, offset, block)
-      else if (this.fast !== null) this.reject(piece, offset, length)
+      if (!error && isAnswer(request, block)) {
+        this.upload(piece, offset, toBytes('block', block))
+        return
+      }
+      if (!error) this.uploads.countDropped(request, block)
+      if (this.fast !== null) this.reject(piece, offset, length)
     }
     return request.callback
   }

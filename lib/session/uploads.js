@@ -56,10 +56,14 @@ class Uploads {
       return toBytes('block', answer)
     }
     native.decline(this.core.slot, id)
-    if (error) return null
+    if (!error) this.countDropped(request, answer)
+    return null
+  }
+
+  /** An answer does not fit its request. */
+  countDropped(request, answer) {
     this.dropped++
     showDropped(this.wire, request, answer)
-    return null
   }
 
   /**
