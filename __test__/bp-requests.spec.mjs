@@ -231,13 +231,15 @@ for (const level of [0, 2]) {
     other.unchoke()
     await new Promise((resolve) => one.once('unchoke', resolve))
     other.pause()
-    let got = 0
-    for (let piece = 0; piece < 40; piece++) one.request(piece, 0, 16_384, () => got++)
+    const blocks = Array.from(
+      { length: 40 },
+      (_, piece) => new Promise((resolve) => one.request(piece, 0, 16_384, resolve))
+    )
     await settled()
     await settled()
     t.true(asked.length < 5, `${asked.length}`)
     other.resume()
-    while (got < 40) await settled() // oxlint-disable-line no-await-in-loop -- until all have come
+    t.deepEqual(await Promise.all(blocks), Array(40).fill(null))
     t.is(asked.length, 40)
   })
 }
