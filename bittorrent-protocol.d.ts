@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream'
+import pwp = require('./index')
 
 /**
  * A connection to a peer with the API of the npm package bittorrent-protocol 5, as a Duplex of the bytes of the wire.
@@ -10,6 +11,8 @@ declare class Wire extends Duplex {
   static readonly default: typeof Wire
   /** Always true: RC4 needs nothing of OpenSSL. */
   static readonly nativeRC4: boolean
+  /** Extensions of the package, as functions that make a class for `use()`. */
+  static readonly extensions: pwp.OfferedExtensions
   /** Options of all wires that are made later, for those who do not make them themselves. */
   static defaults: Wire.Options
 
@@ -271,9 +274,11 @@ declare namespace Wire {
     'have-none': []
     reject: [index: number, offset: number, length: number]
     'allowed-fast': [index: number]
-    /** An extended handshake, or a message of an extension by its name, or by an id that is not ours. */
-    extended:
-      [ext: 'handshake', handshake: ExtendedHandshake] | [ext: string | number, message: Buffer]
+    /**
+     * An extended handshake, for which `ext` is 'handshake', or the bytes of a message of an extension: by its name, or
+     * by an id that is not ours.
+     */
+    extended: [ext: string | number, message: Buffer | ExtendedHandshake]
     /** A message that has no meaning here, from its id on. */
     unknownmessage: [message: Buffer]
     upload: [bytes: number]

@@ -788,7 +788,7 @@ declare namespace Wire {
   }
 
   interface UtPexClass {
-    new (wire: Instance): UtPex
+    new (wire: any): UtPex
     readonly prototype: UtPex
   }
 
@@ -813,7 +813,7 @@ declare namespace Wire {
   }
 
   interface UploadOnlyClass {
-    new (wire: Instance): UploadOnly
+    new (wire: any): UploadOnly
     readonly prototype: UploadOnly
   }
 
@@ -850,7 +850,7 @@ declare namespace Wire {
   }
 
   interface UtHolepunchClass {
-    new (wire: Instance): UtHolepunch
+    new (wire: any): UtHolepunch
     readonly prototype: UtHolepunch
     /** Why a rendezvous fails. */
     readonly codes: Readonly<Record<'noSuchPeer' | 'notConnected' | 'noSupport' | 'noSelf', number>>

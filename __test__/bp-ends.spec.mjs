@@ -109,7 +109,7 @@ for (const [what, [bytes, code]] of Object.entries(OFFENCES)) {
     await settled()
     t.deepEqual(seen, [['uninterested'], ['choke'], ['finish'], ['end'], ['close']])
     t.is(wire.error.code, code)
-    const [{ error }] = closes.filter((message) => message.wire === wire)
+    const { error } = closes.find((message) => message.wire === wire)
     t.is(error, wire.error)
   })
 }

@@ -9,7 +9,8 @@ import {
   met,
   outputOf,
   record,
-  settled
+  settled,
+  turn
 } from '../testkit/bp-wires.mjs'
 import { encodeBencode } from '../testkit/bencode.mjs'
 import { frame } from '../testkit/messages.mjs'
@@ -149,7 +150,7 @@ test('extended() takes names and ids, bytes and values', async (t) => {
   wire.write(announce({ m: { one: 3 } }))
   const sends = async (args, id, text) => {
     wire.extended(...args)
-    await null
+    await turn()
     t.is(output.take(), extended(id, Buffer.from(text, 'latin1')).toString('hex'))
   }
   await settled()

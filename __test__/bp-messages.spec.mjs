@@ -14,7 +14,8 @@ import {
   met,
   outputOf,
   record,
-  settled
+  settled,
+  turn
 } from '../testkit/bp-wires.mjs'
 import { frame } from '../testkit/messages.mjs'
 
@@ -62,7 +63,7 @@ test('a handshake is a chunk of its own, whatever else is sent', async (t) => {
   wire.unchoke()
   wire.have(1)
   t.is(output.chunks.length, 0)
-  await null
+  await turn()
   t.deepEqual(
     output.chunks.map(({ length }) => length),
     [68, 14]
@@ -76,7 +77,7 @@ test('output is handed on in one microtask, never inside a call', async (t) => {
   wire.write(frame(6, 0, 0, 1))
   wire.interested()
   t.is(output.take(), '')
-  await null
+  await turn()
   t.is(output.take(), hexOf(frame(2)))
 })
 
@@ -84,7 +85,7 @@ test('each method sends its message', async (t) => {
   const { wire, output } = await met(FAST_HANDSHAKE)
   const sends = async (act, ...frames) => {
     act()
-    await null
+    await turn()
     t.is(output.take(), hexOf(...frames))
   }
   await sends(() => wire.unchoke(), frame(1))
@@ -176,14 +177,25 @@ test('each message has its event', async (t) => {
     'unknownmessage'
   ])
   const big = 0xfffffff0
-  const chunk = Buffer.concat([
-    ...[frame(1), frame(2), frame(3), frame(4, 5), frame(4, 5), frame(6, 1, big, 4)],
-    ...[frame(7, 1, big, Buffer.from('abcd')), frame(8, 1, big, 4), frame(9, Buffer.from([1, 2]))],
-    ...[frame(13, big), frame(13, 7), frame(15), frame(16, 1, big, 4), frame(17, 3)],
-    ...[frame(17, 3), frame(20, Buffer.from('\u0005x')), Buffer.alloc(4), frame(0)],
-    frame(99, Buffer.from('z'))
-  ])
-  wire.write(chunk)
+  const frames = [
+    [1],
+    [2],
+    [3],
+    [4, 5],
+    [4, 5],
+    [6, 1, big, 4],
+    [7, 1, big, Buffer.from('abcd')],
+    [8, 1, big, 4],
+    [9, Buffer.from([1, 2])],
+    [13, big],
+    [13, 7],
+    [15],
+    [16, 1, big, 4],
+    [17, 3],
+    [17, 3],
+    [20, Buffer.from('\u0005x')]
+  ].map((fields) => frame(...fields))
+  wire.write(Buffer.concat([...frames, Buffer.alloc(4), frame(0), frame(99, Buffer.from('z'))]))
   t.deepEqual(seen, [
     ['unchoke'],
     ['interested'],

@@ -34,6 +34,10 @@ const ask = (wire, pieces) => {
 
 const answer = (piece) => frame(7, piece, 0, Buffer.from('x'))
 
+/** A request of the peer for a block of the usual size, and our reject of it. */
+const large = (piece) => frame(6, piece, 0, 16_384)
+const rejected = (piece) => frame(16, piece, 0, 16_384)
+
 test('a request is answered by the block of its place and length', async (t) => {
   const { wire, output } = await unchoked()
   const ended = ask(wire, [1, 2, 2])
@@ -155,14 +159,13 @@ test('requests that are removed unanswered make room for others', async (t) => {
   const { wire } = await met(PLAIN_HANDSHAKE, { uploadBacklog: 40_000 })
   const seen = record(wire, ['request'])
   wire.unchoke()
-  const request = (piece) => frame(6, piece, 0, 16_384)
-  wire.write(Buffer.concat([1, 2, 3, 4, 5, 6].map(request)))
+  wire.write(Buffer.concat([1, 2, 3, 4, 5, 6].map(large)))
   t.is(seen.length, 3)
   wire.peerRequests = []
   await settled()
   t.is(seen.length, 6)
   wire.peerRequests.length = 0
-  wire.write(request(7))
+  wire.write(large(7))
   await settled()
   t.is(seen.length, 7)
 })
@@ -172,7 +175,7 @@ test('requests above the backlog are held until there is room', async (t) => {
   const responds = []
   wire.on('request', (piece, offset, length, respond) => responds.push([piece, respond]))
   wire.unchoke()
-  wire.write(Buffer.concat([1, 2, 3, 4].map((piece) => frame(6, piece, 0, 16_384))))
+  wire.write(Buffer.concat([1, 2, 3, 4].map(large)))
   t.is(responds.length, 3)
   responds[0][1](null, Buffer.alloc(16_384))
   await settled()
@@ -191,7 +194,7 @@ test('a method that is replaced on a wire takes requests over, and may open them
   const responds = []
   wire.on('request', (piece, offset, length, respond) => responds.push(respond))
   wire.unchoke()
-  wire.write(Buffer.concat([1, 2, 3, 4].map((piece) => frame(6, piece, 0, 16_384))))
+  wire.write(Buffer.concat([1, 2, 3, 4].map(large)))
   // None is held back: they are the business of whoever took them.
   t.is(later.length, 4)
   t.deepEqual(seen, [])
@@ -206,9 +209,8 @@ test('a method that is replaced on a wire takes requests over, and may open them
   for (const respond of responds) respond(null, Buffer.alloc(16_384, 7))
   await settled()
   t.deepEqual(wire.peerRequests, [])
-  const reject = (piece) => frame(16, piece, 0, 16_384)
   const block = frame(7, 1, 0, Buffer.alloc(16_384, 7))
-  t.is(output.take(), hexOf(block, reject(2), CHOKE, reject(4)))
+  t.is(output.take(), hexOf(block, rejected(2), CHOKE, rejected(4)))
 })
 
 test('_onPiece is looked up on the wire, too', async (t) => {

@@ -22,6 +22,9 @@ export const UNCHOKE = frame(1)
 /** Waits until everything due in this turn of the event loop has happened. */
 export const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
 
+/** One microtask: by its end what was sent before has left. */
+export const turn = () => Promise.resolve()
+
 /**
  * Collects what a wire sends.
  *

@@ -74,6 +74,7 @@ wire.on('extended', (ext, message) => {
   expectType<string | number>(ext)
   expectType<Buffer | Wire.ExtendedHandshake>(message)
 })
+wire.on('extended', (ext) => expectType<string | number>(ext))
 wire.on('crypto-infohash', (hash) => wire.setInfoHash(hash))
 wire.on('my-own', (...args) => expectType<any[]>(args))
 expectType<boolean>(wire.emit('have', 3))
@@ -81,6 +82,9 @@ expectError(wire.emit('have', '3'))
 expectError(wire.on('have', (index: string) => index))
 
 // Extensions
+expectType<void>(wire.use(Wire.extensions.utPex()))
+expectType<void>(wire.use(Wire.extensions.utMetadata()))
+expectType<void>(wire.use(Wire.extensions.ltDonthave()))
 class Chat implements Wire.Extension {
   declare readonly name: string
   constructor(readonly peer: Wire) {}

@@ -4,6 +4,7 @@
 const { Duplex } = require('node:stream')
 
 const args = require('../arguments.js')
+const offered = require('../extensions/offered.js')
 const { sendHandshake } = require('../session/handshakes.js')
 const { oldEncryption, withoutFast } = require('./errors.js')
 const { defineEnds } = require('./ends.js')
@@ -33,6 +34,9 @@ const ANNOUNCED = Array.from({ length: 4 }, (_, bits) => ({
 class Wire extends Duplex {
   /** Whether RC4 is native, whatever the OpenSSL of Node has. */
   static nativeRC4 = true
+
+  /** Extensions of the package, as functions that make a class for `use()`. */
+  static extensions = offered.extensions
 
   /** Options of all wires that are made without them: see docs/compat-bittorrent-protocol.md. */
   static defaults = {}

@@ -11,6 +11,10 @@ use crate::protocol::message::{Message, TooLong};
 use crate::protocol::numbers::to_usize;
 
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what may be sent, and what was: each on its own"
+)]
 pub(super) struct Sender {
     outbox: Outbox,
     is_closed: bool,

@@ -23,10 +23,6 @@ impl Both {
                 model.close();
             }
             Command::Handshake(reserved) => self.handshake(reserved),
-            Command::LeaveRequests => {
-                wire.leave_requests();
-                model.leaves_requests = true;
-            }
             Command::Refuse(refusal) => {
                 wire.refuse(refusal);
                 model.refuse(refusal);
@@ -70,7 +66,6 @@ impl Both {
             command @ (Command::AllowedFast(_)
             | Command::HaveAll
             | Command::HaveNone
-            | Command::SendReject(_)
             | Command::Suggest(_)) => self.send_fast(command),
             command => self.send(command),
         }
@@ -152,6 +147,10 @@ impl Both {
             Command::Reject(request) => {
                 assert_eq!(wire.reject(request), model.reject(request));
             }
+            Command::SendReject(request) => {
+                let is_due = model.send_reject(request, &mut self.answers.settled);
+                assert_eq!(wire.send_reject(request), is_due);
+            }
             Command::TakeEqualPeerRequest(request) => {
                 let id = wire.take_equal_peer_request(request);
                 assert_eq!(id, model.take_equal_peer_request(request));
@@ -205,10 +204,6 @@ impl Both {
             Command::AllowedFast(piece) => (wire.allowed_fast(piece), model.allowed_fast(piece)),
             Command::HaveAll => (wire.have_all(), model.send_fast(&frames::have_all())),
             Command::HaveNone => (wire.have_none(), model.send_fast(&frames::have_none())),
-            Command::SendReject(request) => {
-                let is_due = model.send_reject(request, &mut self.answers.settled);
-                (wire.send_reject(request), is_due)
-            }
             Command::Suggest(piece) => {
                 let is_sent = wire.suggest(piece);
                 (is_sent, model.send_fast(&frames::suggest(piece)))
@@ -218,7 +213,7 @@ impl Both {
         assert_eq!(is_sent, is_due);
     }
 
-    /// Commands of the extension protocol beyond a message by its id.
+    /// Commands of the extension protocol beyond a message by its id, and what is set once.
     fn extend(&mut self, command: Command) {
         let Self { joiner, model, .. } = self;
         let wire = &mut joiner.endpoint.wire;
@@ -231,11 +226,16 @@ impl Both {
                 let sent = wire.extension(&name, &payload);
                 assert_eq!(sent, model.extension(&name, &payload));
             }
+            Command::LeaveRequests => {
+                wire.leave_requests();
+                model.leaves_requests = true;
+            }
             Command::ReadExtendedHandshakes => {
                 wire.read_extended_handshakes();
                 model.read_extended_handshakes();
             }
             Command::PeerLost(_) | Command::ReadDontHave(_) => self.lose(command),
+            Command::SendReject(_) => self.take(command),
             command => self.exchange_hashes(command),
         }
     }
