@@ -56,6 +56,10 @@ await start(() =>
         console.log(`webtorrent ${name}: ok`)
       })
     )
+    // Ours send other messages, so that only the files are compared.
+    const sides = [projects['all ours'], projects['all ours']]
+    await transfer(sides, 2, content, path.join(folder, 'all ours'))
+    console.log('webtorrent with our extensions, too: ok')
   })
 )
 
