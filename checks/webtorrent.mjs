@@ -3,15 +3,13 @@
 // Two clients in two processes transfer a torrent of several files over TCP, plain and encrypted. What they tell of
 // their wires must be what they tell with their own library, and so must what the extension packages do.
 import assert from 'node:assert'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { inOrder, run, start } from '../testkit/processes/command.mjs'
 import { withFolder } from '../testkit/processes/folder.mjs'
 import { randomFrom } from '../testkit/random.mjs'
 import { installWebtorrent } from '../testkit/webtorrent/install.mjs'
+import { startProgram } from '../testkit/webtorrent/program.mjs'
 
 /** Sizes of the files of the torrent: some pieces hold more than one. */
 const FILES = { 'a.bin': 1_500_000, 'b.bin': 300_001, 'c.txt': 7, 'd.bin': 65_536 }
@@ -58,6 +56,10 @@ await start(() =>
         console.log(`webtorrent ${name}: ok`)
       })
     )
+    // Ours send other messages, so that only the files are compared.
+    const sides = [projects['all ours'], projects['all ours']]
+    await transfer(sides, 2, content, path.join(folder, 'all ours'))
+    console.log('webtorrent with our extensions, too: ok')
   })
 )
 
@@ -83,10 +85,10 @@ async function compareExtensions({ original, ours }) {
 
 /** @returns {Promise<object>} what both sides told of their wires, without what depends on speed */
 async function transfer([seeder, leecher], level, content, target) {
-  const seed = startProgram(seeder, ['seed.mjs', content, level])
+  const seed = startProgram(['seed.mjs', content, level], { cwd: seeder })
   try {
     const { magnet } = await seed.line()
-    const leech = startProgram(leecher, ['leech.mjs', target, level, magnet])
+    const leech = startProgram(['leech.mjs', target, level, magnet], { cwd: leecher })
     const downloaded = await leech.line().finally(leech.stop)
     await compareFiles(content, path.join(target, 'files'))
     seed.end()
@@ -94,28 +96,6 @@ async function transfer([seeder, leecher], level, content, target) {
     return { seeder: seedingIn(seeded), leecher: leechingIn(downloaded) }
   } finally {
     seed.stop()
-  }
-}
-
-/** A program that tells what it does in lines of JSON. */
-function startProgram(cwd, args) {
-  const options = { cwd, timeout: LIMIT, killSignal: 'SIGKILL' }
-  const child = spawn(process.execPath, args.map(String), options)
-  let warnings = ''
-  child.stderr.on('data', (text) => (warnings += text))
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  return {
-    async line() {
-      const { value, done } = await lines.next()
-      if (done) throw new Error(`${args[0]} ended early, in ${cwd}:\n${warnings}`)
-      return JSON.parse(value.replaceAll(ANNOUNCED, ''))
-    },
-    end: () => child.stdin.end(),
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    }
   }
 }
 
@@ -131,18 +111,20 @@ async function compareFiles(from, to) {
 
 /** The seeder learns of the last pieces only if the other side is there long enough. */
 function seedingIn({ events, state }) {
-  const told = { ...state, ...summary(events) }
+  const told = leechingIn({ events, state })
   delete told.state
   delete told.peerPieces
   return told
 }
 
 function leechingIn({ events, state }) {
-  return { ...state, ...summary(events) }
+  const handshakes = state.handshakes.map((handshake) => handshake.replaceAll(ANNOUNCED, ''))
+  return { ...state, handshakes, ...summary(events) }
 }
 
 /** In which order blocks are asked for is a matter of chance, but all before them is not. */
-function summary(events) {
+function summary(all) {
+  const events = all.map((event) => event.replaceAll(ANNOUNCED, ''))
   const first = events.findIndex(isBlock)
   return { beginning: events.slice(0, first), blocks: events.filter(isBlock).toSorted() }
 }

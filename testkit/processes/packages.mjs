@@ -5,7 +5,7 @@ import path from 'node:path'
 import { ROOT, npm, run } from './command.mjs'
 
 const PLATFORMS = path.join(ROOT, 'npm')
-const ALIAS = path.join(ROOT, 'packages', 'bittorrent-protocol')
+const ALIASES = path.join(ROOT, 'packages')
 
 /**
  * @typedef {object} Tarballs
@@ -45,13 +45,14 @@ export async function packMain(folder) {
 }
 
 /**
- * Packs the package that stands for bittorrent-protocol under a name of its own.
+ * Packs a package that stands for another one, as npm overrides name it.
  *
  * @param {string} folder - for the tarball
+ * @param {string} name - of the other one
  * @returns {Promise<string>} its path
  */
-export function packAlias(folder) {
-  return pack(ALIAS, folder)
+export function packAlias(folder, name) {
+  return pack(path.join(ALIASES, name), folder)
 }
 
 async function packPlatform(target, folder) {

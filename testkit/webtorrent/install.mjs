@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { ROOT, npm } from '../processes/command.mjs'
+import { ROOT, inOrder, npm } from '../processes/command.mjs'
 import { withFolder } from '../processes/folder.mjs'
 import { packAlias, packAll, readManifest } from '../processes/packages.mjs'
 
@@ -13,42 +13,54 @@ const CACHE = path.join(ROOT, 'node_modules', '.cache', 'webtorrent')
 /** Stands for a package that is large to install, and that no test uses. */
 const STAND_IN = path.join(PROJECT, 'webrtc-polyfill')
 
+/** What is ours in a project, by its name. */
+const REPLACED = {
+  original: [],
+  ours: ['bittorrent-protocol'],
+  'all ours': ['bittorrent-protocol', 'lt_donthave', 'ut_metadata', 'ut_pex']
+}
+
 /**
  * Installs what is missing or has changed: webtorrent, and programs that use it.
  *
- * @returns {Promise<{original: string, ours: string}>} folders of the projects
+ * @returns {Promise<Record<keyof REPLACED, string>>} folders of the projects
  */
 export async function installWebtorrent() {
-  const original = await installProject(PROJECT, 'original')
-  const ours = await installProject(PROJECT, 'ours')
-  return { original, ours }
+  const folders = {}
+  await inOrder(Object.keys(REPLACED), async (name) => {
+    folders[name] = await installProject(PROJECT, name)
+  })
+  return folders
 }
 
 /**
  * @param {string} source - folder with a manifest and files
- * @param {'original' | 'ours'} library - what stands under the name bittorrent-protocol
+ * @param {keyof REPLACED} name - what stands under the name bittorrent-protocol, and others
  * @returns {Promise<string>} folder of the project
  */
-export async function installProject(source, library) {
-  const folder = path.join(CACHE, `${path.basename(source)}-${library}`)
+export async function installProject(source, name) {
+  const folder = path.join(CACHE, `${path.basename(source)}-${name.replace(' ', '-')}`)
   const manifest = await readManifest(source)
-  if (library === 'original') await install(folder, source, manifest, [])
-  else await withFolder((packed) => installOurs(folder, source, manifest, packed))
+  const replaced = REPLACED[name]
+  if (replaced.length === 0) await install(folder, source, manifest, [])
+  else await withFolder((packed) => installOurs(folder, source, manifest, { replaced, packed }))
   return folder
 }
 
-/** By overrides alone, which reach the packages that depend on bittorrent-protocol. */
-async function installOurs(folder, source, manifest, packed) {
+/** By overrides alone, which reach the packages that depend on others. */
+async function installOurs(folder, source, manifest, { replaced, packed }) {
   const { main, platforms } = await packAll(packed)
-  const alias = await packAlias(packed)
-  const inPlace = { 'bittorrent-protocol': alias, 'peer-wire-native': main, ...platforms }
-  const tarballs = Object.values(inPlace)
+  const inPlace = { 'peer-wire-native': main, ...platforms }
+  await inOrder(replaced, async (name) => {
+    inPlace[name] = await packAlias(packed, name)
+  })
   for (const [name, tarball] of Object.entries(inPlace)) {
-    manifest.overrides[name] = `file:./tarballs/${path.basename(tarball)}`
+    const place = `file:./tarballs/${path.basename(tarball)}`
+    manifest.overrides[name] = place
+    // A dependency of the project itself needs the same word.
+    if (name in manifest.dependencies) manifest.dependencies[name] = place
   }
-  // A dependency of the project itself needs the same word.
-  manifest.dependencies['bittorrent-protocol'] = manifest.overrides['bittorrent-protocol']
-  await install(folder, source, manifest, tarballs)
+  await install(folder, source, manifest, Object.values(inPlace))
 }
 
 async function install(folder, source, manifest, tarballs) {
