@@ -21,6 +21,7 @@
 //! [`Limits::upload_backlog`]: crate::protocol::Limits::upload_backlog
 #![forbid(unsafe_code)]
 
+mod answers;
 mod codec;
 mod connection;
 mod deadline;
@@ -29,6 +30,7 @@ mod error;
 mod exchange;
 mod output;
 mod sockets;
+mod source;
 pub mod transport;
 
 pub use codec::PeerCodec;
@@ -36,3 +38,4 @@ pub use connection::Connection;
 pub use encrypted::EncryptedStream;
 pub use error::Error;
 pub use sockets::{Listener, connect, listen};
+pub use source::{FileFault, FileOperation, FileSpan, PieceSource, SourceFailure};

@@ -16,7 +16,8 @@ use super::rate::Pace;
 use super::reading::Reading;
 use super::socket::{Heard, Progress, Socket, Wants};
 use super::transfers::Order;
-use super::uploading::{Filled, Uploading};
+use super::uploading;
+use crate::net::answers::{Answers, Filled};
 use crate::protocol::Limits;
 use crate::protocol::transfer::Serving;
 
@@ -58,7 +59,7 @@ pub(super) struct Driver {
     /// Of a fetch.
     timeout: Option<Pin<Box<Sleep>>>,
     /// Made when something is served.
-    uploading: Option<Box<Uploading>>,
+    answers: Option<Box<Answers>>,
     /// Bytes of blocks that were sent since the host could know of it.
     sent: usize,
     /// Bytes that transfers had received when the host was last told.
@@ -83,7 +84,7 @@ impl Driver {
             fault: None,
             deadline: None,
             timeout: None,
-            uploading: None,
+            answers: None,
             sent: 0,
             heard: 0,
             telling: None,
@@ -164,7 +165,7 @@ impl Driver {
             Order::Serve(order) => {
                 reading.activate();
                 let transfers = reading.transfers();
-                if let Err(error) = Uploading::obey(&mut self.uploading, order, transfers) {
+                if let Err(error) = uploading::obey(&mut self.answers, order, transfers) {
                     reading.fail(error);
                 }
                 // Rejects follow the choke that has caused them.
@@ -244,7 +245,7 @@ impl Driver {
         if wants.is_ended || self.is_shut || self.fault.is_some() {
             return;
         }
-        let Some(uploading) = &mut self.uploading else {
+        let Some(answers) = &mut self.answers else {
             return;
         };
         let reading = self.reading.as_mut();
@@ -252,7 +253,7 @@ impl Driver {
             return;
         };
         let unsent = self.socket.unsent();
-        let Filled { len, blocks } = uploading.fill(serving, &mut self.outgoing, unsent, cx);
+        let Filled { len, blocks } = answers.fill(serving, &mut self.outgoing, unsent, cx);
         self.socket.add_unsent(len);
         self.sent = self.sent.saturating_add(blocks);
         // Of blocks that cannot be read.
@@ -326,7 +327,7 @@ impl Driver {
 
     /// Nothing more is read: the fetches end.
     fn stop_reading(&mut self) {
-        self.uploading = None;
+        self.answers = None;
         let Some(reading) = &mut self.reading else {
             return;
         };

@@ -5,12 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::dial::DialError;
-use super::disk::FileFault;
 use super::level::Budget;
 use super::queue::Queue;
 use super::reading::{Reading, SPARE};
 use super::slab::{Host, Place, Shelf};
 use super::socket::Socket;
+use crate::net::source::FileFault;
 use crate::protocol::ProtocolError;
 use crate::protocol::transfer::FetchEnded;
 
