@@ -55,6 +55,11 @@ impl Answers {
         self.source = source;
     }
 
+    /// Whether nothing is read, or was and waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.reading.is_none()
+    }
+
     /// Hands over blocks as far as they are wanted. `unsent`: all that waits for the stream.
     pub(super) fn fill(
         &mut self,

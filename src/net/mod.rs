@@ -29,13 +29,16 @@ mod encrypted;
 mod error;
 mod exchange;
 mod output;
+mod pieces;
 mod sockets;
 mod source;
+mod transfer;
 pub mod transport;
 
 pub use codec::PeerCodec;
 pub use connection::Connection;
 pub use encrypted::EncryptedStream;
 pub use error::Error;
+pub use pieces::{FetchOutcome, FetchedPiece, Incoming, PieceError, PieceFetch};
 pub use sockets::{Listener, connect, listen};
 pub use source::{FileFault, FileOperation, FileSpan, PieceSource, SourceFailure};
