@@ -194,7 +194,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///             Incoming::Piece(piece) => return Err(format!("{:?}", piece.outcome).into()),
     ///             // What the peer has, for example.
     ///             Incoming::Event(_) => {}
-    ///             _ => {}
     ///         }
     ///     }
     ///     Ok(pieces)

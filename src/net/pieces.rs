@@ -74,7 +74,6 @@ impl PieceFetch {
 
 /// The outcome of a fetch. There is exactly one for each.
 #[derive(Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct FetchedPiece {
     /// Which fetch.
     pub id: FetchId,
@@ -128,7 +127,6 @@ impl FetchOutcome {
 
 /// What comes next of a connection: see [`Connection::next_incoming`](super::Connection::next_incoming).
 #[derive(Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Incoming {
     /// A message took effect, or has a consequence.
     Event(Event<Bytes>),

@@ -97,8 +97,7 @@ impl Transfer {
             Err(error) => return Err(error.into()),
         }
         self.next_id = self.next_id.wrapping_add(1);
-        let mut memory = fetch.memory;
-        memory.resize(to_usize(fetch.piece_len), 0);
+        let memory = memory_of(fetch.memory, to_usize(fetch.piece_len));
         let piece = Piece {
             index: fetch.piece,
             assembly: Assembly::new(memory, hash, &fetch.have),
@@ -306,6 +305,15 @@ impl Transfer {
     fn now(&self) -> u64 {
         to_ms(self.epoch.elapsed())
     }
+}
+
+/// Memory with the length of a piece. The system has zeros for nothing if it has to make it.
+fn memory_of(mut memory: Vec<u8>, len: usize) -> Vec<u8> {
+    if memory.capacity() == 0 {
+        return vec![0; len];
+    }
+    memory.resize(len, 0);
+    memory
 }
 
 fn to_ms(time: Duration) -> u64 {
