@@ -61,6 +61,7 @@ impl Both {
             | Command::Reject(_)
             | Command::TakeEqualPeerRequest(_)
             | Command::TakePeerRequest(_)
+            | Command::TakePeerRequests
             | Command::TakeRequest(_)
             | Command::WithdrawRequest(_)) => self.take(command),
             command @ (Command::AllowedFast(_)
@@ -157,6 +158,11 @@ impl Both {
                 let taken = wire.take_peer_request(id);
                 assert_eq!(taken, model.take_peer_request(id));
                 self.answers.settled += u64::from(taken.is_some());
+            }
+            Command::TakePeerRequests => {
+                let taken = wire.take_peer_requests();
+                self.answers.settled += u64::try_from(taken.len()).unwrap();
+                assert_eq!(taken, model.take_peer_requests());
             }
             Command::TakeRequest(request) => {
                 let id = wire.take_request(request);
