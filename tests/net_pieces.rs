@@ -4,6 +4,10 @@
     clippy::arithmetic_side_effects,
     reason = "an overflow is to fail the test"
 )]
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "one range of bytes is meant"
+)]
 
 #[expect(dead_code, reason = "each test file uses its part of the helpers")]
 #[path = "support/peer.rs"]
@@ -180,6 +184,29 @@ enum Cause {
     Violation,
 }
 
+impl Cause {
+    /// Of a fetch of piece 1.
+    async fn happen(self, peer: &mut Peer, connection: &mut Connection<DuplexStream>, id: FetchId) {
+        match self {
+            Self::Cancel => assert!(connection.cancel_fetch(id)),
+            Self::Choke => peer.send(&[frames::choke()]).await,
+            Self::EndOfStream | Self::Failure => {
+                let (other, _) = duplex(1);
+                drop(std::mem::replace(&mut peer.stream, other));
+                // A broken pipe is one when something is written.
+                if self == Self::Failure {
+                    connection.wire_mut().have(1);
+                }
+            }
+            Self::Lost => assert_eq!(connection.wire_mut().peer_lost(1), Ok(false)),
+            Self::Reject => peer.send(&[frames::reject(blocks(1)[2])]).await,
+            Self::Shutdown => connection.shutdown().await.unwrap(),
+            Self::Silence => {}
+            Self::Violation => peer.send(&[frames::prefix(u32::MAX)]).await,
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_end_of_a_fetch_is_told_once_with_what_has_arrived() {
     use FetchOutcome::{Cancelled, Choked, Closed, PieceLost, Rejected, TimedOut};
@@ -208,66 +235,39 @@ async fn each_end_of_a_fetch_is_told_once_with_what_has_arrived() {
         peer.send(&[answer(middle)]).await;
         assert_eq!(events(&mut connection).await, []);
         assert_eq!(blocks_of(&peer.frames().await, 6), blocks(1));
-        let mut event = None;
-        match cause {
-            Cause::Cancel => assert!(connection.cancel_fetch(id)),
-            Cause::Choke => {
-                peer.send(&[frames::choke()]).await;
-                event = Some(Event::Choke);
-            }
-            Cause::EndOfStream | Cause::Failure => {
-                // A broken pipe is one when something is written.
-                let (other, _) = duplex(1);
-                drop(std::mem::replace(&mut peer.stream, other));
-                if cause == Cause::Failure {
-                    connection.wire_mut().have(1);
-                }
-            }
-            Cause::Lost => assert_eq!(connection.wire_mut().peer_lost(1), Ok(false)),
-            Cause::Reject => peer.send(&[frames::reject(last)]).await,
-            Cause::Shutdown => connection.shutdown().await.unwrap(),
-            Cause::Silence => {}
-            Cause::Violation => peer.send(&[frames::prefix(u32::MAX)]).await,
-        }
-        if let Some(event) = event {
+        cause.happen(&mut peer, &mut connection, id).await;
+        if cause == Cause::Choke {
             let next = connection.next_incoming().await.unwrap();
-            assert_eq!(next, Some(Incoming::Event(event)));
+            assert_eq!(next, Some(Incoming::Event(Event::Choke)));
         }
-        let Some(Incoming::Piece(piece)) = connection.next_incoming().await.unwrap() else {
-            panic!("{cause:?}: no piece");
+        let next = connection.next_incoming().await.unwrap();
+        let zeros = |len: u32| vec![0; usize::try_from(len).unwrap()];
+        let expected = FetchedPiece {
+            id,
+            piece: 1,
+            outcome,
+            arrived: vec![BLOCK..2 * BLOCK],
+            memory: [zeros(BLOCK), content(middle), zeros(100)].concat(),
         };
-        assert_eq!(
-            (piece.id, piece.piece, piece.outcome),
-            (id, 1, outcome),
-            "{cause:?}"
-        );
-        assert_eq!(piece.arrived, [BLOCK..2 * BLOCK], "{cause:?}");
-        assert_eq!(piece.memory.len(), whole(1).len());
-        let range = usize::try_from(BLOCK).unwrap()..usize::try_from(2 * BLOCK).unwrap();
-        assert_eq!(piece.memory[range], content(middle));
+        assert_eq!(next, Some(Incoming::Piece(expected)), "{cause:?}");
         if cause == Cause::Silence {
             assert!(begin.elapsed() >= Duration::from_secs(20));
             assert!(begin.elapsed() < Duration::from_secs(21));
         }
         assert!(!connection.cancel_fetch(id));
         // No second outcome, and what was given up is withdrawn where the peer may still answer it.
-        match outcome {
-            Closed => {
-                let (rest, _) = until_end(&mut connection).await;
-                assert_eq!(rest, []);
-            }
-            _ => {
-                assert_eq!(events(&mut connection).await, []);
-                let sent = peer.frames().await;
-                match outcome {
-                    Cancelled | TimedOut => {
-                        assert_eq!(blocks_of(&sent, 8), [blocks(1)[0], last]);
-                    }
-                    Rejected => assert_eq!(blocks_of(&sent, 8), [blocks(1)[0]]),
-                    _ => assert!(sent.is_empty()),
-                }
-            }
+        if outcome == Closed {
+            let (rest, _) = until_end(&mut connection).await;
+            assert_eq!(rest, []);
+            continue;
         }
+        assert_eq!(events(&mut connection).await, []);
+        let withdrawn = match outcome {
+            Cancelled | TimedOut => vec![blocks(1)[0], last],
+            Rejected => vec![blocks(1)[0]],
+            _ => vec![],
+        };
+        assert_eq!(blocks_of(&peer.frames().await, 8), withdrawn);
     }
 }
 
@@ -402,6 +402,21 @@ async fn piece_goes_on_with_another_peer_in_the_same_memory() {
 #[tokio::test(start_paused = true)]
 async fn fetch_that_makes_no_sense_is_refused_and_changes_nothing() {
     let (mut peer, mut connection) = unchoked(true).await;
+    for (fetch, error) in nonsense() {
+        assert_eq!(connection.fetch(fetch), Err(error));
+        assert!(!error.to_string().is_empty());
+    }
+    assert_eq!(events(&mut connection).await, []);
+    assert!(peer.frames().await.is_empty());
+    let id = connection.fetch(fetch(1)).unwrap();
+    let twice = connection.fetch(fetch(1));
+    assert_eq!(twice, Err(PieceError::Fetch(FetchError::Twice)));
+    peer.send(&answers(1)).await;
+    assert_eq!(incoming(&mut connection).await, [right(id, 1)]);
+}
+
+/// Fetches that cannot begin, and why.
+fn nonsense() -> Vec<(PieceFetch, PieceError)> {
     let root = PieceCheck::Root {
         root: [0; 32],
         piece_len: Some(16 * 1024),
@@ -411,7 +426,7 @@ async fn fetch_that_makes_no_sense_is_refused_and_changes_nothing() {
         ..fetch(1)
     });
     let [no_block, long_block] = lens;
-    for (fetch, error) in [
+    vec![
         (no_block, PieceError::Fetch(FetchError::BlockLength)),
         (long_block, PieceError::Fetch(FetchError::BlockLength)),
         (
@@ -456,17 +471,7 @@ async fn fetch_that_makes_no_sense_is_refused_and_changes_nothing() {
             },
             PieceError::Memory,
         ),
-    ] {
-        assert_eq!(connection.fetch(fetch), Err(error));
-        assert!(!error.to_string().is_empty());
-    }
-    assert_eq!(events(&mut connection).await, []);
-    assert!(peer.frames().await.is_empty());
-    let id = connection.fetch(fetch(1)).unwrap();
-    let twice = connection.fetch(fetch(1));
-    assert_eq!(twice, Err(PieceError::Fetch(FetchError::Twice)));
-    peer.send(&answers(1)).await;
-    assert_eq!(incoming(&mut connection).await, [right(id, 1)]);
+    ]
 }
 
 /// The first fetch may begin in the middle of any message: of one that passes, of a block that the caller has asked
@@ -1015,18 +1020,7 @@ async fn random_peers_give_each_fetch_exactly_one_outcome() {
             let piece = u32::try_from(random.below(6)).unwrap();
             match random.below(14) {
                 0..3 => {
-                    let timeout = random.one_in(3).then_some(Duration::from_secs(3));
-                    let ends_on_choke = random.one_in(2);
-                    let len = 100 + piece;
-                    let check = PieceCheck::Sha1(sha1_of(&content(block(piece, 0, len))));
-                    let fetch = PieceFetch {
-                        check: Some(check),
-                        block_len: 30,
-                        timeout,
-                        ends_on_choke,
-                        ..PieceFetch::new(piece, len)
-                    };
-                    if let Ok(id) = connection.fetch(fetch) {
+                    if let Ok(id) = connection.fetch(random_fetch(piece, &mut random)) {
                         assert!(open.insert(id));
                     }
                 }
@@ -1044,20 +1038,13 @@ async fn random_peers_give_each_fetch_exactly_one_outcome() {
                 9 if random.one_in(2) => tokio::time::sleep(Duration::from_secs(2)).await,
                 _ => {
                     let count = asked.len().min(4);
-                    for request in asked.drain(..count).collect::<Vec<_>>() {
-                        let mut answer = answer(request);
-                        match random.below(12) {
-                            0 => *answer.last_mut().unwrap() ^= 1,
-                            1 => answer = frames::reject(request),
-                            2 => answer.extend(answer.clone()),
-                            _ => {}
-                        }
-                        peer.send(&[answer]).await;
+                    for request in asked.drain(..count) {
+                        peer.send(&[random_answer(request, &mut random)]).await;
                     }
                 }
             }
             if step % 3 == 0 {
-                take(&mut connection, &mut open, &mut seen).await;
+                check(incoming(&mut connection).await, &mut open, &mut seen);
                 for frame in peer.frames().await {
                     asked.extend(support::transfer::numbers_of(&frame, 6));
                 }
@@ -1069,16 +1056,31 @@ async fn random_peers_give_each_fetch_exactly_one_outcome() {
         check(all, &mut open, &mut seen);
         assert!(open.is_empty(), "seed {seed}: {open:?}");
     }
-    // All but a piece that is whole at once.
     assert_eq!(seen.len(), 8, "{seen:?}");
 }
 
-async fn take(
-    connection: &mut Connection<DuplexStream>,
-    open: &mut BTreeSet<FetchId>,
-    seen: &mut BTreeMap<String, u32>,
-) {
-    check(incoming(connection).await, open, seen);
+fn random_fetch(piece: u32, random: &mut Random) -> PieceFetch {
+    let len = 100 + piece;
+    let check = PieceCheck::Sha1(sha1_of(&content(block(piece, 0, len))));
+    PieceFetch {
+        check: Some(check),
+        block_len: 30,
+        timeout: random.one_in(3).then_some(Duration::from_secs(3)),
+        ends_on_choke: random.one_in(2),
+        ..PieceFetch::new(piece, len)
+    }
+}
+
+/// Mostly the right one, once.
+fn random_answer(request: BlockRequest, random: &mut Random) -> Vec<u8> {
+    let mut answer = answer(request);
+    match random.below(12) {
+        0 => *answer.last_mut().unwrap() ^= 1,
+        1 => answer = frames::reject(request),
+        2 => answer.extend(answer.clone()),
+        _ => {}
+    }
+    answer
 }
 
 fn check(all: Vec<Incoming>, open: &mut BTreeSet<FetchId>, seen: &mut BTreeMap<String, u32>) {

@@ -192,20 +192,9 @@ impl Both {
                     driver.transfers.fetches_mut().note_request(request);
                 }
             }
-            5 if !self.is_serving => {
-                let pieces = || Box::new(Pieces::all(3, 64));
-                beside.transfers.serve_beside(pieces(), wire).unwrap();
-                let am_choking = behind.wire.am_choking();
-                driver.transfers.serve(pieces(), am_choking);
-                for request in behind.wire.take_peer_requests() {
-                    driver.serving().receive(request).unwrap();
-                }
-                self.is_serving = true;
-            }
-            5 if random.one_in(3) => {
-                beside.transfers.serving_mut().unwrap().stop();
-                driver.serving().stop();
-                self.is_serving = false;
+            5 if !self.is_serving || random.one_in(3) => {
+                self.is_serving = !self.is_serving;
+                self.serve();
             }
             6 => {
                 wire.choke();
@@ -229,6 +218,29 @@ impl Both {
             }
         }
         self.agree();
+    }
+
+    /// Begins to serve, or stops.
+    fn serve(&mut self) {
+        let Self {
+            beside,
+            driver,
+            behind,
+            ..
+        } = self;
+        if !self.is_serving {
+            beside.transfers.serving_mut().unwrap().stop();
+            driver.serving().stop();
+            return;
+        }
+        let pieces = || Box::new(Pieces::all(3, 64));
+        let wire = &mut beside.endpoint.wire;
+        beside.transfers.serve_beside(pieces(), wire).unwrap();
+        let am_choking = behind.wire.am_choking();
+        driver.transfers.serve(pieces(), am_choking);
+        for request in behind.wire.take_peer_requests() {
+            driver.serving().receive(request).unwrap();
+        }
     }
 
     /// Some messages of the peer.

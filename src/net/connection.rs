@@ -1,4 +1,4 @@
-//! Drives one wire over one stream: read, poll, write.
+//! Drives one wire over one stream: read, poll, write; with transfers beside it once there are any.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -113,7 +113,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// The wire, to give commands. Its inputs and outputs belong to the connection, and to close
     /// it is for [`Connection::shutdown`]. Blocks are for [`Wire::piece`] and
-    /// [`Wire::piece_copied`]: the connection cannot get one that stays with the caller.
+    /// [`Wire::piece_copied`]: the connection cannot get one that stays with the caller. Notes are for the connection.
+    ///
+    /// Commands count for transfers, too: a choke drops what is served, and a lost piece ends its fetch.
     pub fn wire_mut(&mut self) -> &mut Wire {
         &mut self.wire
     }

@@ -1,7 +1,7 @@
 //! Each command, run on a wire and on its model.
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Handshake, RequestId, Reserved, Transmit};
+use peer_wire::protocol::{BlockRequest, Handshake, RequestId, Reserved, Transmit, Wire};
 
 use super::{Both, Command};
 use crate::support::frames;
@@ -34,11 +34,9 @@ impl Both {
             }
             Command::SetChoking(true) => assert_eq!(wire.choke(), model.set_choking(true)),
             Command::SetChoking(false) => assert_eq!(wire.unchoke(), model.set_choking(false)),
-            Command::SetInterested(true) => {
-                assert_eq!(wire.interested(), model.set_interested(true));
-            }
-            Command::SetInterested(false) => {
-                assert_eq!(wire.not_interested(), model.set_interested(false));
+            Command::SetInterested(is_interested) => {
+                let set = [Wire::not_interested, Wire::interested][usize::from(is_interested)];
+                assert_eq!(set(wire), model.set_interested(is_interested));
             }
             Command::PollTrace => self.trace.poll(&mut joiner.endpoint),
             Command::SetUnsent(waiting, ahead) => {
