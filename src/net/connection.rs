@@ -170,36 +170,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// [`FetchOutcome::Closed`](super::FetchOutcome::Closed).
     ///
     /// ```
-    /// use peer_wire::net::{Connection, Error, FetchOutcome, Incoming, PieceFetch};
+    /// use bytes::Bytes;
+    /// use peer_wire::net::{Connection, FetchOutcome, Incoming, PieceFetch, PieceSource};
     /// use peer_wire::protocol::transfer::PieceCheck;
-    /// use tokio::io::{AsyncRead, AsyncWrite};
+    /// use peer_wire::protocol::{InfoHash, Limits, PeerId, Reserved};
     ///
-    /// /// The pieces of a torrent with these hashes from one peer, after the handshakes.
-    /// async fn download(
-    ///     peer: &mut Connection<impl AsyncRead + AsyncWrite + Unpin>,
-    ///     piece_len: u32,
-    ///     hashes: &[[u8; 20]],
-    /// ) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error>> {
-    ///     peer.wire_mut().interested();
-    ///     for (index, hash) in hashes.iter().enumerate() {
-    ///         let check = Some(PieceCheck::Sha1(*hash));
-    ///         peer.fetch(PieceFetch { check, ..PieceFetch::new(index.try_into()?, piece_len) })?;
-    ///     }
-    ///     let mut pieces = vec![Vec::new(); hashes.len()];
-    ///     let mut missing = hashes.len();
-    ///     while missing > 0 {
-    ///         match peer.next_incoming().await?.ok_or("the peer left")? {
-    ///             Incoming::Piece(piece) if piece.outcome == FetchOutcome::Right => {
-    ///                 pieces[usize::try_from(piece.piece)?] = piece.memory;
-    ///                 missing -= 1;
-    ///             }
-    ///             Incoming::Piece(piece) => return Err(format!("{:?}", piece.outcome).into()),
-    ///             // What the peer has, for example.
-    ///             Incoming::Event(_) => {}
-    ///         }
-    ///     }
-    ///     Ok(pieces)
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (near, far) = tokio::io::duplex(1024);
+    /// let mut leech = Connection::new(near, Limits::default());
+    /// let mut seed = Connection::new(far, Limits::default());
+    /// for (peer, id) in [(&mut leech, [1; 20]), (&mut seed, [2; 20])] {
+    ///     let info_hash = InfoHash::new([7; 20]);
+    ///     peer.wire_mut().handshake(info_hash, PeerId::new(id), Reserved::FAST)?;
     /// }
+    ///
+    /// let source = PieceSource::in_memory(3, 3);
+    /// source.add(0, Some(Bytes::from_static(b"abc")));
+    /// seed.serve(source);
+    /// seed.wire_mut().unchoke();
+    ///
+    /// // SHA-1 of the piece, from the torrent.
+    /// let hash = [
+    ///     0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e, //
+    ///     0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d,
+    /// ];
+    /// let check = Some(PieceCheck::Sha1(hash));
+    /// leech.wire_mut().interested();
+    /// let id = leech.fetch(PieceFetch { check, ..PieceFetch::new(0, 3) })?;
+    ///
+    /// let piece = loop {
+    ///     tokio::select! {
+    ///         // The seed answers by itself while it is waited for.
+    ///         event = seed.next() => println!("{:?}", event?),
+    ///         next = leech.next_incoming() => match next?.ok_or("the peer left")? {
+    ///             Incoming::Piece(piece) => break piece,
+    ///             Incoming::Event(event) => println!("{event:?}"),
+    ///         },
+    ///     }
+    /// };
+    /// assert_eq!((piece.id, piece.outcome), (id, FetchOutcome::Right));
+    /// assert_eq!(piece.memory, b"abc");
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Errors
@@ -244,26 +257,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// ```
     /// use bytes::Bytes;
-    /// use peer_wire::net::{Connection, Error, PieceSource};
-    /// use peer_wire::protocol::Event;
-    /// use tokio::io::{AsyncRead, AsyncWrite};
+    /// use peer_wire::net::{Connection, PieceSource};
+    /// use peer_wire::protocol::{InfoHash, Limits, PeerId, Reserved};
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
     ///
-    /// /// Serves a single piece to a peer, after the handshakes.
-    /// async fn upload(
-    ///     peer: &mut Connection<impl AsyncRead + AsyncWrite + Unpin>,
-    ///     piece: Bytes,
-    /// ) -> Result<(), Box<dyn std::error::Error>> {
-    ///     let source = PieceSource::in_memory(piece.len().try_into()?, piece.len().try_into()?);
-    ///     source.add(0, Some(piece));
-    ///     peer.serve(source);
-    ///     peer.wire_mut().bitfield(&[0x80])?;
-    ///     while let Some(event) = peer.next().await? {
-    ///         if event == Event::Interested {
-    ///             peer.wire_mut().unchoke();
-    ///         }
-    ///     }
-    ///     Ok(())
-    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (mut peer, stream) = tokio::io::duplex(1024);
+    /// let mut seed = Connection::new(stream, Limits::default());
+    /// let (info_hash, peer_id) = (InfoHash::new([1; 20]), PeerId::new([2; 20]));
+    /// seed.wire_mut().handshake(info_hash, peer_id, Reserved::NONE)?;
+    /// let source = PieceSource::in_memory(4, 4);
+    /// source.add(0, Some(Bytes::from_static(b"abcd")));
+    /// seed.serve(source);
+    /// seed.wire_mut().unchoke();
+    ///
+    /// // The handshake of the peer, and a request for two bytes, after which it says no more.
+    /// peer.write_all(b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0").await?;
+    /// peer.write_all(&[1; 40]).await?;
+    /// peer.write_all(b"\0\0\0\x0d\x06\0\0\0\0\0\0\0\x01\0\0\0\x02").await?;
+    /// peer.shutdown().await?;
+    /// while seed.next().await?.is_some() {}
+    /// seed.shutdown().await?;
+    ///
+    /// let mut received = Vec::new();
+    /// peer.read_to_end(&mut received).await?;
+    /// assert!(received.ends_with(b"\0\0\0\x0b\x07\0\0\0\0\0\0\0\x01bc"));
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Panics
