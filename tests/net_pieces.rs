@@ -16,6 +16,9 @@ mod peer;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,10 +30,10 @@ use peer_wire::protocol::{
     BlockRequest, DropReason, Event, ExtendedHandshake, Limits, MessageKind, Policy, ProtocolError,
     RequestId, piece_root,
 };
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::Instant;
 
-use peer::{Peer, blocks_of, events, incoming, opened, until_end};
+use peer::{Peer, blocks_of, events, incoming, opened, opened_with_room, until_end};
 use support::frames::{self, block, content};
 use support::link::Cut;
 use support::random::Random;
@@ -825,6 +828,72 @@ async fn peer_that_sends_all_but_blocks_does_not_put_off_the_timeout() {
     }
     assert_eq!(outcome, Some(FetchOutcome::TimedOut));
     assert!(begin.elapsed() < Duration::from_secs(11));
+}
+
+/// A stream from which something can always be read: the same `have`, after what it begins with.
+struct Endless(Vec<u8>);
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        buf.put_slice(&self.0);
+        self.0 = frames::have(1);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn peer_that_never_pauses_does_not_put_off_the_timeout() {
+    let begins = [frames::handshake(), frames::unchoke()].concat();
+    let mut connection = Connection::new(Endless(begins), Limits::default());
+    let timeout = Some(Duration::from_secs(10));
+    let fetch = PieceFetch {
+        timeout,
+        ..fetch(1)
+    };
+    connection.fetch(fetch).unwrap();
+    let begin = Instant::now();
+    let outcome = loop {
+        match connection.next_incoming().await.unwrap().unwrap() {
+            Incoming::Piece(piece) => break piece.outcome,
+            Incoming::Event(_) => tokio::time::advance(Duration::from_secs(1)).await,
+        }
+    };
+    assert_eq!(outcome, FetchOutcome::TimedOut);
+    assert!(begin.elapsed() <= Duration::from_secs(12));
+}
+
+/// Its end is told once all output is written, which it may never be.
+#[tokio::test(start_paused = true)]
+async fn fetches_are_closed_as_soon_as_the_peer_ends_its_output() {
+    let (mut peer, mut connection) = opened_with_room(Limits::default(), true, 100).await;
+    connection.fetch(fetch(1)).unwrap();
+    connection.wire_mut().bitfield(&[0; 1000]).unwrap();
+    peer.stream.shutdown().await.unwrap();
+    let piece = only(incoming(&mut connection).await);
+    assert_eq!(piece.outcome, FetchOutcome::Closed);
+    assert!(connection.backlog() > 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -508,6 +508,31 @@ async fn peer_that_does_not_read_is_bounded() {
     }
 }
 
+/// It is told to wait, requests all the same, and reads none of the rejects.
+#[tokio::test(start_paused = true)]
+async fn choked_peer_that_floods_and_does_not_read_is_cut_off() {
+    let (mut peer, mut connection) = opened_with_room(Limits::default(), true, 20_000).await;
+    connection.serve(in_memory());
+    let one = requests(&[block(0, 0, BLOCK)]).concat();
+    let flood: Vec<_> = std::iter::repeat_n(one, 1000).flatten().collect();
+    let floods = async {
+        loop {
+            peer.send_bytes(&flood).await;
+        }
+    };
+    let end = tokio::select! {
+        biased;
+        end = connection.next() => end,
+        () = floods => unreachable!("it goes on"),
+    };
+    assert!(matches!(
+        end,
+        Err(Error::Protocol(ProtocolError::RequestFlood { .. }))
+    ));
+    let most = 1024 * 1024 + 16_000 * 17 + 100_000;
+    assert!(connection.backlog() < most, "{}", connection.backlog());
+}
+
 #[tokio::test(start_paused = true)]
 async fn requests_that_break_a_rule_are_judged_as_without_serving() {
     let max_request_len = 20_000;

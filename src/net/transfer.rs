@@ -226,7 +226,6 @@ impl Transfer {
         if !frames.is_empty() {
             output.take_all(wire);
             output.push(frames);
-            wire.set_unsent(output.len(), 0);
         }
     }
 
