@@ -17,7 +17,8 @@ use super::reading::{Reading, Reported};
 use super::runtime;
 use super::socket::{Heard, Progress, Socket, Wants};
 use super::transfers::Order;
-use super::uploading::{Filled, Uploading};
+use super::uploading;
+use crate::net::answers::{Answers, Filled};
 use crate::protocol::Limits;
 use crate::protocol::transfer::Serving;
 
@@ -59,7 +60,7 @@ pub(super) struct Driver {
     /// Of a fetch.
     timeout: Option<Pin<Box<Sleep>>>,
     /// Made when something is served.
-    uploading: Option<Box<Uploading>>,
+    answers: Option<Box<Answers>>,
     /// Bytes of blocks that were sent since the host could know of it.
     sent: usize,
     /// Bytes that transfers had received when the host was last told.
@@ -84,7 +85,7 @@ impl Driver {
             fault: None,
             deadline: None,
             timeout: None,
-            uploading: None,
+            answers: None,
             sent: 0,
             heard: 0,
             telling: None,
@@ -165,7 +166,7 @@ impl Driver {
             Order::Serve(order) => {
                 reading.activate();
                 let transfers = reading.transfers();
-                if let Err(error) = Uploading::obey(&mut self.uploading, order, transfers) {
+                if let Err(error) = uploading::obey(&mut self.answers, order, transfers) {
                     reading.fail(error);
                 }
                 // Rejects follow the choke that has caused them.
@@ -249,7 +250,7 @@ impl Driver {
         if wants.is_ended || self.is_shut || self.fault.is_some() {
             return;
         }
-        let Some(uploading) = &mut self.uploading else {
+        let Some(answers) = &mut self.answers else {
             return;
         };
         let reading = self.reading.as_mut();
@@ -257,7 +258,7 @@ impl Driver {
             return;
         };
         let unsent = self.socket.unsent();
-        let Filled { len, blocks } = uploading.fill(serving, &mut self.outgoing, unsent, cx);
+        let Filled { len, blocks } = answers.fill(serving, &mut self.outgoing, unsent, cx);
         self.socket.add_unsent(len);
         self.sent = self.sent.saturating_add(blocks);
         // Of blocks that cannot be read.
@@ -330,7 +331,7 @@ impl Driver {
 
     /// Nothing more is read: the fetches end.
     fn stop_reading(&mut self) {
-        self.uploading = None;
+        self.answers = None;
         let Some(reading) = &mut self.reading else {
             return;
         };
