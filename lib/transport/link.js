@@ -4,10 +4,10 @@
 const { Duplex } = require('node:stream')
 
 const { toAddress } = require('./addresses.js')
-const { toDialError, toProtocolError, toSocketError } = require('./errors.js')
+const { toDialError, toSocketError } = require('./errors.js')
 const { native, record, WILL_DRAIN } = require('./native.js')
 const { catchUp, keepAlive, links } = require('./records.js')
-const { unflushed } = require('../errors.js')
+const { toProtocolError, unflushed } = require('../errors.js')
 const { NO_SLOT } = require('../native.js')
 const { copyOf } = require('../own-memory.js')
 const { attempt } = require('../session/attempt.js')

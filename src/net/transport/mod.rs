@@ -3,21 +3,21 @@
 //! One I/O thread of the process owns the sockets of all hosts. What it has for a host it leaves in the host's
 //! mailbox, and wakes it; what a host has to send it leaves with the socket, and wakes the I/O thread.
 //!
-//! - [`runtime`]: the I/O thread;
-//! - [`mailbox`]: the records for a host, in their order;
-//! - [`slab`]: the memory that is read into, which the host gives;
-//! - [`socket`]: what both threads share of a socket, and the host's side of it;
-//! - [`driver`]: the I/O thread's side of a socket;
-//! - [`reading`]: what is read, parted into what the host gets and what transfers take;
-//! - [`piece`]: the memory of pieces;
-//! - [`transfers`]: what the host says about transfers;
-//! - [`source`], [`bits`]: pieces that are served;
-//! - [`files`], [`disk`], [`descriptors`], [`batch`]: the files in which they are, and how they are read;
-//! - [`uploading`]: the answers of a socket, from a source;
-//! - [`outgoing`]: bytes that wait to be written;
-//! - [`rate`]: how fast it goes;
-//! - [`queue`], [`desk`], [`level`]: how the threads meet, which `tests/loom.rs` has a model of;
-//! - [`dial`], [`listener`]: where sockets come from.
+//! - `runtime`: the I/O thread;
+//! - `mailbox`: the records for a host, in their order;
+//! - `slab`: the memory that is read into, which the host gives;
+//! - `socket`: what both threads share of a socket, and the host's side of it;
+//! - `driver`: the I/O thread's side of a socket;
+//! - `reading`: what is read, parted into what the host gets and what transfers take;
+//! - `piece`: the memory of pieces;
+//! - `transfers`: what the host says about transfers;
+//! - `source`, `bits`: pieces that are served;
+//! - `files`, `disk`, `descriptors`, `batch`: the files in which they are, and how they are read;
+//! - `uploading`: the answers of a socket, from a source;
+//! - `outgoing`: bytes that wait to be written;
+//! - `rate`: how fast it goes;
+//! - `queue`, `desk`, `level`: how the threads meet, which `tests/loom.rs` has a model of;
+//! - `dial`, `listener`: where sockets come from.
 //!
 //! The bytes of a socket are passed on as they are, so the host applies them to its [`Wire`] one message
 //! after the other, exactly as those of any other stream. Only what answers a fetch of the host, or asks for a
@@ -63,7 +63,7 @@ pub use mailbox::{Fault, Fetched, Operation, Record};
 pub use piece::Piece;
 pub use rate::{Rate, Rates};
 pub use slab::{Host, Slab};
-pub use socket::{Progress, Socket};
+pub use socket::{Progress, Socket, Unsent};
 pub use source::{PieceSource, Place};
 pub use transfers::{Order, PieceOrder, ServeOrder};
 

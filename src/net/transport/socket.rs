@@ -21,7 +21,7 @@ use crate::protocol::{Limits, Stats};
 /// Bytes that the host may have left unread before the socket is not read any further.
 const MAX_UNREAD: usize = 1024 * 1024;
 
-/// Bytes that wait to be written from which on the host is told when they have left.
+/// Bytes that wait to be written from which on the host is told when they have left, if so many may wait.
 const HIGH_MARK: usize = 256 * 1024;
 
 /// Bytes that wait to be written at which it is told.
@@ -70,6 +70,15 @@ impl State {
         self.wants.is_destroyed = true;
         self.output.clear();
     }
+
+    /// No higher than what may wait at all, as the requests that it holds back go on when the host is told.
+    fn high_mark(&self) -> usize {
+        HIGH_MARK.min(self.limits.upload_backlog.max(1))
+    }
+
+    fn low_mark(&self) -> usize {
+        LOW_MARK.min(self.limits.upload_backlog / 2)
+    }
 }
 
 /// How transfers are.
@@ -92,6 +101,15 @@ pub struct Progress {
     pub sent: usize,
     /// Whether the peer has sent anything, perhaps no blocks.
     pub is_heard: bool,
+}
+
+/// What waits to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// In bytes.
+    pub len: usize,
+    /// Whether [`Record::Drained`](super::Record::Drained) will say that it has left.
+    pub will_drain: bool,
 }
 
 /// What the host has said.
@@ -157,29 +175,29 @@ impl Socket {
     }
 
     /// Leaves bytes that `append` appends to what waits: it must be this many.
-    pub fn write_with(&self, len: usize, append: impl FnOnce(&mut Vec<u8>)) {
-        self.leave(len, |output| append(Outgoing::room(output, len)));
+    pub fn write_with(&self, len: usize, append: impl FnOnce(&mut Vec<u8>)) -> Unsent {
+        self.leave(len, |output| append(Outgoing::room(output, len)))
     }
 
     /// Leaves bytes to be written from where they are: they are kept until then.
-    pub fn write_shared(&self, bytes: Bytes) {
-        self.leave(bytes.len(), |output| output.push_back(Item::Shared(bytes)));
+    pub fn write_shared(&self, bytes: Bytes) -> Unsent {
+        self.leave(bytes.len(), |output| output.push_back(Item::Shared(bytes)))
     }
 
-    fn leave(&self, len: usize, append: impl FnOnce(&mut VecDeque<Item>)) {
-        if len == 0 {
-            return;
-        }
+    fn leave(&self, len: usize, append: impl FnOnce(&mut VecDeque<Item>)) -> Unsent {
         self.shared.desk.with(|state| {
-            // Nothing leaves any more.
-            if state.wants.is_destroyed {
-                return;
+            // Nothing leaves any more after its end.
+            if len > 0 && !state.wants.is_destroyed {
+                let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
+                state.was_high |= before.saturating_add(len) >= state.high_mark();
+                state.is_partial = true;
+                append(&mut state.output);
             }
-            let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
-            state.was_high |= before.saturating_add(len) >= HIGH_MARK;
-            state.is_partial = true;
-            append(&mut state.output);
-        });
+            Unsent {
+                len: self.unsent(),
+                will_drain: state.was_high,
+            }
+        })
     }
 
     /// Sends what was left, which are whole frames.
@@ -403,6 +421,9 @@ impl Socket {
             return false;
         }
         self.shared.desk.with(|state| {
+            if left > state.low_mark() {
+                return false;
+            }
             let is_flushed = left == 0 && std::mem::take(&mut state.tells_flushed);
             std::mem::take(&mut state.was_high) || is_flushed
         })

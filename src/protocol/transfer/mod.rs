@@ -180,6 +180,8 @@ impl Ids {
     const ANSWERS: Self = Self::of(MessageId::Piece);
     const FAST: Self = Self::of(MessageId::AllowedFast).union(Self::of(MessageId::Reject));
     const REQUESTS: Self = Self::of(MessageId::Request).union(Self::of(MessageId::Cancel));
+    /// Those that transfers have to know of, but never take.
+    const PASSING: Self = Self::NOTED.union(Self::of(MessageId::AllowedFast));
 
     const fn of(id: MessageId) -> Self {
         Self(Self::bit(id.byte()))
@@ -219,10 +221,20 @@ impl Transfers {
         if self.fetches.has_fast() {
             ids = ids.union(Ids::FAST);
         }
-        if self.serving.as_ref().is_some_and(|serving| serving.is_on()) {
+        if self.serves() {
             ids = ids.union(Ids::REQUESTS);
         }
         ids
+    }
+
+    /// Whether a message that begins now may be taken.
+    fn may_take(&self) -> bool {
+        self.serves() || self.fetches.awaits_answers()
+    }
+
+    #[inline]
+    fn serves(&self) -> bool {
+        self.serving.as_ref().is_some_and(|serving| serving.is_on())
     }
 
     /// Takes a message other than a block if it belongs to a transfer; returns whether it does.
