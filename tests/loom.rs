@@ -181,6 +181,44 @@ fn task_that_looked_is_woken_for_each_change() {
     });
 }
 
+/// A task is woken by a list that a task of its own passes on, which is the one to be woken across threads.
+#[test]
+fn task_that_is_woken_by_a_list_is_woken_for_each_change() {
+    model(|| {
+        let desk = Arc::new(Desk::new(0));
+        let list = Arc::new(Desk::new(Vec::<Waker>::new()));
+        let (task, passer) = (Bell::new(), Bell::new());
+        let host = {
+            let (desk, list) = (Arc::clone(&desk), Arc::clone(&list));
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    if let Some(waker) = desk.tell(|state| *state += 1).into_waker() {
+                        list.tell(|tasks| tasks.push(waker)).ring();
+                    }
+                }
+            })
+        };
+        let (task_waker, passer_waker) = (Bell::waker(&task), Bell::waker(&passer));
+        loop {
+            for waker in list.look(&passer_waker, std::mem::take) {
+                waker.wake();
+            }
+            if desk.look(&task_waker, |state| *state) == 2 {
+                break;
+            }
+            while !task.was_rung() {
+                while !passer.was_rung() {
+                    thread::yield_now();
+                }
+                for waker in list.look(&passer_waker, std::mem::take) {
+                    waker.wake();
+                }
+            }
+        }
+        host.join().unwrap();
+    });
+}
+
 /// The I/O thread reads while the level has room and sleeps when it is full; the host takes and wakes it.
 #[test]
 fn reader_of_a_full_level_goes_on_when_there_is_room() {

@@ -7,7 +7,7 @@
 //! - `mailbox`: the records for a host, in their order;
 //! - `slab`: the memory that is read into, which the host gives;
 //! - `socket`: what both threads share of a socket, and the host's side of it;
-//! - `driver`: the I/O thread's side of a socket;
+//! - `driver`: the I/O thread's side of a socket; `ending`, how it ends, and `telling`, what the host hears of transfers;
 //! - `reading`: what is read, parted into what the host gets and what transfers take;
 //! - `piece`: the memory of pieces;
 //! - `transfers`: what the host says about transfers;
@@ -15,7 +15,7 @@
 //! - `files`, `disk`, `descriptors`, `batch`: the files in which they are, and how they are read;
 //! - `uploading`: the answers of a socket, from a source;
 //! - `outgoing`: bytes that wait to be written;
-//! - `rate`: how fast it goes;
+//! - `rate`, `pacing`: how fast it goes;
 //! - `queue`, `desk`, `level`: how the threads meet, which `tests/loom.rs` has a model of;
 //! - `dial`, `listener`: where sockets come from.
 //!
@@ -32,11 +32,13 @@ mod desk;
 mod dial;
 mod disk;
 mod driver;
+mod ending;
 mod files;
 mod level;
 mod listener;
 mod mailbox;
 mod outgoing;
+mod pacing;
 mod piece;
 mod queue;
 mod rate;
@@ -46,6 +48,7 @@ mod slab;
 mod socket;
 mod source;
 mod sync;
+mod telling;
 mod transfers;
 mod uploading;
 
