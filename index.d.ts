@@ -44,7 +44,7 @@ declare namespace Wire {
     ): Promise<Buffer>
     /**
      * Memory of zeros for `into` of `fetchPiece()`: a native wire writes pieces there directly, block by block, so
-     * that it may be used again and again without a copy.
+     * that it may be used again and again without a copy. Blocks in it are sent without one, too.
      *
      * @param length in bytes, up to 2**30
      * @throws TypeError or RangeError for a wrong argument, or when there is not enough memory

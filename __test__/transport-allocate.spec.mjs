@@ -6,6 +6,7 @@ import test from 'ava'
 
 import { inTurn } from '../testkit/in-turn.mjs'
 import { collectGarbage } from '../testkit/memory/garbage.mjs'
+import { frame } from '../testkit/messages.mjs'
 import {
   BLOCK,
   KINDS,
@@ -15,11 +16,13 @@ import {
   meet,
   sha1Of
 } from '../testkit/piece-peer.mjs'
-import { pwp } from '../testkit/wires.mjs'
+import { dial, serve, wireAndSocket } from '../testkit/native.mjs'
+import { HANDSHAKE, pwp } from '../testkit/wires.mjs'
 
 const COUNT = 4
 const LENGTH = (COUNT - 1) * BLOCK + 100
 const HASH = sha1Of(1, LENGTH)
+const ID = Buffer.alloc(20, 1)
 const WORKER = fileURLToPath(new URL('../testkit/workers/fetching.cjs', import.meta.url))
 
 const both = (title, body) => {
@@ -172,6 +175,60 @@ test('it is given up by its users while pieces arrive', async (t) => {
     })
     t.deepEqual(piece, bytesAt(1, 0, LENGTH))
   })
+})
+
+const rc4 = (role) => ({ role, mode: 'require', methods: ['rc4'] })
+const ENCRYPTIONS = {
+  'in clear text': [{}, {}],
+  enciphered: [{ encryption: rc4('initiator') }, { infoHashes: ID, encryption: rc4('responder') }]
+}
+
+for (const [name, [dialing, accepting]] of Object.entries(ENCRYPTIONS)) {
+  test(`blocks in it are sent, and nobody else has it any more, ${name}`, async (t) => {
+    const lengths = [1, 4095, 4096, BLOCK, 2 * BLOCK]
+    const server = await serve(t, accepting, (other) => {
+      other.on('handshake', () => {
+        other.handshake(ID, ID)
+        other.unchoke()
+      })
+      other.on('request', (piece, offset, length, respond) => {
+        const memory = pwp.allocate(length + 3)
+        memory.set(bytesAt(piece, offset, length), 3)
+        respond(null, memory.subarray(3))
+        if (piece % 10 === 0) collectGarbage()
+      })
+    })
+    const wire = dial(t, server, dialing)
+    wire.handshake(ID, ID)
+    await once(wire, 'unchoke')
+    const requests = Array.from({ length: 100 }, (_, piece) => [piece, lengths[piece % 5]])
+    const blocks = await Promise.all(
+      requests.map(([piece, length]) => wire.requestBlock(piece, 7, length))
+    )
+    for (const [piece, length] of requests) t.deepEqual(blocks[piece], bytesAt(piece, 7, length))
+    t.is(
+      wire.downloaded,
+      requests.reduce((sum, [, length]) => sum + length, 0)
+    )
+  })
+}
+
+test('a wire ends with blocks of it that have not left', async (t) => {
+  const [wire, socket] = await wireAndSocket(t)
+  socket.pause()
+  wire.handshake(ID, ID)
+  wire.unchoke()
+  wire.on('request', (piece, offset, length, respond) => respond(null, pwp.allocate(length)))
+  const requests = Array.from({ length: 100 }, (_, piece) => frame(6, piece, 0, 128 * 1024))
+  socket.write(Buffer.concat([HANDSHAKE, ...requests]))
+  await once(wire, 'request')
+  collectGarbage()
+  const closed = once(wire, 'close')
+  wire.destroy()
+  await closed
+  socket.destroy()
+  collectGarbage()
+  t.is(pwp.allocate(128 * 1024).length, 128 * 1024)
 })
 
 test('a thread that has it ends while a piece arrives', async (t) => {

@@ -49,6 +49,13 @@ export const GOALS = [
     most: 0.1
   },
   {
+    figure: '`fetchPiece()` with SHA-1 into reused memory, event loop',
+    row: 'native download, warm, event loop',
+    way: 'native, pieces with SHA-1, reused memory',
+    of: 'original',
+    most: 0.1
+  },
+  {
     figure: '`fetchPiece()` with SHA-1, CPU',
     row: 'native download, warm',
     way: 'native, pieces with SHA-1',
@@ -59,6 +66,13 @@ export const GOALS = [
     figure: "upload with `'request'`, event loop",
     row: 'native upload, warm, event loop',
     way: 'native',
+    of: 'original',
+    most: 0.12
+  },
+  {
+    figure: "upload with `'request'` from lent memory, event loop",
+    row: 'native upload, warm, event loop',
+    way: 'native, lent memory',
     of: 'original',
     most: 0.12
   },

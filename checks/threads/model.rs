@@ -9,7 +9,6 @@ mod sync {
     pub(super) use std::sync::PoisonError;
 }
 
-#[expect(dead_code, reason = "the model uses a part of it")]
 #[path = "../../src/net/transport/desk.rs"]
 mod desk;
 #[path = "../../src/net/transport/level.rs"]
@@ -176,6 +175,44 @@ fn task_that_looked_is_woken_for_each_change() {
             })
         };
         look_until(&desk, &bell, 2);
+        host.join().unwrap();
+    });
+}
+
+/// A task is woken by a list that a task of its own passes on, which is the one to be woken across threads.
+#[test]
+fn task_that_is_woken_by_a_list_is_woken_for_each_change() {
+    model(|| {
+        let desk = Arc::new(Desk::new(0));
+        let list = Arc::new(Desk::new(Vec::<Waker>::new()));
+        let (task, passer) = (Bell::new(), Bell::new());
+        let host = {
+            let (desk, list) = (Arc::clone(&desk), Arc::clone(&list));
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    if let Some(waker) = desk.tell(|state| *state += 1).into_waker() {
+                        list.tell(|tasks| tasks.push(waker)).ring();
+                    }
+                }
+            })
+        };
+        let (task_waker, passer_waker) = (Bell::waker(&task), Bell::waker(&passer));
+        loop {
+            for waker in list.look(&passer_waker, std::mem::take) {
+                waker.wake();
+            }
+            if desk.look(&task_waker, |state| *state) == 2 {
+                break;
+            }
+            while !task.was_rung() {
+                while !passer.was_rung() {
+                    thread::yield_now();
+                }
+                for waker in list.look(&passer_waker, std::mem::take) {
+                    waker.wake();
+                }
+            }
+        }
         host.join().unwrap();
     });
 }

@@ -20,7 +20,7 @@ use crate::binding::encryption::Encryption;
 use crate::binding::entries::copy;
 use crate::binding::record::failure_text;
 use crate::binding::table::Cause;
-use crate::net::transport::{Dial, Fetched, Listen, Options, Progress, Record, Socket};
+use crate::net::transport::{Dial, Fetched, Listen, Options, Progress, Record, Socket, Unsent};
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{Limits, Wire};
 
@@ -289,7 +289,6 @@ pub(in crate::binding) fn transmit(call: &mut Call, state: &mut State<'_>) -> Re
         && let Some(socket) = sockets.open.get(number)
     {
         pass_on(&mut entry.wire, &[], socket);
-        note_unsent(&mut entry.wire, socket);
     }
     Ok(0)
 }
@@ -315,12 +314,11 @@ pub(in crate::binding) fn transmit_piece(call: &mut Call, state: &mut State<'_>)
         let lent = is_long.then(|| Lent::of_view(block.as_ptr().addr(), block.len()));
         if let Some(lent) = lent.flatten() {
             pass_on(wire, &[], socket);
-            socket.write_shared(Bytes::from_owner(lent));
+            note_unsent(wire, socket.write_shared(Bytes::from_owner(lent)));
         } else {
             pass_on(wire, block, socket);
         }
         wire.take_foreign();
-        note_unsent(wire, socket);
     }
     Ok(0)
 }
@@ -331,19 +329,21 @@ const MIN_LENT: usize = 4 * 1024;
 /// Leaves the frames of a wire with its socket, and the block that follows.
 fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) {
     let len = wire.readable_len();
-    socket.write_with(len.saturating_add(block.len()), |chunk| {
+    let unsent = socket.write_with(len.saturating_add(block.len()), |chunk| {
         let start = chunk.len();
         chunk.resize(start.saturating_add(len), 0);
         wire.read_transmit(chunk.get_mut(start..).unwrap_or_default());
         chunk.extend_from_slice(block);
     });
+    note_unsent(wire, unsent);
 }
 
-/// Tells a wire at once how much waits, as one chunk of requests may ask for gigabytes.
-fn note_unsent(wire: &mut Wire, socket: &Socket) {
-    match socket.unsent() {
-        unsent if socket.will_drain() => wire.set_unsent(unsent, 0),
-        unsent => wire.set_unsent(0, unsent),
+/// The wire knows at once how much waits: one chunk of requests may ask for gigabytes.
+fn note_unsent(wire: &mut Wire, Unsent { len, will_drain }: Unsent) {
+    if will_drain {
+        wire.set_unsent(len, 0);
+    } else {
+        wire.set_unsent(0, len);
     }
 }
 

@@ -58,7 +58,7 @@ pub enum DialFault {
     TimedOut,
 }
 
-/// Connects, and drives the socket from then on.
+/// Connects; a task of its own drives the socket from then on.
 pub(super) async fn connect(dial: Dial, socket: Socket) {
     let number = socket.number();
     let unfinished = Unfinished(Some(socket.clone()));
@@ -91,7 +91,8 @@ pub(super) async fn connect(dial: Dial, socket: Socket) {
                 local,
                 remote,
             });
-            driver.await;
+            // By itself, as the task that has connected is larger.
+            tokio::spawn(driver);
         }
     }
 }

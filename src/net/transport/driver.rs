@@ -4,23 +4,23 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until};
 
+use super::ending::{Ending, waste};
 use super::mailbox::{Fault, Operation, Record};
 use super::outgoing::Outgoing;
-use super::rate::Pace;
+use super::pacing::Pacing;
 use super::reading::{Reading, Reported};
 use super::runtime;
-use super::socket::{Heard, Progress, Socket, Wants};
+use super::socket::{Heard, Socket, Wants};
+use super::telling::Telling;
 use super::transfers::Order;
 use super::uploading;
 use crate::net::answers::{Answers, Filled};
 use crate::protocol::Limits;
-use crate::protocol::transfer::Serving;
 
 /// Most bytes of one read: what a busy socket holds.
 const MAX_READ: usize = 256 * 1024;
@@ -30,19 +30,6 @@ const MAX_READS: usize = 4;
 
 /// Most times that the socket is given blocks before the other sockets have their turn.
 const MAX_FILLS: usize = 8;
-
-/// How often the host is told of blocks that were received or sent, as nothing waits for that.
-const TELL_AFTER: Duration = Duration::from_millis(50);
-
-/// How long the last output of a closed socket may take without progress.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long what a peer sends after our end is still taken. If it were left, the system would drop
-/// what we have sent, too.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// Memory for what nobody wants.
-const WASTE_LEN: usize = 4 * 1024;
 
 /// A connected socket.
 pub(super) struct Driver {
@@ -55,22 +42,13 @@ pub(super) struct Driver {
     /// Our side has ended.
     is_shut: bool,
     fault: Option<Fault>,
-    /// Limits the end of a closed socket.
-    deadline: Option<Pin<Box<Sleep>>>,
+    ending: Ending,
     /// Of a fetch.
     timeout: Option<Pin<Box<Sleep>>>,
     /// Made when something is served.
     answers: Option<Box<Answers>>,
-    /// Bytes of blocks that were sent since the host could know of it.
-    sent: usize,
-    /// Bytes that transfers had received when the host was last told.
-    heard: u64,
-    /// When the host is told again.
-    telling: Option<Pin<Box<Sleep>>>,
-    download: Pace,
-    upload: Pace,
-    /// Until more may be read or written.
-    pause: Option<Pin<Box<Sleep>>>,
+    telling: Telling,
+    pacing: Pacing,
 }
 
 impl Driver {
@@ -83,15 +61,11 @@ impl Driver {
             is_at_end: false,
             is_shut: false,
             fault: None,
-            deadline: None,
+            ending: Ending::default(),
             timeout: None,
             answers: None,
-            sent: 0,
-            heard: 0,
-            telling: None,
-            download: Pace::default(),
-            upload: Pace::default(),
-            pause: None,
+            telling: Telling::default(),
+            pacing: Pacing::default(),
         }
     }
 
@@ -144,8 +118,7 @@ impl Driver {
             reading.begin_payload(decrypt, payload);
         }
         if let Some(rates) = heard.rates {
-            self.download = Pace::new(rates.iter().map(|rates| rates.download.clone()).collect());
-            self.upload = Pace::new(rates.iter().map(|rates| rates.upload.clone()).collect());
+            self.pacing.set(&rates);
         }
         wants
     }
@@ -176,23 +149,6 @@ impl Driver {
         }
     }
 
-    /// Comes back when more may be read or written.
-    fn wait_for_room(&mut self, wait: Duration, cx: &mut Context<'_>) {
-        let until = Instant::now()
-            .checked_add(wait)
-            .unwrap_or_else(Instant::now);
-        match &mut self.pause {
-            Some(pause) if !pause.is_elapsed() && pause.deadline() <= until => {}
-            Some(pause) => pause.as_mut().reset(until),
-            None => self.pause = Some(Box::pin(sleep_until(until))),
-        }
-        if let Some(pause) = &mut self.pause
-            && pause.as_mut().poll(cx).is_ready()
-        {
-            cx.waker().wake_by_ref();
-        }
-    }
-
     /// Sends what transfers have to send, and tells the host how they are.
     fn transfer(&mut self, cx: &mut Context<'_>) {
         let Some(reading) = &mut self.reading else {
@@ -209,7 +165,7 @@ impl Driver {
         };
         let Reported { any, goes_on } = reading.report(&self.socket);
         if any {
-            self.telling = None;
+            self.telling.told();
         }
         if goes_on {
             // More to hash, after the others.
@@ -260,49 +216,15 @@ impl Driver {
         let unsent = self.socket.unsent();
         let Filled { len, blocks } = answers.fill(serving, &mut self.outgoing, unsent, cx);
         self.socket.add_unsent(len);
-        self.sent = self.sent.saturating_add(blocks);
+        self.telling.add_sent(blocks);
         // Of blocks that cannot be read.
         self.transmit();
     }
 
-    /// Counts what transfers have done, and tells the host at times: whoever gets a piece is told with it.
     fn count(&mut self, cx: &mut Context<'_>) {
-        let Some(reading) = &mut self.reading else {
-            return;
-        };
-        if !reading.is_active() {
-            return;
+        if let Some(reading) = &mut self.reading {
+            self.telling.count(reading, &self.socket, cx);
         }
-        let received = reading.take_taken();
-        if self.count_up(received) && self.telling.is_none() {
-            self.telling = Some(Box::pin(sleep(TELL_AFTER)));
-        }
-        if let Some(telling) = &mut self.telling
-            && telling.as_mut().poll(cx).is_ready()
-        {
-            self.telling = None;
-            self.socket.report();
-        }
-    }
-
-    /// Returns whether the host is to be told: something was sent, or received, so that the peer is not silent though
-    /// the host hears nothing of it.
-    fn count_up(&mut self, received: usize) -> bool {
-        let Some(reading) = &mut self.reading else {
-            return false;
-        };
-        let sent = std::mem::take(&mut self.sent);
-        let transfers = reading.transfers();
-        let waiting = transfers.serving().map_or(0, Serving::len);
-        let stats = transfers.stats();
-        let heard = std::mem::replace(&mut self.heard, stats.received.bytes);
-        let progress = Progress {
-            received,
-            sent,
-            is_heard: heard != stats.received.bytes,
-        };
-        self.socket.count(progress, &stats, waiting);
-        progress != Progress::default()
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) {
@@ -332,27 +254,20 @@ impl Driver {
     /// Nothing more is read: the fetches end.
     fn stop_reading(&mut self) {
         self.answers = None;
-        let Some(reading) = &mut self.reading else {
-            return;
-        };
-        if reading.is_active() {
-            let received = reading.take_taken();
-            if self.count_up(received) || self.telling.take().is_some() {
-                self.socket.report();
-            }
-        }
         if let Some(mut reading) = self.reading.take() {
+            self.telling.finish(&mut reading, &self.socket);
             reading.close(&self.socket);
         }
     }
 
     /// The host has closed the socket: sends what is left, and waits for the peer's end.
     fn finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_over = self.is_at_end || self.waste(cx);
+        self.is_at_end = self.is_at_end || waste(&self.stream, cx);
+        let is_over = self.is_at_end;
         if self.fault.is_some() || is_over && self.is_shut {
             return Poll::Ready(());
         }
-        self.wait(cx)
+        self.ending.wait(self.is_shut, cx)
     }
 
     /// Writes what waits, and then the end.
@@ -361,9 +276,9 @@ impl Driver {
             return;
         }
         while !self.outgoing.is_empty() {
-            let room = match self.upload.room() {
+            let room = match self.pacing.upload.room() {
                 Ok(room) => room,
-                Err(wait) => return self.wait_for_room(wait, cx),
+                Err(wait) => return self.pacing.wait(wait, cx),
             };
             match self.stream.poll_write_ready(cx) {
                 Poll::Pending => return,
@@ -384,8 +299,8 @@ impl Driver {
     }
 
     fn wrote(&mut self, len: usize) {
-        self.upload.take(len);
-        self.deadline = None;
+        self.pacing.upload.take(len);
+        self.ending.put_off();
         if self.socket.wrote(len) {
             let number = self.socket.number();
             self.post(Record::Drained { number });
@@ -394,7 +309,7 @@ impl Driver {
 
     fn shut(&mut self, cx: &mut Context<'_>) {
         self.is_shut = true;
-        self.deadline = None;
+        self.ending.put_off();
         if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_shutdown(cx)
             // The peer has closed meanwhile.
             && error.kind() != io::ErrorKind::NotConnected
@@ -414,10 +329,10 @@ impl Driver {
             if !self.may_read(wants) {
                 return false;
             }
-            let room = match self.download.room() {
+            let room = match self.pacing.download.room() {
                 Ok(room) => room,
                 Err(wait) => {
-                    self.wait_for_room(wait, cx);
+                    self.pacing.wait(wait, cx);
                     return false;
                 }
             };
@@ -455,7 +370,7 @@ impl Driver {
             stream,
             socket,
             reading,
-            download,
+            pacing,
             ..
         } = self;
         let Some(reading) = reading else {
@@ -477,7 +392,7 @@ impl Driver {
         };
         let max_len = room.min(MAX_READ);
         let len = (socket.mailbox()).post_read(socket, max_len, reading, read)?;
-        download.take(len);
+        pacing.download.take(len);
         Ok(len)
     }
 
@@ -512,39 +427,6 @@ impl Driver {
             self.post(Record::Violation { number, error });
         }
         failure.is_some()
-    }
-
-    /// Takes what nobody wants; returns whether there is an end of it.
-    fn waste(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut waste = [0; WASTE_LEN];
-        for _ in 0..MAX_READS {
-            match self.stream.poll_read_ready(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(Err(_)) => return true,
-                Poll::Ready(Ok(())) => {}
-            }
-            match self.stream.try_read(&mut waste) {
-                Ok(0) => {
-                    self.is_at_end = true;
-                    return true;
-                }
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return true,
-            }
-        }
-        cx.waker().wake_by_ref();
-        false
-    }
-
-    /// Waits for the end of a closed socket, but not for long.
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let limit = if self.is_shut { LINGER } else { PATIENCE };
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
-        if deadline.deadline() <= Instant::now() {
-            return Poll::Ready(());
-        }
-        deadline.as_mut().poll(cx)
     }
 
     /// Input that was received before may still be there, which goes first.

@@ -7,13 +7,13 @@
 //! - `mailbox`: the records for a host, in their order;
 //! - `slab`: the memory that is read into, which the host gives;
 //! - `socket`: what both threads share of a socket, and the host's side of it;
-//! - `driver`: the I/O thread's side of a socket;
+//! - `driver`: the I/O thread's side of a socket; `ending`, how it ends, and `telling`, what the host hears of transfers;
 //! - `reading`: what is read, parted into what the host gets and what transfers take;
 //! - `piece`: the memory of pieces;
 //! - `transfers`: what the host says about transfers;
 //! - `uploading`: what the host says about serving;
 //! - `outgoing`: bytes that wait to be written;
-//! - `rate`: how fast it goes;
+//! - `rate`, `pacing`: how fast it goes;
 //! - `queue`, `desk`, `level`: how the threads meet, which `checks/threads` has a model of;
 //! - `dial`, `listener`: where sockets come from.
 //!
@@ -26,10 +26,12 @@
 mod desk;
 mod dial;
 mod driver;
+mod ending;
 mod level;
 mod listener;
 mod mailbox;
 mod outgoing;
+mod pacing;
 mod piece;
 mod queue;
 mod rate;
@@ -38,6 +40,7 @@ mod runtime;
 mod slab;
 mod socket;
 mod sync;
+mod telling;
 mod transfers;
 mod uploading;
 
@@ -53,7 +56,7 @@ pub use mailbox::{Fault, Fetched, Operation, Record};
 pub use piece::Piece;
 pub use rate::{Rate, Rates};
 pub use slab::{Host, Slab};
-pub use socket::{Progress, Socket};
+pub use socket::{Progress, Socket, Unsent};
 pub use transfers::{Order, PieceOrder, ServeOrder};
 
 pub use super::source::{FileFault, FileOperation, FileSpan, PieceSource, Place};

@@ -103,6 +103,15 @@ pub struct Progress {
     pub is_heard: bool,
 }
 
+/// What waits to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// In bytes.
+    pub len: usize,
+    /// Whether [`Record::Drained`](super::Record::Drained) will say that it has left.
+    pub will_drain: bool,
+}
+
 /// What the host has said.
 pub(super) struct Heard {
     pub(super) wants: Wants,
@@ -166,29 +175,29 @@ impl Socket {
     }
 
     /// Leaves bytes that `append` appends to what waits: it must be this many.
-    pub fn write_with(&self, len: usize, append: impl FnOnce(&mut Vec<u8>)) {
-        self.leave(len, |output| append(Outgoing::room(output, len)));
+    pub fn write_with(&self, len: usize, append: impl FnOnce(&mut Vec<u8>)) -> Unsent {
+        self.leave(len, |output| append(Outgoing::room(output, len)))
     }
 
     /// Leaves bytes to be written from where they are: they are kept until then.
-    pub fn write_shared(&self, bytes: Bytes) {
-        self.leave(bytes.len(), |output| output.push_back(Item::Shared(bytes)));
+    pub fn write_shared(&self, bytes: Bytes) -> Unsent {
+        self.leave(bytes.len(), |output| output.push_back(Item::Shared(bytes)))
     }
 
-    fn leave(&self, len: usize, append: impl FnOnce(&mut VecDeque<Item>)) {
-        if len == 0 {
-            return;
-        }
+    fn leave(&self, len: usize, append: impl FnOnce(&mut VecDeque<Item>)) -> Unsent {
         self.shared.desk.with(|state| {
-            // Nothing leaves any more.
-            if state.wants.is_destroyed {
-                return;
+            // Nothing leaves any more after its end.
+            if len > 0 && !state.wants.is_destroyed {
+                let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
+                state.was_high |= before.saturating_add(len) >= state.high_mark();
+                state.is_partial = true;
+                append(&mut state.output);
             }
-            let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
-            state.was_high |= before.saturating_add(len) >= state.high_mark();
-            state.is_partial = true;
-            append(&mut state.output);
-        });
+            Unsent {
+                len: self.unsent(),
+                will_drain: state.was_high,
+            }
+        })
     }
 
     /// Sends what was left, which are whole frames.

@@ -43,7 +43,8 @@ pub struct Fetches {
     /// even while it chokes.
     owed: Fast,
     /// Requests that the wire has made for such blocks.
-    foreign: Fast,
+    // Boxed: few wires ask for what was given up here.
+    foreign: Option<Box<Fast>>,
     receiving: Option<Receiving>,
     /// Cancels that are not taken yet.
     cancels: Vec<u8>,
@@ -100,7 +101,7 @@ impl Fetches {
             indices: BTreeSet::new(),
             ended: VecDeque::new(),
             owed: Fast::default(),
-            foreign: Fast::default(),
+            foreign: None,
             receiving: None,
             cancels: Vec::new(),
             window: Window {
@@ -179,7 +180,7 @@ impl Fetches {
     pub fn note_request(&mut self, request: BlockRequest) {
         if self.owed.is_awaiting() && self.owed.settle(request) {
             self.owed.withdraw(request);
-            self.foreign.withdraw(request);
+            self.foreign.get_or_insert_default().withdraw(request);
         }
     }
 
@@ -398,7 +399,11 @@ impl Fetches {
             });
             return Claim::Ours;
         }
-        let is_foreign = self.foreign.is_awaiting() && self.foreign.settle(request);
+        let foreign = self
+            .foreign
+            .as_mut()
+            .filter(|foreign| foreign.is_awaiting());
+        let is_foreign = foreign.is_some_and(|foreign| foreign.settle(request));
         if !is_foreign && self.owed.settle(request) {
             return Claim::Late;
         }

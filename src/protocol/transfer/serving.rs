@@ -238,7 +238,7 @@ impl Serving {
     fn admit(&mut self, request: BlockRequest) -> Result<(), ProtocolError> {
         let am_choking =
             self.am_choking && !(self.has_fast && self.fast.allows_peer(request.piece));
-        let ledger = &mut self.tally.ledger;
+        let ledger = self.tally.ledger();
         // It is held in any case, and delivered by `poll_answer` when there is room.
         match (self.uploads).admit(request, am_choking, true, &self.limits, ledger)? {
             Admission::Deliver | Admission::Hold if self.can_serve(request) => {
@@ -246,7 +246,7 @@ impl Serving {
                 Ok(())
             }
             Admission::Deliver | Admission::Hold => {
-                let counters = &mut self.tally.ledger.counters;
+                let counters = &mut self.tally.ledger().counters;
                 crate::protocol::counters::count(&mut counters.unanswerable_requests);
                 self.answer_reject(request)
             }

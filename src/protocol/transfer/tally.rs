@@ -8,11 +8,16 @@ use crate::protocol::wire::ledger::Ledger;
 /// The counters of one kind of transfer.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pub(super) ledger: Ledger,
+    // Boxed: most connections transfer nothing.
+    ledger: Option<Box<Ledger>>,
     received_len: u64,
 }
 
 impl Tally {
+    pub(super) fn ledger(&mut self) -> &mut Ledger {
+        self.ledger.get_or_insert_default()
+    }
+
     /// Appends a message, and counts it.
     pub(super) fn send(&mut self, message: &Message<u32>, out: &mut Vec<u8>) {
         let before = out.len();
@@ -21,26 +26,21 @@ impl Tally {
             let payload_len = message.payload().map_or(0, |len| to_usize(*len));
             let head_len = out.len().saturating_sub(before);
             let len = head_len.saturating_add(payload_len);
-            self.ledger.note_sent(message, len, payload_len);
+            self.ledger().note_sent(message, len, payload_len);
         }
     }
 
     /// Counts a message without a payload that was taken out.
     pub(super) fn receive(&mut self, kind: MessageKind) {
-        self.ledger.counters.received.count_message(kind);
+        self.ledger().counters.received.count_message(kind);
     }
 
     /// Counts a block that was taken out.
     #[inline]
     pub(super) fn receive_block(&mut self, request: BlockRequest) {
-        self.ledger
-            .counters
-            .received
-            .count_message(MessageKind::Piece);
-        self.ledger
-            .counters
-            .received
-            .count_block(to_usize(request.length));
+        let received = &mut self.ledger().counters.received;
+        received.count_message(MessageKind::Piece);
+        received.count_block(to_usize(request.length));
     }
 
     /// Counts bytes that were taken out.
@@ -51,7 +51,8 @@ impl Tally {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let mut stats = self.ledger.counters.stats();
+        let ledger = self.ledger.as_ref();
+        let mut stats = ledger.map_or_else(Stats::default, |ledger| ledger.counters.stats());
         stats.received.bytes = self.received_len;
         stats
     }
