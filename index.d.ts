@@ -42,6 +42,14 @@ declare namespace Wire {
       index: number,
       options: SeveralPieceOptions
     ): Promise<Buffer>
+    /**
+     * Memory of zeros for `into` of `fetchPiece()`: a native wire writes pieces there directly, block by block, so
+     * that it may be used again and again without a copy.
+     *
+     * @param length in bytes, up to 2**30
+     * @throws TypeError or RangeError for a wrong argument, or when there is not enough memory
+     */
+    allocate(length: number): Buffer
     /** Limits of speed that native wires share. */
     readonly RateGroup: RateGroupConstructor
     /**

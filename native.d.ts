@@ -704,8 +704,8 @@ export declare const enum RecordKind {
   /** Of a slab. */
   SlabDone = 12,
   /**
-   * Of a socket: a fetch, how it has ended; `readRecordText` gives the ranges that have arrived, and `takeFetched`
-   * or `copyFetched` the bytes.
+   * Of a socket: a fetch, how it has ended, and the two numbers of `Progress`. `readRecordText` gives the ranges that
+   * have arrived, if it is not `Right`, and `takeFetched` or `copyFetched` the bytes.
    */
   Fetched = 13,
   /** Of a socket: how many bytes of blocks were received without JavaScript, and how many were sent. */

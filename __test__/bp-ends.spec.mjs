@@ -18,6 +18,11 @@ import {
 } from '../testkit/bp-wires.mjs'
 import { frame } from '../testkit/messages.mjs'
 
+/** A listener that throws this. */
+const fail = (message) => () => {
+  throw new Error(message)
+}
+
 const ENDS = ['uninterested', 'choke', 'finish', 'end', 'close', 'error']
 
 test('destroy emits at once that the peer chokes, then each end of the stream, each once', async (t) => {
@@ -176,9 +181,6 @@ test.serial(
       process.removeListener('uncaughtException', caught)
       for (const listener of others) process.on('uncaughtException', listener)
     })
-    const fail = (message) => () => {
-      throw new Error(message)
-    }
     wire.once('data', fail('reader'))
     wire.once('unchoke', fail('listener'))
     wire.interested()

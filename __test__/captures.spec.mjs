@@ -9,6 +9,7 @@ import { expectEvents } from '../testkit/hostile/expected-events.mjs'
 import { greet } from '../testkit/extensions.mjs'
 import { inTurn } from '../testkit/in-turn.mjs'
 import { cut } from '../testkit/messages.mjs'
+import { NativePeers } from '../testkit/native-peers.mjs'
 import { randomFrom } from '../testkit/random.mjs'
 import { readAll } from '../testkit/read-all.mjs'
 import { Replay } from '../testkit/replay.mjs'
@@ -70,6 +71,18 @@ for (const { session, side, asksForFast } of makeReplays()) {
     t.is(different, null)
   })
 }
+
+test('native wires do the same in all sessions', async (t) => {
+  const peers = await new NativePeers().start()
+  t.teardown(() => peers.close())
+  const different = await inTurn(makeReplays(), async ({ session, side, asksForFast }) => {
+    const onStream = await perform(session, side, asksForFast, asRecorded)
+    const native = await performNative(peers, session, side, asksForFast, asRecorded)
+    t.deepEqual(native.outcome, onStream.outcome)
+    return isDeepStrictEqual(native, onStream) ? null : [session.name, side, asksForFast]
+  })
+  t.is(different, null)
+})
 
 test('replays sessions in which the five messages of the fast extension are sent', async (t) => {
   const replays = makeReplays().filter(({ asksForFast }) => asksForFast)
@@ -143,23 +156,42 @@ function bothAskForFast({ turns }) {
   })
 }
 
+/** Of wires: a late answer is none of the sessions' own. */
+const OPTIONS = { rejectTimeout: 0 }
+
+const noWait = async () => {}
+
 /** As the socket delivered them. */
 const asRecorded = (chunks) => chunks
 
-const perform = async (session, side, asksForFast, recut) => {
-  const replay = new Replay(asksForFast)
-  replay.run(session, side, recut)
-  const { wire, events, answers } = replay
+const perform = (session, side, asksForFast, recut) => {
+  const wire = pwp(OPTIONS)
+  return replay(wire, [session, side, recut, noWait], asksForFast, () => readAll(wire))
+}
+
+/** With a native wire, to which the other side's bytes come by a socket. */
+const performNative = (peers, session, side, asksForFast, recut) => {
+  const wire = peers.make(OPTIONS)
+  const output = []
+  wire.output.on('data', (chunk) => output.push(chunk))
+  const turns = [session, side, recut, () => wire.settle()]
+  return replay(wire, turns, asksForFast, () => Buffer.concat(output))
+}
+
+const replay = async (wire, turns, asksForFast, takeOutput) => {
+  const replayed = new Replay(wire, asksForFast)
+  await replayed.run(...turns)
+  const { events, answers } = replayed
+  const output = takeOutput()
   const stats = { ...wire.stats(), requestLatency: null }
-  const output = readAll(wire)
   const { hasFast, peerPieces, peerAllowedFastSet } = wire
   const outcome = { events, output, answers, stats, hasFast, peerPieces, peerAllowedFastSet }
   wire.destroy()
   await settled()
   return {
     outcome,
-    received: Buffer.concat(replay.received),
-    commanded: Buffer.concat(replay.commanded)
+    received: Buffer.concat(replayed.received),
+    commanded: Buffer.concat(replayed.commanded)
   }
 }
 

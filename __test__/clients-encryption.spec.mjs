@@ -5,7 +5,7 @@ import { clients } from '../testkit/clients/index.mjs'
 import { hashesOf, magnetOf } from '../testkit/clients/torrents.mjs'
 import { hashFiles } from '../testkit/files.mjs'
 import { pwp } from '../testkit/wires.mjs'
-import { listen, makeTransfer, testWith, wireOver } from './helpers/clients.mjs'
+import { TRANSPORTS, listen, makeTransfer, testWith, wireOver } from './helpers/clients.mjs'
 import { startScript } from './helpers/scripts.mjs'
 import { SharedFile } from './helpers/shared-file.mjs'
 
@@ -42,12 +42,18 @@ for (const [name, client] of Object.entries(clients)) {
     t.is(await seeder.stop(), 0)
   })
 
-  withClient(`a wire downloads from ${name}, which prefers encryption`, async (t) => {
+  withClient(`wires download from ${name}, which prefers encryption`, async (t) => {
     const { file, seeder } = await startSeeder(t, client, 'prefer')
-    const wire = connect(t, file, seeder, { mode: 'prefer' })
-    t.is(await file.download(wire), file.pieces)
-    t.is(wire.encryption.method, SELECTED[name])
-    wire.destroy()
+    const transports = Object.keys(TRANSPORTS)
+    const wires = transports.map((transport, n) =>
+      connect(t, file, seeder, { mode: 'prefer' }, `127.0.0.${2 + n}`, transport)
+    )
+    const counts = await Promise.all(wires.map((wire) => file.download(wire)))
+    t.deepEqual(counts, [file.pieces, file.pieces])
+    for (const wire of wires) {
+      t.is(wire.encryption.method, SELECTED[name])
+      wire.destroy()
+    }
     t.is(await seeder.stop(), 0)
   })
 
@@ -66,10 +72,13 @@ for (const [name, client] of Object.entries(clients)) {
   }
 
   for (const mode of client.can.dial ? MODES : []) {
-    withClient(`${name}, which requires encryption, connects to a wire, ${mode}`, async (t) => {
+    const transport = mode === 'prefer' ? 'stream' : 'native'
+    const title = `${name}, which requires encryption, connects to a ${transport} wire, ${mode}`
+    withClient(title, async (t) => {
       const { file, torrent, data, copy } = await makeFile(t)
       const wires = []
-      const peer = await listen(t, (socket) => wires.push(answer(t, file, socket, mode)))
+      const onwire = (wire) => wires.push(wire)
+      const peer = await listenEncrypted(t, file, mode, transport, onwire)
       const leecher = await client.leech(t, { torrent, folder: copy, peer, encryption: 'require' })
       await leecher.done
       t.is(await leecher.stop(), 0)
@@ -116,9 +125,9 @@ for (const [name, client] of Object.entries(clients)) {
     const { file, torrent, copy } = await makeFile(t)
     let refuse = null
     const refused = new Promise((resolve) => (refuse = resolve))
-    const peer = await listen(t, (socket) => {
-      answer(t, file, socket, 'require').once('error', refuse)
-    })
+    const peer = await listenEncrypted(t, file, 'require', 'stream', (wire) =>
+      wire.once('error', refuse)
+    )
     const leecher = await client.leech(t, { torrent, folder: copy, peer, encryption: 'off' })
     const error = await refused
     t.true(error instanceof pwp.ProtocolError)
@@ -179,11 +188,12 @@ const optionsFor = ({ infoHash, pieces }) => ({
 })
 
 /** A wire that begins the exchange itself. */
-function connect(t, file, { host, port }, encryption, localAddress) {
-  const wire = wireOver(t, net.connect({ host, port, localAddress }), {
-    ...optionsFor(file),
-    encryption: { role: 'initiator', ...encryption }
-  })
+function connect(t, file, { host, port }, encryption, localAddress, transport = 'stream') {
+  const wire = TRANSPORTS[transport].dial(
+    t,
+    { host, port, localAddress },
+    { ...optionsFor(file), encryption: { role: 'initiator', ...encryption } }
+  )
   file.greet(wire, { isInitiator: true })
   return wire
 }
@@ -206,14 +216,13 @@ async function dialTo({ host, port }, { infoHash }, mode) {
   return { stream: await pwp.encryption.dial(connectOnce, { infoHash, mode }), attempts }
 }
 
-/** A wire that answers the exchange itself, and seeds. */
-function answer(t, file, socket, mode) {
-  const wire = wireOver(t, socket, {
-    ...optionsFor(file),
-    encryption: { role: 'responder', mode }
+/** Listens for peers, whose wires answer the exchange themselves, and seed. */
+function listenEncrypted(t, file, mode, transport, onwire) {
+  const options = { ...optionsFor(file), encryption: { role: 'responder', mode } }
+  return TRANSPORTS[transport].listen(t, options, (wire) => {
+    file.serve(wire, { isInitiator: false })
+    onwire(wire)
   })
-  file.serve(wire, { isInitiator: false })
-  return wire
 }
 
 /** Downloads from the first peer that connects; `downloaded` is its encrypted stream. */

@@ -8,12 +8,12 @@ import { clients } from '../testkit/clients/index.mjs'
 import { hashesOf, infoOf, magnetOf } from '../testkit/clients/torrents.mjs'
 import { hashFiles } from '../testkit/files.mjs'
 import {
+  TRANSPORTS,
   downloadFromSeed,
   listen,
   makeTransfer,
   peerId,
-  testWith,
-  wireOver
+  testWith
 } from './helpers/clients.mjs'
 import { startScript } from './helpers/scripts.mjs'
 
@@ -24,19 +24,21 @@ for (const [name, client] of Object.entries(clients)) {
   const withClient = testWith(name)
 
   for (const shape of SHAPES) {
-    withClient(`a wire fetches the metadata of ${shape} from ${name}`, async (t) => {
-      const { torrent, data } = await makeTransfer(t, shape)
-      const seeder = await client.seed(t, { torrent, folder: data })
-      const wire = wireOver(t, net.connect(seeder.port, seeder.host), { extensions: true })
-      const { v1 } = hashesOf(torrent)
-      wire.handshake(v1, peerId(), { fast: true })
-      const info = await wire.metadata()
+    for (const [transport, { dial }] of Object.entries(TRANSPORTS)) {
+      withClient(`a ${transport} wire fetches the metadata of ${shape} from ${name}`, async (t) => {
+        const { torrent, data } = await makeTransfer(t, shape)
+        const seeder = await client.seed(t, { torrent, folder: data })
+        const wire = dial(t, seeder, { extensions: true })
+        const { v1 } = hashesOf(torrent)
+        wire.handshake(v1, peerId(), { fast: true })
+        const info = await wire.metadata()
 
-      t.deepEqual(info, infoOf(torrent))
-      t.is(wire.stats().violations, 0)
-      wire.destroy()
-      t.is(await seeder.stop(), 0)
-    })
+        t.deepEqual(info, infoOf(torrent))
+        t.is(wire.stats().violations, 0)
+        wire.destroy()
+        t.is(await seeder.stop(), 0)
+      })
+    }
 
     withClient(`leech.js downloads ${shape} from ${name} by magnet link`, async (t) => {
       const { torrent, data, copy } = await makeTransfer(t, shape)
@@ -71,32 +73,33 @@ const hashSource = async (folder) => {
 }
 
 for (const shape of SHAPES) {
-  test(`a wire fetches the metadata of ${shape} from bittorrent-protocol`, async (t) => {
-    const { torrent } = await makeTransfer(t, shape)
-    const { v1 } = hashesOf(torrent)
-    const peer = await listen(t, (socket) => {
-      const wire = bittorrentWire(t, socket, infoOf(torrent))
-      wire.once('handshake', () => wire.handshake(v1, peerId()))
+  for (const [transport, { dial, listen: listenForWires }] of Object.entries(TRANSPORTS)) {
+    test(`a ${transport} wire fetches the metadata of ${shape} from bittorrent-protocol`, async (t) => {
+      const { torrent } = await makeTransfer(t, shape)
+      const { v1 } = hashesOf(torrent)
+      const peer = await listen(t, (socket) => {
+        const wire = bittorrentWire(t, socket, infoOf(torrent))
+        wire.once('handshake', () => wire.handshake(v1, peerId()))
+      })
+      const wire = dial(t, peer, { extensions: true })
+      wire.handshake(v1, peerId())
+      t.deepEqual(await wire.metadata(), infoOf(torrent))
     })
-    const wire = wireOver(t, net.connect(peer), { extensions: true })
-    wire.handshake(v1, peerId())
-    t.deepEqual(await wire.metadata(), infoOf(torrent))
-  })
 
-  test(`bittorrent-protocol fetches the metadata of ${shape} from a wire`, async (t) => {
-    const { torrent } = await makeTransfer(t, shape)
-    const { v1 } = hashesOf(torrent)
-    const peer = await listen(t, (socket) => {
-      const wire = wireOver(t, socket, { extensions: true })
-      wire.serveMetadata(infoOf(torrent))
-      wire.once('handshake', () => wire.handshake(v1, peerId()))
+    test(`bittorrent-protocol fetches the metadata of ${shape} from a ${transport} wire`, async (t) => {
+      const { torrent } = await makeTransfer(t, shape)
+      const { v1 } = hashesOf(torrent)
+      const peer = await listenForWires(t, { extensions: true }, (wire) => {
+        wire.serveMetadata(infoOf(torrent))
+        wire.once('handshake', () => wire.handshake(v1, peerId()))
+      })
+      const wire = bittorrentWire(t, net.connect(peer))
+      wire.handshake(v1, peerId())
+      wire.ut_metadata.fetch()
+      const [metadata] = await once(wire.ut_metadata, 'metadata')
+      t.deepEqual(infoOf(Buffer.from(metadata)), infoOf(torrent))
     })
-    const wire = bittorrentWire(t, net.connect(peer))
-    wire.handshake(v1, peerId())
-    wire.ut_metadata.fetch()
-    const [metadata] = await once(wire.ut_metadata, 'metadata')
-    t.deepEqual(infoOf(Buffer.from(metadata)), infoOf(torrent))
-  })
+  }
 }
 
 /** A wire of bittorrent-protocol that has metadata, or wants it. */

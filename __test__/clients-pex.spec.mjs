@@ -1,27 +1,34 @@
 // Peer exchange with real clients: they tell us of a peer, and connect to one that we tell them of (BEP 11).
 import { once } from 'node:events'
-import net from 'node:net'
 import os from 'node:os'
 import test from 'ava'
 import { clients, runsAll } from '../testkit/clients/index.mjs'
 import { hashesOf } from '../testkit/clients/torrents.mjs'
 import { hashFiles } from '../testkit/files.mjs'
 import { pwp } from '../testkit/wires.mjs'
-import { listen, makeTransfer, peerId, testWith, wireOver } from './helpers/clients.mjs'
+import { TRANSPORTS, makeTransfer, peerId, testWith } from './helpers/clients.mjs'
 import { startScript } from './helpers/scripts.mjs'
 
 /** Where a third peer says that it listens. */
 const PORT = 4242
 
-for (const [name, client] of Object.entries(clients).filter(([, { can }]) => can.pex)) {
-  testWith(name)(`${name} tells a wire of a third peer`, async (t) => {
+/** Of wires. */
+const OPTIONS = { extensions: true }
+
+const exchangers = Object.entries(clients).filter(([, { can }]) => can.pex)
+const telling = exchangers.flatMap(([name, client]) =>
+  Object.keys(TRANSPORTS).map((transport) => [name, client, transport])
+)
+
+for (const [name, client, transport] of telling) {
+  testWith(name)(`${name} tells a ${transport} wire of a third peer`, async (t) => {
     const { torrent, data } = await makeTransfer(t, 'a file')
     const seeder = await client.seed(t, { torrent, folder: data, pex: true })
     // Transmission keeps one connection to an address.
     const third = join(t, { ...seeder, localAddress: '127.0.0.2' }, torrent)
     third.extendedHandshake.p = PORT
     await once(third, 'extended-handshake')
-    const wire = join(t, seeder, torrent)
+    const wire = join(t, seeder, torrent, transport)
     await new Promise((resolve) => {
       wire.ut_pex.on('peer', (address) => address === `127.0.0.2:${PORT}` && resolve())
     })
@@ -64,8 +71,8 @@ async function startLeecher(t, name, transfer, onwire) {
     onwire(join(t, leecher, transfer.torrent))
     return leecher
   }
-  const peer = await listen(t, (socket) => {
-    const wire = exchanging(t, socket)
+  const peer = await TRANSPORTS.stream.listen(t, OPTIONS, (wire) => {
+    exchange(wire)
     wire.once('info-hash', (infoHash) => wire.handshake(infoHash, peerId(), { fast: true }))
     onwire(wire)
   })
@@ -73,18 +80,17 @@ async function startLeecher(t, name, transfer, onwire) {
 }
 
 /** Connects a wire without pieces to a client. */
-function join(t, address, torrent) {
-  const wire = exchanging(t, net.connect(address))
+function join(t, address, torrent, transport = 'stream') {
+  const wire = TRANSPORTS[transport].dial(t, address, OPTIONS)
+  exchange(wire)
   wire.handshake(hashesOf(torrent).v1, peerId(), { fast: true })
   return wire
 }
 
-/** A wire without pieces. */
-function exchanging(t, socket) {
-  const wire = wireOver(t, socket, { extensions: true })
+/** Lets a wire without pieces exchange peers. */
+function exchange(wire) {
   wire.use(pwp.extensions.utPex())
   wire.once('handshake', () => queueMicrotask(() => wire.haveNone()))
-  return wire
 }
 
 /** An address of this machine on a network. */

@@ -2,12 +2,11 @@
 // (BEP 52).
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import net from 'node:net'
 import { clients } from '../testkit/clients/index.mjs'
 import { hashesOf, infoOf, magnetOf, makeV2Torrent } from '../testkit/clients/torrents.mjs'
 import { hashFiles } from '../testkit/files.mjs'
 import { pwp } from '../testkit/wires.mjs'
-import { listen, makeTransfer, peerId, testWith, wireOver } from './helpers/clients.mjs'
+import { TRANSPORTS, makeTransfer, peerId, testWith } from './helpers/clients.mjs'
 import { BLOCK_LENGTH, readFiles, V2Torrent } from './helpers/v2.mjs'
 
 /** In the last reserved byte: the sender would also speak version 2. */
@@ -27,11 +26,11 @@ for (const kind of ['version 2', 'hybrid']) {
   const makeFolder = (t) =>
     makeTransfer(t, 'a folder', (source) => makeV2Torrent(t, source, { isHybrid }))
 
-  withLibtorrent(`a wire downloads a ${kind} torrent from libtorrent by magnet link`, async (t) => {
+  const downloadOver = (transport) => async (t) => {
     const { torrent, data } = await makeFolder(t)
     const { v2 } = hashesOf(torrent)
     const seeder = await libtorrent.seed(t, { torrent, folder: data })
-    const wire = wireOver(t, net.connect(seeder.port, seeder.host), { extensions: true })
+    const wire = TRANSPORTS[transport].dial(t, seeder, { extensions: true })
     wire.handshake(v2, peerId(), { fast: true })
     const info = await wire.metadata()
     t.true(wire.isV2)
@@ -40,14 +39,14 @@ for (const kind of ['version 2', 'hybrid']) {
     t.is(wire.stats().violations, 0)
     wire.destroy()
     t.is(await seeder.stop(), 0)
-  })
+  }
 
-  const download = async (t) => {
+  const serveOver = async (t, transport) => {
     const { torrent, data, copy } = await makeFolder(t)
     const { v2 } = hashesOf(torrent)
     const seeding = new Seeding(torrent, await readFiles(new V2Torrent(infoOf(torrent)), data))
-    const peer = await listen(t, (socket) => {
-      const wire = seeding.serve(t, socket)
+    const peer = await TRANSPORTS[transport].listen(t, seeding.options, (wire) => {
+      seeding.serve(wire)
       wire.once('info-hash', () => wire.handshake(v2, peerId(), { fast: true }))
     })
     const magnet = magnetOf({ v2 })
@@ -59,23 +58,30 @@ for (const kind of ['version 2', 'hybrid']) {
     t.deepEqual(seeding.errors, [])
   }
 
-  withLibtorrent(`libtorrent downloads a ${kind} torrent from a wire by magnet link`, (t) =>
-    download(t).catch((error) => {
-      if (!isHybrid || !INCONSISTENT.test(error.message)) throw error
-      t.log(error.message.match(INCONSISTENT)[0])
-      return download(t)
-    })
-  )
+  for (const transport of Object.keys(TRANSPORTS)) {
+    withLibtorrent(
+      `a ${transport} wire downloads a ${kind} torrent from libtorrent by magnet link`,
+      downloadOver(transport)
+    )
+
+    withLibtorrent(
+      `libtorrent downloads a ${kind} torrent from a ${transport} wire by magnet link`,
+      (t) =>
+        serveOver(t, transport).catch((error) => {
+          if (!isHybrid || !INCONSISTENT.test(error.message)) throw error
+          t.log(error.message.match(INCONSISTENT)[0])
+          return serveOver(t, transport)
+        })
+    )
+  }
 }
 
 withLibtorrent('libtorrent accepts an upgrade to version 2', async (t) => {
   const { torrent, data } = await makeHybrid(t)
   const { v1, v2 } = hashesOf(torrent)
   const seeder = await libtorrent.seed(t, { torrent, folder: data })
-  const wire = wireOver(t, net.connect(seeder.port, seeder.host), {
-    extensions: true,
-    infoHashes: v1
-  })
+  const options = { extensions: true, infoHashes: v1 }
+  const wire = TRANSPORTS.stream.dial(t, seeder, options)
   wire.handshake(v1, peerId(), { fast: true, v2 })
   const [infoHash] = await once(wire, 'handshake')
   t.deepEqual(infoHash, v2.subarray(0, 20))
@@ -89,8 +95,8 @@ withLibtorrent('libtorrent offers an upgrade to version 2, which a wire accepts'
   const { v1, v2 } = hashesOf(torrent)
   const seeding = new Seeding(torrent, await readFiles(new V2Torrent(infoOf(torrent)), data))
   const agreed = []
-  const peer = await listen(t, (socket) => {
-    const wire = seeding.serve(t, socket)
+  const peer = await TRANSPORTS.stream.listen(t, seeding.options, (wire) => {
+    seeding.serve(wire)
     wire.once('info-hash', (infoHash) => {
       agreed.push(infoHash)
       wire.handshake(v2, peerId(), { fast: true })
@@ -150,9 +156,12 @@ class Seeding {
     this.contents = contents
   }
 
-  serve(t, socket) {
-    const { pieces } = this.torrent
-    const wire = wireOver(t, socket, { extensions: true, pieces })
+  /** Of its wires. */
+  get options() {
+    return { extensions: true, pieces: this.torrent.pieces }
+  }
+
+  serve(wire) {
     wire.serveMetadata(this.info)
     // In a microtask: our handshake may follow in another listener.
     wire.once('handshake', () =>
@@ -177,6 +186,5 @@ class Seeding {
       bytes.copy(block, 0, at)
       respond(null, block)
     })
-    return wire
   }
 }

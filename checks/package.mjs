@@ -34,7 +34,7 @@ const REQUIRED = [
 ]
 
 /** Most bytes that an installation may download in addition to the binary. */
-const MAX_PACKED = 320 * 1024
+const MAX_PACKED = 512 * 1024
 
 async function checkFiles(tarball) {
   const names = await list(tarball)

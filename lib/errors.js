@@ -21,6 +21,15 @@ Object.defineProperty(ProtocolError.prototype, 'name', {
   writable: true
 })
 
+/**
+ * @param {string[]} lines - as the addon tells a failure: code, message, then fields with their numbers
+ * @returns {ProtocolError}
+ */
+function toProtocolError([code, message, ...lines]) {
+  const fields = lines.map((line) => line.split(' ')).map(([name, number]) => [name, +number])
+  return new ProtocolError(code, message, Object.fromEntries(fields))
+}
+
 // Failures that are detected here and not in the core, which knows neither clocks nor streams.
 const truncated = () => new ProtocolError('ERR_PWP_TRUNCATED', 'stream ended inside a message')
 const handshakeTimedOut = (limit) =>
@@ -150,6 +159,7 @@ module.exports = {
   rejected,
   requestTimedOut,
   timedOut,
+  toProtocolError,
   tooManyHandshakes,
   tooManyHashRequests,
   truncated,

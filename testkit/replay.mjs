@@ -2,7 +2,7 @@
 // anywhere, and gets the command for each message that its own side sent.
 import { contentAt } from './captures.mjs'
 import { describeEmitted, MESSAGE_EVENTS } from './hostile/runner.mjs'
-import { pwp } from './wires.mjs'
+import { inTurn } from './in-turn.mjs'
 
 const HANDSHAKE_LENGTH = 68
 const RESERVED_START = 20
@@ -11,7 +11,6 @@ const RESERVED_START = 20
 const FAST = 4
 
 export class Replay {
-  wire = pwp({ rejectTimeout: 0 }) // its output is read at the end
   events = [] // as `expectEvents` writes them
   received = [] // chunks
   commanded = [] // frames that the wire has a command for, as they were recorded
@@ -20,9 +19,12 @@ export class Replay {
   #unsent = Buffer.alloc(0) // bytes of our side that are not a whole message yet
   #open = [] // open requests of the peer, as 'request' delivers them
 
-  /** @param {boolean} asksForFast whether the wire announces the fast extension if its side did */
-  constructor(asksForFast) {
-    const { wire } = this
+  /**
+   * @param {object} wire
+   * @param {boolean} asksForFast whether the wire announces the fast extension if its side did
+   */
+  constructor(wire, asksForFast) {
+    this.wire = wire
     this.#asksForFast = asksForFast
     for (const name of MESSAGE_EVENTS) {
       wire.on(name, (...values) => this.events.push(describeEmitted(name, values)))
@@ -36,12 +38,14 @@ export class Replay {
    * @param {import('./captures.mjs').Session} session
    * @param {'a' | 'b'} side the side that the wire replaces
    * @param {(chunks: Buffer[]) => Buffer[]} recut cuts a turn of the other side into other chunks
+   * @param {() => Promise<void>} settle waits until a turn has reached its side
    */
-  run({ turns }, side, recut) {
-    for (const turn of turns) {
+  async run({ turns }, side, recut, settle) {
+    await inTurn(turns, async (turn) => {
       if (turn.side === side) this.#send(Buffer.concat(turn.chunks))
       else this.#receive(recut(turn.chunks))
-    }
+      await settle()
+    })
   }
 
   /** Without the fast extension, which allows it for some pieces, a wire does not request while choked. */

@@ -324,3 +324,48 @@ fn piece_of(frame: &[u8], length: u32) -> Option<BlockRequest> {
     let [piece, begin] = [numbers[0], numbers[1]].map(u32::from_be_bytes);
     Some(block(piece, begin, length.checked_sub(9)?))
 }
+
+#[test]
+fn nothing_is_held_back_while_nothing_is_transferred() {
+    let stream = [
+        frames::unchoke(),
+        frames::keep_alive(),
+        frames::piece(9, 0, &[7; 16]),
+        frames::request(block(1, 16, 16)),
+        frames::extended(3, b"text"),
+        frames::choke(),
+        frames::unchoke(),
+    ]
+    .concat();
+    for cut in Cut::everywhere(&stream).chain([Cut::Bytes]) {
+        let mut driver = Driver::greeted(true);
+        let mut end = 0;
+        for chunk in cut.chunks(&stream) {
+            end += chunk.len();
+            driver.receive(chunk);
+            assert_eq!(driver.passed, stream[..end], "{cut:?}");
+        }
+        // It has seen the unchoke all the same.
+        driver.begin(&fetch(0, 64, 16));
+        driver.transmit();
+        assert_eq!(driver.sent.len(), 4, "{cut:?}");
+    }
+}
+
+#[test]
+fn a_frame_that_began_to_pass_passes_though_a_transfer_has_begun() {
+    let answer = frames::piece(0, 0, &content(block(0, 0, 16)));
+    for at in 1..answer.len() {
+        let mut driver = Driver::greeted(true);
+        driver.receive(&frames::unchoke());
+        driver.passed.clear();
+        driver.receive(&answer[..at]);
+        driver.begin(&fetch(0, 64, 16));
+        driver.transmit();
+        driver.receive(&answer[at..]);
+        assert_eq!(driver.passed, answer, "{at}");
+        driver.receive(&answer);
+        assert_eq!(driver.passed, answer, "{at}");
+        assert_eq!(driver.memory(0)[..16], content(block(0, 0, 16)));
+    }
+}

@@ -134,12 +134,13 @@ export function peerId() {
  */
 export const TRANSPORTS = {
   stream: {
-    dial: (t, { host, port }, options) => wireOver(t, net.connect(port, host), options),
+    dial: (t, { host, port, localAddress }, options) =>
+      wireOver(t, net.connect({ host, port, localAddress }), options),
     listen: (t, options, onwire) => listen(t, (socket) => onwire(wireOver(t, socket, options)))
   },
   native: {
-    dial(t, { host, port }, options) {
-      const wire = pwp.connect({ host, port, ...options })
+    dial(t, { host, port, localAddress }, options) {
+      const wire = pwp.connect({ host, port, localAddress, ...options })
       t.teardown(() => wire.destroy())
       return wire
     },

@@ -80,7 +80,7 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   async fetchPiece(wire) {
     const fetch = { length: LENGTH, hash: 'ab'.repeat(20), timeout: 5000, blockLength: 1024 }
     const all = { ...fetch, pieceLength: LENGTH, signal: AbortSignal.timeout(5000) }
-    const into = new Uint8Array(LENGTH)
+    const into: Buffer = pwp.allocate(LENGTH)
     const failed: pwp.FetchPieceError = await wire
       .fetchPiece(0, { ...all, into, endOnChoke: true })
       .then(

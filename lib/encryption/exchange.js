@@ -2,7 +2,7 @@
 'use strict'
 
 const { byteLength } = require('../arguments.js')
-const { ProtocolError, memoryChanged } = require('../errors.js')
+const { memoryChanged, toProtocolError } = require('../errors.js')
 const { copyOf } = require('../own-memory.js')
 const { Slab } = require('../slab.js')
 const errors = require('./errors.js')
@@ -118,12 +118,9 @@ class Exchange {
     }
   }
 
-  /** @returns {ProtocolError} */
+  /** @returns {import('../errors.js').ProtocolError} */
   #readFailure() {
-    const text = native.read(this.slot, ExchangePart.Failure).toString()
-    const [code, message, ...lines] = text.split('\n')
-    const fields = lines.map((line) => line.split(' ')).map(([name, number]) => [name, +number])
-    return new ProtocolError(code, message, Object.fromEntries(fields))
+    return toProtocolError(native.read(this.slot, ExchangePart.Failure).toString().split('\n'))
   }
 
   /** @returns {{method: 'none' | 'plaintext' | 'rc4', infoHash: Buffer | null}} what was agreed on */

@@ -18,7 +18,6 @@ const { Uploads } = require('./uploads.js')
 const { readCounters, toStats } = require('../diagnostics/stats.js')
 const { Tracer, isWatched } = require('../diagnostics/trace.js')
 const {
-  ProtocolError,
   cancelled,
   choking,
   closed,
@@ -26,6 +25,7 @@ const {
   pieceLost,
   rejected,
   timedOut,
+  toProtocolError,
   withoutFrames
 } = require('../errors.js')
 const { addon, native, record } = require('../native.js')
@@ -376,8 +376,10 @@ class Session {
     port.measure()
     const { waiting, ahead } = port
     const hasUnsent = waiting > 0 || ahead > 0
-    // Sent even if unchanged, because equal numbers may stand for other bytes.
-    if (hasUnsent || this.hasUnsent) native.setUnsent(this.core.slot, waiting, ahead)
+    // Sent even if unchanged, because equal numbers may stand for other bytes; and of a native socket even if there
+    // are none, as the addon has told the core what it has left with that.
+    if (hasUnsent || this.hasUnsent || port.isNative)
+      native.setUnsent(this.core.slot, waiting, ahead)
     this.hasUnsent = hasUnsent
     if (this.extensions !== null) this.extensions.onDrain?.()
     if (!this.intake.isHolding) return
@@ -681,9 +683,7 @@ function uncork(session) {
 function readFailure(slot) {
   const text = Buffer.alloc(256)
   const length = native.readFailure(slot, text)
-  const [code, message, ...lines] = text.toString('utf8', 0, length).split('\n')
-  const fields = lines.map((line) => line.split(' ')).map(([name, number]) => [name, +number])
-  return new ProtocolError(code, message, Object.fromEntries(fields))
+  return toProtocolError(text.toString('utf8', 0, length).split('\n'))
 }
 
 module.exports = { Session }

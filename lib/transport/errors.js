@@ -3,7 +3,7 @@
 
 const { getSystemErrorMap, getSystemErrorName } = require('node:util')
 
-const { ProtocolError, withCode } = require('../errors.js')
+const { withCode } = require('../errors.js')
 
 /**
  * @param {string} syscall
@@ -74,12 +74,6 @@ function toDialError([isTimeout, ...attempts], local) {
   return error
 }
 
-/** @param {string[]} lines - code, message, and fields with their numbers */
-function toProtocolError([code, message, ...lines]) {
-  const fields = lines.map((line) => line.split(' ')).map(([name, number]) => [name, +number])
-  return new ProtocolError(code, message, Object.fromEntries(fields))
-}
-
 /** What is wrong with a file that could be opened: code and text, by the word of src/binding/transport/text.rs. */
 const FILE_FAULTS = new Map([
   ['changed', ['ERR_PWP_FILE_CHANGED', 'file has changed']],
@@ -112,6 +106,5 @@ module.exports = {
   toDialError,
   toFileError,
   toListenError,
-  toProtocolError,
   toSocketError
 }

@@ -6,17 +6,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::mailbox::{Fault, Operation, Record};
 use super::outgoing::Outgoing;
 use super::rate::Pace;
-use super::reading::Reading;
+use super::reading::{Reading, Reported};
+use super::runtime;
 use super::socket::{Heard, Progress, Socket, Wants};
 use super::transfers::Order;
-use super::uploading::{Filled, Uploading};
+use super::uploading;
+use crate::net::answers::{Answers, Filled};
 use crate::protocol::Limits;
 use crate::protocol::transfer::Serving;
 
@@ -29,7 +31,7 @@ const MAX_READS: usize = 4;
 /// Most times that the socket is given blocks before the other sockets have their turn.
 const MAX_FILLS: usize = 8;
 
-/// How often the host is told of blocks that were sent, as nothing waits for that.
+/// How often the host is told of blocks that were received or sent, as nothing waits for that.
 const TELL_AFTER: Duration = Duration::from_millis(50);
 
 /// How long the last output of a closed socket may take without progress.
@@ -58,7 +60,7 @@ pub(super) struct Driver {
     /// Of a fetch.
     timeout: Option<Pin<Box<Sleep>>>,
     /// Made when something is served.
-    uploading: Option<Box<Uploading>>,
+    answers: Option<Box<Answers>>,
     /// Bytes of blocks that were sent since the host could know of it.
     sent: usize,
     /// Bytes that transfers had received when the host was last told.
@@ -83,7 +85,7 @@ impl Driver {
             fault: None,
             deadline: None,
             timeout: None,
-            uploading: None,
+            answers: None,
             sent: 0,
             heard: 0,
             telling: None,
@@ -164,7 +166,7 @@ impl Driver {
             Order::Serve(order) => {
                 reading.activate();
                 let transfers = reading.transfers();
-                if let Err(error) = Uploading::obey(&mut self.uploading, order, transfers) {
+                if let Err(error) = uploading::obey(&mut self.answers, order, transfers) {
                     reading.fail(error);
                 }
                 // Rejects follow the choke that has caused them.
@@ -205,7 +207,11 @@ impl Driver {
         let Some(reading) = &mut self.reading else {
             return;
         };
-        if reading.report(&self.socket) {
+        let Reported { any, goes_on } = reading.report(&self.socket);
+        if any {
+            self.telling = None;
+        }
+        if goes_on {
             // More to hash, after the others.
             cx.waker().wake_by_ref();
         }
@@ -244,7 +250,7 @@ impl Driver {
         if wants.is_ended || self.is_shut || self.fault.is_some() {
             return;
         }
-        let Some(uploading) = &mut self.uploading else {
+        let Some(answers) = &mut self.answers else {
             return;
         };
         let reading = self.reading.as_mut();
@@ -252,15 +258,14 @@ impl Driver {
             return;
         };
         let unsent = self.socket.unsent();
-        let Filled { len, blocks } = uploading.fill(serving, &mut self.outgoing, unsent, cx);
+        let Filled { len, blocks } = answers.fill(serving, &mut self.outgoing, unsent, cx);
         self.socket.add_unsent(len);
         self.sent = self.sent.saturating_add(blocks);
         // Of blocks that cannot be read.
         self.transmit();
     }
 
-    /// Counts what transfers have done, and tells the host: at once of what it has received, and at times of what
-    /// it has sent.
+    /// Counts what transfers have done, and tells the host at times: whoever gets a piece is told with it.
     fn count(&mut self, cx: &mut Context<'_>) {
         let Some(reading) = &mut self.reading else {
             return;
@@ -269,11 +274,7 @@ impl Driver {
             return;
         }
         let received = reading.take_taken();
-        let is_due = self.count_up(received);
-        if received > 0 {
-            self.telling = None;
-            self.socket.report();
-        } else if is_due && self.telling.is_none() {
+        if self.count_up(received) && self.telling.is_none() {
             self.telling = Some(Box::pin(sleep(TELL_AFTER)));
         }
         if let Some(telling) = &mut self.telling
@@ -294,10 +295,14 @@ impl Driver {
         let transfers = reading.transfers();
         let waiting = transfers.serving().map_or(0, Serving::len);
         let stats = transfers.stats();
-        self.socket
-            .count(Progress { received, sent }, &stats, waiting);
         let heard = std::mem::replace(&mut self.heard, stats.received.bytes);
-        sent > 0 || heard != stats.received.bytes
+        let progress = Progress {
+            received,
+            sent,
+            is_heard: heard != stats.received.bytes,
+        };
+        self.socket.count(progress, &stats, waiting);
+        progress != Progress::default()
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) {
@@ -326,13 +331,13 @@ impl Driver {
 
     /// Nothing more is read: the fetches end.
     fn stop_reading(&mut self) {
-        self.uploading = None;
+        self.answers = None;
         let Some(reading) = &mut self.reading else {
             return;
         };
         if reading.is_active() {
             let received = reading.take_taken();
-            if self.count_up(received) || received > 0 || self.telling.take().is_some() {
+            if self.count_up(received) || self.telling.take().is_some() {
                 self.socket.report();
             }
         }
@@ -421,7 +426,7 @@ impl Driver {
                 Poll::Ready(Err(error)) => return self.fail_reading(&error),
                 Poll::Ready(Ok(())) => {}
             }
-            match self.read_once(room, wants) {
+            match self.read_once(room, wants, cx) {
                 Ok(0) => {
                     // After a reset that a write has met, a read finds an end: that is none.
                     if self.fault.is_none() {
@@ -445,7 +450,7 @@ impl Driver {
         false
     }
 
-    fn read_once(&mut self, room: usize, wants: Wants) -> io::Result<usize> {
+    fn read_once(&mut self, room: usize, wants: Wants, cx: &mut Context<'_>) -> io::Result<usize> {
         let Self {
             stream,
             socket,
@@ -457,7 +462,13 @@ impl Driver {
             return Err(io::ErrorKind::WouldBlock.into());
         };
         let read = |room: &mut [u8]| -> io::Result<usize> {
-            let len = stream.try_read(room)?;
+            let mut room = ReadBuf::new(room);
+            // With less than there is room for, it knows that nothing is left, and does not try again.
+            match Pin::new(stream).poll_read(cx, &mut room) {
+                Poll::Ready(outcome) => outcome?,
+                Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+            }
+            let len = room.filled().len();
             // Before the host sees the chunk, as it may go on at once.
             if wants.exchanges && len > 0 {
                 socket.pause_after_chunk();
@@ -556,7 +567,9 @@ impl Future for Driver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.run(cx)
+        let outcome = self.run(cx);
+        runtime::wake_late_hosts();
+        outcome
     }
 }
 

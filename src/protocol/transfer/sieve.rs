@@ -1,7 +1,8 @@
 //! What the peer sends, parted into what transfers take and what passes through.
 //!
 //! Frames are walked by their length prefix. Held back are at most 16 bytes of one that may have to
-//! be taken out, until its head is there; everything else passes as it arrives.
+//! be taken out, until its head is there; everything else passes as it arrives, and so do the first
+//! bytes of a frame while nothing is transferred.
 
 use std::ops::Range;
 
@@ -67,6 +68,8 @@ enum State {
     },
     /// Between two frames, or in a head that is held back.
     Front,
+    /// In a head whose first bytes have passed, and so all of the frame passes.
+    PassingFront,
     /// In a frame that passes, of which so many bytes are missing.
     Passing { missing: usize },
     /// In a block that is taken out, of which so many bytes are missing.
@@ -91,7 +94,7 @@ enum Verdict {
     Taken { head_len: usize, state: State },
 }
 
-/// The bytes of a head that earlier chunks ended with.
+/// The bytes of a head that earlier chunks ended with: held back, or passed but to be looked at.
 #[derive(Clone, Copy, Debug, Default)]
 struct Front {
     bytes: [u8; Front::LEN],
@@ -150,6 +153,7 @@ impl Sieve {
                     Some(segment) => return Some(segment),
                     None => start = *at,
                 },
+                State::PassingFront => self.next_passing(rest, at, transfers),
                 State::Passing { missing } => {
                     let passed = missing.min(rest.len());
                     *at = at.saturating_add(passed);
@@ -185,7 +189,10 @@ impl Sieve {
 
     /// The stream has ended: what was held back passes, too.
     pub fn end(&mut self) -> Option<Staged> {
-        self.front.release()
+        match self.state {
+            State::PassingFront => None,
+            _ => self.front.release(),
+        }
     }
 
     /// Moves `at` past whole messages at which nobody has to look.
@@ -225,6 +232,10 @@ impl Sieve {
             Ok(Verdict::Unknown) => {
                 self.front.take(rest);
                 *at = chunk.len();
+                if !transfers.may_take() {
+                    self.state = State::PassingFront;
+                    return true;
+                }
             }
             Err(error) => self.state = State::Failing(error),
         }
@@ -234,6 +245,17 @@ impl Sieve {
     /// Decides on the frame that begins with these bytes.
     #[inline]
     fn judge(&mut self, front: &[u8], transfers: &mut Transfers) -> Result<Verdict, ProtocolError> {
+        self.judge_any(front, transfers.looks_at(), transfers)
+    }
+
+    /// Decides on the frame that begins with these bytes, of which only these ids are looked at.
+    #[inline]
+    fn judge_any(
+        &self,
+        front: &[u8],
+        looks_at: Ids,
+        transfers: &mut Transfers,
+    ) -> Result<Verdict, ProtocolError> {
         let Some(length) = Head::length_of(front) else {
             return Ok(Verdict::Unknown);
         };
@@ -248,7 +270,7 @@ impl Sieve {
         let Some(id) = Head::id_of(front) else {
             return Ok(Verdict::Unknown);
         };
-        if !transfers.looks_at().contains(id) {
+        if !looks_at.contains(id) {
             return Ok(Verdict::Pass { len });
         }
         // Apart from the others, as by far the most bytes are those of blocks.
@@ -323,6 +345,25 @@ impl Sieve {
             0 => State::Front,
             _ => State::Passing { missing },
         };
+    }
+
+    /// Goes on with a head whose first bytes have passed: those that follow do, too.
+    #[cold]
+    fn next_passing(&mut self, rest: &[u8], at: &mut usize, transfers: &mut Transfers) {
+        let passed = self.front.len;
+        self.front.take(rest);
+        let whole = self.front;
+        let whole = whole.bytes.get(..whole.len).unwrap_or_default();
+        match self.judge_any(whole, Ids::PASSING, transfers) {
+            Ok(Verdict::Unknown) => {
+                *at = at.saturating_add(rest.len());
+                return;
+            }
+            Ok(Verdict::Pass { len }) => self.pass_rest(len.saturating_sub(passed)),
+            // None of these ids is ever taken, or fails.
+            Ok(Verdict::Stop | Verdict::Taken { .. }) | Err(_) => self.state = State::Stopped,
+        }
+        self.front = Front::default();
     }
 
     /// Goes on with a head that was held back.
