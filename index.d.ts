@@ -796,7 +796,7 @@ declare namespace Wire {
   }
 
   interface UtPexClass {
-    new (wire: Instance): UtPex
+    new (wire: any): UtPex
     readonly prototype: UtPex
   }
 
@@ -821,7 +821,7 @@ declare namespace Wire {
   }
 
   interface UploadOnlyClass {
-    new (wire: Instance): UploadOnly
+    new (wire: any): UploadOnly
     readonly prototype: UploadOnly
   }
 
@@ -858,7 +858,7 @@ declare namespace Wire {
   }
 
   interface UtHolepunchClass {
-    new (wire: Instance): UtHolepunch
+    new (wire: any): UtHolepunch
     readonly prototype: UtHolepunch
     /** Why a rendezvous fails. */
     readonly codes: Readonly<Record<'noSuchPeer' | 'notConnected' | 'noSupport' | 'noSelf', number>>

@@ -8,7 +8,7 @@ import { packAll, readManifest } from '../testkit/processes/packages.mjs'
 
 /** Files that the main package may contain, and those that it must. */
 const ALLOWED = [
-  /^(?:index|native)\.(?:js|d\.ts)$/,
+  /^(?:index|bittorrent-protocol|native)\.(?:js|d\.ts)$/,
   /^lib\/(?:[\w-]+\/)*[\w-]+\.js$/,
   /^src\/[\w/]+\.rs$/,
   /^(?:bin\/(?:install|transcript)\.js|build\.rs|Cargo\.(?:toml|lock)|package\.json)$/,
@@ -20,6 +20,8 @@ const REQUIRED = [
   'CHANGELOG.md',
   'LICENSE',
   'README.md',
+  'bittorrent-protocol.d.ts',
+  'bittorrent-protocol.js',
   'build.rs',
   'index.d.ts',
   'index.js',

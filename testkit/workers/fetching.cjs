@@ -10,6 +10,6 @@ const { port, length } = workerData
 
 const wire = pwp.connect({ host: '127.0.0.1', port })
 wire.handshake(ID, ID)
-wire.on('download', () => parentPort.postMessage('download'))
+wire.on('download', () => parentPort.postMessage('download')) // oxlint-disable-line unicorn/require-post-message-target-origin -- a thread has none
 globalThis.into = pwp.allocate(length)
 wire.fetchPiece(1, { length, into: globalThis.into })

@@ -2,8 +2,8 @@
 //! blocks from it.
 //!
 //! It belongs to Rust. A fetch holds a reference to it until its record is left, a block until it is written to the
-//! socket, and the `ArrayBuffer` holds one until it is collected, or whatever its bytes have been transferred to. So it lives as long as anybody may touch it,
-//! whatever becomes of JavaScript, its thread or the view that was passed.
+//! socket, and the `ArrayBuffer` holds one until it is collected, or whatever its bytes have been transferred to. So it
+//! lives as long as anybody may touch it, whatever becomes of JavaScript, its thread or the view that was passed.
 //!
 //! A view is known by its address, which no property can fake: JavaScript gets addresses in this memory from here only.
 #![expect(unsafe_code, reason = "the memory is shared with JavaScript")]
@@ -53,9 +53,12 @@ impl Region {
 
     /// That in which these bytes are.
     fn find(bytes: Range<usize>) -> Option<Arc<Self>> {
-        let regions = regions();
-        let (_, region) = regions.range(..=bytes.start).next_back()?;
-        let region = region.upgrade()?;
+        let region = {
+            let regions = regions();
+            let (_, region) = regions.range(..=bytes.start).next_back()?;
+            region.upgrade()?
+        };
+        // Without the lock, as this may turn out to be the last reference, whose drop takes it.
         let start = region.data.addr().get();
         (bytes.end <= start.saturating_add(region.layout.size())).then_some(region)
     }

@@ -16,7 +16,7 @@
 //! - `uploading`: the answers of a socket, from a source;
 //! - `outgoing`: bytes that wait to be written;
 //! - `rate`, `pacing`: how fast it goes;
-//! - `queue`, `desk`, `level`: how the threads meet, which `tests/loom.rs` has a model of;
+//! - `queue`, `desk`, `level`: how the threads meet, which `checks/threads` has a model of;
 //! - `dial`, `listener`: where sockets come from.
 //!
 //! The bytes of a socket are passed on as they are, so the host applies them to its [`Wire`] one message

@@ -66,11 +66,6 @@ struct State {
 }
 
 impl State {
-    fn destroy(&mut self) {
-        self.wants.is_destroyed = true;
-        self.output.clear();
-    }
-
     /// No higher than what may wait at all, as the requests that it holds back go on when the host is told.
     fn high_mark(&self) -> usize {
         HIGH_MARK.min(self.limits.upload_backlog.max(1))
@@ -78,6 +73,11 @@ impl State {
 
     fn low_mark(&self) -> usize {
         LOW_MARK.min(self.limits.upload_backlog / 2)
+    }
+
+    fn destroy(&mut self) {
+        self.wants.is_destroyed = true;
+        self.output.clear();
     }
 }
 
