@@ -12,7 +12,7 @@
 //! - [`encryption`]: the key exchange in front of a handshake and the ciphers after it, in the same
 //!   way. Start at [`encryption::Exchange`].
 //! - `net` (feature `net`): drives the core over tokio sockets; its `Connection` runs the loop
-//!   below.
+//!   below, fetches whole pieces and serves them.
 //! - `binding` (feature `binding`): the Node.js addon of the npm package `peer-wire-native`. It
 //!   converts values and decides nothing about the protocol.
 //!

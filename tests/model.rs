@@ -206,6 +206,7 @@ fn command() -> impl Strategy<Value = Command> {
         6 => hash_command(),
         1 => reserved().prop_map(Command::Handshake),
         1 => block_request().prop_map(Command::TakeEqualPeerRequest),
+        1 => Just(Command::TakePeerRequests),
         4 => any::<bool>().prop_map(Command::SetChoking),
         3 => (0_usize..30, 0_usize..30).prop_map(|(a, b)| Command::SetUnsent(a, b)),
         1 => any::<bool>().prop_map(Command::SetInterested),

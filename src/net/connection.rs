@@ -1,4 +1,4 @@
-//! Drives one wire over one stream: read, poll, write.
+//! Drives one wire over one stream: read, poll, write; with transfers beside it once there are any.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -12,6 +12,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use super::deadline::Deadline;
 use super::error::Error;
 use super::output::Output;
+use super::pieces::{FetchedPiece, Incoming, PieceError, PieceFetch};
+use super::source::PieceSource;
+use super::transfer::Transfer;
+use crate::protocol::transfer::FetchId;
 use crate::protocol::{Decoder, Event, Limits, Payload, ProtocolError, Stats, Wire};
 
 /// One wire and the stream that it speaks over.
@@ -50,6 +54,8 @@ pub struct Connection<S> {
     chunk: Bytes,
     at: usize,
     output: Output,
+    /// Made when the first piece is fetched or served.
+    transfer: Option<Box<Transfer>>,
     deadline: Option<Deadline>,
     /// How it ended; returned once there are no more events.
     end: Option<Result<(), Error>>,
@@ -68,6 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             chunk: Bytes::new(),
             at: 0,
             output: Output::default(),
+            transfer: None,
             deadline: None,
             end: None,
             is_shutting_down: false,
@@ -92,14 +99,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         &self.wire
     }
 
-    /// What both halves of the connection have counted.
+    /// What all parts of the connection have counted: each message once, whether it led to an event or belonged to a
+    /// piece that is fetched or served.
     pub fn stats(&self) -> Stats {
-        self.wire.stats().decoded_by(&self.decoder)
+        let stats = self.wire.stats();
+        let stats = match &self.transfer {
+            Some(transfer) => stats.plus(&transfer.stats()),
+            None => stats,
+        };
+        // All bytes go through the decoder.
+        stats.decoded_by(&self.decoder)
     }
 
     /// The wire, to give commands. Its inputs and outputs belong to the connection, and to close
     /// it is for [`Connection::shutdown`]. Blocks are for [`Wire::piece`] and
-    /// [`Wire::piece_copied`]: the connection cannot get one that stays with the caller.
+    /// [`Wire::piece_copied`]: the connection cannot get one that stays with the caller. Notes are for the connection.
+    ///
+    /// Commands count for transfers, too: a choke drops what is served, and a lost piece ends its fetch.
     pub fn wire_mut(&mut self) -> &mut Wire {
         &mut self.wire
     }
@@ -132,6 +148,175 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
+    /// Waits for the next event, or for the next fetch that has ended, in the order in which they happen; `None` after a
+    /// clean end. Otherwise as [`Connection::next`], also cancel-safe.
+    ///
+    /// Fetches that the end leaves open are [`FetchOutcome::Closed`](super::FetchOutcome::Closed) before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::next`].
+    pub async fn next_incoming(&mut self) -> Result<Option<Incoming>, Error> {
+        poll_fn(|cx| self.poll_incoming(true, cx)).await
+    }
+
+    /// Begins to fetch a whole piece: its blocks are requested as far ahead as it makes sense, put together, and hashed
+    /// as they arrive. Any number may be fetched at once; they are asked for in the order in which they were begun.
+    /// The outcome is [`Incoming::Piece`] with this id, exactly one for each fetch.
+    ///
+    /// It does not say that we are interested, and waits until the peer unchokes us. Blocks of the piece make no
+    /// events; all other messages do, also blocks that were asked for with
+    /// [`Wire::request`](crate::protocol::Wire::request). After the end of the connection the outcome is
+    /// [`FetchOutcome::Closed`](super::FetchOutcome::Closed).
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use peer_wire::net::{Connection, FetchOutcome, Incoming, PieceFetch, PieceSource};
+    /// use peer_wire::protocol::transfer::PieceCheck;
+    /// use peer_wire::protocol::{InfoHash, Limits, PeerId, Reserved};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (near, far) = tokio::io::duplex(1024);
+    /// let mut leech = Connection::new(near, Limits::default());
+    /// let mut seed = Connection::new(far, Limits::default());
+    /// for (peer, id) in [(&mut leech, [1; 20]), (&mut seed, [2; 20])] {
+    ///     let info_hash = InfoHash::new([7; 20]);
+    ///     peer.wire_mut().handshake(info_hash, PeerId::new(id), Reserved::FAST)?;
+    /// }
+    ///
+    /// let source = PieceSource::in_memory(3, 3);
+    /// source.add(0, Some(Bytes::from_static(b"abc")));
+    /// seed.serve(source);
+    /// seed.wire_mut().unchoke();
+    ///
+    /// // SHA-1 of the piece, from the torrent.
+    /// let hash = [
+    ///     0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e, //
+    ///     0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d,
+    /// ];
+    /// let check = Some(PieceCheck::Sha1(hash));
+    /// leech.wire_mut().interested();
+    /// let id = leech.fetch(PieceFetch { check, ..PieceFetch::new(0, 3) })?;
+    ///
+    /// let piece = loop {
+    ///     tokio::select! {
+    ///         // The seed answers by itself while it is waited for.
+    ///         event = seed.next() => println!("{:?}", event?),
+    ///         next = leech.next_incoming() => match next?.ok_or("the peer left")? {
+    ///             Incoming::Piece(piece) => break piece,
+    ///             Incoming::Event(event) => println!("{event:?}"),
+    ///         },
+    ///     }
+    /// };
+    /// assert_eq!((piece.id, piece.outcome), (id, FetchOutcome::Right));
+    /// assert_eq!(piece.memory, b"abc");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PieceError`] when it makes no sense; there is no outcome then.
+    ///
+    /// # Panics
+    ///
+    /// A fetch with a timeout panics outside of a tokio runtime with time enabled, when it is waited for.
+    pub fn fetch(&mut self, fetch: PieceFetch) -> Result<FetchId, PieceError> {
+        let has_ended = self.end.is_some();
+        let transfer = self.make_transfer();
+        if has_ended {
+            transfer.end_fetches();
+        }
+        let begun = transfer.fetch(fetch);
+        self.transmit();
+        begun
+    }
+
+    /// Gives up a fetch: its outcome is [`FetchOutcome::Cancelled`](super::FetchOutcome::Cancelled). Returns whether it
+    /// was open; otherwise its outcome is another one.
+    pub fn cancel_fetch(&mut self, fetch: FetchId) -> bool {
+        let transfer = self.transfer.as_mut();
+        let was_open = transfer.is_some_and(|transfer| transfer.cancel(fetch));
+        self.transmit();
+        was_open
+    }
+
+    /// The next fetch that has ended, for a caller of [`Connection::next`], which keeps them.
+    pub fn take_fetched(&mut self) -> Option<FetchedPiece> {
+        self.transfer.as_mut()?.take_finished()
+    }
+
+    /// Answers the peer's requests from this source from now on, without events: those that wait already, in the order
+    /// of their arrival, and those that come. It follows [`Wire::choke`](crate::protocol::Wire::choke) and the other
+    /// commands, and what the limits say of requests. A request for what the source does not have is rejected with the
+    /// fast extension, and without it ignored.
+    ///
+    /// Blocks are handed to the stream only while less than 64 KiB wait for it: up to then, a cancel or our choke still
+    /// drops them.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use peer_wire::net::{Connection, PieceSource};
+    /// use peer_wire::protocol::{InfoHash, Limits, PeerId, Reserved};
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (mut peer, stream) = tokio::io::duplex(1024);
+    /// let mut seed = Connection::new(stream, Limits::default());
+    /// let (info_hash, peer_id) = (InfoHash::new([1; 20]), PeerId::new([2; 20]));
+    /// seed.wire_mut().handshake(info_hash, peer_id, Reserved::NONE)?;
+    /// let source = PieceSource::in_memory(4, 4);
+    /// source.add(0, Some(Bytes::from_static(b"abcd")));
+    /// seed.serve(source);
+    /// seed.wire_mut().unchoke();
+    ///
+    /// // The handshake of the peer, and a request for two bytes, after which it says no more.
+    /// peer.write_all(b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0").await?;
+    /// peer.write_all(&[1; 40]).await?;
+    /// peer.write_all(b"\0\0\0\x0d\x06\0\0\0\0\0\0\0\x01\0\0\0\x02").await?;
+    /// peer.shutdown().await?;
+    /// while seed.next().await?.is_some() {}
+    /// seed.shutdown().await?;
+    ///
+    /// let mut received = Vec::new();
+    /// peer.read_to_end(&mut received).await?;
+    /// assert!(received.ends_with(b"\0\0\0\x0b\x07\0\0\0\0\0\0\0\x01bc"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// A source of files panics outside of a tokio runtime, when it is waited for.
+    pub fn serve(&mut self, source: PieceSource) {
+        if self.end.is_some() {
+            return;
+        }
+        self.make_transfer();
+        if let Some(transfer) = &mut self.transfer {
+            transfer.serve(source, &mut self.wire);
+        }
+        self.transmit();
+    }
+
+    /// Serves no longer: requests that wait are dropped, and rejected with the fast extension. Later ones are events
+    /// again.
+    pub fn stop_serving(&mut self) {
+        self.transmit();
+        if let Some(transfer) = &mut self.transfer {
+            transfer.stop_serving();
+        }
+        self.transmit();
+    }
+
+    fn make_transfer(&mut self) -> &mut Transfer {
+        let wire = &mut self.wire;
+        self.transfer
+            .get_or_insert_with(|| Box::new(Transfer::new(wire)))
+    }
+
     /// Writes all output. Reads nothing meanwhile: where both sides have much to send, call
     /// [`Connection::next`] instead. Cancel-safe.
     ///
@@ -150,7 +335,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// As [`Connection::flush`].
     pub async fn shutdown(&mut self) -> Result<(), Error> {
-        self.wire.close();
+        self.close();
         self.end.get_or_insert(Ok(()));
         if !std::mem::replace(&mut self.is_shutting_down, true) {
             self.restart_deadline();
@@ -161,32 +346,90 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event<Bytes>>, Error>> {
         loop {
+            match ready!(self.poll_incoming(false, cx)) {
+                Ok(Some(Incoming::Event(event))) => return Poll::Ready(Ok(Some(event))),
+                // None comes here.
+                Ok(Some(Incoming::Piece(_))) => {}
+                Ok(None) => return Poll::Ready(Ok(None)),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Like [`Connection::poll_next`], with the fetches that have ended if the caller takes them here.
+    fn poll_incoming(
+        &mut self,
+        takes_pieces: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Incoming>, Error>> {
+        loop {
+            if let Some(transfer) = &mut self.transfer {
+                ready!(transfer.finish(cx));
+                if takes_pieces && let Some(piece) = transfer.take_finished() {
+                    return Poll::Ready(Ok(Some(Incoming::Piece(piece))));
+                }
+            }
             match self.poll_wire() {
-                Some(Event::Failed(error)) => self.end = Some(Err(Error::Protocol(error))),
-                Some(event) => return Poll::Ready(Ok(Some(event))),
+                Some(Event::Failed(error)) => self.set_end(Err(Error::Protocol(error))),
+                Some(event) => return Poll::Ready(Ok(Some(Incoming::Event(event)))),
+                // The wire has stopped where a fetch has ended.
+                None if self.has_news() => {}
                 None if self.end.is_none() => ready!(self.poll_io(cx)),
-                None if ready!(self.poll_rest(cx)) => return Poll::Ready(self.last_event()),
+                None if ready!(self.poll_rest(cx)) => {
+                    self.close();
+                    if !self.has_news() {
+                        let end = self.end.clone().unwrap_or(Ok(()));
+                        return Poll::Ready(end.map(|()| None));
+                    }
+                }
                 None => {}
             }
         }
     }
 
+    /// Whether something comes without further input.
+    fn has_news(&self) -> bool {
+        let transfer = self.transfer.as_ref();
+        self.wire.has_consequence() || transfer.is_some_and(|transfer| transfer.has_news())
+    }
+
     /// The next event of what was read, with the bytes of its payload.
     fn poll_wire(&mut self) -> Option<Event<Bytes>> {
-        let input = &mut self.decoder.read(&self.chunk, &mut self.at);
-        let event = self.wire.poll(input)?;
+        self.transmit();
+        let input = self.decoder.read(&self.chunk, &mut self.at);
+        let event = match &mut self.transfer {
+            Some(transfer) => transfer.poll(&mut self.wire, input, &self.chunk)?,
+            None => self.wire.poll(&mut { input })?,
+        };
         Some(event.map_payload(|payload| match payload {
             Payload::Joined(bytes) => *bytes,
             part => self.chunk.slice_ref(part.bytes(&self.chunk)),
         }))
     }
 
-    /// Returns the requests that an end leaves open, and then the end.
-    fn last_event(&mut self) -> Result<Option<Event<Bytes>>, Error> {
+    /// Adds what transfers have to say now to the output.
+    fn transmit(&mut self) {
+        if let Some(transfer) = &mut self.transfer {
+            transfer.transmit(&mut self.wire, &mut self.output);
+        }
+    }
+
+    /// Nothing more is read. The peer may still take what was sent and is served, unless it was no clean end.
+    fn set_end(&mut self, end: Result<(), Error>) {
+        if let Some(transfer) = &mut self.transfer {
+            transfer.end_fetches();
+            if end.is_err() {
+                transfer.close();
+            }
+        }
+        self.end = Some(end);
+    }
+
+    /// Drops the requests that the end leaves open.
+    fn close(&mut self) {
         self.wire.close();
-        match self.poll_wire() {
-            Some(event) => Ok(Some(event)),
-            None => self.end.clone().unwrap_or(Ok(())).map(|()| None),
+        if let Some(transfer) = &mut self.transfer {
+            transfer.close();
         }
     }
 
@@ -196,19 +439,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if matches!(self.end, Some(Err(Error::Io(_) | Error::Inactive { .. }))) {
             return Poll::Ready(true);
         }
-        let waits_for_the_peer = match self.write(cx) {
-            Ok(()) => !self.output.is_done() && !self.has_broken_a_rule(),
+        let waits = match self.write(true, cx) {
+            Ok(()) if self.has_broken_a_rule() => false,
+            Ok(()) => self.is_serving() || !self.output.is_done(),
             // The peer has gone and cannot get the rest. Its end was clean nevertheless.
             Err(_) => false,
         };
-        if self.wire.has_consequence() {
+        if self.has_news() {
             return Poll::Ready(false);
         }
-        if waits_for_the_peer {
+        if waits {
             let error = ready!(self.poll_deadline(cx));
-            self.end = Some(Err(error));
+            self.set_end(Err(error));
         }
-        Poll::Ready(!waits_for_the_peer)
+        Poll::Ready(!waits)
+    }
+
+    /// Whether requests that are served wait for their answer.
+    fn is_serving(&self) -> bool {
+        let transfer = self.transfer.as_ref();
+        transfer.is_some_and(|transfer| transfer.is_serving())
     }
 
     /// Whether the peer has ended other than by ending its stream.
@@ -219,10 +469,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Waits until the stream has changed what [`Connection::poll_next`] can return.
+    /// Waits until the stream has changed what [`Connection::poll_incoming`] can return.
     fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let outcome = match self.write(cx) {
-            Ok(()) if self.wire.has_consequence() => return Poll::Ready(()),
+        let transfer = self.transfer.as_mut();
+        let is_due = transfer.is_some_and(|transfer| transfer.is_due(cx));
+        if let Some(transfer) = &mut self.transfer
+            && transfer.was_due(is_due)
+        {
+            transfer.expire();
+            return Poll::Ready(());
+        }
+        let outcome = match self.write(true, cx) {
+            Ok(()) if self.has_news() => return Poll::Ready(()),
             Ok(()) => self.poll_read(cx),
             // What was received before the stream failed, also an end, goes before the failure.
             Err(error) => match self.poll_read(cx) {
@@ -235,11 +493,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.restart_deadline();
                 if len == 0 {
                     self.decoder.end();
-                    self.end = Some(Ok(()));
+                    self.set_end(Ok(()));
                 }
             }
-            Poll::Ready(Err(error)) => self.end = Some(Err(error.into())),
-            Poll::Pending => self.end = Some(Err(ready!(self.poll_deadline(cx)))),
+            Poll::Ready(Err(error)) => self.set_end(Err(error.into())),
+            // The peer has sent nothing more in time.
+            Poll::Pending if is_due => {
+                if let Some(transfer) = &mut self.transfer {
+                    transfer.expire();
+                }
+            }
+            Poll::Pending => {
+                let error = ready!(self.poll_deadline(cx));
+                self.set_end(Err(error));
+            }
         }
         Poll::Ready(())
     }
@@ -260,12 +527,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if let Some(Err(error @ (Error::Io(_) | Error::Inactive { .. }))) = &self.end {
             return Poll::Ready(Err(error.clone()));
         }
-        let error = match self.write(cx) {
+        let error: Error = match self.write(false, cx) {
             Ok(()) if self.output.is_done() => return Poll::Ready(Ok(())),
             Ok(()) => ready!(self.poll_deadline(cx)),
             Err(error) => error.into(),
         };
-        self.end.get_or_insert(Err(error.clone()));
+        if self.end.is_none() {
+            self.set_end(Err(error.clone()));
+        }
         Poll::Ready(Err(error))
     }
 
@@ -276,16 +545,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Writes what the stream takes now. Progress counts as a sign of life: the peer takes the
-    /// bytes.
-    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let before = self.backlog();
-        let outcome = self.output.write(&mut self.wire, &mut self.stream, cx);
+    /// Writes what the stream takes now, with blocks that are served if `answers`. Progress counts as a sign of life:
+    /// the peer takes the bytes.
+    fn write(&mut self, answers: bool, cx: &mut Context<'_>) -> io::Result<()> {
+        let before = self.output.written();
+        self.transmit();
+        let mut outcome = self.write_waiting(cx);
+        if answers {
+            let mut fills = 0..MAX_FILLS;
+            while outcome.is_ok() && self.fill(cx) {
+                outcome = self.write_waiting(cx);
+                if fills.next().is_none() {
+                    // The others first.
+                    cx.waker().wake_by_ref();
+                    break;
+                }
+            }
+        }
         self.wire.set_unsent(self.output.len(), 0);
-        if self.backlog() < before {
+        if self.output.written() != before {
             self.restart_deadline();
         }
         outcome
+    }
+
+    fn write_waiting(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        (self.output).write(&mut self.wire, &mut self.stream, cx)
+    }
+
+    /// Gives blocks that are served to the output; returns whether there were any.
+    fn fill(&mut self, cx: &mut Context<'_>) -> bool {
+        let transfer = self.transfer.as_mut();
+        transfer.is_some_and(|transfer| transfer.fill(&mut self.wire, &mut self.output, cx))
     }
 
     fn restart_deadline(&mut self) {
@@ -304,6 +595,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
 /// Size of a read buffer in bytes: four blocks of 16 KiB.
 const READ_LEN: usize = 64 * 1024;
+
+/// Most times that the stream is given blocks in one turn.
+const MAX_FILLS: usize = 8;
 
 /// Room below which a new read buffer is allocated, in bytes: a block.
 const MIN_READ_LEN: usize = 16 * 1024;

@@ -180,5 +180,5 @@ pub use stats::{Stats, Traffic};
 pub use trace::TracedFrame;
 pub use wire::{
     Bitfield, DropReason, Event, ExtensionError, HandshakeSent, HashAnswer, HashAnswerError,
-    HashesError, HeadError, Refusal, RequestError, RequestId, Step, Transmit, Wire,
+    HashesError, HeadError, Note, Refusal, RequestError, RequestId, Step, Transmit, Wire,
 };

@@ -184,7 +184,10 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         14 => Command::SetChoking(input.arbitrary()?),
         15 => Command::SetInterested(input.arbitrary()?),
         16 => Command::StopReading,
-        17 => Command::TakePeerRequest(number(input)?),
+        17 => match number(input)? {
+            3 => Command::TakePeerRequests,
+            id => Command::TakePeerRequest(id),
+        },
         18 => Command::TakeRequest(block_request(input)?),
         19 => Command::AllowedFast(number(input)?),
         20 => Command::SetUnsent(

@@ -71,6 +71,7 @@ pub(crate) enum Command {
     TakeEqualPeerRequest(BlockRequest),
     TakeForeign,
     TakePeerRequest(u32),
+    TakePeerRequests,
     TakeRequest(BlockRequest),
     /// One of those open, by its place among them.
     WithdrawRequest(usize),

@@ -290,6 +290,13 @@ impl Model {
         take_first(&mut self.peer_requests, |(open, _)| *open == id).map(|(_, request)| request)
     }
 
+    /// Delivered ones are older than those held back.
+    pub(crate) fn take_peer_requests(&mut self) -> Vec<BlockRequest> {
+        let delivered = self.peer_requests.drain(..);
+        let all = delivered.chain(self.held_requests.drain(..));
+        all.map(|(_, request)| request).collect()
+    }
+
     pub(crate) fn take_equal_peer_request(&mut self, request: BlockRequest) -> Option<RequestId> {
         take_first(&mut self.peer_requests, |(_, open)| *open == request).map(|(id, _)| id)
     }

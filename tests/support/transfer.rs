@@ -242,7 +242,7 @@ fn whole(fetch: &Fetch<'_>) -> Vec<u8> {
     content(frames::block(fetch.piece, 0, fetch.piece_len))
 }
 
-fn sha1_of(bytes: &[u8]) -> [u8; 20] {
+pub(crate) fn sha1_of(bytes: &[u8]) -> [u8; 20] {
     use peer_wire::protocol::metadata::MetadataHash;
     match MetadataHash::of(bytes) {
         MetadataHash::Short(hash) => hash,

@@ -18,7 +18,8 @@ use super::runtime;
 use super::socket::{Heard, Socket, Wants};
 use super::telling::Telling;
 use super::transfers::Order;
-use super::uploading::{Filled, Uploading};
+use super::uploading;
+use crate::net::answers::{Answers, Filled};
 use crate::protocol::Limits;
 
 /// Most bytes of one read: what a busy socket holds.
@@ -45,7 +46,7 @@ pub(super) struct Driver {
     /// Of a fetch.
     timeout: Option<Pin<Box<Sleep>>>,
     /// Made when something is served.
-    uploading: Option<Box<Uploading>>,
+    answers: Option<Box<Answers>>,
     telling: Telling,
     pacing: Pacing,
 }
@@ -62,7 +63,7 @@ impl Driver {
             fault: None,
             ending: Ending::default(),
             timeout: None,
-            uploading: None,
+            answers: None,
             telling: Telling::default(),
             pacing: Pacing::default(),
         }
@@ -138,7 +139,7 @@ impl Driver {
             Order::Serve(order) => {
                 reading.activate();
                 let transfers = reading.transfers();
-                if let Err(error) = Uploading::obey(&mut self.uploading, order, transfers) {
+                if let Err(error) = uploading::obey(&mut self.answers, order, transfers) {
                     reading.fail(error);
                 }
                 // Rejects follow the choke that has caused them.
@@ -205,7 +206,7 @@ impl Driver {
         if wants.is_ended || self.is_shut || self.fault.is_some() {
             return;
         }
-        let Some(uploading) = &mut self.uploading else {
+        let Some(answers) = &mut self.answers else {
             return;
         };
         let reading = self.reading.as_mut();
@@ -213,7 +214,7 @@ impl Driver {
             return;
         };
         let unsent = self.socket.unsent();
-        let Filled { len, blocks } = uploading.fill(serving, &mut self.outgoing, unsent, cx);
+        let Filled { len, blocks } = answers.fill(serving, &mut self.outgoing, unsent, cx);
         self.socket.add_unsent(len);
         self.telling.add_sent(blocks);
         // Of blocks that cannot be read.
@@ -252,7 +253,7 @@ impl Driver {
 
     /// Nothing more is read: the fetches end.
     fn stop_reading(&mut self) {
-        self.uploading = None;
+        self.answers = None;
         if let Some(mut reading) = self.reading.take() {
             self.telling.finish(&mut reading, &self.socket);
             reading.close(&self.socket);

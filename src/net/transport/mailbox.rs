@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::dial::DialError;
-use super::disk::FileFault;
 use super::level::Budget;
 use super::piece::Piece;
 use super::queue::Queue;
@@ -14,6 +13,7 @@ use super::reading::{Reading, SPARE};
 use super::runtime;
 use super::slab::{Host, Place, Shelf};
 use super::socket::Socket;
+use crate::net::source::FileFault;
 use crate::protocol::ProtocolError;
 use crate::protocol::transfer::FetchEnded;
 

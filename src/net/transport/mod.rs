@@ -11,9 +11,7 @@
 //! - `reading`: what is read, parted into what the host gets and what transfers take;
 //! - `piece`: the memory of pieces;
 //! - `transfers`: what the host says about transfers;
-//! - `source`, `bits`: pieces that are served;
-//! - `files`, `disk`, `descriptors`, `batch`: the files in which they are, and how they are read;
-//! - `uploading`: the answers of a socket, from a source;
+//! - `uploading`: what the host says about serving;
 //! - `outgoing`: bytes that wait to be written;
 //! - `rate`, `pacing`: how fast it goes;
 //! - `queue`, `desk`, `level`: how the threads meet, which `checks/threads` has a model of;
@@ -25,15 +23,10 @@
 //!
 //! [`Wire`]: crate::protocol::Wire
 
-mod batch;
-mod bits;
-mod descriptors;
 mod desk;
 mod dial;
-mod disk;
 mod driver;
 mod ending;
-mod files;
 mod level;
 mod listener;
 mod mailbox;
@@ -46,7 +39,6 @@ mod reading;
 mod runtime;
 mod slab;
 mod socket;
-mod source;
 mod sync;
 mod telling;
 mod transfers;
@@ -59,17 +51,18 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 pub use dial::{Dial, DialError, DialFault, Options};
-pub use disk::{FileFault, FileOperation};
-pub use files::FileSpan;
 pub use listener::{Listen, Listener};
 pub use mailbox::{Fault, Fetched, Operation, Record};
 pub use piece::Piece;
 pub use rate::{Rate, Rates};
 pub use slab::{Host, Slab};
 pub use socket::{Progress, Socket, Unsent};
-pub use source::{PieceSource, Place};
 pub use transfers::{Order, PieceOrder, ServeOrder};
 
+pub use super::source::{FileFault, FileOperation, FileSpan, PieceSource, Place};
+
+use super::source::SourceFailure;
+use crate::protocol::numbers::to_u32;
 use mailbox::Mailbox;
 
 /// Runs `work` on the I/O thread, once it has time after this delay. Starts it, if need be; without a thread nothing
@@ -128,7 +121,16 @@ impl Transport {
     /// A source of pieces of this length, the last one being shorter, which sockets may serve.
     /// [`Record::SourceFailed`] names it by this number.
     pub fn source(&self, number: u32, piece_len: u32, len: u64, place: Place) -> PieceSource {
-        PieceSource::new(Arc::clone(&self.mailbox), number, piece_len, len, place)
+        let mailbox = Arc::clone(&self.mailbox);
+        let report = move |SourceFailure { file, piece, fault }| {
+            mailbox.post(Record::SourceFailed {
+                number,
+                file: to_u32(file),
+                piece,
+                fault,
+            });
+        };
+        PieceSource::new(piece_len, len, place, report)
     }
 
     /// The next record, oldest first. After `None` the host is woken for the next one; it may also be woken without

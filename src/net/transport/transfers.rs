@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::piece::Piece;
-use super::source::PieceSource;
+use crate::net::source::PieceSource;
 use crate::protocol::transfer::{FetchId, PieceHash};
 use crate::protocol::{BlockRequest, Reserved};
 

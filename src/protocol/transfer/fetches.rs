@@ -209,8 +209,10 @@ impl Fetches {
         } else {
             depth
         };
-        self.window.max_count = to_usize(depth);
-        self.is_stale = true;
+        if self.window.max_count != to_usize(depth) {
+            self.window.max_count = to_usize(depth);
+            self.is_stale = true;
+        }
     }
 
     /// Ends the fetches that have timed out at `now`, in ms.
@@ -255,6 +257,12 @@ impl Fetches {
     /// The next fetch that has ended.
     pub fn poll_ended(&mut self) -> Option<FetchEnded> {
         self.ended.pop_front()
+    }
+
+    /// Whether [`Fetches::poll_ended`] returns one.
+    #[inline]
+    pub fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
     }
 
     /// When to call [`Fetches::expire`] at the latest, in ms. It may find nothing then, as blocks

@@ -18,6 +18,7 @@
 //! | module         | owns                                                                       |
 //! | -------------- | -------------------------------------------------------------------------- |
 //! | `sieve.rs`     | which bytes pass, and what the others are                                  |
+//! | `beside.rs`    | the same of frames, for a caller that has the wire, too                    |
 //! | `fetches.rs`   | requests for whole pieces, and how each piece ends (`fetch.rs`, `piece.rs`) |
 //! | `window.rs`    | how much is asked for ahead                                                |
 //! | `blocks.rs`    | a set of the blocks of a piece                                             |
@@ -25,6 +26,8 @@
 //! | `assembly.rs`  | a piece in memory of the driver, and its check                             |
 //! | `serving.rs`   | requests of the peer, in the order in which they are answered              |
 //! | `tally.rs`     | what the taken frames count                                                |
+//!
+//! A driver that has the wire itself needs no sieve: see [`Transfers::beside`].
 //!
 //! # Who has which frame
 //!
@@ -39,6 +42,7 @@
 //! whoever has it.
 
 mod assembly;
+mod beside;
 mod blocks;
 mod check;
 mod fetch;
@@ -58,6 +62,7 @@ use super::reserved::Reserved;
 use super::stats::Stats;
 
 pub use assembly::{Assembly, PieceMemory};
+pub use beside::Passing;
 pub use check::{CheckError, PieceCheck, PieceHash};
 pub use fetch::{Fetch, FetchEnd, FetchEnded, FetchError, FetchId};
 pub use fetches::Fetches;
@@ -105,10 +110,14 @@ impl Transfers {
             dialect.contains(Dialect::FAST)
         });
         if is_fast {
-            self.fetches.set_fast();
-            if let Some(serving) = &mut self.serving {
-                serving.set_fast();
-            }
+            self.set_fast();
+        }
+    }
+
+    fn set_fast(&mut self) {
+        self.fetches.set_fast();
+        if let Some(serving) = &mut self.serving {
+            serving.set_fast();
         }
     }
 
@@ -239,7 +248,7 @@ impl Transfers {
 
     /// Takes a message other than a block if it belongs to a transfer; returns whether it does.
     /// `is_exact`: it has no bytes after its fields.
-    fn take(&mut self, message: &Message<()>, is_exact: bool) -> Result<bool, ProtocolError> {
+    fn take<P>(&mut self, message: &Message<P>, is_exact: bool) -> Result<bool, ProtocolError> {
         let head_len = |id: MessageId| to_usize(id.head_len());
         match *message {
             Message::Choke => self.fetches.choke(),

@@ -63,6 +63,10 @@ impl Fast {
         self.allowed_by_us.contains(&piece)
     }
 
+    pub(in crate::protocol) fn allowed_by_us(&self) -> impl Iterator<Item = u32> {
+        self.allowed_by_us.iter().copied()
+    }
+
     /// A request was given up; its answer will follow.
     pub(in crate::protocol) fn withdraw(&mut self, request: BlockRequest) {
         if self.withdrawn.len() >= Self::MAX_WITHDRAWN {

@@ -12,6 +12,7 @@
 //! - [`fast`]: what the fast extension adds to both queues of requests;
 //! - [`hashes`]: requests for hashes of version 2, of both sides;
 //! - [`sender`]: the output;
+//! - [`notes`]: what transfers beside the wire have to know of its commands;
 //! - [`rare`]: where what few wires have is kept;
 //! - [`ledger`]: counters and the trace.
 
@@ -26,6 +27,7 @@ pub(super) mod fast;
 mod handshakes;
 mod hashes;
 pub(super) mod ledger;
+mod notes;
 mod outbox;
 pub(super) mod queue;
 mod rare;
@@ -67,6 +69,7 @@ pub use event::{DropReason, Event, Refusal, RequestId, Step};
 pub use extensions::ExtensionError;
 pub use handshakes::HandshakeSent;
 pub use hashes::{HashAnswer, HashAnswerError, HashesError};
+pub use notes::Note;
 pub use outbox::Transmit;
 pub use sender::HeadError;
 
@@ -163,6 +166,7 @@ impl Wire {
     /// announced must fit it. Otherwise the wire ends, and the next poll reports it.
     pub fn set_pieces(&mut self, pieces: u32) {
         self.limits.pieces = Some(pieces);
+        self.rare.note(Note::Pieces { count: pieces });
         let fits = (self.availability).fit(pieces, &self.limits, &mut self.ledger);
         if let Err(error) = fits {
             self.fail_later(error);
@@ -178,6 +182,7 @@ impl Wire {
         if changed {
             self.send_seldom(&Message::Choke);
             self.drop_choked();
+            self.rare.note(Note::Choke);
         }
         changed
     }
@@ -200,6 +205,7 @@ impl Wire {
         let changed = self.choking.choke(false);
         if changed {
             self.send_seldom(&Message::Unchoke);
+            self.rare.note(Note::Unchoke);
         }
         changed
     }
@@ -268,6 +274,7 @@ impl Wire {
         }
         self.downloads.open(id, request);
         self.send(&Message::Request { request });
+        self.rare.note(Note::Requested { request });
         Ok(())
     }
 
@@ -302,6 +309,7 @@ impl Wire {
         let mut has_sent = false;
         while let Some(request) = self.downloads.release_held(depth) {
             self.send_seldom(&Message::Request { request });
+            self.rare.note(Note::Requested { request });
             has_sent = true;
         }
         has_sent
@@ -378,6 +386,12 @@ impl Wire {
         self.uploads.take_equal(request)
     }
 
+    /// Takes all requests of the peer out of the queue, also those that are held back, the oldest first: somebody
+    /// else answers them.
+    pub fn take_peer_requests(&mut self) -> Vec<BlockRequest> {
+        self.uploads.drop_except(|_| false)
+    }
+
     /// Takes a request of the peer out of the queue without answering it with a block: with the
     /// fast extension it is rejected. `None` when it no longer waits.
     pub fn decline(&mut self, id: RequestId) -> Option<BlockRequest> {
@@ -424,6 +438,7 @@ impl Wire {
     pub fn allowed_fast(&mut self, piece: u32) -> bool {
         if let Some(fast) = &mut self.fast {
             fast.allow_peer(piece);
+            self.rare.note(Note::AllowedFast { piece });
         }
         self.send_fast(&Message::AllowedFast { piece })
     }
@@ -564,6 +579,7 @@ impl Wire {
             return Err(self.violate(ProtocolError::PieceIndex { piece, limit }));
         }
         self.downloads.drop_piece(piece, self.has_fast());
+        self.rare.note(Note::Lost { piece });
         Ok(self.availability.remove(piece, &self.limits))
     }
 
@@ -704,6 +720,17 @@ impl Wire {
     /// trace off.
     pub fn set_trace(&mut self, capacity: usize) {
         self.ledger.set_trace(capacity);
+    }
+
+    /// Keeps notes of what commands change from now on, for [`Wire::poll_note`]: for transfers beside the wire, see
+    /// [`Transfers::beside`](super::transfer::Transfers::beside).
+    pub fn keep_notes(&mut self) {
+        self.rare.make_notes();
+    }
+
+    /// The next note, oldest first.
+    pub fn poll_note(&mut self) -> Option<Note> {
+        self.rare.take_note()
     }
 
     #[inline]
@@ -1020,6 +1047,12 @@ impl Wire {
     /// Whether we answer requests for this piece even while we choke: see [`Wire::allowed_fast`].
     pub fn allows_fast(&self, piece: u32) -> bool {
         (self.fast.as_ref()).is_some_and(|fast| fast.allows_peer(piece))
+    }
+
+    /// The pieces for which we answer requests even while we choke, in order.
+    pub fn own_allowed_fast(&self) -> impl Iterator<Item = u32> {
+        let fast = self.fast.as_ref();
+        fast.into_iter().flat_map(|fast| fast.allowed_by_us())
     }
 
     /// Whether the core has sent anything by itself since this was last asked.

@@ -2,6 +2,7 @@
 
 use super::handshakes::Torrents;
 use super::hashes::Hashes;
+use super::notes::{Note, Notes};
 use crate::protocol::error::ProtocolError;
 
 #[derive(Debug, Default)]
@@ -12,6 +13,7 @@ struct Parts {
     failing: Option<ProtocolError>,
     torrents: Option<Box<Torrents>>,
     hashes: Option<Box<Hashes>>,
+    notes: Option<Box<Notes>>,
 }
 
 impl Rare {
@@ -59,6 +61,25 @@ impl Rare {
         self.take(|parts| parts.hashes.take());
     }
 
+    /// Keeps notes from now on.
+    pub(super) fn make_notes(&mut self) {
+        self.parts().notes.get_or_insert_default();
+    }
+
+    /// Notes a change, if anybody wants to know.
+    #[inline]
+    pub(super) fn note(&mut self, note: Note) {
+        if let Some(parts) = &mut self.0
+            && let Some(notes) = &mut parts.notes
+        {
+            notes.add(note);
+        }
+    }
+
+    pub(super) fn take_note(&mut self) -> Option<Note> {
+        self.0.as_mut()?.notes.as_mut()?.take()
+    }
+
     fn parts(&mut self) -> &mut Parts {
         self.0.get_or_insert_default()
     }
@@ -71,8 +92,9 @@ impl Rare {
             failing,
             torrents,
             hashes,
+            notes,
         } = &**parts;
-        if failing.is_none() && torrents.is_none() && hashes.is_none() {
+        if failing.is_none() && torrents.is_none() && hashes.is_none() && notes.is_none() {
             self.0 = None;
         }
         taken

@@ -1,7 +1,7 @@
 //! Each command, run on a wire and on its model.
 
 use bytes::Bytes;
-use peer_wire::protocol::{BlockRequest, Handshake, RequestId, Reserved, Transmit};
+use peer_wire::protocol::{BlockRequest, Handshake, RequestId, Reserved, Transmit, Wire};
 
 use super::{Both, Command};
 use crate::support::frames;
@@ -34,11 +34,9 @@ impl Both {
             }
             Command::SetChoking(true) => assert_eq!(wire.choke(), model.set_choking(true)),
             Command::SetChoking(false) => assert_eq!(wire.unchoke(), model.set_choking(false)),
-            Command::SetInterested(true) => {
-                assert_eq!(wire.interested(), model.set_interested(true));
-            }
-            Command::SetInterested(false) => {
-                assert_eq!(wire.not_interested(), model.set_interested(false));
+            Command::SetInterested(is_interested) => {
+                let set = [Wire::not_interested, Wire::interested][usize::from(is_interested)];
+                assert_eq!(set(wire), model.set_interested(is_interested));
             }
             Command::PollTrace => self.trace.poll(&mut joiner.endpoint),
             Command::SetUnsent(waiting, ahead) => {
@@ -61,6 +59,7 @@ impl Both {
             | Command::Reject(_)
             | Command::TakeEqualPeerRequest(_)
             | Command::TakePeerRequest(_)
+            | Command::TakePeerRequests
             | Command::TakeRequest(_)
             | Command::WithdrawRequest(_)) => self.take(command),
             command @ (Command::AllowedFast(_)
@@ -161,6 +160,11 @@ impl Both {
                 let taken = wire.take_peer_request(id);
                 assert_eq!(taken, model.take_peer_request(id));
                 self.answers.settled += i64::from(taken.is_some());
+            }
+            Command::TakePeerRequests => {
+                let taken = wire.take_peer_requests();
+                self.answers.settled += u64::try_from(taken.len()).unwrap();
+                assert_eq!(taken, model.take_peer_requests());
             }
             Command::TakeRequest(request) => {
                 let id = wire.take_request(request);

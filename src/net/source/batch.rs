@@ -9,7 +9,7 @@ use crate::protocol::numbers::to_usize;
 use crate::protocol::transfer::Answer;
 
 /// Bytes that are read at once: 16 blocks.
-pub(super) const BATCH_LEN: usize = 256 * 1024;
+pub(in crate::net) const BATCH_LEN: usize = 256 * 1024;
 
 /// Memory that is kept for later reads, for all sources of the process: 2 MiB.
 const MAX_KEPT: usize = 8;

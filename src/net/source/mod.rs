@@ -1,4 +1,15 @@
-//! Pieces that are served: in memory, or in files. Many sockets may serve one source.
+//! Pieces that are served: in memory, or in files. Many connections may serve one source.
+//!
+//! - [`bits`]: which pieces are there;
+//! - [`files`], [`disk`], [`descriptors`]: the files in which they are, what the system says of them, and those that are
+//!   open;
+//! - [`batch`]: the memory that blocks are read into.
+
+mod batch;
+mod bits;
+mod descriptors;
+mod disk;
+mod files;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,14 +19,16 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
-use super::batch::Room;
-use super::bits::{has_bit, set_bit};
-use super::disk::FileFault;
-use super::files::{FileSpan, Files};
-use super::mailbox::{Mailbox, Record};
 use crate::protocol::BlockRequest;
-use crate::protocol::numbers::{to_u32, to_usize};
+use crate::protocol::numbers::to_usize;
 use crate::protocol::transfer::{Answer, Source};
+use batch::Room;
+use bits::{has_bit, set_bit};
+use files::Files;
+
+pub(super) use batch::BATCH_LEN;
+pub use disk::{FileFault, FileOperation};
+pub use files::FileSpan;
 
 /// Where the pieces are.
 #[derive(Debug)]
@@ -26,16 +39,41 @@ pub enum Place {
     Files(Vec<FileSpan>, Vec<u8>),
 }
 
-/// Pieces to serve. What cannot be read of them is told to the host, as
-/// [`Record::SourceFailed`](super::Record::SourceFailed).
+/// A file of a source that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceFailure {
+    /// The number of the file, in its source.
+    pub file: usize,
+    /// The piece that was to be read.
+    pub piece: u32,
+    /// Why.
+    pub fault: FileFault,
+}
+
+/// Pieces to serve, of one length except the last. Clones are the same source, and any number of connections may
+/// serve it.
+///
+/// In files it serves what is there and nothing else: a file that has changed since it was complete loses its pieces
+/// until they are added again, and what cannot be read is not answered.
+///
+/// ```
+/// use bytes::Bytes;
+/// use peer_wire::net::PieceSource;
+///
+/// let source = PieceSource::in_memory(4, 10);
+/// assert!(source.add(2, Some(Bytes::from_static(b"ij"))));
+/// assert!(source.has(2) && !source.has(0));
+/// // The last piece has two bytes.
+/// assert!(!source.add(2, Some(Bytes::from_static(b"ijkl"))));
+/// ```
 #[derive(Clone)]
 pub struct PieceSource {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    mailbox: Arc<Mailbox>,
-    number: u32,
+    /// Told what cannot be read.
+    report: Box<dyn Fn(SourceFailure) + Send + Sync>,
     piece_len: u32,
     /// Bytes of all pieces.
     len: u64,
@@ -55,19 +93,38 @@ enum Pieces {
 }
 
 /// A block that was read, or `None` if it could not be.
+#[derive(Debug)]
 pub(super) struct Ready {
     pub(super) answer: Answer,
     pub(super) block: Option<Bytes>,
 }
 
-/// For the host.
+/// For whoever has the pieces.
 impl PieceSource {
+    /// Pieces in memory, of `len` bytes together. [`PieceSource::add`] adds each.
+    pub fn in_memory(piece_len: u32, len: u64) -> Self {
+        Self::new(piece_len, len, Place::Memory, |_| {})
+    }
+
+    /// Pieces in files, which follow each other. `have`: those that are there, the high bit first, as in a bitfield.
+    /// `report` is called, on any thread, with what cannot be read: at once, and then no more than every 10 s for a
+    /// file.
+    pub fn in_files(
+        piece_len: u32,
+        files: Vec<FileSpan>,
+        have: Vec<u8>,
+        report: impl Fn(SourceFailure) + Send + Sync + 'static,
+    ) -> Self {
+        let lens = files.iter().map(|file| file.len);
+        let len = lens.fold(0, u64::saturating_add);
+        Self::new(piece_len, len, Place::Files(files, have), report)
+    }
+
     pub(super) fn new(
-        mailbox: Arc<Mailbox>,
-        number: u32,
         piece_len: u32,
         len: u64,
         place: Place,
+        report: impl Fn(SourceFailure) + Send + Sync + 'static,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let piece_len = piece_len.max(1);
@@ -82,8 +139,7 @@ impl PieceSource {
         };
         Self {
             shared: Arc::new(Shared {
-                mailbox,
-                number,
+                report: Box::new(report),
                 piece_len,
                 len,
                 files,
@@ -159,7 +215,7 @@ impl PieceSource {
     }
 }
 
-/// For the I/O thread, and those that read.
+/// For connections, and the threads that read for them.
 impl PieceSource {
     /// A block that need not be read, as it is in memory; `None` if it is not there.
     pub(super) fn block(&self, request: BlockRequest) -> Option<Bytes> {
@@ -180,8 +236,8 @@ impl PieceSource {
     }
 
     /// Reads blocks of files, those that follow each other at once. Waits for the disk.
-    pub(super) fn read(&self, answers: &[Answer], room: Vec<u8>) -> Vec<Ready> {
-        let mut room = Room::new(room, answers);
+    pub(super) fn read(&self, answers: &[Answer]) -> Vec<Ready> {
+        let mut room = Room::new(batch::room(), answers);
         let mut ready = Vec::with_capacity(answers.len());
         let mut at: usize = 0;
         let mut rest = answers;
@@ -270,12 +326,7 @@ impl PieceSource {
         }
         self.shared.failures.fetch_add(1, Ordering::Relaxed);
         if files.failed(file, fault) {
-            self.shared.mailbox.post(Record::SourceFailed {
-                number: self.shared.number,
-                file: to_u32(file),
-                piece,
-                fault,
-            });
+            (self.shared.report)(SourceFailure { file, piece, fault });
         }
     }
 
@@ -340,7 +391,6 @@ impl Source for PieceSource {
 impl fmt::Debug for PieceSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PieceSource")
-            .field("number", &self.shared.number)
             .field("piece_len", &self.shared.piece_len)
             .field("len", &self.shared.len)
             .finish_non_exhaustive()
