@@ -331,13 +331,12 @@ const MIN_LENT: usize = 4 * 1024;
 /// Leaves the frames of a wire with its socket, and the block that follows. Returns what waits there.
 fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) -> Unsent {
     let len = wire.readable_len();
-    let unsent = socket.write_with(len.saturating_add(block.len()), |chunk| {
+    socket.write_with(len.saturating_add(block.len()), |chunk| {
         let start = chunk.len();
         chunk.resize(start.saturating_add(len), 0);
         wire.read_transmit(chunk.get_mut(start..).unwrap_or_default());
         chunk.extend_from_slice(block);
-    });
-    unsent
+    })
 }
 
 /// Tells a wire at once how much waits, as one chunk of requests may ask for gigabytes.
