@@ -42,6 +42,14 @@ declare namespace Wire {
       index: number,
       options: SeveralPieceOptions
     ): Promise<Buffer>
+    /**
+     * Memory of zeros for `into` of `fetchPiece()`: a native wire writes pieces there directly, block by block, so
+     * that it may be used again and again without a copy.
+     *
+     * @param length in bytes, up to 2**30
+     * @throws TypeError or RangeError for a wrong argument, or when there is not enough memory
+     */
+    allocate(length: number): Buffer
     /** Limits of speed that native wires share. */
     readonly RateGroup: RateGroupConstructor
     /**
@@ -788,7 +796,7 @@ declare namespace Wire {
   }
 
   interface UtPexClass {
-    new (wire: Instance): UtPex
+    new (wire: any): UtPex
     readonly prototype: UtPex
   }
 
@@ -813,7 +821,7 @@ declare namespace Wire {
   }
 
   interface UploadOnlyClass {
-    new (wire: Instance): UploadOnly
+    new (wire: any): UploadOnly
     readonly prototype: UploadOnly
   }
 
@@ -850,7 +858,7 @@ declare namespace Wire {
   }
 
   interface UtHolepunchClass {
-    new (wire: Instance): UtHolepunch
+    new (wire: any): UtHolepunch
     readonly prototype: UtHolepunch
     /** Why a rendezvous fails. */
     readonly codes: Readonly<Record<'noSuchPeer' | 'notConnected' | 'noSupport' | 'noSelf', number>>

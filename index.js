@@ -45,6 +45,9 @@ Object.defineProperty(module.exports, 'pieceRoot', {
 // reset meanwhile would be those of another copy.
 const loaded = {}
 const sockets = {
+  get allocate() {
+    return (loaded.allocate ??= require('./lib/transport/allocate.js').allocate)
+  },
   get attach() {
     return (loaded.attach ??= require('./lib/transport/attach.js').attach)
   },
@@ -64,6 +67,12 @@ const sockets = {
     return (loaded.RateGroup ??= require('./lib/transport/rates.js').RateGroup)
   }
 }
+Object.defineProperty(module.exports, 'allocate', {
+  enumerable: true,
+  get: function () {
+    return sockets.allocate
+  }
+})
 Object.defineProperty(module.exports, 'attach', {
   enumerable: true,
   get: function () {

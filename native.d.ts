@@ -167,49 +167,53 @@ export declare const enum CommandKind {
   Interested = 10,
   /** r" No numbers. */
   KeepAlive = 11,
+  /** r" Our requests are not remembered from now on. */
+  LeaveRequests = 12,
   /** r" No numbers. */
-  NotInterested = 12,
+  NotInterested = 13,
   /**
    * r" A user has written these properties. Numbers: 1 if we choke, if we are interested, if the
    * r" peer chokes.
    */
-  OverwriteState = 13,
+  OverwriteState = 14,
   /**
    * r" All of a piece message but its block, which JavaScript itself sends after it: `readOutput`
    * r" says when. Numbers: piece, begin, length of the block.
    */
-  PieceHead = 14,
+  PieceHead = 15,
   /** r" Number: UDP port. */
-  Port = 15,
+  Port = 16,
   /** r" Extended handshakes of the peer are read from now on. */
-  ReadExtendedHandshakes = 16,
+  ReadExtendedHandshakes = 17,
   /** r" Number: 1 because of the info hash, 0 because of the peer id. */
-  Refuse = 17,
+  Refuse = 18,
   /** r" A hash request of the peer is rejected. Number: its id. */
-  RejectHashes = 18,
+  RejectHashes = 19,
   /** r" `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name. */
-  Request = 19,
+  Request = 20,
+  /** r" Rejects a request of the peer, even if it does not wait. Numbers: piece, begin, length. */
+  SendReject = 21,
   /** r" Number: pieces of the torrent. */
-  SetPieces = 20,
+  SetPieces = 22,
   /** r" Number: how many frames the trace keeps, 0 for no trace. */
-  SetTrace = 21,
+  SetTrace = 23,
   /**
    * r" Numbers: bytes of the output that wait beyond the core, and before them bytes in a stream that
    * r" does not say when they leave.
    */
-  SetUnsent = 22,
+  SetUnsent = 24,
   /** r" Number: bytes of a cut payload that `lib/` has joined without handing them in. */
-  SkipPart = 23,
+  SkipPart = 25,
   /** r" No further event of the input. */
-  StopReading = 24,
+  StopReading = 26,
   /** r" Number: piece. */
-  Suggest = 25,
+  Suggest = 27,
   /** r" No numbers. */
-  Unchoke = 26,
+  Unchoke = 28,
   /** r" Gives up one request, and sends `cancel` unless it is held back. Number: its name. */
-  Withdraw = 27,
+  Withdraw = 29,
   /** r" Gives up a hash request. Number: its name. */
-  WithdrawHashes = 28,
+  WithdrawHashes = 30,
 }
 
 /** Gives the layout of the Buffers that the entries of this file fill. */
@@ -700,8 +704,8 @@ export declare const enum RecordKind {
   /** Of a slab. */
   SlabDone = 12,
   /**
-   * Of a socket: a fetch, how it has ended; `readRecordText` gives the ranges that have arrived, and `takeFetched`
-   * or `copyFetched` the bytes.
+   * Of a socket: a fetch, how it has ended, and the two numbers of `Progress`. `readRecordText` gives the ranges that
+   * have arrived, if it is not `Right`, and `takeFetched` or `copyFetched` the bytes.
    */
   Fetched = 13,
   /** Of a socket: how many bytes of blocks were received without JavaScript, and how many were sent. */

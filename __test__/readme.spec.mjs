@@ -25,11 +25,19 @@ const samplesOf = (title) => {
 }
 
 const [serve, ask] = samplesOf('Usage')
+const [native] = samplesOf('Native sockets')
+
+const runSample = async (code) => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { cwd: ROOT })
+  return stdout
+}
 
 test('the usage samples transfer a block', async (t) => {
-  const run = promisify(execFile)
-  const { stdout } = await run(process.execPath, ['-e', serve + ask], { cwd: ROOT })
-  t.is(stdout, 'got 16384 bytes\n')
+  t.is(await runSample(serve + ask), 'got 16384 bytes\n')
+})
+
+test('the sample of native sockets transfers a piece', async (t) => {
+  t.is(await runSample(native), 'got 1048576 bytes\n')
 })
 
 const INFO_HASH = Buffer.from('0123456789abcdef0123456789abcdef01234567', 'hex')

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 
-import { HOST, ending, wireAndSocket } from '../testkit/native.mjs'
+import { HOST, dial, ending, listenRaw } from '../testkit/native.mjs'
 import { pwp, settled } from '../testkit/wires.mjs'
 
 const { native } = createRequire(import.meta.url)('../lib/transport/native.js')
@@ -83,9 +83,8 @@ test.serial('a peer is not silent when something of it is there', async (t) => {
 })
 
 test.serial('time limits hold where nothing comes', async (t) => {
-  const [wire, socket] = await wireAndSocket(t, { handshakeTimeout: LIMIT })
-  socket.resume()
-  t.like(await ending(wire), { code: 'ERR_PWP_HANDSHAKE_TIMEOUT', limit: LIMIT })
-  const [other] = await wireAndSocket(t, { inactivityTimeout: LIMIT })
-  t.like(await ending(other), { code: 'ERR_PWP_INACTIVITY_TIMEOUT' })
+  const server = await listenRaw(t)
+  const [silent, idle] = [{ handshakeTimeout: LIMIT }, { inactivityTimeout: LIMIT }]
+  t.like(await ending(dial(t, server, silent)), { code: 'ERR_PWP_HANDSHAKE_TIMEOUT', limit: LIMIT })
+  t.like(await ending(dial(t, server, idle)), { code: 'ERR_PWP_INACTIVITY_TIMEOUT' })
 })

@@ -50,11 +50,21 @@ fuzz() {
   [ "$finding" = none ]
 }
 
-status=0
+# As many at once as there are processors.
+jobs=$(getconf _NPROCESSORS_ONLN)
+failed=$(mktemp)
+begun=0
 for target in $targets; do
-  fuzz "$target" || status=1
+  { fuzz "$target" || echo "$target" >>"$failed"; } &
+  begun=$((begun + 1))
+  if [ $((begun % jobs)) = 0 ]; then wait; fi
+done
+wait
+for target in $targets; do
   if $keep; then
     "$programs/$target" -set_cover_merge=1 -max_len=1024 "seeds/$target" "corpus/$target" 2>/dev/null
   fi
 done
+if [ -s "$failed" ]; then status=1; else status=0; fi
+rm -f "$failed"
 exit $status

@@ -8,7 +8,7 @@ import { packAll, readManifest } from '../testkit/processes/packages.mjs'
 
 /** Files that the main package may contain, and those that it must. */
 const ALLOWED = [
-  /^(?:index|native)\.(?:js|d\.ts)$/,
+  /^(?:index|bittorrent-protocol|native)\.(?:js|d\.ts)$/,
   /^lib\/(?:[\w-]+\/)*[\w-]+\.js$/,
   /^src\/[\w/]+\.rs$/,
   /^(?:bin\/(?:install|transcript)\.js|build\.rs|Cargo\.(?:toml|lock)|package\.json)$/,
@@ -20,6 +20,8 @@ const REQUIRED = [
   'CHANGELOG.md',
   'LICENSE',
   'README.md',
+  'bittorrent-protocol.d.ts',
+  'bittorrent-protocol.js',
   'build.rs',
   'index.d.ts',
   'index.js',
@@ -32,7 +34,7 @@ const REQUIRED = [
 ]
 
 /** Most bytes that an installation may download in addition to the binary. */
-const MAX_PACKED = 320 * 1024
+const MAX_PACKED = 512 * 1024
 
 async function checkFiles(tarball) {
   const names = await list(tarball)

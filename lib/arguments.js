@@ -102,10 +102,10 @@ function toBytes(name, value) {
 
 /**
  * @param {Uint8Array} bytes
+ * @param {number} [length] - of the first of them
  * @returns {Buffer} a view of the same memory, whatever their properties say; empty if it was transferred
  */
-function viewOf(bytes) {
-  const length = byteLength(bytes)
+function viewOf(bytes, length = byteLength(bytes)) {
   // Memory that was transferred has no views.
   if (length === 0) return Buffer.alloc(0)
   return Buffer.from(bufferOf.call(bytes), offsetOf.call(bytes), length)

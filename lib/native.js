@@ -88,7 +88,8 @@ function enqueue(kind, slot, a = 0, b = 0, c = 0, d = 0) {
 // Constants of this module, so that a call of enqueue() passes a constant and reads no property.
 const { CommandKind } = addon
 const { AllowedFast, Answer, Cancel, Choke, Close, Decline, ExpireRequest, Have } = CommandKind
-const { HaveAll, HaveNone, Interested, KeepAlive, NotInterested, OverwriteState } = CommandKind
+const { HaveAll, HaveNone, Interested, KeepAlive, LeaveRequests } = CommandKind
+const { NotInterested, OverwriteState, SendReject } = CommandKind
 const { PieceHead, Port, ReadExtendedHandshakes, Refuse, RejectHashes, Request } = CommandKind
 const { SetPieces, SetTrace, SetUnsent, SkipPart, StopReading, Suggest, Unchoke } = CommandKind
 const { Withdraw, WithdrawHashes } = CommandKind
@@ -198,6 +199,7 @@ const native = {
   haveNone: (slot) => enqueue(HaveNone, slot),
   interested: (slot) => enqueue(Interested, slot),
   keepAlive: (slot) => enqueue(KeepAlive, slot),
+  leaveRequests: (slot) => enqueue(LeaveRequests, slot),
   notInterested: (slot) => enqueue(NotInterested, slot),
   overwriteState: (slot, amChoking, amInterested, peerChoking) =>
     enqueue(OverwriteState, slot, amChoking, amInterested, peerChoking),
@@ -209,6 +211,7 @@ const native = {
   refusePeerId: (slot) => enqueue(Refuse, slot, 0),
   rejectHashes: (slot, id) => enqueue(RejectHashes, slot, id),
   request: (slot, id, piece, offset, length) => enqueue(Request, slot, piece, offset, length, id),
+  sendReject: (slot, piece, offset, length) => enqueue(SendReject, slot, piece, offset, length),
   setPieces: (slot, count) => enqueue(SetPieces, slot, count),
   setTrace: (slot, capacity) => enqueue(SetTrace, slot, capacity),
   setUnsent: (slot, waiting, ahead) => enqueue(SetUnsent, slot, waiting, ahead),

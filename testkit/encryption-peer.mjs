@@ -19,7 +19,14 @@ export const uint32 = (number) => Buffer.concat([uint16(number >>> 16), uint16(n
 export const publicKey = () => toBytes(power(2n, PRIVATE_KEY))
 
 /** @returns {Buffer} the secret shared with the side that has this public key */
-export const secretWith = (peerKey) => toBytes(power(toNumber(peerKey), PRIVATE_KEY))
+export const secretWith = (peerKey) => {
+  const name = peerKey.toString('latin1')
+  if (!secrets.has(name)) secrets.set(name, toBytes(power(toNumber(peerKey), PRIVATE_KEY)))
+  return secrets.get(name)
+}
+
+/** Thousands of exchanges may be with the same key. */
+const secrets = new Map()
 
 /** @returns {Buffer} the public key of a small private key, as a number below the prime */
 export const keyOf = (privateKey) => toBytes(2n ** BigInt(privateKey))

@@ -54,12 +54,13 @@ export class FakeClock {
    *
    * @param {number} ms
    * @param {() => Promise<void>} settle
+   * @param {boolean} [afterAll] also after timers that are unreferenced, as those of modules are
    */
-  async advance(ms, settle) {
+  async advance(ms, settle, afterAll = false) {
     const end = this.#now + ms
     await inTurn(this.#untilDue(end), (timer) => {
       this.#fire(timer)
-      return timer.hasRef() ? settle() : null
+      return afterAll || timer.hasRef() ? settle() : null
     })
     this.#now = end
   }

@@ -96,9 +96,15 @@ class Peer {
     await nextTurn()
   }
 
+  /** Whether the peer has all that was sent before the end. */
+  get #isOver() {
+    const socket = this.#socket
+    return socket === null || socket.readableEnded || socket.destroyed
+  }
+
   get #isSettled() {
     const { destroyed } = this.#wire
-    if (destroyed || this.#wire.writableEnded) return this.#wire.readableEnded
+    if (destroyed || this.#wire.writableEnded) return this.#wire.readableEnded && this.#isOver
     if (this.#socket === null || this.#isEnded) return false
     const { received, sent, bufferedAmount } = this.#wire.stats()
     return received.bytes >= this.#written && bufferedAmount === 0 && sent.bytes <= this.#received

@@ -126,6 +126,18 @@ const listen = async (t) => {
   return server
 }
 
+/**
+ * A peer for whoever connects to a port.
+ *
+ * @param {import('ava').ExecutionContext} t
+ * @returns {Promise<{port: number, peer: Promise<Peer>}>}
+ */
+export const expectPeer = async (t) => {
+  const server = await listen(t)
+  const peer = once(server, 'connection').then(([socket]) => new Peer(socket, {}))
+  return { port: server.address().port, peer }
+}
+
 /** A wire of this kind that connects to a port. */
 export const dial = (t, kind, port, options) => {
   if (kind === 'native') {

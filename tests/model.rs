@@ -220,6 +220,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => prop_oneof![
             6 => Just(Command::KeepAlive),
             1 => Just(Command::Close),
+            1 => Just(Command::LeaveRequests),
             1 => Just(Command::StopReading),
             1 => Just(Command::Refuse(Refusal::InfoHash)),
             1 => Just(Command::Refuse(Refusal::PeerId)),
@@ -241,6 +242,7 @@ fn fast_command() -> impl Strategy<Value = Command> {
         1 => any::<u32>().prop_map(Command::Suggest),
         6 => (0_u32..4).prop_map(Command::Decline),
         3 => block_request().prop_map(Command::Reject),
+        1 => block_request().prop_map(Command::SendReject),
     ]
 }
 

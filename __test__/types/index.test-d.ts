@@ -379,6 +379,8 @@ wire.on('hashes', (request, hashes, isVerified) => {
 })
 wire.on('hash-reject', (request) => expectType<number>(request.index))
 expectType<Buffer>(new pwp.HashTree(infoHash).root)
+expectType<Buffer>(pwp.allocate(16384))
+expectError(pwp.allocate('1'))
 expectType<Buffer>(pwp.pieceRoot(infoHash, { pieceLength: 16384 }))
 expectError(pwp.pieceRoot('piece'))
 

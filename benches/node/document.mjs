@@ -1,14 +1,14 @@
 // Writes the figures of one run into the documents: node benches/node/document.mjs FILE.json
 //
 // The full tables go between the marks of docs/performance.md, the rows that users look for first between
-// those of README.md; docs/performance.svg is redrawn. The rows on native sockets have marks of their own. A run of
-// these alone leaves the rest as it is, and the other way round.
+// those of README.md; docs/performance.svg is redrawn. The rows on native sockets, and on the class of
+// bittorrent-protocol, have marks of their own. A run of these alone leaves the rest as it is, and the other way round.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { format } from 'prettier'
 import { markdownTable } from '../../testkit/processes/markdown.mjs'
 import { chart } from './chart.mjs'
-import { nativeTables } from './goals.mjs'
+import { classTables, nativeTables } from './goals.mjs'
 import { figures, SIDES, spread } from './report.mjs'
 import { BARE } from './libraries.mjs'
 
@@ -38,7 +38,10 @@ async function main(source) {
   try {
     if (!source) throw new Error('usage: node benches/node/document.mjs FILE.json')
     const result = JSON.parse(readFileSync(source, 'utf8'))
-    const [native, other] = [true, false].map((isNative) => only(result, isNative))
+    const native = only(result, ({ shares, group }) => shares && group === undefined)
+    const classes = only(result, ({ group }) => group === 'class')
+    const other = only(result, ({ shares }) => !shares)
+    if (classes) await fill('../../docs/performance.md', classTables(classes), 'class figures')
     if (native) await fill('../../docs/performance.md', nativeTables(native), 'native figures')
     if (!other) return
     await fill('../../docs/performance.md', fullTables(other))
@@ -50,11 +53,11 @@ async function main(source) {
   }
 }
 
-/** The result with those entries that compare ways, or with the others; null if there are none. */
-function only(result, isNative) {
+/** The result with some of its entries; null if there are none. */
+function only(result, isWanted) {
   const runs = result.runs.map(({ node, entries }) => ({
     node,
-    entries: entries.filter(({ shares }) => Boolean(shares) === isNative)
+    entries: entries.filter(isWanted)
   }))
   return runs.some(({ entries }) => entries.length > 0) ? { ...result, runs } : null
 }

@@ -1,7 +1,7 @@
 // What native sockets are to reach, and the tables of what they do.
 import { markdownTable } from '../../testkit/processes/markdown.mjs'
 import { BARE } from './libraries.mjs'
-import { figures, REFERENCES, spread } from './report.mjs'
+import { figures, referencesOf, spread } from './report.mjs'
 import { summary } from './statistics.mjs'
 
 const ratio = (own, other) => own / other
@@ -114,21 +114,47 @@ export const GOALS = [
   }
 ]
 
+/** @type {Goal[]} */
+export const CLASS_GOALS = [
+  ...['download', 'upload'].map((direction) => ({
+    figure: `encrypted ${direction} by webtorrent, CPU`,
+    row: `webtorrent, encrypted ${direction}, CPU`,
+    way: 'ours',
+    of: 'bittorrent-protocol',
+    most: 0.75
+  })),
+  {
+    figure: '100 encrypted connections to webtorrent, event loop',
+    row: 'webtorrent, 100 encrypted connections, event loop',
+    way: 'ours',
+    of: 'bittorrent-protocol',
+    most: 0.05
+  }
+]
+
 /**
  * @param {object} result what `--json` writes
  * @returns {string} each goal with what was measured, then all figures, for each release of Node
  */
-export function nativeTables({ machine, runs }) {
+export const nativeTables = (result) => tablesOf(result, GOALS)
+
+/**
+ * @param {object} result what `--json` writes
+ * @returns {string} the same for the class in place of that of bittorrent-protocol
+ */
+export const classTables = (result) => tablesOf(result, CLASS_GOALS)
+
+function tablesOf({ machine, runs }, goals) {
   const about = `${machine.cpu}, ${machine.cores} cores, ${machine.platform}.`
   const all = runs.map(({ node, entries }) =>
     [`### All figures on Node ${node.slice(1)}`, tableOfWays(entries)].join('\n\n')
   )
-  return [about, tableOfGoals(runs), ...all].join('\n\n')
+  return [about, tableOfGoals(runs, goals), ...all].join('\n\n')
 }
 
-function tableOfGoals(runs) {
+function tableOfGoals(runs, goals) {
   const titles = ['figure', 'of', 'goal', ...runs.map(({ node }) => `Node ${node.slice(1)}`)]
-  const lines = GOALS.map((goal) => {
+  const lines = goals.map((goal) => {
     const { figure, of, most, least } = goal
     const bound = most === undefined ? `at least ${least}` : `at most ${most}`
     return [figure, of, bound].concat(runs.map(({ entries }) => reached(goal, entries)))
@@ -145,10 +171,11 @@ function reached({ row, way, of, by = ratio }, entries) {
 }
 
 function tableOfWays(entries) {
-  const titles = ['row', 'way', 'unit', 'figure', ...REFERENCES.map((name) => `of ${name}`)]
+  const references = referencesOf(entries)
+  const titles = ['row', 'way', 'unit', 'figure', ...references.map((name) => `of ${name}`)]
   const lines = entries.flatMap(({ row, unit, sides, shares }) =>
     Object.keys(sides).map((way) => {
-      const ofReferences = REFERENCES.map((name) => withSpread(shares[way][name]))
+      const ofReferences = references.map((name) => withSpread(shares[way][name]))
       return [row, way, unit, figures(sides[way].median)].concat(ofReferences)
     })
   )

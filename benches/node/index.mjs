@@ -10,7 +10,7 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { inTurn } from './drive.mjs'
-import { BARE, libraryNames } from './libraries.mjs'
+import { BARE, CLASS, libraryNames } from './libraries.mjs'
 import { measure } from './measure.mjs'
 import { programsOf, RELEASES } from './nodes.mjs'
 import { canPlace } from './place.mjs'
@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
 process.exitCode = await main()
 
 async function main() {
-  const sides = [...options.libraries.split(','), BARE]
+  const sides = [...options.libraries.split(','), CLASS, BARE]
   let plan
   try {
     plan = await prepare(sides)
@@ -84,7 +84,7 @@ async function tryRelease(program, sides) {
   return {
     node: measurers[0].node,
     settings,
-    versions: Object.fromEntries(versions.filter(([side]) => side !== BARE))
+    versions: Object.fromEntries(versions.filter(([side]) => side !== BARE && side !== CLASS))
   }
 }
 

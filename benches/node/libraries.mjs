@@ -9,6 +9,9 @@ const require = createRequire(import.meta.url)
 /** The side without a library: a bare socket moves the same bytes without parsing them. */
 export const BARE = 'bare socket'
 
+/** The side of the class that this package has in place of that of bittorrent-protocol. */
+export const CLASS = 'our class'
+
 /** The dictionary that a wire sends in its extended handshake. */
 export const EXTENDED_HANDSHAKE = { m: { ut_metadata: 1, ut_pex: 2 }, v: 'bench' }
 
@@ -44,28 +47,15 @@ const loaders = {
     nodeDuplex('original', require('peer-wire-protocol'), require.resolve('peer-wire-protocol')),
   'bittorrent-protocol': async () => {
     const { default: Wire } = await import('bittorrent-protocol')
-    return {
-      name: 'bittorrent-protocol',
-      version: versionBeside(fileURLToPath(import.meta.resolve('bittorrent-protocol'))),
-      create: () => new Wire(),
-      encrypting(role, infoHash, onAgreed) {
-        const isInitiator = role === 'initiator'
-        const hex = infoHash.toString('hex')
-        const wire = new Wire(isInitiator ? 'tcpOutgoing' : 'tcpIncoming', 2)
-        wire.once('crypto-infohash', () => wire.setInfoHash(hex))
-        wire.once('crypto-handshake', () => onAgreed(METHODS[wire._encryptionMethod]))
-        if (isInitiator) wire.startEncryption(hex)
-        return wire
-      },
-      peerHas: (wire, piece) => wire.peerPieces.get(piece),
-      // It sends the extended handshake itself, after the handlers of 'handshake'.
-      greet(wire) {
-        const { m, ...rest } = EXTENDED_HANDSHAKE
-        wire.extendedMapping = Object.fromEntries(Object.entries(m).map(([name, id]) => [id, name]))
-        wire.extendedHandshake = rest
-      }
-    }
+    const entry = fileURLToPath(import.meta.resolve('bittorrent-protocol'))
+    return ofClass('bittorrent-protocol', Wire, versionBeside(entry))
   },
+  [CLASS]: async () =>
+    ofClass(
+      CLASS,
+      require('../../bittorrent-protocol.js'),
+      versionBeside(require.resolve('../..'))
+    ),
   [BARE]: async () => ({
     name: BARE,
     version: process.version,
@@ -79,7 +69,7 @@ const loaders = {
 export const libraryNames = ['ours', 'original', 'bittorrent-protocol']
 
 /**
- * @param {string} name one of `libraryNames`, or BARE
+ * @param {string} name one of `libraryNames`, CLASS or BARE
  * @returns {Promise<Library>}
  * @throws when it is not installed, or not built
  */
@@ -90,6 +80,31 @@ export async function loadLibrary(name) {
   } catch (error) {
     const remedy = name === 'ours' ? 'npm run build' : 'npm ci'
     throw new Error(`${name} cannot be loaded (try: ${remedy}): ${error.message}`, { cause: error })
+  }
+}
+
+/** Of bittorrent-protocol, or of ours in its place. */
+function ofClass(name, Wire, version) {
+  return {
+    name,
+    version,
+    create: () => new Wire(),
+    encrypting(role, infoHash, onAgreed) {
+      const isInitiator = role === 'initiator'
+      const hex = infoHash.toString('hex')
+      const wire = new Wire(isInitiator ? 'tcpOutgoing' : 'tcpIncoming', 2)
+      wire.once('crypto-infohash', () => wire.setInfoHash(hex))
+      wire.once('crypto-handshake', () => onAgreed(METHODS[wire._encryptionMethod]))
+      if (isInitiator) wire.startEncryption(hex)
+      return wire
+    },
+    peerHas: (wire, piece) => wire.peerPieces.get(piece),
+    // It sends the extended handshake itself, after the handlers of 'handshake'. All sides send the same.
+    greet(wire) {
+      const { m, ...rest } = EXTENDED_HANDSHAKE
+      wire.extendedMapping = Object.fromEntries(Object.entries(m).map(([key, id]) => [id, key]))
+      wire.extendedHandshake = { ...rest, reqq: undefined }
+    }
   }
 }
 

@@ -5,8 +5,16 @@ import { advantage, summary } from './statistics.mjs'
 
 export const SIDES = [...libraryNames, BARE]
 const PEERS = libraryNames.filter((name) => name !== 'ours')
-/** What each way of a row with ways is compared with. */
-export const REFERENCES = ['original', BARE]
+/** What each way of a row with ways may be compared with. */
+const REFERENCES = ['original', 'bittorrent-protocol', BARE]
+
+/**
+ * @param {object[]} entries of rows with ways
+ * @returns {string[]} those that one of them has
+ */
+export const referencesOf = (entries) =>
+  REFERENCES.filter((name) => entries.some(({ sides }) => sides[name]))
+
 const RATIOS = [...PEERS, 'best', BARE]
 
 /** @returns {{ cpu: string, cores: number, memoryGiB: number, platform: string }} */
@@ -37,7 +45,7 @@ export function entriesOf(row, samples, failures) {
     )
     const name = [row.name, part].filter(Boolean).join(', ')
     const entry = { row: name, unit, sides, failures }
-    if (row.ways) return { ...entry, ratios: {}, shares: sharesOf(sides) }
+    if (row.ways) return { ...entry, group: row.group, ratios: {}, shares: sharesOf(sides) }
     return { ...entry, ratios: relative ? {} : ratiosOf(sides, isRate) }
   })
 }
@@ -88,10 +96,11 @@ export function table(entries) {
 
 /** A line for each way. */
 function tableOfWays(entries) {
-  const titles = ['row', 'way', 'unit', 'figure', ...REFERENCES.map((name) => `of ${name}`)]
+  const references = referencesOf(entries)
+  const titles = ['row', 'way', 'unit', 'figure', ...references.map((name) => `of ${name}`)]
   const lines = entries.flatMap((entry) =>
     Object.keys({ ...entry.sides, ...entry.failures }).map((way) => {
-      const ofReferences = REFERENCES.map((name) => times(entry.shares[way]?.[name]))
+      const ofReferences = references.map((name) => times(entry.shares[way]?.[name]))
       return [entry.row, way, entry.unit, cell(entry, way)].concat(ofReferences)
     })
   )

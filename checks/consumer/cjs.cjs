@@ -35,6 +35,14 @@ async function main() {
   assert.strictEqual(new Extended().field, 1)
   assert(new pwp.ProtocolError('ERR_PWP_INTERNAL', 'text') instanceof Error)
   await transferBetweenNames()
+  checkOtherClass()
+}
+
+/** The class of bittorrent-protocol is a part of the package. */
+function checkOtherClass() {
+  const BittorrentWire = require('peer-wire-protocol/bittorrent-protocol')
+  assert.strictEqual(BittorrentWire.Wire, BittorrentWire)
+  assert(new BittorrentWire() instanceof Duplex)
 }
 
 async function use(make) {

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import pwp, { ProtocolError, Wire } from 'peer-wire-protocol'
+import BittorrentWire, { Wire as SameWire } from 'peer-wire-protocol/bittorrent-protocol'
 
 type Own = Exclude<keyof Wire, keyof Duplex>
 type Listeners = { [E in keyof pwp.Events]: (...args: pwp.Events[E]) => void }
@@ -79,7 +80,7 @@ const uses: { [K in Own]: (wire: Wire) => unknown } = {
   async fetchPiece(wire) {
     const fetch = { length: LENGTH, hash: 'ab'.repeat(20), timeout: 5000, blockLength: 1024 }
     const all = { ...fetch, pieceLength: LENGTH, signal: AbortSignal.timeout(5000) }
-    const into = new Uint8Array(LENGTH)
+    const into: Buffer = pwp.allocate(LENGTH)
     const failed: pwp.FetchPieceError = await wire
       .fetchPiece(0, { ...all, into, endOnChoke: true })
       .then(
@@ -360,6 +361,54 @@ async function useNativeSockets(): Promise<void> {
   attached.destroy()
   await new Promise((resolve) => server.close(resolve))
   await useServing()
+  await useOtherClass()
+}
+
+/** The class of bittorrent-protocol, with an extension, over TCP. */
+async function useOtherClass(): Promise<void> {
+  class Chat implements BittorrentWire.Extension {
+    declare readonly name: string
+    received: string[] = []
+
+    onMessage(message: Buffer): void {
+      this.received.push(message.toString())
+    }
+  }
+  Object.defineProperty(Chat.prototype, 'name', { value: 'chat' })
+  const meet = (wire: BittorrentWire, socket: Socket): BittorrentWire => {
+    socket.pipe(wire).pipe(socket)
+    wire.use(Chat)
+    return wire
+  }
+  const server = createServer((socket) => {
+    const wire = meet(new SameWire('tcpIncoming', 0, { maxPeerRequests: 10 }), socket)
+    wire.once('handshake', (infoHash, peerId, extensions) => {
+      assert(!extensions.dht)
+      wire.handshake(infoHash, peerId, { fast: true })
+      wire.unchoke()
+    })
+    wire.on('request', (index, offset, length, respond) =>
+      respond(null, data.subarray(index * LENGTH + offset).subarray(0, length))
+    )
+    wire.on('extended', (ext) => {
+      if (ext === 'handshake') wire.extended('chat', Buffer.from('hello'))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const wire = meet(new BittorrentWire('tcpOutgoing'), connect(port, '127.0.0.1'))
+  wire.handshake(INFO_HASH, INFO_HASH, { dht: false, fast: true })
+  await once(wire, 'unchoke')
+  const block = await new Promise<Buffer>((resolve, reject) =>
+    wire.request(1, 0, LENGTH, (error, found) => (found ? resolve(found) : reject(error)))
+  )
+  assert(block.equals(data.subarray(LENGTH, 2 * LENGTH)))
+  const { chat } = wire as BittorrentWire & { chat: Chat }
+  if (chat.received.length === 0) await once(wire, 'extended')
+  const reqq: number | undefined = wire.peerExtendedHandshake.reqq
+  assert(reqq === 10 && !wire.peerPieces.get(0) && wire.error === null)
+  wire.destroy()
+  await new Promise((resolve) => server.close(resolve))
 }
 
 async function useServing(): Promise<void> {

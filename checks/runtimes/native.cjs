@@ -50,8 +50,9 @@ const PROGRAMS = {
   async unref() {
     const alive = setInterval(() => {}, 1000)
     const { options, server } = await listen(pwp)
-    // Before it takes connections, whose wires are like it.
     server.unref()
+    // As sockets of Node, those that it takes count all the same.
+    server.on('wire', (wire) => wire.unref())
     await join(pwp, { ...options, ref: false })
     process.exitCode = 5
     clearInterval(alive)

@@ -73,17 +73,27 @@ class Exchange {
    */
   lookUp(lookup) {
     try {
-      const answer = lookup(this.#copy(ExchangePart.Asked))
-      if (typeof answer?.then !== 'function') return this.#answer(answer)
+      const answer = lookup(this.asked())
+      if (typeof answer?.then !== 'function') return this.answer(answer)
       return Promise.resolve(answer)
-        .then((value) => this.#answer(value))
+        .then((value) => this.answer(value))
         .catch(errors.toError)
     } catch (error) {
       return errors.toError(error)
     }
   }
 
-  #answer(answer) {
+  /** @returns {Buffer} the name of the torrent that the peer asks for: see obfuscatedHash() in torrents.js */
+  asked() {
+    return this.#copy(ExchangePart.Asked)
+  }
+
+  /**
+   * @param {unknown} answer - the info hash that was asked for; null if there is none
+   * @returns {Error | null} why the exchange cannot go on
+   * @throws {Error} when it is something else
+   */
+  answer(answer) {
     // By then the slot may be that of another exchange.
     if (this.isReleased) return null
     const infoHash = toAnswer(answer)

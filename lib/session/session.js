@@ -30,12 +30,6 @@ const {
 } = require('../errors.js')
 const { addon, native, record } = require('../native.js')
 
-/**
- * Ms between two keep-alives. Peers drop a connection after about two minutes of silence: BEP 3
- * <https://www.bittorrent.org/beps/bep_0003.html>.
- */
-const KEEP_ALIVE_INTERVAL = 60 * 1000
-
 /** Makes the error of a request that the core drops, by its reason: see src/binding/record.rs. */
 const DROPPED = [closed, choking, pieceLost]
 
@@ -103,7 +97,7 @@ class Session {
     if (settings.extensions) enableExtensions(this)
     this.deadlines = startDeadlines(settings, (error) => this.inContext(fail, this, error), port)
     this.tracer = settings.transcript > 0 ? new Tracer(wire, this.core, settings) : null
-    this.#trace()
+    this.trace()
   }
 
   /**
@@ -190,7 +184,7 @@ class Session {
 
   /** Rejects the oldest request of the peer for this block; does nothing if none waits. */
   reject(piece, offset, length) {
-    if (this.uploads.reject(piece, offset, length)) this.#declined()
+    if (this.uploads.reject(piece, offset, length)) this.declined()
   }
 
   /** @param {number} count - of the torrent; what the peer has announced must fit */
@@ -260,13 +254,13 @@ class Session {
   /** Sends a block, which answers a request for it if one is open. */
   piece(piece, offset, block) {
     this.uploads.settle(piece, offset, block.length)
-    this.#upload(piece, offset, block)
+    this.upload(piece, offset, block)
   }
 
   /** Drops an answer that is not a block; returns whether a request was open for it. */
   dropAnswer(piece, offset, answer) {
     const isDropped = this.uploads.drop(piece, offset, answer)
-    if (isDropped) this.#declined()
+    if (isDropped) this.declined()
     return isDropped
   }
 
@@ -287,8 +281,8 @@ class Session {
     clearInterval(this.keepAliveTimer)
     this.keepAliveTimer = null
     if (!isOn || this.isFinished) return
-    const tick = () => this.inContext(this.#keepAlive)
-    this.keepAliveTimer = setInterval(tick, KEEP_ALIVE_INTERVAL)
+    const tick = () => this.inContext(this.keepAlive)
+    this.keepAliveTimer = setInterval(tick, this.keepAliveInterval)
   }
 
   /** A user has assigned to the mirror of the core's state. */
@@ -298,7 +292,7 @@ class Session {
     this.port.choked(!!amChoking)
   }
 
-  #keepAlive() {
+  keepAlive() {
     native.keepAlive(this.core.slot)
     this.sent()
   }
@@ -309,20 +303,20 @@ class Session {
    */
   sent() {
     this.output.isWaiting = true
-    this.#trace()
+    this.trace()
     if (!this.isDispatching || this.port.isPiped || this.output.isFull) this.flush()
   }
 
   /** Answers a request of the peer, unless it is no longer open. */
-  #respond(request, id, error, answer) {
+  respond(request, id, error, answer) {
     const block = this.uploads.answer(request, id, error, answer)
     if (block === undefined) return
-    if (block === null) this.#declined()
-    else this.#upload(request.piece, request.offset, block)
+    if (block === null) this.declined()
+    else this.upload(request.piece, request.offset, block)
   }
 
   /** This frees room: requests that are held back may be delivered, even if a listener throws. */
-  #upload(piece, offset, block) {
+  upload(piece, offset, block) {
     const { length } = block
     try {
       this.face.uploading(this.wire, length)
@@ -335,7 +329,7 @@ class Session {
   }
 
   /** A request of the peer ended without a block. This frees room, and with BEP 6 rejects it. */
-  #declined() {
+  declined() {
     try {
       if (this.fast !== null) this.sent()
     } finally {
@@ -382,8 +376,10 @@ class Session {
     port.measure()
     const { waiting, ahead } = port
     const hasUnsent = waiting > 0 || ahead > 0
-    // Sent even if unchanged, because equal numbers may stand for other bytes.
-    if (hasUnsent || this.hasUnsent) native.setUnsent(this.core.slot, waiting, ahead)
+    // Sent even if unchanged, because equal numbers may stand for other bytes; and of a native socket even if there
+    // are none, as the addon has told the core what it has left with that.
+    if (hasUnsent || this.hasUnsent || port.isNative)
+      native.setUnsent(this.core.slot, waiting, ahead)
     this.hasUnsent = hasUnsent
     if (this.extensions !== null) this.extensions.onDrain?.()
     if (!this.intake.isHolding) return
@@ -451,7 +447,7 @@ class Session {
   /** Delivers a chunk, or without one the events that the core has. `length`: of the chunk when lent. */
   #run(chunk, length) {
     this.port.cork()
-    this.#trace()
+    this.trace()
     try {
       this.intake.drain(chunk, length, this)
       if (this.failure !== null) attempt(endFailed, this)
@@ -496,12 +492,12 @@ class Session {
   /** The core has answered a message by itself, in a dispatch: at its end all answers leave together. */
   onReplied() {
     this.output.isWaiting = true
-    this.#trace()
+    this.trace()
   }
 
   /** Shows the frame just delivered: a subscriber may act on the wire, as a listener may. */
   onDelivered() {
-    this.#trace()
+    this.trace()
   }
 
   // Events
@@ -535,7 +531,7 @@ class Session {
 
   onRequest(piece, offset, length, id) {
     if (this.port.takesRequest(piece, offset, length)) return native.answer(this.core.slot, id)
-    const respond = (...args) => this.#respond(...args)
+    const respond = (...args) => this.respond(...args)
     const request = this.uploads.open(piece, offset, length, id, respond)
     this.face.request(this.wire, piece, offset, length, request.callback)
   }
@@ -634,7 +630,7 @@ class Session {
   }
 
   /** Shows frames to subscribers, from the moment they subscribe. */
-  #trace() {
+  trace() {
     if (this.tracer === null) {
       if (!isWatched()) return
       this.tracer = new Tracer(this.wire, this.core, this.settings)
@@ -642,6 +638,12 @@ class Session {
     this.tracer.follow()
   }
 }
+
+/**
+ * Ms between two keep-alives. Peers drop a connection after about two minutes of silence: BEP 3
+ * <https://www.bittorrent.org/beps/bep_0003.html>.
+ */
+Session.prototype.keepAliveInterval = 60 * 1000
 
 // Of the few sessions that encrypt, see encrypted.js; the others do not grow by it.
 

@@ -46,17 +46,34 @@ class Uploads {
    *   no longer open
    */
   answer(request, id, error, answer) {
-    if (!this.requests.has(id, request)) return undefined
+    if (!this.requests.has(id, request)) {
+      this.leave(id, request)
+      return undefined
+    }
     this.requests.take(id)
     if (!error && isAnswer(request, answer)) {
       native.answer(this.core.slot, id)
       return toBytes('block', answer)
     }
     native.decline(this.core.slot, id)
-    if (error) return null
+    if (!error) this.countDropped(request, answer)
+    return null
+  }
+
+  /** An answer does not fit its request. */
+  countDropped(request, answer) {
     this.dropped++
     showDropped(this.wire, request, answer)
-    return null
+  }
+
+  /**
+   * Takes out the oldest request for this block, without an answer.
+   *
+   * @returns {Request | undefined}
+   */
+  forget(piece, offset, length) {
+    const id = this.#find(piece, offset, length)
+    return id === undefined ? undefined : this.requests.take(id)
   }
 
   /** Ends the oldest request that a block of this place and length answers. */
@@ -117,6 +134,13 @@ class Uploads {
   /** The peer withdraws a request. */
   cancel(id) {
     this.requests.take(id)
+  }
+
+  /** The user has taken a request out of the array, and so it counts no longer. */
+  leave(id, request) {
+    if (this.requests.get(id) !== request) return
+    this.requests.take(id)
+    native.answer(this.core.slot, id)
   }
 
   #find(piece, offset, length) {

@@ -13,6 +13,8 @@ const ENDS = new Map(Object.entries(FetchOutcome).map(([name, number]) => [numbe
 // Without a reason of ours only what is on its way already is not begun.
 ENDS.set(FetchOutcome.Cancelled, 'Twice')
 
+const NOTHING = Buffer.alloc(0)
+
 class Fetching {
   /** @param {import('./link.js').Link} link */
   constructor(link) {
@@ -32,7 +34,17 @@ class Fetching {
       const { signal } = fetch
       // What the user may change is read now, although there may be no socket yet.
       const details = toDetails(fetch)
-      const job = { id, fetch, details, resolve, reject, reason: null, stopListening: null }
+      const job = {
+        id,
+        fetch,
+        details,
+        resolve,
+        reject,
+        reason: null,
+        stopListening: null,
+        /** Whether the blocks are in the memory of the user already. */
+        isDirect: false
+      }
       this.open_.set(id, job)
       if (signal !== null)
         job.stopListening = onAbort(signal, (reason) => this.#cancel(job, reason))
@@ -49,7 +61,7 @@ class Fetching {
     const { number, session } = this.link
     const { details, fetch, id } = job
     job.details = null
-    native.fetchPiece(session.core.slot, number, id, fetch, details)
+    job.isDirect = native.fetchPiece(session.core.slot, number, id, fetch, details)
   }
 
   #cancel(job, reason) {
@@ -78,7 +90,7 @@ class Fetching {
     const job = this.open_.get(id)
     const { number } = this.link
     if (job === undefined) {
-      native.copyFetched(number, id, allocate(0))
+      native.copyFetched(number, id, NOTHING)
       return
     }
     const { fetch } = job
@@ -104,8 +116,8 @@ class Fetching {
       const partial = { index: piece, ranges: [[0, length]], bytes }
       return this.#fail(job, failure('MemoryChanged', fetch, partial))
     }
-    const bytes = viewOf(into).subarray(0, length)
-    native.copyFetched(number, id, bytes)
+    const bytes = viewOf(into, length)
+    native.copyFetched(number, id, job.isDirect ? NOTHING : bytes)
     this.#finish(job, bytes)
   }
 
@@ -155,7 +167,7 @@ function toDetails({ endsOnChoke, hash, pieceLength, resume }) {
   head[0] = endsOnChoke ? 1 : 0
   head[1] = hash === null ? 0 : hash.kind
   if (hash !== null) head.set(hash.bytes, 2)
-  head.writeBigUInt64BE(BigInt(pieceLength), 34)
+  head.writeUInt32BE(pieceLength, 38)
   head.writeUInt32BE(ranges.length, 42)
   ranges.flat().forEach((place, at) => head.writeUInt32BE(place, 46 + 4 * at))
   return ranges.length === 0 ? head : Buffer.concat([head, resume.bytes])

@@ -5,11 +5,12 @@ const { Duplex } = require('node:stream')
 
 const { toAddress } = require('./addresses.js')
 const { toDialError, toSocketError } = require('./errors.js')
-const { native, WILL_DRAIN } = require('./native.js')
+const { native, record, WILL_DRAIN } = require('./native.js')
 const { catchUp, keepAlive, links } = require('./records.js')
 const { toProtocolError, unflushed } = require('../errors.js')
 const { NO_SLOT } = require('../native.js')
 const { copyOf } = require('../own-memory.js')
+const { attempt } = require('../session/attempt.js')
 const { fail } = require('../session/ends.js')
 const { takeInput } = require('../stream/methods.js')
 
@@ -256,7 +257,9 @@ class Link {
     })
   }
 
-  onFetched(id, outcome, ranges) {
+  /** Bytes of a piece are counted before its callers know. */
+  onFetched(id, outcome, ranges, received, sent) {
+    if (received > 0 || sent > 0) attempt(() => this.onProgress(received, sent))
     this.session.inContext(() => this.fetching?.onFetched(id, outcome, ranges))
   }
 
@@ -268,7 +271,11 @@ class Link {
 
   /** Runs a step when all that was received has been delivered. */
   catchUp(step) {
-    catchUp(step)
+    catchUp(() => {
+      if (this.number !== NONE && native.takeProgress(this.number))
+        attempt(() => this.onProgress(record[1], record[2]))
+      step()
+    })
   }
 
   onDrained() {

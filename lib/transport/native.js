@@ -8,7 +8,10 @@ const { FetchOutcome, RecordKind, SocketCommand, SocketOrder, SocketServe } = ad
 const { toPlace } = require('./source-options.js')
 
 /** Room for what a record says in words: most are short. */
-const TEXT_LENGTH = 16 * 1024
+const TEXT_LENGTH = 1024
+
+/** What `fetchPiece` returns if the I/O thread writes into memory of the user. */
+const DIRECT = 2
 
 /** The bit of `unsentSocket` that says that a record follows. */
 const WILL_DRAIN = 2 ** 31
@@ -37,6 +40,17 @@ function setOptions({ noDelay, receiveBufferSize, sendBufferSize }) {
 
 const holder = { slab: null }
 
+/** @returns {ArrayBuffer | null} that of the entry, if it gives one */
+function take(entry, number) {
+  const isTaken = call(entry, number, holder) === 1
+  const { slab } = holder
+  holder.slab = null
+  return isTaken ? slab : null
+}
+
+/** Made when it is first needed. */
+let text = null
+
 const native = {
   /** @param {() => void} callback - called when there are records */
   start(callback) {
@@ -57,22 +71,22 @@ const native = {
   /** @returns {string[]} the lines of the last record */
   readText() {
     numbers[0] = NO_SLOT
-    let text = Buffer.alloc(TEXT_LENGTH)
+    text ??= Buffer.alloc(TEXT_LENGTH)
     const length = addon.readRecordText(memory, text)
+    let whole = text
     if (length > TEXT_LENGTH) {
-      text = Buffer.alloc(length)
+      whole = Buffer.alloc(length)
       numbers[0] = NO_SLOT
-      addon.readRecordText(memory, text)
+      addon.readRecordText(memory, whole)
     }
-    return text.toString('latin1', 0, length).split('\n')
+    return whole.toString('latin1', 0, length).split('\n')
   },
+  /** @returns {boolean} whether transfers have done something of which no record was taken: how much is in `record` */
+  takeProgress: (number) => call(addon.takeProgress, number) === 1,
+  /** @returns {ArrayBuffer | null} null where the runtime allows no memory of others, or there is none left */
+  allocate: (length) => take(addon.allocate, length),
   /** @returns {ArrayBuffer | null} null where the runtime allows no memory of others */
-  takeSlab(number) {
-    const isTaken = call(addon.takeSlab, number, holder) === 1
-    const { slab } = holder
-    holder.slab = null
-    return isTaken ? slab : null
-  },
+  takeSlab: (number) => take(addon.takeSlab, number),
   copySlab(number, start, buffer) {
     numbers[2] = start
     call(addon.copySlab, number, buffer)
@@ -129,7 +143,8 @@ const native = {
     numbers[5] = third
     call(addon.orderSocket, number)
   },
-  fetchPiece(slot, number, id, { piece, length, blockLength, timeout }, details) {
+  /** @returns {boolean} whether the blocks are written into the memory of the user as they arrive */
+  fetchPiece(slot, number, id, { piece, length, blockLength, timeout, into }, details) {
     numbers[0] = slot
     numbers[1] = number
     numbers[2] = id
@@ -137,15 +152,12 @@ const native = {
     numbers[4] = length
     numbers[5] = blockLength
     numbers[6] = timeout
-    return addon.fetchPiece(memory, details) === 1
+    return addon.fetchPiece(memory, details, into) === DIRECT
   },
   /** @returns {ArrayBuffer | null} null where the runtime allows no memory of others */
   takeFetched(number, id) {
     numbers[2] = id
-    const isTaken = call(addon.takeFetched, number, holder) === 1
-    const { slab } = holder
-    holder.slab = null
-    return isTaken ? slab : null
+    return take(addon.takeFetched, number)
   },
   copyFetched(number, id, buffer) {
     numbers[2] = id

@@ -9,7 +9,7 @@
 
 const { setImmediate } = require('node:timers')
 
-const { native, record, RecordKind } = require('./native.js')
+const { native, record, FetchOutcome, RecordKind } = require('./native.js')
 const { addon } = require('../native.js')
 const { otherCopy } = require('../errors.js')
 const { allocate } = require('../own-memory.js')
@@ -19,7 +19,10 @@ const { attempt, throwLater } = require('../session/attempt.js')
 const SHARED = Symbol.for('peer-wire-native: records')
 
 /** Of what is shared: raised whenever a copy of before could not use it. */
-const VERSION = 1
+const VERSION = 2
+
+/** What a record without words says. */
+const NOTHING = []
 
 /** Records of one wake-up, before timers and sockets of others have their turn. */
 const MAX_RECORDS = 64
@@ -70,7 +73,7 @@ function takeOne() {
       return
     }
     for (const step of waiting) step.left--
-    handle(kind, record[0], record[1], record[2], record[3])
+    handle(kind, record[0], record[1], record[2], record[3], record[4])
   } catch (error) {
     throwLater(error)
   }
@@ -106,7 +109,7 @@ function goOn() {
   for (const { run } of due) attempt(run)
 }
 
-function handle(kind, number, a, b, c) {
+function handle(kind, number, a, b, c, d) {
   switch (kind) {
     case RecordKind.Data:
       return links.get(number)?.onData(viewOf(a, b, c))
@@ -115,7 +118,7 @@ function handle(kind, number, a, b, c) {
     case RecordKind.Progress:
       return links.get(number)?.onProgress(a, b)
     case RecordKind.Fetched:
-      return fetched(number, a, b, native.readText())
+      return fetched(number, a, b, c, d)
     case RecordKind.Violation:
       return links.get(number)?.onViolation(native.readText())
     case RecordKind.SourceFailed:
@@ -145,10 +148,11 @@ function handle(kind, number, a, b, c) {
 }
 
 /** The memory of a piece that nobody wants is dropped. */
-function fetched(number, id, outcome, ranges) {
+function fetched(number, id, outcome, received, sent) {
+  const ranges = outcome === FetchOutcome.Right ? NOTHING : native.readText()
   const link = links.get(number)
   if (link === undefined) native.copyFetched(number, id, Buffer.alloc(0))
-  else link.onFetched(id, outcome, ranges)
+  else link.onFetched(id, outcome, ranges, received, sent)
 }
 
 /** The server may have closed meanwhile. */

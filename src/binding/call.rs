@@ -104,6 +104,12 @@ impl Call {
         Ok((from, to))
     }
 
+    /// Where the bytes of the second Buffer are, and how many, if there is one.
+    pub(super) fn room(&self) -> Option<(usize, usize)> {
+        let (data, len) = self.view(self.room).ok()?;
+        Some((data.addr(), len))
+    }
+
     fn view(&self, value: sys::napi_value) -> Result<(*mut u8, usize)> {
         let mut data = ptr::null_mut();
         let mut len = 0;

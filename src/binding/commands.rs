@@ -50,6 +50,8 @@ commands! {
     Interested,
     /// No numbers.
     KeepAlive,
+    /// Our requests are not remembered from now on.
+    LeaveRequests,
     /// No numbers.
     NotInterested,
     /// A user has written these properties. Numbers: 1 if we choke, if we are interested, if the
@@ -68,6 +70,8 @@ commands! {
     RejectHashes,
     /// `lib/` has checked that the peer does not choke. Numbers: piece, begin, length, a name.
     Request,
+    /// Rejects a request of the peer, even if it does not wait. Numbers: piece, begin, length.
+    SendReject,
     /// Number: pieces of the torrent.
     SetPieces,
     /// Number: how many frames the trace keeps, 0 for no trace.
@@ -157,6 +161,7 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
             wire.interested();
         }
         CommandKind::KeepAlive => wire.keep_alive(),
+        CommandKind::LeaveRequests => wire.leave_requests(),
         CommandKind::NotInterested => {
             wire.not_interested();
         }
@@ -182,6 +187,9 @@ fn run(entry: &mut Entry, kind: CommandKind, numbers: [u32; 4]) {
         CommandKind::Request => {
             // Fails only when choked or closed, which `lib/` has ruled out; nothing is sent then.
             let _outcome = wire.request(RequestId::new(fourth), request);
+        }
+        CommandKind::SendReject => {
+            wire.send_reject(request);
         }
         CommandKind::SetPieces => wire.set_pieces(first),
         CommandKind::SetTrace => wire.set_trace(to_usize(first)),

@@ -24,12 +24,12 @@ use super::hashes::{answer_hashes, is_v2, request_hashes};
 use super::record::{BROKEN, LAST, failure_text, number_of, poll};
 use super::table::Entry;
 use super::transport::{
-    add_piece, close_source, command_socket, connect_socket, copy_fetched, copy_slab,
+    add_piece, allocate, close_source, command_socket, connect_socket, copy_fetched, copy_slab,
     count_failures, create_rates, encrypt_socket, fetch_piece, has_piece, listen_socket,
     make_source, order_handshake, order_serving, order_socket, pace_socket, read_record_text,
     records_left, ref_transport, release_rates, remove_piece, serve_socket, set_rates,
-    start_socket, start_transport, take_fetched, take_record, take_slab, transmit, transmit_piece,
-    unsent_socket, write_socket,
+    start_socket, start_transport, take_fetched, take_progress, take_record, take_slab, transmit,
+    transmit_piece, unsent_socket, write_socket,
 };
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{BlockRequest, InfoHash, Limits, PeerId, Policy, Reserved, Wire};
@@ -63,6 +63,7 @@ macro_rules! entries {
 
 entries! {
     add_piece c"addPiece"
+    allocate c"allocate"
     answer_exchange c"answerExchange"
     answer_hashes c"answerHashes"
     apply_cipher c"applyCipher"
@@ -123,6 +124,7 @@ entries! {
     start_socket c"startSocket"
     start_transport c"startTransport"
     take_fetched c"takeFetched"
+    take_progress c"takeProgress"
     take_record c"takeRecord"
     take_request c"takeRequest"
     take_slab c"takeSlab"

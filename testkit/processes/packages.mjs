@@ -5,6 +5,7 @@ import path from 'node:path'
 import { ROOT, npm, run } from './command.mjs'
 
 const PLATFORMS = path.join(ROOT, 'npm')
+const ALIASES = path.join(ROOT, 'packages')
 
 /**
  * @typedef {object} Tarballs
@@ -41,6 +42,17 @@ export async function packMain(folder) {
   manifest.optionalDependencies = await platformVersions()
   await writeFile(path.join(root, 'package.json'), JSON.stringify(manifest, null, 2))
   return pack(root, folder)
+}
+
+/**
+ * Packs a package that stands for another one, as npm overrides name it.
+ *
+ * @param {string} folder - for the tarball
+ * @param {string} name - of the other one
+ * @returns {Promise<string>} its path
+ */
+export function packAlias(folder, name) {
+  return pack(path.join(ALIASES, name), folder)
 }
 
 async function packPlatform(target, folder) {

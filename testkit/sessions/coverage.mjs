@@ -12,7 +12,14 @@ const FULL_RUN = 6000
 /** Below this share of a full run, rare things may be missing by chance. */
 const MIN_SHARE = 0.1
 
-const withPrefix = (prefix, names, times) => names.map((name) => [`${prefix} ${name}`, times])
+/**
+ * @param {string} prefix
+ * @param {unknown[]} names
+ * @param {number} times
+ * @returns {[string, number][]} a number of occurrences for each name
+ */
+export const withPrefix = (prefix, names, times) =>
+  names.map((name) => [`${prefix} ${name}`, times])
 
 /** Minimum number of occurrences in a full run. */
 const REQUIRED = [
@@ -42,6 +49,12 @@ const REQUIRED = [
 /** Counts of all sessions of a run. */
 export class Coverage {
   #counts = {}
+  #required
+
+  /** @param {[string, number][]} [required] minimum number of occurrences in a full run */
+  constructor(required = REQUIRED) {
+    this.#required = required
+  }
 
   /** @param {Record<string, number>} counts of one session */
   add(counts) {
@@ -59,7 +72,8 @@ export class Coverage {
   findGaps(cases) {
     const share = Math.min(1, cases / FULL_RUN)
     if (share < MIN_SHARE) return []
-    return REQUIRED.filter(([key, times]) => this.#timesOf(key) < times * share).map(
+    const rare = this.#required.filter(([key, times]) => this.#timesOf(key) < times * share)
+    return rare.map(
       ([key, times]) => `${key}: ${this.#timesOf(key)} times, wanted ${Math.ceil(times * share)}`
     )
   }

@@ -19,8 +19,13 @@ export const describeSession = (session) =>
 
 const describeSettings = ({ seed, flavour, steps, reactions, ...settings }) => [
   `${flavour} session of seed ${seed}, ${steps.length} steps, ${reactions.length} reactions`,
-  ...Object.entries(settings).map(([name, value]) => `${name}: ${value}`)
+  ...Object.entries(settings).map(([name, value]) => `${name}: ${describeSetting(value)}`)
 ]
+
+const describeSetting = (value) =>
+  value === null || Array.isArray(value) || typeof value !== 'object'
+    ? String(value)
+    : JSON.stringify(value)
 
 const describeMessages = (messages) => messages.map(describeMessage).join(', ')
 
@@ -48,8 +53,10 @@ const describeStep = (step) => DESCRIPTIONS[step.step](step)
 
 const DESCRIPTIONS = {
   receive: describeReceive,
-  call: ({ call }) => describeCall(call),
+  call: ({ side, call }) => `${side === undefined ? '' : `on side ${side} `}${describeCall(call)}`,
+  connect: () => 'connect',
   tick: () => 'tick',
   read: ({ size }) => `read(${size ?? ''})`,
-  advance: ({ ms }) => `advance ${ms} ms`
+  advance: ({ ms }) => `advance ${ms} ms`,
+  exchange: ({ sizes }) => `exchange${sizes.length ? `, cut at ${sizes}` : ''}`
 }

@@ -169,7 +169,12 @@ fn command(input: &mut Unstructured<'_>) -> Result<Command> {
         4 => Command::ExpireRequest,
         5 => Command::Extended(input.arbitrary()?, payload(input)?),
         6 => Command::Have(number(input)?),
-        7 => Command::KeepAlive,
+        // Beside another one, so that the bytes of the seeds go on meaning what they did.
+        7 => match input.int_in_range(0..=15)? {
+            0 => Command::LeaveRequests,
+            1..=3 => Command::SendReject(block_request(input)?),
+            _ => Command::KeepAlive,
+        },
         8 => Command::Piece(block_request(input)?, payload(input)?),
         9 => Command::PieceCopied(block_request(input)?, payload(input)?),
         10 => Command::PieceHead(block_request(input)?, payload(input)?),

@@ -40,6 +40,7 @@ pub(crate) enum Command {
     HaveAll,
     HaveNone,
     KeepAlive,
+    LeaveRequests,
     OverwriteState(bool, bool, bool),
     PeerLost(u32),
     Piece(BlockRequest, Vec<u8>),
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Request(BlockRequest),
     /// Its answer is to lead to the root, or to this node.
     RequestHashes(HashRequest, Option<[u8; 32]>),
+    SendReject(BlockRequest),
     SetChoking(bool),
     SetInterested(bool),
     SetPieces(u32),

@@ -52,6 +52,8 @@ pub(crate) struct Model {
     /// What each side has announced in its first handshake.
     our_reserved: Option<Reserved>,
     peer_reserved: Option<Reserved>,
+    /// Whether our requests are not remembered.
+    pub(crate) leaves_requests: bool,
     pub(crate) fast: Fast,
     pub(crate) hashes: Hashes,
     /// Of both sides, from when extended handshakes are to be read.
@@ -117,6 +119,7 @@ impl Model {
             lost_requests: None,
             our_reserved: None,
             peer_reserved: None,
+            leaves_requests: false,
             fast: Fast::default(),
             hashes: Hashes::default(),
             own_extensions: None,
@@ -271,6 +274,10 @@ impl Model {
         let is_allowed = self.fast.allowed_by_peer.contains(&request.piece);
         match (self.is_closed, self.peer_choking && !is_allowed) {
             (true, _) => Err(RequestError::Closed),
+            _ if self.leaves_requests => {
+                self.send(&frames::request(request));
+                Ok(())
+            }
             (_, true) => Err(RequestError::Choked),
             _ => {
                 self.open_request(id, request);
@@ -510,7 +517,7 @@ impl Model {
         let length = u32::try_from(block.len()).unwrap();
         let request = frames::block(piece, begin, length);
         let id = self.end_request(request);
-        if id.is_none() && !self.ends_given_up(request) {
+        if id.is_none() && !self.ends_given_up(request) && !self.leaves_requests {
             self.tolerate(ProtocolError::UnsolicitedBlock {
                 piece,
                 begin,

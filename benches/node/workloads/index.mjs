@@ -1,5 +1,6 @@
 // All rows of the report, in its order.
 import { rows as answers } from './answers.mjs'
+import { encryptedRow, rowsOfClass } from './class.mjs'
 import { rows as connections } from './connections.mjs'
 import { rows as download } from './download.mjs'
 import { rows as exchanges } from './exchanges.mjs'
@@ -16,6 +17,7 @@ import { rows as pieces } from './pieces.mjs'
 import { rows as rc4 } from './rc4.mjs'
 import { rows as smallMessages } from './small-messages.mjs'
 import { encryptedRows as encryptedTcp, rows as tcp } from './tcp.mjs'
+import { rows as webtorrent } from './webtorrent.mjs'
 
 /**
  * One measurement. `prepare` builds the inputs, untimed, and its result is kept between rounds;
@@ -31,6 +33,7 @@ import { encryptedRows as encryptedTcp, rows as tcp } from './tcp.mjs'
  * @property {string[]} [sides] default: the libraries
  * @property {Record<string, string>} [ways] instead of `sides`, names of what is compared and the side that each is
  *   of, for a row in which a library is used in several ways
+ * @property {string} [group] of rows with ways, which have a table of their own
  * @property {boolean} [isSpread] its processes are not pinned
  * @property {boolean} [fresh] a process per sample instead of one per side
  * @property {number} [rounds] instead of the default
@@ -68,5 +71,17 @@ export const rows = [
   ...nativeMemory,
   ...lifecycle,
   ...memory,
-  ...largeMessages
+  ...largeMessages,
+  ...rowsOfClass([
+    ...tcp,
+    ...connections,
+    ...smallMessages,
+    ...answers,
+    ...download,
+    ...encryptedTcp,
+    ...lifecycle,
+    ...memory
+  ]),
+  encryptedRow,
+  ...webtorrent
 ]

@@ -45,7 +45,7 @@ const downloads = {
   [BARE]: { side: BARE }
 }
 
-const { Wire } = createRequire(import.meta.url)('../../..')
+const { allocate, Wire } = createRequire(import.meta.url)('../../..')
 /** For builds that serve pieces off the event loop. */
 const served = {
   'native, serve': { side: 'ours', isNative: true, give: giveServed, needsPieces: true }
@@ -55,6 +55,7 @@ const uploads = {
   original: { side: 'original', give: giveBlocks },
   piped: { side: 'ours', give: giveBlocks },
   native: { side: 'ours', isNative: true, give: giveBlocks },
+  'native, lent memory': { side: 'ours', isNative: true, give: giveBlocks, isLent: true },
   ...(Wire.prototype.serve ? served : {}),
   [BARE]: { side: BARE }
 }
@@ -77,6 +78,7 @@ function row(name, { role, ways, act, bare }) {
     async prepare({ library, way, quick }) {
       const tapes = tapesOf(library)
       if (ways[way].needsPieces) tapes.pieces = tapeWholePieces()
+      if (ways[way].isLent) tapes.blocks = tapes.blocks.map(toLent)
       const count = (quick ? GIB / 16 : 2 * GIB) / BLOCK_LEN
       return { peer: await startPeer('stream'), tapes, count }
     },
@@ -87,6 +89,13 @@ function row(name, { role, ways, act, bare }) {
       assert.deepEqual(outcome, { count, wrong: 0 }, 'blocks')
     }
   }
+}
+
+/** The same block in memory of which it need not be copied. */
+function toLent(block) {
+  const lent = allocate(block.length)
+  lent.set(block)
+  return lent
 }
 
 /** Runs one connection. The clocks run from before it is made until the last block has arrived. */

@@ -1,7 +1,10 @@
 // What the rows about native sockets share: how a wire gets its connection, and pieces that are fetched whole.
 import { createHash } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { blockOf, BLOCK_LEN, INFO_HASH, PEER_ID } from '../../../testkit/frames.mjs'
 import { connect, join, TAPE_BLOCKS } from './blocks.mjs'
+
+const { allocate } = createRequire(import.meta.url)('../../..')
 
 /** Blocks in a piece of the made-up torrent. */
 export const PIECE_BLOCKS = 16
@@ -59,7 +62,7 @@ export const sidesOf = (ways) =>
  * @param {{ bytes: Buffer, hash: Buffer }[]} task.pieces of the tape
  * @param {boolean} [task.repeats] indexes too, for a far end that repeats its tape
  * @param {boolean} task.compare every byte, instead of only the number of its first block
- * @param {boolean} task.reuses memory, instead of new memory for each piece
+ * @param {boolean} task.reuses memory of `pwp.allocate()`, instead of new memory for each piece
  * @param {boolean} [task.isChecked] with SHA-1
  * @param {{ count: number, wrong: number }} [task.outcome] to be kept up to date
  * @param {(count: number) => void} [task.onCount] called with the number of blocks received
@@ -86,7 +89,7 @@ export async function takePieces(
   return outcome
 
   async function lane() {
-    const into = reuses ? Buffer.allocUnsafeSlow(PIECE_LEN) : undefined
+    const into = reuses ? allocate(PIECE_LEN) : undefined
     while (issued < total) {
       const n = issued++
       const { bytes, ...known } = pieces[n % TAPE_PIECES]

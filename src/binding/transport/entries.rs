@@ -7,10 +7,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use bytes::Bytes;
 use napi::Result;
 use napi_derive::napi;
 
 use super::fetching::FetchOutcome;
+use super::lent::Lent;
 use super::memory::{copy as copy_memory, export};
 use super::{Sockets, text};
 use crate::binding::call::{Call, PANICKED, State, fault};
@@ -18,7 +20,7 @@ use crate::binding::encryption::Encryption;
 use crate::binding::entries::copy;
 use crate::binding::record::failure_text;
 use crate::binding::table::Cause;
-use crate::net::transport::{Dial, Listen, Options, Progress, Record, Socket};
+use crate::net::transport::{Dial, Fetched, Listen, Options, Progress, Record, Socket};
 use crate::protocol::numbers::{to_u32, to_usize};
 use crate::protocol::{Limits, Wire};
 
@@ -52,8 +54,8 @@ pub enum RecordKind {
     Listening,
     /// Of a slab.
     SlabDone,
-    /// Of a socket: a fetch, how it has ended; `readRecordText` gives the ranges that have arrived, and `takeFetched`
-    /// or `copyFetched` the bytes.
+    /// Of a socket: a fetch, how it has ended, and the two numbers of `Progress`. `readRecordText` gives the ranges that
+    /// have arrived, if it is not `Right`, and `takeFetched` or `copyFetched` the bytes.
     Fetched,
     /// Of a socket: how many bytes of blocks were received without JavaScript, and how many were sent.
     Progress,
@@ -126,6 +128,25 @@ pub(in crate::binding) fn take_record(_: &mut Call, state: &mut State<'_>) -> Re
         }
     }
     Ok(RecordKind::None.number())
+}
+
+/// `takeProgress(NO_SLOT, socket) -> 1` if there is some, of which no record was taken: the two numbers of `Progress`
+/// are in the record, after an unused one.
+pub(in crate::binding) fn take_progress(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
+    let [number, ..] = call.numbers();
+    let Some(sockets) = state.sockets else {
+        return Ok(0);
+    };
+    let Some(socket) = sockets.open.peek(number) else {
+        return Ok(0);
+    };
+    let progress = socket.take_progress();
+    let Progress { received, sent, .. } = progress;
+    let numbers = [number, to_u32(received), to_u32(sent)];
+    for (place, number) in state.memory.record.iter_mut().zip(numbers) {
+        *place = number;
+    }
+    Ok(u32::from(progress != Progress::default()))
 }
 
 /// `recordsLeft(NO_SLOT) -> how many records wait`
@@ -268,12 +289,13 @@ pub(in crate::binding) fn transmit(call: &mut Call, state: &mut State<'_>) -> Re
         && let Some(socket) = sockets.open.get(number)
     {
         pass_on(&mut entry.wire, &[], socket);
+        note_unsent(&mut entry.wire, socket);
     }
     Ok(0)
 }
 
-/// `transmitPiece(slot, socket, piece, begin, block)`: leaves what the wire has to send, and then a block, which is
-/// copied.
+/// `transmitPiece(slot, socket, piece, begin, block)`: leaves what the wire has to send, and then a block. It is copied,
+/// unless it is long and in memory of `pwp.allocate()`.
 pub(in crate::binding) fn transmit_piece(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let [number, piece, begin, ..] = call.numbers();
     let Some(entry) = state.table.get(call.slot()) else {
@@ -289,11 +311,22 @@ pub(in crate::binding) fn transmit_piece(call: &mut Call, state: &mut State<'_>)
         let wire = &mut entry.wire;
         wire.piece_head(piece, begin, to_u32(block.len()))
             .map_err(fault)?;
-        pass_on(wire, block, socket);
+        let is_long = block.len() >= MIN_LENT;
+        let lent = is_long.then(|| Lent::of_view(block.as_ptr().addr(), block.len()));
+        if let Some(lent) = lent.flatten() {
+            pass_on(wire, &[], socket);
+            socket.write_shared(Bytes::from_owner(lent));
+        } else {
+            pass_on(wire, block, socket);
+        }
         wire.take_foreign();
+        note_unsent(wire, socket);
     }
     Ok(0)
 }
+
+/// Least bytes of a block that is not copied: of shorter ones the copy costs less.
+const MIN_LENT: usize = 4 * 1024;
 
 /// Leaves the frames of a wire with its socket, and the block that follows.
 fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) {
@@ -304,6 +337,14 @@ fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) {
         wire.read_transmit(chunk.get_mut(start..).unwrap_or_default());
         chunk.extend_from_slice(block);
     });
+}
+
+/// Tells a wire at once how much waits, as one chunk of requests may ask for gigabytes.
+fn note_unsent(wire: &mut Wire, socket: &Socket) {
+    match socket.unsent() {
+        unsent if socket.will_drain() => wire.set_unsent(unsent, 0),
+        unsent => wire.set_unsent(0, unsent),
+    }
 }
 
 /// `unsentSocket(NO_SLOT, socket) -> length` of what waits; bit 31: a record will say when that has left.
@@ -394,33 +435,36 @@ impl Sockets {
 
     /// What `takeRecord` says of a record, if anything.
     #[expect(clippy::too_many_lines, reason = "one table of all records")]
-    fn describe(&mut self, record: Record) -> Option<(RecordKind, [u32; 4])> {
-        let of = |kind, number| Some((kind, [number, 0, 0, 0]));
+    fn describe(&mut self, record: Record) -> Option<(RecordKind, [u32; 5])> {
+        let of = |kind, number| Some((kind, [number, 0, 0, 0, 0]));
         match record {
             Record::Data {
                 number,
                 slab,
                 start,
                 len,
-            } => Some((RecordKind::Data, [number, slab, to_u32(start), to_u32(len)])),
+            } => {
+                let numbers = [number, slab, to_u32(start), to_u32(len), 0];
+                Some((RecordKind::Data, numbers))
+            }
             Record::SlabDone { slab } => {
                 self.host.slabs().remove(&slab);
                 of(RecordKind::SlabDone, slab)
             }
             Record::Drained { number } => of(RecordKind::Drained, number),
             Record::Progress { number, socket } => {
-                let Progress { received, sent } = socket.take_progress();
-                let numbers = [number, to_u32(received), to_u32(sent), 0];
+                let Progress { received, sent, .. } = socket.take_progress();
+                let numbers = [number, to_u32(received), to_u32(sent), 0, 0];
                 Some((RecordKind::Progress, numbers))
             }
             Record::Ended {
                 number,
                 is_truncated,
-            } => Some((RecordKind::Ended, [number, is_truncated.into(), 0, 0])),
+            } => Some((RecordKind::Ended, [number, is_truncated.into(), 0, 0, 0])),
             Record::Closed { number } => {
                 let unsent = self.open.get(number).map_or(0, |socket| socket.unsent());
                 self.open.remove(number);
-                Some((RecordKind::Closed, [number, to_u32(unsent), 0, 0]))
+                Some((RecordKind::Closed, [number, to_u32(unsent), 0, 0, 0]))
             }
             Record::Connected {
                 number,
@@ -440,12 +484,22 @@ impl Sockets {
                 of(RecordKind::Failed, number)
             }
             Record::Fetched(fetched) => {
-                let ended = fetched.ended;
+                let Fetched {
+                    number,
+                    ended,
+                    is_right,
+                    memory,
+                } = *fetched;
                 let fetch = ended.fetch.0;
-                self.text = text::of_ranges(&ended.arrived);
-                let outcome = FetchOutcome::of(ended.end, fetched.is_right);
-                self.fetched.insert((fetched.number, fetch), fetched.memory);
-                let numbers = [fetched.number, fetch, outcome.number(), 0];
+                let outcome = FetchOutcome::of(ended.end, is_right);
+                if !matches!(outcome, FetchOutcome::Right) {
+                    self.text = text::of_ranges(&ended.arrived);
+                }
+                self.fetched.insert((number, fetch), memory);
+                let Progress { received, sent, .. } =
+                    (self.open.peek(number)).map_or_else(Progress::default, Socket::take_progress);
+                let [received, sent] = [received, sent].map(to_u32);
+                let numbers = [number, fetch, outcome.number(), received, sent];
                 Some((RecordKind::Fetched, numbers))
             }
             Record::Violation { number, error } => {
@@ -462,7 +516,7 @@ impl Sockets {
                 goes_on,
             } => {
                 self.text = text::of_fault(fault);
-                Some((RecordKind::ListenFailed, [number, goes_on.into(), 0, 0]))
+                Some((RecordKind::ListenFailed, [number, goes_on.into(), 0, 0, 0]))
             }
             Record::ListenerClosed { number } => {
                 self.listeners.remove(number);
@@ -476,7 +530,7 @@ impl Sockets {
             } => {
                 self.text = text::of_addresses(local, remote);
                 let accepted = self.accept(number, &socket)?;
-                Some((RecordKind::Accepted, [number, accepted, 0, 0]))
+                Some((RecordKind::Accepted, [number, accepted, 0, 0, 0]))
             }
             Record::SourceFailed {
                 number,
@@ -485,7 +539,7 @@ impl Sockets {
                 fault,
             } => {
                 self.text = text::of_file_fault(fault);
-                Some((RecordKind::SourceFailed, [number, file, piece, 0]))
+                Some((RecordKind::SourceFailed, [number, file, piece, 0, 0]))
             }
         }
     }

@@ -9,11 +9,13 @@ use std::ops::Range;
 use napi::Result;
 use napi_derive::napi;
 
+use super::lent::Lent;
 use super::memory::export_vec;
 use crate::binding::call::{Call, State, fault};
-use crate::net::transport::{Order, PieceOrder};
+use crate::binding::entries::copy;
+use crate::net::transport::{Order, Piece, PieceOrder};
 use crate::protocol::numbers::{to_u32, to_usize};
-use crate::protocol::transfer::{FetchEnd, FetchId, PieceCheck, PieceHash};
+use crate::protocol::transfer::{FetchEnd, FetchId, PieceCheck, PieceHash, PieceMemory};
 use crate::protocol::{BlockRequest, Dialect, Reserved};
 
 /// How a fetch has ended.
@@ -95,8 +97,8 @@ pub(in crate::binding) fn order_handshake(call: &mut Call, state: &mut State<'_>
     Ok(0)
 }
 
-/// `fetchPiece(slot, socket, fetch, piece, length, blockLength, timeout, details) -> 1`, or 0 if there is no such
-/// socket. The details: 1 if a choke ends it, the kind of the hash (0 none, 1 SHA-1, 2 root), 32 bytes of it, the
+/// `fetchPiece(slot, socket, fetch, piece, length, blockLength, timeout, details, into) -> 1`, or 0 if there is no such
+/// socket, or 2 if the blocks are written into memory of `pwp.allocate()` that `into` has, if it has a value. The details: 1 if a choke ends it, the kind of the hash (0 none, 1 SHA-1, 2 root), 32 bytes of it, the
 /// length of a piece of the torrent in 8 bytes, the number of ranges that are there already, each range in two
 /// numbers, and the bytes of the piece, if there are ranges.
 pub(in crate::binding) fn fetch_piece(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
@@ -106,7 +108,15 @@ pub(in crate::binding) fn fetch_piece(call: &mut Call, state: &mut State<'_>) ->
     };
     let depth = (state.table.get(call.slot())).and_then(|entry| entry.wire.queue_depth());
     socket.order(Order::Depth(depth.map_or(0, to_u32)));
-    let details = Details::read(call.bytes()?, piece_len)?;
+    let len = to_usize(piece_len);
+    let into = call.room().filter(|(_, room)| *room >= len);
+    let lent = into.and_then(|(address, _)| Lent::of_view(address, len));
+    let is_lent = lent.is_some();
+    let memory = match lent {
+        Some(lent) => Piece::Lent(Box::new(lent)),
+        None => Piece::Own(super::memory::piece(len)),
+    };
+    let details = Details::read(call.bytes()?, piece_len, memory)?;
     socket.order(Order::Fetch(Box::new(PieceOrder {
         id: FetchId(fetch),
         piece,
@@ -118,18 +128,18 @@ pub(in crate::binding) fn fetch_piece(call: &mut Call, state: &mut State<'_>) ->
         hash: details.hash,
         memory: details.memory,
     })));
-    Ok(1)
+    Ok(if is_lent { 2 } else { 1 })
 }
 
 struct Details {
     ends_on_choke: bool,
     hash: Option<PieceHash>,
     have: Vec<Range<u32>>,
-    memory: Vec<u8>,
+    memory: Piece,
 }
 
 impl Details {
-    fn read(bytes: &[u8], piece_len: u32) -> Result<Self> {
+    fn read(bytes: &[u8], piece_len: u32, mut memory: Piece) -> Result<Self> {
         let mut rest = bytes;
         let [ends_on_choke, kind] = *take::<2>(&mut rest)?;
         let hash = *take::<32>(&mut rest)?;
@@ -153,10 +163,8 @@ impl Details {
             let end = u32::from_be_bytes(*take::<4>(&mut rest)?);
             have.push(start..end);
         }
-        let mut memory = super::memory::piece(to_usize(piece_len));
         if count > 0 {
-            let places = memory.get_mut(..rest.len()).ok_or_else(short)?;
-            places.copy_from_slice(rest);
+            memory.write(0, rest);
         }
         Ok(Self {
             ends_on_choke: ends_on_choke == 1,
@@ -177,7 +185,8 @@ fn short() -> napi::Error {
     fault("too few bytes of a fetch")
 }
 
-/// `takeFetched(NO_SLOT, socket, fetch, holder) -> 1` if `holder.slab` is the `ArrayBuffer` of the piece now.
+/// `takeFetched(NO_SLOT, socket, fetch, holder) -> 1` if `holder.slab` is the `ArrayBuffer` of the piece now: it never is
+/// of one in memory that was lent.
 #[expect(unsafe_code, reason = "Node-API is a C interface")]
 pub(in crate::binding) fn take_fetched(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
     let [number, fetch, ..] = call.numbers();
@@ -188,8 +197,12 @@ pub(in crate::binding) fn take_fetched(call: &mut Call, state: &mut State<'_>) -
         return Ok(0);
     };
     let (env, holder) = call.env_and_value();
-    // SAFETY: both are those of the running callback.
-    match unsafe { export_vec(memory, env, holder) }? {
+    let kept = match memory {
+        // SAFETY: both are those of the running callback.
+        Piece::Own(bytes) => unsafe { export_vec(bytes, env, holder) }?.map(Piece::Own),
+        lent @ Piece::Lent(_) => Some(lent),
+    };
+    match kept {
         None => Ok(1),
         Some(memory) => {
             sockets.fetched.insert((number, fetch), memory);
@@ -208,12 +221,18 @@ pub(in crate::binding) fn copy_fetched(call: &mut Call, state: &mut State<'_>) -
         return Ok(0);
     };
     let room = call.bytes_mut()?;
-    let len = room.len().min(memory.len());
-    if let (Some(to), Some(from)) = (room.get_mut(..len), memory.get(..len)) {
-        to.copy_from_slice(from);
+    if Lent::of_view(room.as_ptr().addr(), 1).is_some() && matches!(memory, Piece::Lent(_)) {
+        return Err(fault("memory that is to fill itself"));
     }
-    super::memory::keep_piece(memory);
-    Ok(to_u32(len))
+    let mut copied = 0;
+    memory.read(0..to_u32(room.len()), &mut |bytes| {
+        copied = bytes.len();
+        copy(bytes, room);
+    });
+    if let Piece::Own(bytes) = memory {
+        super::memory::keep_piece(bytes);
+    }
+    Ok(to_u32(copied))
 }
 
 impl FetchOutcome {

@@ -7,32 +7,38 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use napi::{Result, sys};
 
+use super::pool::Pool;
 use crate::binding::call::{check, fault};
 use crate::net::transport::Slab;
 
 /// Size of a slab in bytes: 64 blocks. Each costs JavaScript some ten microseconds.
 const SLAB_LEN: usize = 1024 * 1024;
 
-/// Slabs that are kept for later, since new memory costs the system more than reading into it: 16 MiB.
-const MAX_KEPT: usize = 16;
-
 /// All that Rust and JavaScript see of it are addresses: what each may touch is said where it does.
 #[derive(Debug)]
 pub(super) struct Memory {
+    /// None while it is dropped.
+    block: Option<Block>,
+}
+
+/// Memory of [`LAYOUT`] that is freed when it is dropped.
+#[derive(Debug)]
+struct Block {
     data: NonNull<u8>,
 }
 
-// SAFETY: it is an address of memory that no thread owns, which is freed when the last reference is dropped.
-unsafe impl Send for Memory {}
+// SAFETY: it is an address of memory that no thread owns, which is freed when it is dropped.
+unsafe impl Send for Block {}
 // SAFETY: as above. Its methods only copy the address.
-unsafe impl Sync for Memory {}
+unsafe impl Sync for Block {}
 
-static KEPT: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
+/// Slabs for later.
+static SLABS: Pool<Block> = Pool::new();
 
 const LAYOUT: Layout = match Layout::from_size_align(SLAB_LEN, 64) {
     Ok(layout) => layout,
@@ -41,25 +47,33 @@ const LAYOUT: Layout = match Layout::from_size_align(SLAB_LEN, 64) {
 
 impl Memory {
     fn new() -> Self {
-        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.unwrap_or_else(|| {
+        let block = SLABS.take(SLAB_LEN).unwrap_or_else(|| {
             // SAFETY: the layout has a size.
             let data = unsafe { alloc_zeroed(LAYOUT) };
-            Self {
+            Block {
                 data: NonNull::new(data).unwrap_or_else(|| std::alloc::handle_alloc_error(LAYOUT)),
             }
-        })
+        });
+        Self { block: Some(block) }
+    }
+
+    fn data(&self) -> *mut u8 {
+        let block = self.block.as_ref();
+        block.map_or(ptr::null_mut(), |block| block.data.as_ptr())
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < MAX_KEPT {
-            return kept.push(Self { data: self.data });
+        if let Some(block) = self.block.take() {
+            SLABS.keep(SLAB_LEN, block);
         }
-        drop(kept);
-        // SAFETY: it was made with this layout, and this was the last reference.
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: it was made with this layout, and nobody else has it.
         unsafe { dealloc(self.data.as_ptr(), LAYOUT) };
     }
 }
@@ -92,7 +106,7 @@ impl Slab for SlabRoom {
     }
 
     fn room(&mut self) -> &mut [u8] {
-        let start = self.memory.data.as_ptr().wrapping_add(self.filled);
+        let start = self.memory.data().wrapping_add(self.filled);
         let len = SLAB_LEN.saturating_sub(self.filled);
         // SAFETY: these bytes are inside the memory, and initialised, as it was zeroed. There is one room of a
         // slab, and JavaScript gets views of what is filled only. A user who reaches for the rest through
@@ -122,7 +136,7 @@ pub(super) unsafe fn export(
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
             env,
-            memory.data.as_ptr().cast(),
+            memory.data().cast(),
             SLAB_LEN,
             Some(release),
             reference.cast(),
@@ -139,29 +153,17 @@ pub(super) unsafe fn export(
     Ok(true)
 }
 
-/// Pieces whose memory is kept for later, in bytes.
-const MAX_KEPT_PIECES: usize = 32 * 1024 * 1024;
-
-static PIECES: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+/// Pieces for later.
+static PIECES: Pool<Vec<u8>> = Pool::new();
 
 /// Memory for a piece, of which the bytes may be anything.
 pub(super) fn piece(len: usize) -> Vec<u8> {
-    let mut kept = PIECES.lock().unwrap_or_else(PoisonError::into_inner);
-    let fitting = kept.iter().position(|piece| piece.len() == len);
-    let piece = fitting.map(|place| kept.swap_remove(place));
-    drop(kept);
-    piece.unwrap_or_else(|| vec![0; len])
+    PIECES.take(len).unwrap_or_else(|| vec![0; len])
 }
 
 /// Keeps memory of a piece for a later one of its size.
 pub(super) fn keep_piece(piece: Vec<u8>) {
-    let mut kept = PIECES.lock().unwrap_or_else(PoisonError::into_inner);
-    let all = kept
-        .iter()
-        .fold(piece.len(), |len, piece| len.saturating_add(piece.len()));
-    if all <= MAX_KEPT_PIECES {
-        kept.push(piece);
-    }
+    PIECES.keep(piece.len(), piece);
 }
 
 /// Gives bytes to JavaScript as the property `slab` of an object. Returns them where the runtime does not allow
@@ -214,7 +216,7 @@ pub(super) fn copy(memory: &Memory, start: usize, out: &mut [u8]) -> Result<()> 
     if start.saturating_add(out.len()) > SLAB_LEN {
         return Err(fault("not in the slab"));
     }
-    let from = memory.data.as_ptr().wrapping_add(start);
+    let from = memory.data().wrapping_add(start);
     // SAFETY: the bytes are inside the memory and filled, so the I/O thread writes them no more. `out` is
     // memory of JavaScript, which may be a part of this slab.
     unsafe { ptr::copy(from, out.as_mut_ptr(), out.len()) };

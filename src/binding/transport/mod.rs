@@ -5,7 +5,9 @@
 
 mod entries;
 mod fetching;
+mod lent;
 mod memory;
+mod pool;
 mod rates;
 mod serving;
 mod text;
@@ -19,12 +21,13 @@ use napi::{Result, sys};
 pub use entries::{RecordKind, SocketCommand};
 pub(super) use entries::{
     command_socket, connect_socket, copy_slab, encrypt_socket, listen_socket, read_record_text,
-    records_left, ref_transport, start_socket, start_transport, take_record, take_slab, transmit,
-    transmit_piece, unsent_socket, write_socket,
+    records_left, ref_transport, start_socket, start_transport, take_progress, take_record,
+    take_slab, transmit, transmit_piece, unsent_socket, write_socket,
 };
 pub use fetching::{FetchOutcome, SocketOrder};
 pub(super) use fetching::{copy_fetched, fetch_piece, order_handshake, order_socket, take_fetched};
 
+pub(super) use lent::allocate;
 pub use serving::SocketServe;
 pub(super) use serving::{
     add_piece, close_source, count_failures, has_piece, make_source, order_serving, remove_piece,
@@ -35,7 +38,7 @@ pub(super) use rates::{create_rates, pace_socket, release_rates, set_rates};
 
 use super::call::fault;
 use super::table::Table;
-use crate::net::transport::{Host, Listener, PieceSource, Rates, Slab, Socket, Transport};
+use crate::net::transport::{Host, Listener, Piece, PieceSource, Rates, Slab, Socket, Transport};
 use crate::protocol::Stats;
 use memory::{Memory, SlabRoom};
 use waker::Waker;
@@ -48,7 +51,7 @@ pub(super) struct Sockets {
     open: Table<Socket>,
     rates: Table<Rates>,
     /// Pieces that have arrived and were not taken, by socket and fetch.
-    fetched: HashMap<(u32, u32), Vec<u8>>,
+    fetched: HashMap<(u32, u32), Piece>,
     listeners: Table<Listener>,
     sources: Table<PieceSource>,
     /// What the last record says in words.

@@ -24,16 +24,11 @@ impl<S> Desk<S> {
         }
     }
 
-    /// Changes the state, and wakes whoever waits.
-    pub(super) fn tell(&self, change: impl FnOnce(&mut S)) {
-        let waker = {
-            let mut shared = self.lock();
-            change(&mut shared.state);
-            shared.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    /// Changes the state. Returns who waits for that, and is to be woken now.
+    pub(super) fn tell(&self, change: impl FnOnce(&mut S)) -> Waiting {
+        let mut shared = self.lock();
+        change(&mut shared.state);
+        Waiting(shared.waker.take())
     }
 
     /// Uses the state; whoever waits goes on waiting.
@@ -53,5 +48,24 @@ impl<S> Desk<S> {
 
     fn lock(&self) -> MutexGuard<'_, Shared<S>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whoever waits for a change that was made.
+#[must_use = "nobody else wakes it"]
+#[derive(Debug)]
+pub(super) struct Waiting(Option<Waker>);
+
+impl Waiting {
+    /// Wakes it at once.
+    pub(super) fn ring(self) {
+        if let Some(waker) = self.0 {
+            waker.wake();
+        }
+    }
+
+    /// What wakes it.
+    pub(super) fn into_waker(self) -> Option<Waker> {
+        self.0
     }
 }

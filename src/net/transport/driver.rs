@@ -6,14 +6,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::mailbox::{Fault, Operation, Record};
 use super::outgoing::Outgoing;
 use super::rate::Pace;
-use super::reading::Reading;
+use super::reading::{Reading, Reported};
+use super::runtime;
 use super::socket::{Heard, Progress, Socket, Wants};
 use super::transfers::Order;
 use super::uploading;
@@ -30,7 +31,7 @@ const MAX_READS: usize = 4;
 /// Most times that the socket is given blocks before the other sockets have their turn.
 const MAX_FILLS: usize = 8;
 
-/// How often the host is told of blocks that were sent, as nothing waits for that.
+/// How often the host is told of blocks that were received or sent, as nothing waits for that.
 const TELL_AFTER: Duration = Duration::from_millis(50);
 
 /// How long the last output of a closed socket may take without progress.
@@ -206,7 +207,11 @@ impl Driver {
         let Some(reading) = &mut self.reading else {
             return;
         };
-        if reading.report(&self.socket) {
+        let Reported { any, goes_on } = reading.report(&self.socket);
+        if any {
+            self.telling = None;
+        }
+        if goes_on {
             // More to hash, after the others.
             cx.waker().wake_by_ref();
         }
@@ -260,8 +265,7 @@ impl Driver {
         self.transmit();
     }
 
-    /// Counts what transfers have done, and tells the host: at once of what it has received, and at times of what
-    /// it has sent.
+    /// Counts what transfers have done, and tells the host at times: whoever gets a piece is told with it.
     fn count(&mut self, cx: &mut Context<'_>) {
         let Some(reading) = &mut self.reading else {
             return;
@@ -270,11 +274,7 @@ impl Driver {
             return;
         }
         let received = reading.take_taken();
-        let is_due = self.count_up(received);
-        if received > 0 {
-            self.telling = None;
-            self.socket.report();
-        } else if is_due && self.telling.is_none() {
+        if self.count_up(received) && self.telling.is_none() {
             self.telling = Some(Box::pin(sleep(TELL_AFTER)));
         }
         if let Some(telling) = &mut self.telling
@@ -295,10 +295,14 @@ impl Driver {
         let transfers = reading.transfers();
         let waiting = transfers.serving().map_or(0, Serving::len);
         let stats = transfers.stats();
-        self.socket
-            .count(Progress { received, sent }, &stats, waiting);
         let heard = std::mem::replace(&mut self.heard, stats.received.bytes);
-        sent > 0 || heard != stats.received.bytes
+        let progress = Progress {
+            received,
+            sent,
+            is_heard: heard != stats.received.bytes,
+        };
+        self.socket.count(progress, &stats, waiting);
+        progress != Progress::default()
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) {
@@ -333,7 +337,7 @@ impl Driver {
         };
         if reading.is_active() {
             let received = reading.take_taken();
-            if self.count_up(received) || received > 0 || self.telling.take().is_some() {
+            if self.count_up(received) || self.telling.take().is_some() {
                 self.socket.report();
             }
         }
@@ -422,7 +426,7 @@ impl Driver {
                 Poll::Ready(Err(error)) => return self.fail_reading(&error),
                 Poll::Ready(Ok(())) => {}
             }
-            match self.read_once(room, wants) {
+            match self.read_once(room, wants, cx) {
                 Ok(0) => {
                     // After a reset that a write has met, a read finds an end: that is none.
                     if self.fault.is_none() {
@@ -446,7 +450,7 @@ impl Driver {
         false
     }
 
-    fn read_once(&mut self, room: usize, wants: Wants) -> io::Result<usize> {
+    fn read_once(&mut self, room: usize, wants: Wants, cx: &mut Context<'_>) -> io::Result<usize> {
         let Self {
             stream,
             socket,
@@ -458,7 +462,13 @@ impl Driver {
             return Err(io::ErrorKind::WouldBlock.into());
         };
         let read = |room: &mut [u8]| -> io::Result<usize> {
-            let len = stream.try_read(room)?;
+            let mut room = ReadBuf::new(room);
+            // With less than there is room for, it knows that nothing is left, and does not try again.
+            match Pin::new(stream).poll_read(cx, &mut room) {
+                Poll::Ready(outcome) => outcome?,
+                Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+            }
+            let len = room.filled().len();
             // Before the host sees the chunk, as it may go on at once.
             if wants.exchanges && len > 0 {
                 socket.pause_after_chunk();
@@ -557,7 +567,9 @@ impl Future for Driver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.run(cx)
+        let outcome = self.run(cx);
+        runtime::wake_late_hosts();
+        outcome
     }
 }
 

@@ -60,13 +60,14 @@ impl Listener {
 
     /// Takes no further connections. [`Record::ListenerClosed`] follows.
     pub fn close(&self) {
-        self.desk.tell(|state| state.is_closed = true);
+        self.desk.tell(|state| state.is_closed = true).ring();
     }
 
     /// The host has looked at a connection.
     pub fn looked_at(&self) {
         self.desk
-            .tell(|state| state.waiting = state.waiting.saturating_sub(1));
+            .tell(|state| state.waiting = state.waiting.saturating_sub(1))
+            .ring();
     }
 
     /// The waker is woken when the host has said more.

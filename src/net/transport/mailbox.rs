@@ -3,11 +3,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::dial::DialError;
 use super::level::Budget;
+use super::piece::Piece;
 use super::queue::Queue;
 use super::reading::{Reading, SPARE};
+use super::runtime;
 use super::slab::{Host, Place, Shelf};
 use super::socket::Socket;
 use crate::net::source::FileFault;
@@ -143,7 +146,7 @@ pub struct Fetched {
     /// Whether its hash is right, if it has one and all blocks have arrived.
     pub is_right: Option<bool>,
     /// Where it was put together.
-    pub memory: Vec<u8>,
+    pub memory: Piece,
 }
 
 impl fmt::Debug for Fetched {
@@ -204,7 +207,7 @@ const MIN_UNREAD: usize = MAX_UNREAD / 2;
 /// The records of a host that it has not taken yet.
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    host: Box<dyn Host>,
+    host: Arc<dyn Host>,
     shelf: Shelf,
     posts: Queue<Post>,
     unread: Budget<Socket>,
@@ -220,7 +223,7 @@ struct Post {
 impl Mailbox {
     pub(super) fn new(host: impl Host) -> Self {
         Self {
-            host: Box::new(host),
+            host: Arc::new(host),
             shelf: Shelf::default(),
             posts: Queue::new(),
             unread: Budget::new(MIN_UNREAD, MAX_UNREAD),
@@ -248,7 +251,7 @@ impl Mailbox {
     fn push(&self, post: Post) {
         match self.posts.push(post) {
             Ok(false) => {}
-            Ok(true) => self.host.wake(),
+            Ok(true) => runtime::wake_host(&self.host),
             Err(post) => drop_post(&post),
         }
     }
@@ -340,7 +343,7 @@ impl Mailbox {
             }
         };
         if self.posts.merge_or_push(follows, data) {
-            self.host.wake();
+            runtime::wake_host(&self.host);
         }
     }
 

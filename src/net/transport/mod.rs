@@ -3,18 +3,19 @@
 //! One I/O thread of the process owns the sockets of all hosts. What it has for a host it leaves in the host's
 //! mailbox, and wakes it; what a host has to send it leaves with the socket, and wakes the I/O thread.
 //!
-//! - [`runtime`]: the I/O thread;
-//! - [`mailbox`]: the records for a host, in their order;
-//! - [`slab`]: the memory that is read into, which the host gives;
-//! - [`socket`]: what both threads share of a socket, and the host's side of it;
-//! - [`driver`]: the I/O thread's side of a socket;
-//! - [`reading`]: what is read, parted into what the host gets and what transfers take;
-//! - [`transfers`]: what the host says about transfers;
-//! - [`uploading`]: what the host says about serving;
-//! - [`outgoing`]: bytes that wait to be written;
-//! - [`rate`]: how fast it goes;
-//! - [`queue`], [`desk`], [`level`]: how the threads meet, which `tests/loom.rs` has a model of;
-//! - [`dial`], [`listener`]: where sockets come from.
+//! - `runtime`: the I/O thread;
+//! - `mailbox`: the records for a host, in their order;
+//! - `slab`: the memory that is read into, which the host gives;
+//! - `socket`: what both threads share of a socket, and the host's side of it;
+//! - `driver`: the I/O thread's side of a socket;
+//! - `reading`: what is read, parted into what the host gets and what transfers take;
+//! - `piece`: the memory of pieces;
+//! - `transfers`: what the host says about transfers;
+//! - `uploading`: what the host says about serving;
+//! - `outgoing`: bytes that wait to be written;
+//! - `rate`: how fast it goes;
+//! - `queue`, `desk`, `level`: how the threads meet, which `checks/threads` has a model of;
+//! - `dial`, `listener`: where sockets come from.
 //!
 //! The bytes of a socket are passed on as they are, so the host applies them to its [`Wire`] one message
 //! after the other, exactly as those of any other stream. Only what answers a fetch of the host, or asks for a
@@ -29,6 +30,7 @@ mod level;
 mod listener;
 mod mailbox;
 mod outgoing;
+mod piece;
 mod queue;
 mod rate;
 mod reading;
@@ -41,10 +43,14 @@ mod uploading;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 pub use dial::{Dial, DialError, DialFault, Options};
 pub use listener::{Listen, Listener};
 pub use mailbox::{Fault, Fetched, Operation, Record};
+pub use piece::Piece;
 pub use rate::{Rate, Rates};
 pub use slab::{Host, Slab};
 pub use socket::{Progress, Socket};
@@ -55,6 +61,17 @@ pub use super::source::{FileFault, FileOperation, FileSpan, PieceSource, Place};
 use super::source::SourceFailure;
 use crate::protocol::numbers::to_u32;
 use mailbox::Mailbox;
+
+/// Runs `work` on the I/O thread, once it has time after this delay. Starts it, if need be; without a thread nothing
+/// happens.
+pub fn after(delay: Duration, work: impl FnOnce() + Send + 'static) {
+    if let Ok(handle) = runtime::handle() {
+        handle.spawn(async move {
+            sleep(delay).await;
+            work();
+        });
+    }
+}
 
 /// The sockets of one host.
 #[derive(Debug)]

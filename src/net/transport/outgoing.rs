@@ -12,14 +12,15 @@ use crate::encryption::Cipher;
 /// Size of a large chunk in bytes: 16 blocks.
 const CHUNK_LEN: usize = 256 * 1024;
 
-/// Output up to this many bytes gets a chunk of its size, so that a wire that says little holds little.
+/// The first output up to this many bytes gets a chunk of its size, and the next one of this, so that a wire that says
+/// little holds little.
 const MAX_SMALL: usize = 4 * 1024;
 
 /// Large chunks that are kept for later, for all sockets of the process: 4 MiB.
 const MAX_KEPT: usize = 16;
 
-/// Most chunks of one write.
-const MAX_SLICES: usize = 16;
+/// Most chunks of one write: 32 blocks with their heads.
+const MAX_SLICES: usize = 64;
 
 static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
@@ -27,6 +28,8 @@ static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub(super) enum Item {
     Bytes(Vec<u8>),
+    /// Bytes that stay where they are until they are written.
+    Shared(Bytes),
     /// Enciphers what follows.
     Cipher(Cipher),
     /// Something to do between two frames.
@@ -57,8 +60,11 @@ impl Outgoing {
         let has_room = |chunk: &Vec<u8>| chunk.capacity().saturating_sub(chunk.len()) >= len;
         let fits = matches!(items.back(), Some(Item::Bytes(chunk)) if has_room(chunk));
         if !fits {
-            let is_first = items.is_empty();
-            items.push_back(Item::Bytes(room_for(len, is_first)));
+            let before = match items.back() {
+                Some(Item::Bytes(chunk)) => chunk.capacity(),
+                _ => 0,
+            };
+            items.push_back(Item::Bytes(room_for(len, before)));
         }
         match items.back_mut() {
             Some(Item::Bytes(chunk)) => chunk,
@@ -70,6 +76,7 @@ impl Outgoing {
     pub(super) fn take(&mut self, item: Item) -> Option<Order> {
         match item {
             Item::Bytes(chunk) => self.push(chunk),
+            Item::Shared(bytes) => self.push_shared(&[], bytes),
             Item::Cipher(cipher) => self.cipher = cipher,
             Item::Order(order) => return Some(order),
         }
@@ -90,24 +97,32 @@ impl Outgoing {
     pub(super) fn push_block(&mut self, mut head: Vec<u8>, block: Bytes) {
         if self.cipher.is_none() {
             self.push(head);
+            return self.push_shared(&[], block);
+        }
+        self.cipher.apply_in_place(&mut head);
+        self.push_shared(&head, block);
+    }
+
+    /// Adds a block after what is enciphered already.
+    fn push_shared(&mut self, head: &[u8], block: Bytes) {
+        if self.cipher.is_none() {
             self.len = self.len.saturating_add(block.len());
             self.chunks.push_back(Chunk::Shared(block));
             return;
         }
-        self.cipher.apply_in_place(&mut head);
         let len = head.len().saturating_add(block.len());
         self.len = self.len.saturating_add(len);
         let chunk = match self.chunks.back_mut() {
             Some(Chunk::Own(chunk)) if chunk.capacity().saturating_sub(chunk.len()) >= len => chunk,
             _ => {
-                self.chunks.push_back(Chunk::Own(room_for(len, false)));
+                self.chunks.push_back(Chunk::Own(room_for(len, MAX_SMALL)));
                 match self.chunks.back_mut() {
                     Some(Chunk::Own(chunk)) => chunk,
                     _ => unreachable!("a chunk was just appended"),
                 }
             }
         };
-        chunk.extend_from_slice(&head);
+        chunk.extend_from_slice(head);
         let start = chunk.len();
         chunk.extend_from_slice(&block);
         self.cipher
@@ -175,10 +190,12 @@ impl Chunk {
     }
 }
 
-/// A chunk for this many bytes, and more if more is likely to follow.
-fn room_for(len: usize, is_first: bool) -> Vec<u8> {
-    if is_first && len <= MAX_SMALL {
-        return Vec::with_capacity(len);
+/// A chunk for this many bytes, and more if more is likely to follow: after a chunk that had room for `before` bytes,
+/// and is full.
+fn room_for(len: usize, before: usize) -> Vec<u8> {
+    if len <= MAX_SMALL && before < MAX_SMALL {
+        let is_first = before == 0;
+        return Vec::with_capacity(if is_first { len } else { MAX_SMALL });
     }
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let chunk = if len <= CHUNK_LEN { kept.pop() } else { None };

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use tokio::time::Instant;
 
 use super::mailbox::{Fetched, Record};
+use super::piece::Piece;
 use super::socket::Socket;
 use super::transfers::{Order, PieceOrder};
 use crate::encryption::Cipher;
@@ -26,7 +27,7 @@ pub(super) struct Reading {
     decrypt: Cipher,
     sieve: Sieve,
     transfers: Transfers,
-    pieces: BTreeMap<FetchId, Assembly<Vec<u8>>>,
+    pieces: BTreeMap<FetchId, Assembly<Piece>>,
     /// Those that have all blocks, but are not hashed yet.
     arrived: Vec<FetchEnded>,
     /// What the host gets of the chunk, in this order.
@@ -217,11 +218,12 @@ impl Reading {
         }
     }
 
-    /// Records of fetches that have ended; returns whether some are still to be hashed.
-    pub(super) fn report(&mut self, socket: &Socket) -> bool {
+    /// Leaves records of fetches that have ended.
+    pub(super) fn report(&mut self, socket: &Socket) -> Reported {
         while let Some(ended) = self.transfers.fetches_mut().poll_ended() {
             self.arrived.push(ended);
         }
+        let mut any = false;
         let mut goes_on = false;
         let mut waiting = Vec::new();
         for ended in std::mem::take(&mut self.arrived) {
@@ -235,6 +237,7 @@ impl Reading {
             if is_whole && goes_on {
                 waiting.push(ended);
             } else if let Some(piece) = self.pieces.remove(&ended.fetch) {
+                any = true;
                 socket.mailbox().post(Record::Fetched(Box::new(Fetched {
                     number: socket.number(),
                     ended,
@@ -244,13 +247,13 @@ impl Reading {
             }
         }
         self.arrived = waiting;
-        goes_on
+        Reported { any, goes_on }
     }
 
     /// The connection has ended, and with it all that is on its way.
     pub(super) fn close(&mut self, socket: &Socket) {
         self.transfers.close();
-        while self.report(socket) {}
+        while self.report(socket).goes_on {}
     }
 
     /// When to call [`Reading::expire`].
@@ -262,6 +265,15 @@ impl Reading {
     pub(super) fn expire(&mut self) {
         self.transfers.fetches_mut().expire(now());
     }
+}
+
+/// What became of fetches that have ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reported {
+    /// The host gets at least one.
+    pub(super) any: bool,
+    /// Some are still to be hashed.
+    pub(super) goes_on: bool,
 }
 
 fn epoch() -> Instant {

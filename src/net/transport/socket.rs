@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::task::Waker;
 
+use bytes::Bytes;
+
 use super::desk::Desk;
 use super::level::{Level, Waiter};
 use super::mailbox::{Mailbox, Record};
 use super::outgoing::{Item, Outgoing};
 use super::rate::Rates;
+use super::runtime;
 use super::transfers::Order;
 use crate::encryption::Cipher;
 use crate::protocol::{Limits, Stats};
@@ -18,7 +21,7 @@ use crate::protocol::{Limits, Stats};
 /// Bytes that the host may have left unread before the socket is not read any further.
 const MAX_UNREAD: usize = 1024 * 1024;
 
-/// Bytes that wait to be written from which on the host is told when they have left.
+/// Bytes that wait to be written from which on the host is told when they have left, if so many may wait.
 const HIGH_MARK: usize = 256 * 1024;
 
 /// Bytes that wait to be written at which it is told.
@@ -62,6 +65,22 @@ struct State {
     tells_flushed: bool,
 }
 
+impl State {
+    /// No higher than what may wait at all, as the requests that it holds back go on when the host is told.
+    fn high_mark(&self) -> usize {
+        HIGH_MARK.min(self.limits.upload_backlog.max(1))
+    }
+
+    fn low_mark(&self) -> usize {
+        LOW_MARK.min(self.limits.upload_backlog / 2)
+    }
+
+    fn destroy(&mut self) {
+        self.wants.is_destroyed = true;
+        self.output.clear();
+    }
+}
+
 /// How transfers are.
 #[derive(Debug, Default)]
 struct TransferState {
@@ -80,6 +99,8 @@ pub struct Progress {
     pub received: usize,
     /// Bytes of blocks that were sent.
     pub sent: usize,
+    /// Whether the peer has sent anything, perhaps no blocks.
+    pub is_heard: bool,
 }
 
 /// What the host has said.
@@ -146,6 +167,15 @@ impl Socket {
 
     /// Leaves bytes that `append` appends to what waits: it must be this many.
     pub fn write_with(&self, len: usize, append: impl FnOnce(&mut Vec<u8>)) {
+        self.leave(len, |output| append(Outgoing::room(output, len)));
+    }
+
+    /// Leaves bytes to be written from where they are: they are kept until then.
+    pub fn write_shared(&self, bytes: Bytes) {
+        self.leave(bytes.len(), |output| output.push_back(Item::Shared(bytes)));
+    }
+
+    fn leave(&self, len: usize, append: impl FnOnce(&mut VecDeque<Item>)) {
         if len == 0 {
             return;
         }
@@ -155,9 +185,9 @@ impl Socket {
                 return;
             }
             let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
-            state.was_high |= before.saturating_add(len) >= HIGH_MARK;
+            state.was_high |= before.saturating_add(len) >= state.high_mark();
             state.is_partial = true;
-            append(Outgoing::room(&mut state.output, len));
+            append(&mut state.output);
         });
     }
 
@@ -175,7 +205,8 @@ impl Socket {
         });
     }
 
-    /// What transfers have done since this was last called.
+    /// What transfers have done since this was last called. [`Record::Progress`](super::Record::Progress) says that
+    /// there is something, but not at once: with a piece, and when its own time is up, the host asks by itself.
     pub fn take_progress(&self) -> Progress {
         self.shared.desk.with(|state| {
             state.transfers.is_told = false;
@@ -262,14 +293,13 @@ impl Socket {
 
     /// Closes at once.
     pub fn destroy(&self) {
-        self.tell(|state| {
-            state.wants.is_destroyed = true;
-            state.output.clear();
-        });
+        self.tell(State::destroy);
     }
 
     fn tell(&self, change: impl FnOnce(&mut State)) {
-        self.shared.desk.tell(change);
+        if let Some(task) = self.shared.desk.tell(change).into_waker() {
+            runtime::wake(task);
+        }
     }
 }
 
@@ -315,7 +345,7 @@ impl Socket {
 
     /// The I/O thread has done with it: the last record is left, and what the host still says has no effect.
     pub(super) fn finish(&self) {
-        self.destroy();
+        self.shared.desk.with(State::destroy);
         self.mailbox().post_closed(self);
     }
 
@@ -336,10 +366,10 @@ impl Socket {
     /// Transfers have done this. The host is told by [`Socket::report`].
     pub(super) fn count(&self, progress: Progress, stats: &Stats, waiting: usize) {
         self.shared.desk.with(|state| {
-            let Progress { received, sent } = progress;
-            state.transfers.progress.received =
-                state.transfers.progress.received.saturating_add(received);
-            state.transfers.progress.sent = state.transfers.progress.sent.saturating_add(sent);
+            let known = &mut state.transfers.progress;
+            known.received = known.received.saturating_add(progress.received);
+            known.sent = known.sent.saturating_add(progress.sent);
+            known.is_heard |= progress.is_heard;
             **state.stats.get_or_insert_default() = *stats;
             state.transfers.waiting = waiting;
         });
@@ -382,6 +412,9 @@ impl Socket {
             return false;
         }
         self.shared.desk.with(|state| {
+            if left > state.low_mark() {
+                return false;
+            }
             let is_flushed = left == 0 && std::mem::take(&mut state.tells_flushed);
             std::mem::take(&mut state.was_high) || is_flushed
         })

@@ -1,4 +1,4 @@
-//! What threads share things by. The model of `tests/loom.rs` puts other types in this place.
+//! What threads share things by. The model of `checks/threads` puts other types in this place.
 
 pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::piece::Piece;
 use crate::net::source::PieceSource;
 use crate::protocol::transfer::{FetchId, PieceHash};
 use crate::protocol::{BlockRequest, Reserved};
@@ -73,7 +74,7 @@ pub struct PieceOrder {
     /// What it is checked against.
     pub hash: Option<PieceHash>,
     /// Where it is put together.
-    pub memory: Vec<u8>,
+    pub memory: Piece,
 }
 
 impl fmt::Debug for PieceOrder {

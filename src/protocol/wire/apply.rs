@@ -207,7 +207,7 @@ impl Wire {
         } else {
             self.downloads.take(request)
         };
-        if !is_given_up && id.is_none() {
+        if !is_given_up && id.is_none() && !self.sender.leaves_requests {
             let BlockRequest {
                 piece,
                 begin,
@@ -339,12 +339,15 @@ impl Wire {
     #[cold]
     fn apply_allowed_fast<P>(&mut self, piece: u32) -> Step<P> {
         match self.tolerate_piece(piece) {
-            Ok(true) if (self.fast.as_mut()).is_some_and(|fast| fast.allow_us(piece)) => {
-                Step::Event(Event::AllowedFast { piece })
-            }
+            Ok(true) if self.remembers_allowed(piece) => Step::Event(Event::AllowedFast { piece }),
             Ok(_) => Step::Quiet,
             Err(error) => self.fail(error),
         }
+    }
+
+    /// Whether the caller has to know of an allowed piece.
+    fn remembers_allowed(&mut self, piece: u32) -> bool {
+        self.sender.leaves_requests || (self.fast.as_mut()).is_some_and(|fast| fast.allow_us(piece))
     }
 
     /// Whether a piece that the peer names exists. It is only a hint, so a wrong one does no harm.
@@ -374,7 +377,7 @@ impl Wire {
         let id = self.downloads.take(request);
         let is_given_up =
             id.is_none() && (self.fast.as_mut()).is_some_and(|fast| fast.settle(request));
-        if id.is_none() && !is_given_up {
+        if id.is_none() && !is_given_up && !self.sender.leaves_requests {
             let error = ProtocolError::UnsolicitedBlock {
                 piece,
                 begin,

@@ -259,6 +259,10 @@ impl Wire {
         if self.phase == Phase::Closed {
             return Err(RequestError::Closed);
         }
+        if self.sender.leaves_requests {
+            self.send(&Message::Request { request });
+            return Ok(());
+        }
         // BEP 3 <https://www.bittorrent.org/beps/bep_0003.html>: no data is sent until `unchoke`,
         // unless the peer allows it by BEP 6.
         if self.choking.peer_choking && !self.is_allowed_fast(request.piece) {
@@ -272,6 +276,15 @@ impl Wire {
         self.send(&Message::Request { request });
         self.rare.note(Note::Requested { request });
         Ok(())
+    }
+
+    /// Leaves our requests to the caller from now on, before the first one: they are sent even while
+    /// the peer chokes, and not remembered. So no event names one, none is dropped, and no block or
+    /// reject counts as unsolicited. Every `allowed fast` of the peer is an event.
+    // For a caller whose users edit the queue of requests themselves, as those of
+    // bittorrent-protocol do.
+    pub fn leave_requests(&mut self) {
+        self.sender.leaves_requests = true;
     }
 
     #[cold]
@@ -393,6 +406,14 @@ impl Wire {
         let id = self.uploads.take_equal(request)?;
         self.send_fast(&Message::Reject { request });
         Some(id)
+    }
+
+    /// Sends a `reject` even if no such request waits here, because the caller has withheld the block
+    /// otherwise; returns whether it is sent, as it is with the fast extension. The oldest equal one
+    /// that waits is answered by it.
+    pub fn send_reject(&mut self, request: BlockRequest) -> bool {
+        self.uploads.take_equal(request);
+        self.send_fast(&Message::Reject { request })
     }
 
     /// Announces that we have all pieces, in place of a bitfield; returns whether it is sent, as it

@@ -11,11 +11,18 @@ use crate::protocol::message::{Message, TooLong};
 use crate::protocol::numbers::to_usize;
 
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what may be sent, and what was: each on its own"
+)]
 pub(super) struct Sender {
     outbox: Outbox,
     is_closed: bool,
     /// Whether the caller has to pass in every block.
     takes_blocks: bool,
+    /// Whether our requests are sent and not remembered.
+    // Here, where there was room, as every wire has it.
+    pub(super) leaves_requests: bool,
     /// Whether a message was answered without a command.
     pub(super) has_replied: bool,
 }

@@ -11,7 +11,7 @@ use crate::support::model::Model;
 pub(super) struct Answers {
     /// Requests that a command took, so that the caller answers them with blocks, or dropped
     /// together with all further input.
-    pub(super) settled: u64,
+    pub(super) settled: i64,
     /// Requests that were answered or waited when the extension was agreed on, less those read.
     // Before, a request that was not served got no answer.
     before: Option<i64>,
@@ -28,7 +28,7 @@ impl Answers {
         let rejected = stats.sent.messages(MessageKind::Reject);
         let read = stats.received.messages(MessageKind::Request);
         let waiting = u64::try_from(wire.peer_request_count()).unwrap();
-        let accounted = (rejected + self.settled + waiting).cast_signed() - read.cast_signed();
+        let accounted = (rejected + waiting).cast_signed() + self.settled - read.cast_signed();
         assert_eq!(accounted, *self.before.get_or_insert(accounted));
     }
 }

@@ -44,7 +44,7 @@ impl Both {
                 model.set_unsent(waiting, ahead);
             }
             Command::StopReading => {
-                let held = u64::try_from(wire.held_request_count()).unwrap();
+                let held = i64::try_from(wire.held_request_count()).unwrap();
                 self.answers.settled += held;
                 wire.stop_reading();
                 model.stop_reading();
@@ -124,7 +124,7 @@ impl Both {
         let id = self.next_request_id();
         let opened = self.joiner.endpoint.wire.request(id, request);
         assert_eq!(opened, self.model.request(id, request));
-        if opened.is_ok() {
+        if opened.is_ok() && !self.model.leaves_requests {
             self.open.insert(id.number());
         }
     }
@@ -146,16 +146,20 @@ impl Both {
             Command::Reject(request) => {
                 assert_eq!(wire.reject(request), model.reject(request));
             }
+            Command::SendReject(request) => {
+                let is_due = model.send_reject(request, &mut self.answers.settled);
+                assert_eq!(wire.send_reject(request), is_due);
+            }
             Command::TakeEqualPeerRequest(request) => {
                 let id = wire.take_equal_peer_request(request);
                 assert_eq!(id, model.take_equal_peer_request(request));
-                self.answers.settled += u64::from(id.is_some());
+                self.answers.settled += i64::from(id.is_some());
             }
             Command::TakePeerRequest(number) => {
                 let id = RequestId::new(number);
                 let taken = wire.take_peer_request(id);
                 assert_eq!(taken, model.take_peer_request(id));
-                self.answers.settled += u64::from(taken.is_some());
+                self.answers.settled += i64::from(taken.is_some());
             }
             Command::TakePeerRequests => {
                 let taken = wire.take_peer_requests();
@@ -213,7 +217,7 @@ impl Both {
         assert_eq!(is_sent, is_due);
     }
 
-    /// Commands of the extension protocol beyond a message by its id.
+    /// Commands of the extension protocol beyond a message by its id, and what is set once.
     fn extend(&mut self, command: Command) {
         let Self { joiner, model, .. } = self;
         let wire = &mut joiner.endpoint.wire;
@@ -226,11 +230,16 @@ impl Both {
                 let sent = wire.extension(&name, &payload);
                 assert_eq!(sent, model.extension(&name, &payload));
             }
+            Command::LeaveRequests => {
+                wire.leave_requests();
+                model.leaves_requests = true;
+            }
             Command::ReadExtendedHandshakes => {
                 wire.read_extended_handshakes();
                 model.read_extended_handshakes();
             }
             Command::PeerLost(_) | Command::ReadDontHave(_) => self.lose(command),
+            Command::SendReject(_) => self.take(command),
             command => self.exchange_hashes(command),
         }
     }

@@ -70,6 +70,14 @@ impl Model {
         Some(id)
     }
 
+    /// `settled`: how many requests of the peer were answered otherwise, less those rejects that answer none.
+    pub(crate) fn send_reject(&mut self, request: BlockRequest, settled: &mut i64) -> bool {
+        let is_open = self.take_equal_peer_request(request).is_some();
+        let is_sent = self.send_fast(&frames::reject(request));
+        *settled += i64::from(is_open) - i64::from(is_sent);
+        is_sent
+    }
+
     /// Whether any was since this was last asked.
     pub(crate) fn take_replied(&mut self) -> bool {
         std::mem::take(&mut self.fast.has_replied)
@@ -149,7 +157,7 @@ impl Model {
         } else {
             self.end_request(request)
         };
-        if id.is_none() && !is_of_given_up {
+        if id.is_none() && !is_of_given_up && !self.leaves_requests {
             self.tolerate(ProtocolError::UnsolicitedReject {
                 piece: request.piece,
                 begin: request.begin,
@@ -164,6 +172,9 @@ impl Model {
     fn apply_allowed_fast(&mut self, piece: u32) -> Result<Option<Delivered>, ProtocolError> {
         if !self.tolerate_piece(piece)? {
             return Ok(None);
+        }
+        if self.leaves_requests {
+            return Ok(Some(Event::AllowedFast { piece }));
         }
         let allowed = &mut self.fast.allowed_by_peer;
         if !allowed.contains(&piece) {

@@ -1,10 +1,7 @@
 //! A model of how the threads of native sockets meet: every order of their steps, within bounds.
 //!
-//!     RUSTFLAGS='--cfg pwp_loom' cargo test --release --test loom --target-dir target/loom
-//!
-//! The files of the transport are compiled into this test with the types of loom in place of those of `std`.
-//! The usual `cfg(loom)` would change tokio, too.
-#![cfg(pwp_loom)]
+//! The files of the transport are compiled into this package with the types of loom in place of those of `std`.
+#![cfg(test)]
 
 mod sync {
     pub(super) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,11 +9,13 @@ mod sync {
     pub(super) use std::sync::PoisonError;
 }
 
-#[path = "../src/net/transport/desk.rs"]
+#[expect(dead_code, reason = "the model uses a part of it")]
+#[path = "../../src/net/transport/desk.rs"]
 mod desk;
-#[path = "../src/net/transport/level.rs"]
+#[path = "../../src/net/transport/level.rs"]
 mod level;
-#[path = "../src/net/transport/queue.rs"]
+#[expect(dead_code, reason = "the model uses a part of it")]
+#[path = "../../src/net/transport/queue.rs"]
 mod queue;
 
 use std::task::{Wake, Waker};
@@ -171,9 +170,9 @@ fn task_that_looked_is_woken_for_each_change() {
         let host = {
             let desk = Arc::clone(&desk);
             thread::spawn(move || {
-                desk.tell(|state| *state += 1);
+                desk.tell(|state| *state += 1).ring();
                 desk.with(|state| *state += 1);
-                desk.tell(|_| {});
+                desk.tell(|_| {}).ring();
             })
         };
         look_until(&desk, &bell, 2);
@@ -195,7 +194,7 @@ fn reader_of_a_full_level_goes_on_when_there_is_room() {
             thread::spawn(move || {
                 for _ in 0..2 {
                     if level.take(1) {
-                        desk.tell(|()| {});
+                        desk.tell(|()| {}).ring();
                     }
                 }
             })

@@ -1,0 +1,3 @@
+import Wire = require('peer-wire-native/bittorrent-protocol')
+
+export = Wire
