@@ -163,7 +163,7 @@ impl Both {
             }
             Command::TakePeerRequests => {
                 let taken = wire.take_peer_requests();
-                self.answers.settled += u64::try_from(taken.len()).unwrap();
+                self.answers.settled += i64::try_from(taken.len()).unwrap();
                 assert_eq!(taken, model.take_peer_requests());
             }
             Command::TakeRequest(request) => {
