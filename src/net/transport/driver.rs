@@ -180,7 +180,9 @@ impl Driver {
             return;
         };
         let mut frames = Vec::new();
-        reading.transfers().poll_transmit(&mut frames);
+        let transfers = reading.transfers();
+        transfers.set_unsent(self.socket.unsent());
+        transfers.poll_transmit(&mut frames);
         self.socket.add_unsent(frames.len());
         self.outgoing.push(frames);
     }
@@ -193,7 +195,10 @@ impl Driver {
                 return self.write(wants, cx);
             }
             self.write(wants, cx);
-            if !self.outgoing.is_empty() {
+            let is_drained = self.outgoing.is_empty();
+            // Requests that have waited until other output had left.
+            self.transmit();
+            if !is_drained {
                 return;
             }
         }
