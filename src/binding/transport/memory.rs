@@ -40,7 +40,8 @@ unsafe impl Sync for Block {}
 /// Slabs for later.
 static SLABS: Pool<Block> = Pool::new();
 
-const LAYOUT: Layout = match Layout::from_size_align(SLAB_LEN, 64) {
+/// The alignment of the system's own memory: with more, it would write all zeros at once.
+const LAYOUT: Layout = match Layout::from_size_align(SLAB_LEN, 16) {
     Ok(layout) => layout,
     Err(_) => panic!("the size is no power of two"),
 };

@@ -394,12 +394,13 @@ fn drop_post(post: &Post) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::net::transport::Slab;
 
+    /// A host that is never woken.
     #[derive(Debug)]
-    struct Deaf;
+    pub(in crate::net::transport) struct Deaf;
 
     impl Host for Deaf {
         fn wake(&self) {}
