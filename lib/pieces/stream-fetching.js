@@ -20,6 +20,10 @@ const WINDOW = 1024 * 1024
 /** Requests that are open at most while the peer has not told how many it keeps. */
 const DEPTH = 250
 
+// Compared with those of errors, of which a choke makes hundreds.
+const TIMED_OUT = timedOut().message
+const CANCELLED = cancelled().message
+
 /** Bytes of a request. */
 const REQUEST_LENGTH = 17
 
@@ -184,8 +188,8 @@ class StreamFetching {
       return this.#fail(job, 'Closed', session.failure ?? session.wire.error)
     if (error.code === 'ERR_PWP_PIECE_LOST') return this.#fail(job, 'PieceLost')
     // Of wire.setTimeout(), which is for all requests of the wire.
-    if (error.message === timedOut().message) return this.#fail(job, 'TimedOut')
-    const isOurs = wasChoked || !this.#mayAsk(job) || error.message === cancelled().message
+    if (error.message === TIMED_OUT) return this.#fail(job, 'TimedOut')
+    const isOurs = wasChoked || !this.#mayAsk(job) || error.message === CANCELLED
     if (!isOurs) return this.#fail(job, 'Rejected')
     job.blocks.giveUp(block)
   }

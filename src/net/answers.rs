@@ -187,6 +187,10 @@ fn next_batch(serving: &mut Serving) -> Vec<Answer> {
 const MAX_HEAD: usize = 13;
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow is to fail the test"
+)]
 mod tests {
     use std::future::poll_fn;
 

@@ -170,8 +170,9 @@ fn zeros(len: usize) -> Option<Vec<u8>> {
     let layout = Layout::array::<u8>(len).ok()?;
     // SAFETY: the layout has a size.
     let data = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+    let bytes = ptr::slice_from_raw_parts_mut(data.as_ptr(), len);
     // SAFETY: the memory is that of an array of this many bytes, all of them zeros, and nobody else has it.
-    Some(unsafe { Vec::from_raw_parts(data.as_ptr(), len, len) })
+    Some(unsafe { Box::from_raw(bytes) }.into_vec())
 }
 
 /// Keeps memory of a piece for a later one of its size.

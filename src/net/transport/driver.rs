@@ -32,6 +32,10 @@ const MAX_READS: usize = 4;
 const MAX_FILLS: usize = 8;
 
 /// A connected socket.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not the phases of one"
+)]
 pub(super) struct Driver {
     stream: TcpStream,
     socket: Socket,

@@ -205,9 +205,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn end_of_our_side_leaves_two_seconds() {
         let shut = |second, ending: &mut Ending| {
-            if second == 299 {
-                ending.put_off();
-            } else if second < 299 && second % 20 == 0 {
+            if second == 299 || second < 299 && second % 20 == 0 {
                 ending.put_off();
             }
             Stage {
