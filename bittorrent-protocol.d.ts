@@ -181,7 +181,7 @@ declare namespace Wire {
     maxPeerRequests?: number
     /** Bytes of output and of requests without an answer above which requests are held back. Default: 1 MiB. */
     uploadBacklog?: number
-    /** Whether a peer that does not encrypt is refused, with encryption enabled. Default: false. */
+    /** Whether, with encryption enabled, a peer that does not encrypt with RC4 is refused. Default: false. */
     refusePlain?: boolean
   }
 

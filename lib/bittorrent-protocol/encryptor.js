@@ -85,7 +85,8 @@ class Encryptor {
 
   #start(infoHash) {
     const { isInitiator, refusesPlain, wire } = this
-    const methods = wire._peEnabled === 2 ? ['rc4'] : ['plaintext', 'rc4']
+    // The method 'plaintext' would send everything after the exchange in clear text.
+    const methods = refusesPlain || wire._peEnabled === 2 ? ['rc4'] : ['plaintext', 'rc4']
     const mode = refusesPlain ? 'require' : 'accept'
     const policy = commonPolicy()
     this.exchange = new Exchange({ isInitiator, methods, mode, infoHash, policy }, NOTHING)
