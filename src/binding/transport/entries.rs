@@ -288,7 +288,8 @@ pub(in crate::binding) fn transmit(call: &mut Call, state: &mut State<'_>) -> Re
     if let Some(sockets) = state.sockets
         && let Some(socket) = sockets.open.get(number)
     {
-        pass_on(&mut entry.wire, &[], socket);
+        let unsent = pass_on(&mut entry.wire, &[], socket);
+        note_unsent(&mut entry.wire, unsent);
     }
     Ok(0)
 }
@@ -312,13 +313,14 @@ pub(in crate::binding) fn transmit_piece(call: &mut Call, state: &mut State<'_>)
             .map_err(fault)?;
         let is_long = block.len() >= MIN_LENT;
         let lent = is_long.then(|| Lent::of_view(block.as_ptr().addr(), block.len()));
-        if let Some(lent) = lent.flatten() {
+        let unsent = if let Some(lent) = lent.flatten() {
             pass_on(wire, &[], socket);
-            note_unsent(wire, socket.write_shared(Bytes::from_owner(lent)));
+            socket.write_shared(Bytes::from_owner(lent))
         } else {
-            pass_on(wire, block, socket);
-        }
+            pass_on(wire, block, socket)
+        };
         wire.take_foreign();
+        note_unsent(wire, unsent);
     }
     Ok(0)
 }
@@ -326,19 +328,18 @@ pub(in crate::binding) fn transmit_piece(call: &mut Call, state: &mut State<'_>)
 /// Least bytes of a block that is not copied: of shorter ones the copy costs less.
 const MIN_LENT: usize = 4 * 1024;
 
-/// Leaves the frames of a wire with its socket, and the block that follows.
-fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) {
+/// Leaves the frames of a wire with its socket, and the block that follows. Returns what waits there.
+fn pass_on(wire: &mut Wire, block: &[u8], socket: &Socket) -> Unsent {
     let len = wire.readable_len();
-    let unsent = socket.write_with(len.saturating_add(block.len()), |chunk| {
+    socket.write_with(len.saturating_add(block.len()), |chunk| {
         let start = chunk.len();
         chunk.resize(start.saturating_add(len), 0);
         wire.read_transmit(chunk.get_mut(start..).unwrap_or_default());
         chunk.extend_from_slice(block);
-    });
-    note_unsent(wire, unsent);
+    })
 }
 
-/// The wire knows at once how much waits: one chunk of requests may ask for gigabytes.
+/// Tells a wire at once how much waits, as one chunk of requests may ask for gigabytes.
 fn note_unsent(wire: &mut Wire, Unsent { len, will_drain }: Unsent) {
     if will_drain {
         wire.set_unsent(len, 0);
