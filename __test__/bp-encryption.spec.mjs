@@ -255,3 +255,16 @@ for (const [who, One, Other] of [
     await once(other, 'close')
   })
 }
+
+test('with refusePlain a plain peer is refused before we have begun, however its handshake is cut', async (t) => {
+  for (const size of [7, 68]) {
+    const wire = new Wire('tcpOutgoing', 1, { refusePlain: true })
+    const names = record(wire, [...EVENTS, 'error'])
+    wire.resume()
+    const closes = once(wire, 'close')
+    for (let at = 0; at < 68; at += size) wire.write(PLAIN_HANDSHAKE.subarray(at, at + size))
+    await closes // oxlint-disable-line no-await-in-loop -- one after the other
+    t.deepEqual(names, [])
+    t.is(wire.error.code, 'ERR_PWP_ENCRYPTION_PLAIN')
+  }
+})

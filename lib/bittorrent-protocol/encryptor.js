@@ -5,6 +5,7 @@
 
 const { byteLength } = require('../arguments.js')
 const { memoryChanged } = require('../errors.js')
+const { plainRefused } = require('./errors.js')
 const { Exchange, ExchangeState } = require('../encryption/exchange.js')
 const { commonPolicy } = require('../encryption/policy.js')
 const { copyOf } = require('../own-memory.js')
@@ -140,7 +141,8 @@ class Encryptor {
     // A peer that we have not asked yet may begin, but only with a handshake is it clear what it means.
     const { chunk, done } = this.held
     const isPlain = chunk.subarray(0, PLAIN.length).equals(PLAIN)
-    if (isPlain && !this.refusesPlain) {
+    if (isPlain && this.refusesPlain) return this.#fail(plainRefused())
+    if (isPlain) {
       this.held = null
       this.#settle('none', true)
       this.session.receiveClear(chunk, done)
