@@ -77,7 +77,7 @@ const METHODS = {
       return
     }
     const respond = this._session.open(index, offset, length)
-    this.emit('request', index, offset, length, respond)
+    if (respond !== null) this.emit('request', index, offset, length, respond)
   },
 
   _onPiece(index, offset, buffer) {
