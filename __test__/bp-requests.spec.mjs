@@ -180,7 +180,7 @@ test('requests that are removed in place make room at once, however the array is
     middle: (array) => array.splice(1, 1)
   }
   for (const [name, edit] of Object.entries(edits)) {
-    const { wire } = await met(PLAIN_HANDSHAKE, { uploadBacklog: 40_000 })
+    const { wire } = await met(PLAIN_HANDSHAKE, { uploadBacklog: 40_000 }) // oxlint-disable-line no-await-in-loop -- one after the other
     const seen = record(wire, ['request'])
     wire.unchoke()
     wire.write(Buffer.concat([1, 2, 3, 4].map(large)))

@@ -288,7 +288,7 @@ class WireSession extends Session {
   #addLate(request) {
     this.late.add(request)
     this.uploads.requests.toArray().push(request)
-    const { piece, offset, length } = request
+    const { piece, offset } = request
     request.callback = (error, block) => {
       if (!this.#takeLate(request)) return
       if (!error && isAnswer(request, block)) {
