@@ -14,7 +14,7 @@ expectAssignable<NamedWire>(wire)
 expectType<typeof Wire>(Wire.Wire)
 expectType<typeof Wire>(Wire.default)
 const settings: Wire.Options & NamedWire.Options = { maxPeerRequests: 5 }
-new Wire('', 0, settings)
+expectType<Wire>(new Wire('', 0, settings))
 class NamedSeed extends NamedWire {
   readonly url = ''
 }
