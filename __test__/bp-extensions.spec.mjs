@@ -197,6 +197,10 @@ test('a peer announces a thousand names at most', async (t) => {
   wire.write(announce({ m: { '0 0': 9, more: 3 } }))
   t.is(wire.peerExtendedMapping['0 0'], 9)
   t.is(wire.peerExtendedMapping.more, undefined)
+  wire.peerExtendedMapping = Object.fromEntries(Array.from({ length: 999 }, (_, at) => [at, 1]))
+  wire.write(announce({ m: { more: 3, most: 4 } }))
+  t.is(wire.peerExtendedMapping.more, 3)
+  t.is(wire.peerExtendedMapping.most, undefined)
 })
 
 test('the extensions of this package run on it', async (t) => {

@@ -77,6 +77,9 @@ class Wire extends Duplex {
 
     this._ext = {}
     this._nextExt = 1
+    /** The object whose names were counted, and how many it has. */
+    this._namesOf = this.peerExtendedMapping
+    this._nameCount = 0
     this._handshakeSent = false
     this._extendedHandshakeSent = false
     this._isEnding = false
