@@ -261,6 +261,48 @@ test('input is read within write(), in any cut, as Buffer or Uint8Array', async 
   t.true(wire instanceof Duplex)
 })
 
+test('_write may be overridden, with the arguments that it has in bittorrent-protocol', async (t) => {
+  const seen = []
+  class Counting extends Wire {
+    _write(chunk, callback) {
+      seen.push(chunk.length)
+      super._write(chunk, callback)
+    }
+  }
+  class Node extends Wire {
+    _write(chunk, encoding, callback) {
+      seen.push(chunk.length)
+      super._write(chunk, encoding, () => callback())
+    }
+  }
+  const replaced = new Wire()
+  const original = replaced._write
+  for (const step of [1, 2])
+    replaced._write = ((inner) =>
+      function (chunk, ...rest) {
+        if (step === 1) seen.push(chunk.length)
+        return inner.call(this, chunk, ...rest)
+      })(step === 1 ? original : replaced._write)
+  for (const wire of [new Counting(), new Node(), replaced]) {
+    const have = record(wire, ['have'])
+    wire.resume()
+    wire.write(PLAIN_HANDSHAKE)
+    wire.cork()
+    wire.write(frame(4, 1))
+    wire.write(frame(4, 2))
+    wire.uncork()
+    t.deepEqual(have, [
+      ['have', 1],
+      ['have', 2]
+    ])
+    const closes = once(wire, 'close')
+    wire.end(frame(4, 3))
+    await closes // oxlint-disable-line no-await-in-loop -- one after the other
+    t.is(have.length, 3)
+    t.deepEqual(seen.splice(0), [68, 9, 9, 9])
+  }
+})
+
 test('the arguments of version 4 make a wire without encryption', async (t) => {
   const wire = new Wire('tcpOutgoing', 0, true)
   t.is(wire._peEnabled, 0)

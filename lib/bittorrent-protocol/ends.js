@@ -7,6 +7,7 @@ const { Duplex } = require('node:stream')
 
 const { attempt } = require('../session/attempt.js')
 const { closed } = require('./errors.js')
+const { adaptWrite } = require('./stream.js')
 
 /**
  * Defines these methods on the prototype of wires.
@@ -35,6 +36,7 @@ const METHODS = {
     attempt(() => this._onUninterested())
     attempt(() => this._onChoke())
     if (this._encryptor !== null) this._encryptor.letGo()
+    adaptWrite(this)
     return Duplex.prototype.end.call(this, data, encoding, callback)
   },
 
