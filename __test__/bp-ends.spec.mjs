@@ -42,6 +42,24 @@ test('destroy emits at once that the peer chokes, then each end of the stream, e
   t.is(seen.length, 5)
 })
 
+test('end() calls back once the wire has ended, whoever ended it before', async (t) => {
+  const { wire } = await met()
+  const called = []
+  const seen = record(wire, ['close'])
+  const call = (...args) => called.push(args)
+  wire.once('choke', () => wire.end(call))
+  wire.destroy()
+  wire.end(call)
+  wire.end(undefined, call)
+  wire.end(undefined, undefined, call)
+  await once(wire, 'close')
+  wire.end(call)
+  t.is(called.length, 4)
+  await settled()
+  t.deepEqual(called, [[], [], [], [], []])
+  t.deepEqual(seen, [['close']])
+})
+
 test('what was sent before the end still leaves, if somebody reads', async (t) => {
   const { wire, output } = await met()
   wire.interested()

@@ -31,7 +31,10 @@ const METHODS = {
 
   /** The peer seems to lose interest and to choke at once; everything else follows. */
   end(data, encoding, callback) {
-    if (this.destroyed || this._isEnding) return this
+    if (this.destroyed || this._isEnding) {
+      callAtFinish(this, [data, encoding, callback].find(isFunction))
+      return this
+    }
     this._isEnding = true
     attempt(() => this._onUninterested())
     attempt(() => this._onChoke())
@@ -88,6 +91,15 @@ function empty(wire) {
     })
     isRead ||= wire.readableLength < readableLength
   }
+}
+
+const isFunction = (value) => typeof value === 'function'
+
+/** For a caller who ends a wire that ends already. */
+function callAtFinish(wire, callback) {
+  if (callback === undefined) return
+  if (wire.writableFinished) process.nextTick(callback)
+  else wire.once('finish', () => callback())
 }
 
 function close(wire) {
