@@ -272,9 +272,12 @@ defineMessages(Wire.prototype)
 defineRequests(Wire.prototype)
 defineStream(Wire.prototype)
 
+/** Applications pass on what their users have set: anything falsy is none, and beyond the last is the last. */
 function toLevel(peEnabled) {
-  if (![0, 1, 2].includes(Number(peEnabled))) throw new RangeError('peEnabled must be 0, 1 or 2')
-  return Number(peEnabled)
+  if (!peEnabled) return 0
+  const level = Math.min(Number(peEnabled), 2)
+  if (![0, 1, 2].includes(level)) throw new RangeError('peEnabled must be 0, 1 or 2')
+  return level
 }
 
 /** Eight hex digits. */
