@@ -69,6 +69,23 @@ test('what was sent before the end still leaves, if somebody reads', async (t) =
   t.is(output.take(), Buffer.concat([frame(2), frame(4, 1)]).toString('hex'))
 })
 
+test('a user who ends the output by push(null) gets no more of it, and no error', async (t) => {
+  const { wire, output } = await met()
+  const seen = record(wire, ENDS)
+  const have = record(wire, ['have'])
+  wire.push(null)
+  wire.have(1)
+  await settled()
+  wire.write(frame(4, 2))
+  wire.interested()
+  await settled()
+  wire.destroy()
+  await once(wire, 'close')
+  t.deepEqual(seen, [['end'], ['uninterested'], ['choke'], ['finish'], ['close']])
+  t.deepEqual(have, [['have', 2]])
+  t.is(output.take(), '')
+})
+
 test('output that nobody reads does not keep it from ending', async (t) => {
   const wire = new Wire()
   wire.handshake(INFO_HASH, PEER_ID)

@@ -59,10 +59,9 @@ const METHODS = {
     return chunk
   },
 
-  /** Gives output to the reader. */
+  /** Gives output to the reader, unless it is over: a user may have pushed null. */
   _handOn(bytes) {
-    if (!this.readableEnded && !this._isOutputOver) Duplex.prototype.push.call(this, bytes)
-    if (bytes === null) this._isOutputOver = true
+    if (!this._readableState.ended) Duplex.prototype.push.call(this, bytes)
   }
 }
 
