@@ -167,3 +167,37 @@ test.serial('the clock of the meters does not keep the process alive, and stops'
     t.is(clock.active, 0)
   })
 })
+
+test.serial('meters go on if the timer of their clock is lost with fake timers', async (t) => {
+  await clocked(t, async (makeMeter, advance, clock) => {
+    const { setInterval } = globalThis
+    globalThis.setInterval = () => 5
+    const meter = makeMeter()
+    meter(100)
+    globalThis.setInterval = setInterval
+    for (let turns = 0; turns < 40; turns++) {
+      meter(1000)
+      await advance(100) // oxlint-disable-line no-await-in-loop -- time goes on
+    }
+    t.true(Math.abs(meter() - 10_000) <= 1000, `${meter()}`)
+    t.is(clock.active, 1)
+  })
+})
+
+test.serial(
+  'a timer of the clock that was late stops when another has taken its place',
+  async (t) => {
+    await clocked(t, async (makeMeter, advance, clock) => {
+      const meter = makeMeter()
+      meter(100)
+      performance.now = () => clock.now + 7000
+      for (let looks = 0; looks < 40; looks++) meter()
+      t.is(meter(), 0)
+      t.is(clock.active, 2)
+      await advance(100)
+      t.is(clock.active, 1)
+      await advance(20_000)
+      t.is(clock.active, 0)
+    })
+  }
+)
