@@ -118,6 +118,8 @@ test('wrong arguments throw before anything is sent', async (t) => {
     message: 'infoHash and peerId MUST have length 20'
   })
   t.throws(() => wire.have(-1), { message: /index/ })
+  t.throws(() => wire.have('3'), { message: /index/ })
+  t.throws(() => wire.setTimeout('1000'), { message: /ms/ })
   t.throws(() => wire.request(0, '1', 2), { message: /offset/ })
   t.throws(() => wire.request(0, 1, 2, 'callback'), { message: /callback/ })
   t.throws(() => wire.port(65_536), { message: /port/ })
