@@ -91,7 +91,7 @@ const METHODS = {
   },
 
   _onCancel(index, offset, length) {
-    this._session.cancelLate(index, offset, length)
+    this._session.late?.cancel(index, offset, length)
     this.emit('cancel', index, offset, length)
   },
 

@@ -2,12 +2,9 @@
 // the wire decide on what the peer sends, and output waits for the end of the turn.
 'use strict'
 
-const { toBytes } = require('../arguments.js')
-const { isAnswer } = require('../diagnostics/answers.js')
 const { native } = require('../native.js')
 const { attempt } = require('../session/attempt.js')
 const ends = require('../session/ends.js')
-const { Request } = require('../session/requests.js')
 const { Session } = require('../session/session.js')
 const { LateRequests } = require('./late.js')
 
@@ -18,9 +15,6 @@ const READY = Promise.resolve()
 
 /** In place of the id of a request. */
 const NONE = -1
-
-/** Bytes above the backlog up to which requests that the core does not know of are rejected, as those of the core. */
-const REJECT_ROOM = 64 * 1024
 
 /** In place of the pieces of other wires: such a wire has its own. */
 const NO_PIECES = { keep: noop }
@@ -34,8 +28,7 @@ class WireSession extends Session {
     this.arrived = NONE
     /** @type {LateRequests | null} requests of the peer that the core does not know of; null while there were none */
     this.late = null
-    this.isReleasingLate = false
-    /** What users have put into `peerRequests`, less what they have taken out that was open. */
+    /** How many elements `peerRequests` had besides open requests when it was last looked at. */
     this.surplus = 0
     this.isLooking = false
     this.isScheduled = false
@@ -127,28 +120,21 @@ class WireSession extends Session {
 
   choke() {
     super.choke()
-    const { late } = this
-    if (late === null) return
-    const keeps = ({ piece }) => this.fast !== null && this.wire.allowedFastSet.includes(piece)
-    const dropped = [...late.open, ...late.waiting].filter((request) => !keeps(request))
-    late.waiting = late.waiting.filter(keeps)
-    for (const request of dropped) {
-      const isRemoved = late.open.has(request) && !this.#takeLate(request)
-      if (!isRemoved) this.#rejectLate(request)
-    }
+    if (this.late === null) return
+    this.late.choke(({ piece }) => this.fast !== null && this.wire.allowedFastSet.includes(piece))
     this.sent()
   }
 
   /** Rejects a request of the peer, even if none waits. */
   reject(piece, offset, length) {
     if (this.uploads.forget(piece, offset, length) === undefined)
-      this.#settleLate(piece, offset, length)
+      this.late?.settle(piece, offset, length)
     native.sendReject(this.core.slot, piece, offset, length)
     this.declined()
   }
 
   piece(piece, offset, block) {
-    this.#settleLate(piece, offset, block.length)
+    this.late?.settle(piece, offset, block.length)
     super.piece(piece, offset, block)
   }
 
@@ -186,17 +172,6 @@ class WireSession extends Session {
     this.wire._onCancel(piece, offset, length)
   }
 
-  /** Withdraws a request that the core does not know of. */
-  cancelLate(piece, offset, length) {
-    const { late } = this
-    if (late === null) return
-    const request = late.find(piece, offset, length)
-    const isOpen =
-      request === undefined ? late.withdraw(piece, offset, length) : this.#takeLate(request)
-    if (isOpen) this.#rejectLate({ piece, offset, length })
-    this.#releaseLate()
-  }
-
   onRequest(piece, offset, length, id) {
     // The core may refuse requests for the sake of those that were removed: rarely enough that each costs little.
     if (this.removed * 2 > this.uploads.requests.size) this.#forgetRemoved()
@@ -218,7 +193,10 @@ class WireSession extends Session {
   open(piece, offset, length) {
     const id = this.arrived
     this.arrived = NONE
-    if (id === NONE) return this.#openLate(new Request(piece, offset, length, null))
+    if (id === NONE) {
+      this.late ??= new LateRequests(this)
+      return this.late.open(piece, offset, length)
+    }
     const respond = (request, requestId, error, block) =>
       this.respond(request, requestId, error, block)
     return this.uploads.open(piece, offset, length, id, respond).callback
@@ -250,7 +228,7 @@ class WireSession extends Session {
   get removed() {
     const { requests } = this.uploads
     if (requests.array === null) return 0
-    const lateCount = this.late === null ? 0 : this.late.open.size
+    const lateCount = this.late === null ? 0 : this.late.opened.size
     return requests.size + lateCount + this.surplus - requests.array.length
   }
 
@@ -260,90 +238,19 @@ class WireSession extends Session {
 
   /** They count no longer, and make room for those that are held back or would be refused. */
   #forgetRemoved() {
-    const { late } = this
     const { requests } = this.uploads
     const isOpen = new Set(requests.array)
     const isRemoved = (request) => !isOpen.has(request)
     const removed = [...requests.entries()].filter(([, request]) => isRemoved(request))
     for (const [id, request] of removed) this.uploads.leave(id, request)
-    if (late !== null) for (const request of late.open) if (isRemoved(request)) late.take(request)
+    if (this.late !== null) this.late.forget(isRemoved)
     this.surplus -= this.removed
     if (removed.length > 0) this.release()
-    else this.#releaseLate()
-  }
-
-  // Requests that the core does not know of
-
-  #openLate(request) {
-    this.late ??= new LateRequests(this.settings)
-    const { late } = this
-    const mayWait = !this.isFinished && !late.isFull
-    if (mayWait && late.waiting.length === 0 && late.hasRoom(this.unsent))
-      return this.#addLate(request)
-    if (mayWait) late.waiting.push(request)
-    else this.#rejectLate(request)
-    return null
-  }
-
-  #addLate(request) {
-    this.late.add(request)
-    this.uploads.requests.toArray().push(request)
-    const { piece, offset } = request
-    request.callback = (error, block) => {
-      if (!this.#takeLate(request)) return
-      if (!error && isAnswer(request, block)) {
-        this.upload(piece, offset, toBytes('block', block))
-      } else {
-        if (!error) this.uploads.countDropped(request, block)
-        this.#rejectLate(request)
-      }
-      this.#releaseLate()
-    }
-    return request.callback
-  }
-
-  /** Returns whether it was open still. */
-  #takeLate(request) {
-    const array = this.uploads.requests.toArray()
-    const at = array.indexOf(request)
-    const isOpen = this.late.take(request)
-    if (at !== -1) array.splice(at, 1)
-    return isOpen && at !== -1
-  }
-
-  #settleLate(piece, offset, length) {
-    const request = this.late?.find(piece, offset, length)
-    if (request !== undefined) this.#takeLate(request)
-  }
-
-  #rejectLate({ piece, offset, length }) {
-    if (this.fast === null || this.isFinished) return
-    if (this.unsent > this.settings.uploadBacklog + REJECT_ROOM) return
-    native.sendReject(this.core.slot, piece, offset, length)
-    this.sent()
   }
 
   release() {
     super.release()
-    this.#releaseLate()
-  }
-
-  /** Never inside the call that has made the room. */
-  #releaseLate() {
-    if (this.isReleasingLate || this.late === null || this.late.waiting.length === 0) return
-    this.isReleasingLate = true
-    process.nextTick(() => this.inContext(this.#emitLate))
-  }
-
-  #emitLate() {
-    this.isReleasingLate = false
-    const { late, wire } = this
-    while (late.waiting.length > 0 && !wire._isEnding && late.hasRoom(this.unsent)) {
-      const request = late.waiting.shift()
-      const { piece, offset, length } = request
-      const respond = this.#addLate(request)
-      attempt(() => wire.emit('request', piece, offset, length, respond))
-    }
+    if (this.late !== null) this.late.release()
   }
 
   // Ends
