@@ -177,7 +177,7 @@ declare namespace Wire {
   interface Options {
     /** Longest message of the peer, in bytes. Default: 1 MiB. */
     maxMessageLength?: number
-    /** Most requests of the peer that wait, announced as `reqq`; further ones are refused. Default: 2000. */
+    /** Most requests of the peer that wait; further ones are refused. Default: 10,000, of which 2000 are announced. */
     maxPeerRequests?: number
     /** Bytes of output and of requests without an answer above which requests are held back. Default: 1 MiB. */
     uploadBacklog?: number

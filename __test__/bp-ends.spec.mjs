@@ -18,6 +18,11 @@ import {
 } from '../testkit/bp-wires.mjs'
 import { frame } from '../testkit/messages.mjs'
 
+/** A listener that throws this. */
+const fail = (message) => () => {
+  throw new Error(message)
+}
+
 const ENDS = ['uninterested', 'choke', 'finish', 'end', 'close', 'error']
 
 test('destroy emits at once that the peer chokes, then each end of the stream, each once', async (t) => {
@@ -162,6 +167,35 @@ test('pipeline() of Node destroys it with an error, which ends it without an eve
   await settled()
   t.deepEqual(seen, [['uninterested'], ['choke'], ['finish'], ['end'], ['close']])
 })
+
+test.serial(
+  'what a reader or a listener throws is an uncaught exception, and the wire goes on',
+  async (t) => {
+    const { wire } = await met()
+    const thrown = []
+    const caught = (error, origin) => thrown.push([error.message, origin])
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', caught)
+    t.teardown(() => {
+      process.removeListener('uncaughtException', caught)
+      for (const listener of others) process.on('uncaughtException', listener)
+    })
+    wire.once('data', fail('reader'))
+    wire.once('unchoke', fail('listener'))
+    wire.interested()
+    await settled()
+    const seen = record(wire, ['have'])
+    wire.write(Buffer.concat([UNCHOKE, frame(4, 1)]))
+    await settled()
+    t.deepEqual(thrown, [
+      ['reader', 'uncaughtException'],
+      ['listener', 'uncaughtException']
+    ])
+    t.deepEqual(seen, [['have', 1]])
+    t.false(wire.destroyed)
+  }
+)
 
 test('input is read within write(), in any cut, as Buffer or Uint8Array', async (t) => {
   const bytes = Buffer.concat([PLAIN_HANDSHAKE, frame(4, 1), frame(7, 1, 2, Buffer.from('abcde'))])

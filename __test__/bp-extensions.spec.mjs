@@ -1,4 +1,5 @@
 // The class of bittorrent-protocol: the contract of extensions, and extended handshakes.
+import { createHash } from 'node:crypto'
 import test from 'ava'
 
 import {
@@ -196,6 +197,47 @@ test('a peer announces a thousand names at most', async (t) => {
   wire.write(announce({ m: { '0 0': 9, more: 3 } }))
   t.is(wire.peerExtendedMapping['0 0'], 9)
   t.is(wire.peerExtendedMapping.more, undefined)
+})
+
+test('the extensions of this package run on it', async (t) => {
+  const { pwp } = await import('../testkit/wires.mjs')
+  const one = new Wire('tcpOutgoing')
+  const other = new Wire('tcpIncoming')
+  one.pipe(other).pipe(one)
+  const seen = []
+  const info = Buffer.from(
+    'd6:lengthi5e4:name5:hello12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae'
+  )
+  const infoHash = createHash('sha1').update(info).digest()
+  const fetched = new Promise((resolve) => {
+    one.use(Wire.extensions.utMetadata())
+    one.ut_metadata.on('metadata', resolve)
+    one.ut_metadata.fetch()
+  })
+  other.use(Wire.extensions.utMetadata(info))
+  const Chat = pwp.makeExtension('chat')
+  for (const wire of [one, other]) {
+    wire.use(Wire.extensions.ltDonthave())
+    wire.use(Wire.extensions.utPex())
+    wire.use(Chat)
+  }
+  one.lt_donthave.on('donthave', (piece) => seen.push(piece))
+  one.chat.on('message', (message) => seen.push(message))
+  other.on('handshake', () => {
+    other.handshake(infoHash, PEER_ID, { fast: true })
+    queueMicrotask(() => other.haveAll())
+  })
+  one.handshake(infoHash, PEER_ID, { fast: true })
+  t.deepEqual(await fetched, Buffer.concat([Buffer.from('d4:info'), info, Buffer.from('e')]))
+  other.lt_donthave.donthave(5)
+  other.chat.send('hello')
+  await settled()
+  t.deepEqual(seen, [5, Buffer.from('hello')])
+  t.deepEqual(
+    [5, 6].map((piece) => one.peerPieces.get(piece)),
+    [false, true]
+  )
+  one.destroy()
 })
 
 test('a message of an id whose extension was removed is an event', async (t) => {

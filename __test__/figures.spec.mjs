@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { between, CHOSEN, fullTables, shortTable } from '../benches/node/document.mjs'
-import { GOALS, nativeTables } from '../benches/node/goals.mjs'
+import { CLASS_GOALS, classTables, GOALS, nativeTables } from '../benches/node/goals.mjs'
 import { entriesOf } from '../benches/node/report.mjs'
 import { rows } from '../benches/node/workloads/index.mjs'
 import { benchEntry, benchResult } from './helpers/bench-result.mjs'
@@ -42,7 +42,7 @@ test('the goals name rows of the benchmarks, and ways of these', (t) => {
       metrics.map(({ part }) => [[name, part].filter(Boolean).join(', '), own])
     )
   )
-  for (const { row, way, of, most, least } of GOALS) {
+  for (const { row, way, of, most, least } of [...GOALS, ...CLASS_GOALS]) {
     // Builds without the method have no such way.
     for (const one of [way, of]) t.true(one in ways.get(row) || one === 'native, serve', row)
     t.true((most ?? least) > 0)
@@ -67,6 +67,25 @@ test('the tables of native sockets contain goals with what was reached, and each
   const own = '| native download, warm, event loop | native | ms/GB | 150 | 0.250 ±0% | 0.500 ±0% |'
   t.true(tables.includes(own), tables)
   t.true(tables.includes('| idle connection, RSS | original | at most 0.6 | – |'), tables)
+})
+
+test('the tables of the class contain goals with what was reached, and each way', (t) => {
+  const row = {
+    name: 'webtorrent, encrypted upload',
+    group: 'class',
+    metrics: [{ key: 'cpu', part: 'CPU', unit: 'ms/GB' }],
+    ways: { 'bittorrent-protocol': 'bittorrent-protocol', ours: 'our class' }
+  }
+  const samples = {
+    'bittorrent-protocol': [{ cpu: 400 }, { cpu: 800 }],
+    ours: [{ cpu: 100 }, { cpu: 200 }]
+  }
+  const [entry] = entriesOf(row, samples, {})
+  const tables = classTables(benchResult([entry]))
+  const goal =
+    '| encrypted upload by webtorrent, CPU | bittorrent-protocol | at most 0.75 | 0.250 ±0% |'
+  t.true(tables.includes(goal), tables)
+  t.true(tables.includes('| webtorrent, encrypted upload, CPU | ours | ms/GB | 150 | 0.250 ±0% |'))
 })
 
 test('a text replaces what is between the marks', (t) => {

@@ -9,7 +9,6 @@ mod sync {
     pub(super) use std::sync::PoisonError;
 }
 
-#[expect(dead_code, reason = "the model uses a part of it")]
 #[path = "../../src/net/transport/desk.rs"]
 mod desk;
 #[path = "../../src/net/transport/level.rs"]

@@ -7,9 +7,11 @@ const { byteLength } = require('../arguments.js')
 const { memoryChanged } = require('../errors.js')
 const { Exchange, ExchangeState } = require('../encryption/exchange.js')
 const { commonPolicy } = require('../encryption/policy.js')
+const { copyOf } = require('../own-memory.js')
 const { attempt } = require('../session/attempt.js')
 
 const NOTHING = Buffer.alloc(0)
+const noop = () => {}
 
 /** How a peer begins that does not encrypt. */
 const PLAIN = Buffer.from('\u0013BitTorrent protocol', 'latin1')
@@ -73,14 +75,17 @@ class Encryptor {
     this.skeyHex = infoHash.toString('hex')
     this.#start(infoHash)
     this.state = 'sentPe1'
-    if (this.opening.length === 0) return this.#readHeld()
     const { opening } = this
+    if (opening.length > 0) {
+      const { chunk, done } = this.held ?? { chunk: NOTHING, done: noop }
+      this.#hold(Buffer.concat([opening, chunk]), done)
+    }
+    this.#readHeld()
+  }
+
+  #hold(chunk, done) {
     this.opening = NOTHING
-    const { held } = this
-    this.held = { chunk: opening, at: 0, length: opening.length, done: () => {} }
-    this.#readHeld()
-    this.held = held
-    this.#readHeld()
+    this.held = { chunk, at: 0, length: byteLength(chunk), done }
   }
 
   #start(infoHash) {
@@ -121,9 +126,9 @@ class Encryptor {
   /** @param {() => void} done - called when the chunk was read */
   receive(chunk, done) {
     if (this.phase === OVER) return this.#pass(chunk, done)
-    const length = byteLength(chunk)
-    if (length === 0) return done()
-    this.held = { chunk, at: 0, length, done }
+    if (byteLength(chunk) === 0) return done()
+    const { opening } = this
+    this.#hold(opening.length === 0 ? chunk : Buffer.concat([opening, chunk]), done)
     if (this.phase === WAITS) this.#open()
     this.#readHeld()
   }
@@ -133,15 +138,13 @@ class Encryptor {
     if (!this.isInitiator) return this.#attemptStart()
     // A peer that we have not asked yet may begin, but only with a handshake is it clear what it means.
     const { chunk, done } = this.held
-    const opening = Buffer.concat([this.opening, chunk])
-    const isPlain = opening.subarray(0, PLAIN.length).equals(PLAIN)
+    const isPlain = chunk.subarray(0, PLAIN.length).equals(PLAIN)
     if (isPlain && !this.refusesPlain) {
-      this.opening = NOTHING
       this.held = null
       this.#settle('none', true)
-      this.session.receiveClear(opening, done)
-    } else if (opening.length < PLAIN.length) {
-      this.opening = opening
+      this.session.receiveClear(chunk, done)
+    } else if (chunk.length < PLAIN.length) {
+      this.opening = copyOf(chunk)
       this.#letGo()
     }
   }

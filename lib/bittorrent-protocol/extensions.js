@@ -10,6 +10,9 @@ const { fromBencode, isDictionary, toBencode } = require('./bencode.js')
 /** Ids have one byte, and 0 is the handshake. */
 const MAX_ID = 255
 
+/** Most requests that we ask a peer to have open, as libtorrent and transmission do. We keep more. */
+const MAX_ANNOUNCED = 2000
+
 /** Most names that the peer may announce, over all its handshakes. */
 const MAX_NAMES = 1000
 
@@ -61,7 +64,7 @@ const METHODS = {
   /** A peer that keeps to `reqq` has none of its requests refused. */
   _sendExtendedHandshake() {
     this._extendedHandshakeSent = true
-    const reqq = this._session.settings.maxPeerRequests
+    const reqq = Math.min(MAX_ANNOUNCED, this._session.settings.maxPeerRequests)
     const m = {}
     for (const [id, name] of Object.entries(this.extendedMapping)) m[name] = Number(id)
     this.extended(0, toBencode({ reqq, ...this.extendedHandshake, m }))

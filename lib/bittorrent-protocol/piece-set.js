@@ -4,10 +4,13 @@
 /** Most bytes of bits: the pieces that the core accepts while the torrent's number is unknown. */
 const MAX_BYTES = 512 * 1024
 
+/** Shared, as it is never written: a set that grows gets other memory. */
+const NO_BITS = new Uint8Array(0)
+
 /** Pieces that were announced one by one or by a bitfield. */
 class PieceSet {
   /** @param {Uint8Array} [bits] - the high bit first; becomes part of the set */
-  constructor(bits = new Uint8Array(0)) {
+  constructor(bits = NO_BITS) {
     this.buffer = bits
   }
 
@@ -70,8 +73,6 @@ class PieceSet {
     this.buffer = grown
   }
 }
-
-const NO_BITS = new Uint8Array(0)
 
 /**
  * The pieces of a peer that has all, however many these are. Without `setAll`, by which users tell it from a

@@ -5,6 +5,7 @@
 const { toBytes } = require('../arguments.js')
 const { isAnswer } = require('../diagnostics/answers.js')
 const { native } = require('../native.js')
+const { attempt } = require('../session/attempt.js')
 const ends = require('../session/ends.js')
 const { Request } = require('../session/requests.js')
 const { Session } = require('../session/session.js')
@@ -30,7 +31,7 @@ class WireSession extends Session {
     /** Requests of the peer that the core does not know of; null while there were none. */
     this.late = null
     this.isScheduled = false
-    this.onturn = () => this.#endTurn()
+    this.onturn = () => attempt(endTurn, this)
     /** @type {import('./encryptor.js').Encryptor | null} */
     this.encryption = null
   }
@@ -63,11 +64,6 @@ class WireSession extends Session {
     if (this.isScheduled || this.isFinished) return
     this.isScheduled = true
     READY.then(this.onturn)
-  }
-
-  #endTurn() {
-    this.isScheduled = false
-    if (!this.isFinished) this.flushNow()
   }
 
   flush() {
@@ -258,6 +254,12 @@ class WireSession extends Session {
     ends.close(this, reason)
     ends.finish(this)
   }
+}
+
+/** A reader that throws must not make a rejection of it. */
+function endTurn(session) {
+  session.isScheduled = false
+  if (!session.isFinished) session.flushNow()
 }
 
 /** That of bittorrent-protocol. */

@@ -11,10 +11,15 @@ const MAX_INT32 = 0x7fffffff
 
 const USUAL = toSettings()
 
-/** Options for users of the class itself; whoever makes wires for others sets `Wire.defaults`. */
+/**
+ * Options for users of the class itself; whoever makes wires for others sets `Wire.defaults`.
+ *
+ * `maxPeerRequests`: a peer that does not know `reqq` may send as many as arrive in three seconds, as webtorrent does,
+ * and without the fast extension would wait for an answer to what is refused. One that is held back takes 24 bytes.
+ */
 const OPTIONS = {
   maxMessageLength: { check: checkMessageLength, normal: USUAL.maxMessageLength },
-  maxPeerRequests: { check: checkCount, normal: USUAL.maxPeerRequests },
+  maxPeerRequests: { check: checkCount, normal: 10_000 },
   uploadBacklog: { check: checkCount, normal: USUAL.uploadBacklog },
   refusePlain: { check: checkBoolean, normal: false }
 }

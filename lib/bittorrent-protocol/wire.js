@@ -52,7 +52,6 @@ class Wire extends Duplex {
     const isVersion4 = typeof options === 'boolean'
     const settings = toWireSettings(isVersion4 ? null : options, Wire.defaults)
 
-    this._debugId = toDebugId()
     this.type = type
     this.peerId = null
     this.peerIdBuffer = null
@@ -89,6 +88,13 @@ class Wire extends Duplex {
     if (this._peEnabled > 0) this._encryptor = makeEncryptor(this, settings)
 
     this.on('finish', this._onFinish)
+  }
+
+  /** By which users tell wires apart in logs: made when it is first read. */
+  get _debugId() {
+    const value = toDebugId()
+    Object.defineProperty(this, '_debugId', { value, writable: true, configurable: true })
+    return value
   }
 
   get amChoking() {
@@ -268,7 +274,7 @@ function toLevel(peEnabled) {
   return Number(peEnabled)
 }
 
-/** Eight hex digits, by which users tell wires apart in logs. */
+/** Eight hex digits. */
 function toDebugId() {
   const number = Math.floor(Math.random() * 2 ** 32)
   return number.toString(16).padStart(8, '0')

@@ -56,6 +56,11 @@ export const RULES = [
     reason: 'the original treats an answer as that of the oldest equal request, and so loses others'
   },
   {
+    name: 'answered-by-piece',
+    kind: 'avoided',
+    reason: 'the original keeps a request that piece() has answered'
+  },
+  {
     name: 'response-length',
     kind: 'avoided',
     reason: 'the original sends an answer of another length than the request'

@@ -152,8 +152,12 @@ const handshake = ({ wire }, { infoHash, peerId, as, extensions }) => {
   else wire.handshake(hash, id)
 }
 
-const piece = ({ wire }, { piece: index, offset, block }) =>
-  wire.piece(index, offset, bytesOf(block))
+/** Sends a block unless a request for it is open: the rule `answered-by-piece`. */
+const piece = ({ wire }, { piece: index, offset, block }) => {
+  const bytes = bytesOf(block)
+  if (wire.peerRequests.some((open) => isSame(open, index, offset, bytes.length))) return
+  wire.piece(index, offset, bytes)
+}
 
 /** Extensions are classes with a name on the prototype. */
 const use = (run, { name, kind }) => {

@@ -1,6 +1,15 @@
 // Rows about the serving side in memory: each request received is answered with a prebuilt block.
 import assert from 'node:assert/strict'
-import { closeWires, comparing, counter, feed, openWire, settle, stopwatch } from '../drive.mjs'
+import {
+  closeWires,
+  comparing,
+  counter,
+  feed,
+  inTurn,
+  openWire,
+  settle,
+  stopwatch
+} from '../drive.mjs'
 import { blockOf, BLOCK_LEN, chunksOf, piece, request } from '../../../testkit/frames.mjs'
 
 const DISTINCT_BLOCKS = 64
@@ -39,7 +48,11 @@ async function run({ library, warmup }, { count, length, blocks, chunks }) {
     respond(null, blocks[index % DISTINCT_BLOCKS])
   })
   const elapsed = stopwatch()
-  await feed(wire, chunks)
+  // Each in a turn of its own, as from a socket: until output has left, requests are held back or refused.
+  await inTurn(chunks, async (part) => {
+    await feed(wire, [part])
+    await settle()
+  })
   await sent.done
   const seconds = elapsed()
   await settle()

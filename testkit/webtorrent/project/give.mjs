@@ -7,10 +7,11 @@ import MemoryChunkStore from 'memory-chunk-store'
 import { makeClient } from './client.mjs'
 import { startClocks } from './clocks.mjs'
 
-const [size, level] = process.argv.slice(2).map(Number)
+const [length, level] = process.argv.slice(2).map(Number)
+let left = length
 const client = makeClient('give', level)
-const content = Buffer.alloc(size)
-for (let at = 0; at < size; at += 4) content.writeUInt32LE(at, at)
+const content = Buffer.alloc(length)
+for (let at = 0; at < length; at += 4) content.writeUInt32LE(at, at)
 content.name = 'file'
 const torrent = await new Promise((resolve) => {
   client.seed(content, { announce: [], store: MemoryChunkStore, pieceLength: 262_144 }, resolve)
@@ -20,12 +21,14 @@ client._connPool.tcpServer.on('connection', () => {
   clocks ??= startClocks()
 })
 // What the torrent counts as uploaded includes all that surrounds the blocks.
-let bytes = 0
 torrent.on('wire', (wire) => {
-  wire.on('upload', (length) => (bytes += length))
+  wire.on('upload', (bytes) => (left -= bytes))
 })
-torrent.on('upload', () => {
-  if (bytes >= size) console.log(JSON.stringify({ bytes, ...clocks() }))
-})
+const onUpload = () => {
+  if (left > 0) return
+  torrent.off('upload', onUpload)
+  console.log(JSON.stringify({ bytes: length - left, ...clocks() }))
+}
+torrent.on('upload', onUpload)
 const peer = `127.0.0.1:${client.torrentPort}`
 console.log(JSON.stringify({ magnet: `magnet:?xt=urn:btih:${torrent.infoHash}&x.pe=${peer}` }))

@@ -11,6 +11,6 @@ client.on('error', (error) => {
 const torrent = client.add(magnet, { path: folder })
 torrent.on('done', () => {
   const state = finalState(record.wire, torrent.pieces.length)
-  console.log(JSON.stringify({ events: record.events, state, cpu: process.cpuUsage() }))
-  process.exit()
+  const line = JSON.stringify({ events: record.events, state })
+  process.stdout.write(`${line}\n`, () => process.exit())
 })

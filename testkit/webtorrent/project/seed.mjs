@@ -19,6 +19,6 @@ console.log(JSON.stringify({ magnet: `magnet:?xt=urn:btih:${torrent.infoHash}&x.
 process.stdin.resume()
 process.stdin.on('end', () => {
   const state = finalState(record.wire, torrent.pieces.length)
-  console.log(JSON.stringify({ events: record.events, state, cpu: process.cpuUsage() }))
-  process.exit()
+  const line = JSON.stringify({ events: record.events, state })
+  process.stdout.write(`${line}\n`, () => process.exit())
 })
