@@ -129,6 +129,9 @@ class Port {
     }
   }
 
+  /** The wire has failed. */
+  failed() {}
+
   /** @returns {unknown} what a user's own push sends */
   toSend(chunk) {
     return chunk

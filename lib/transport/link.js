@@ -37,6 +37,8 @@ class Link {
     this.remote = null
     this.isPaused = false
     this.isTruncated = false
+    /** Whether nothing follows of our output. */
+    this.isClosing = false
     this.isEncrypting = false
     /** Limits of its speed; null for none. */
     this.rates = null
@@ -206,12 +208,19 @@ class Link {
     if (this.number !== NONE) native.endExchange(this.number, exchange?.slot ?? NO_SLOT, payload)
   }
 
-  /** All output is left: it is sent, and then the socket ends. */
+  /** All output is left: it is sent, and then the socket ends. After an error that may not take long. */
   close() {
     if (!this.isOpen) return
+    this.isClosing = true
     if (this.number === NONE) this.#release(this.#earlyLength)
-    else if (this.isConnected && !this.isUnseen) native.close(this.number)
-    else native.destroy(this.number)
+    else if (!this.isConnected || this.isUnseen) native.destroy(this.number)
+    else if (this.wire.error === null) native.close(this.number)
+    else native.fail(this.number)
+  }
+
+  /** The wire has failed. If it had ended before, what is left of its output has little time from now on. */
+  fail() {
+    if (this.isClosing && this.number !== NONE) native.fail(this.number)
   }
 
   // What the I/O thread says. All of it runs in the async context of the wire.
