@@ -95,6 +95,15 @@ test('fails as a socket of Node where nobody listens', async (t) => {
   t.deepEqual(errors, [error])
 })
 
+test('says that output is lost where nobody listens', async (t) => {
+  const wire = pwp.connect({ host: HOST, port: await freePort() })
+  wire.handshake(ID, ID)
+  const error = await t.throwsAsync(wire.flushed(), { code: 'ERR_PWP_UNFLUSHED' })
+  t.is(error.unsent, 68)
+  t.like(wire.error, { code: 'ECONNREFUSED' })
+  await t.throwsAsync(wire.flushed(), { code: 'ERR_PWP_UNFLUSHED' })
+})
+
 test('closes quietly without a listener of error', async (t) => {
   const wire = pwp.connect({ host: HOST, port: await freePort() })
   t.like(await ending(wire), { code: 'ECONNREFUSED' })

@@ -298,10 +298,13 @@ class Link {
     session.inContext(() => wire.emit('connect'))
   }
 
-  /** @param {string[]} lines - see ./errors.js */
-  onDialFailed(lines) {
+  /**
+   * @param {number} unsent - bytes that were left for the socket
+   * @param {string[]} lines - see ./errors.js
+   */
+  onDialFailed(unsent, lines) {
     this.#fail(toDialError(lines, this.asked))
-    this.#release(0)
+    this.#release(unsent)
   }
 
   onFailed([line]) {

@@ -133,7 +133,7 @@ function handle(kind, number, a, b, c, d) {
     case RecordKind.Connected:
       return links.get(number)?.onConnected(native.readText())
     case RecordKind.DialFailed:
-      return links.get(number)?.onDialFailed(native.readText())
+      return links.get(number)?.onDialFailed(a, native.readText())
     case RecordKind.Failed:
       return links.get(number)?.onFailed(native.readText())
     case RecordKind.Accepted:
