@@ -260,6 +260,20 @@ test('says when output has left, and when it is lost', async (t) => {
   t.like(await ending(stuck), { code: 'ECONNRESET' })
 })
 
+test('waits only for what was sent before', async (t) => {
+  const [wire, socket] = await wireAndSocket(t, { sendBufferSize: 8192 })
+  socket.pause()
+  wire.handshake(ID, ID)
+  wire.unchoke()
+  const first = wire.flushed()
+  for (let block = 0; block < 500; block++) wire.piece(block, 0, Buffer.alloc(128 * 1024))
+  const lost = t.throwsAsync(wire.flushed(), { code: 'ERR_PWP_UNFLUSHED' })
+  await first
+  t.true(wire.bufferedAmount > 0)
+  socket.destroy()
+  await lost
+})
+
 test('ends with the peer, cleanly and by a reset', async (t) => {
   const [wire, socket] = await wireAndSocket(t)
   socket.write(HANDSHAKE)

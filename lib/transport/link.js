@@ -48,7 +48,7 @@ class Link {
     this.isUnseen = false
     /** The place of a peer among those of which a server does not know the torrent yet. */
     this.ticket = null
-    /** Callers that wait until all output has left. */
+    /** Callers that wait until what they have sent has left: one record of the socket for each, in their order. */
     this.flushes = []
     /** Bytes that never left. */
     this.lost = 0
@@ -79,7 +79,7 @@ class Link {
     this.fetching?.open()
     this.serving?.open()
     this.pace()
-    if (this.flushes.length > 0) native.tellFlushed(number)
+    this.#tellFlushes(number)
     // Not before: what is read in a key exchange pauses the socket, and passes the sieve of transfers.
     native.startReading(this.session.core.slot, number)
   }
@@ -166,6 +166,10 @@ class Link {
       this.flushes.push({ resolve, reject })
       if (this.number !== NONE) native.tellFlushed(this.number)
     })
+  }
+
+  #tellFlushes(number) {
+    this.flushes.forEach(() => native.tellFlushed(number))
   }
 
   #settleFlushes() {
@@ -280,8 +284,11 @@ class Link {
 
   onDrained() {
     const { session } = this
-    if (this.flushes.length > 0 && this.measure().unsent === 0) this.#settleFlushes()
     session.inContext(session.release)
+  }
+
+  onFlushed() {
+    this.flushes.shift()?.resolve()
   }
 
   /** @param {boolean} isTruncated - inside a block of a fetch, of which the wire does not know */

@@ -63,6 +63,8 @@ pub enum RecordKind {
     SourceFailed,
     /// Of a socket; `readRecordText` says more.
     Violation,
+    /// Of a socket: what was left before a `TellFlushed` is written. One for each, in their order.
+    Flushed,
 }
 
 /// What `commandSocket` does with the socket of a number.
@@ -87,7 +89,7 @@ pub enum SocketCommand {
     CloseListener,
     /// A connection of a listener was looked at.
     LookedAt,
-    /// Asks for a `Drained` when all is written.
+    /// Asks for a `Flushed` when all that was left so far is written.
     TellFlushed,
 }
 
@@ -453,6 +455,7 @@ impl Sockets {
                 of(RecordKind::SlabDone, slab)
             }
             Record::Drained { number } => of(RecordKind::Drained, number),
+            Record::Flushed { number } => of(RecordKind::Flushed, number),
             Record::Progress { number, socket } => {
                 let Progress { received, sent, .. } = socket.take_progress();
                 let numbers = [number, to_u32(received), to_u32(sent), 0, 0];
