@@ -29,6 +29,8 @@ class Link {
     this.isRef = isRef
     this.isOpen = true
     this.isConnected = false
+    /** Whether the wire has ended with output before there is a socket, which has only that to do. */
+    this.isEnding = false
     /** Output from before there is a socket; null once there is one. */
     this.early = []
     this.local = null
@@ -75,6 +77,7 @@ class Link {
     for (const bytes of this.early) native.write(number, bytes)
     if (this.early.length > 0) native.send(number)
     this.early = null
+    if (this.isEnding) return this.#endAtOnce(number)
     if (this.session.announced !== null) this.handshakeSent()
     this.fetching?.open()
     this.serving?.open()
@@ -82,6 +85,12 @@ class Link {
     this.#tellFlushes(number)
     // Not before: what is read in a key exchange pauses the socket, and passes the sieve of transfers.
     native.startReading(this.session.core.slot, number)
+  }
+
+  #endAtOnce(number) {
+    this.pace()
+    native.close(number)
+    this.#tellFlushes(number)
   }
 
   /** A peer has opened this socket. */
@@ -210,12 +219,26 @@ class Link {
     if (this.number !== NONE) native.endExchange(this.number, exchange?.slot ?? NO_SLOT, payload)
   }
 
-  /** All output is left: it is sent, and then the socket ends. */
+  /** All output is left: it is sent, and then the socket ends. A dial goes on only to send what there is. */
   close() {
     if (!this.isOpen) return
-    if (this.number === NONE) this.#release(this.#earlyLength)
-    else if (this.isConnected && !this.isUnseen) native.close(this.number)
+    const isNeeded = this.isConnected ? !this.isUnseen : this.#hasLastWords
+    if (this.number === NONE && isNeeded) this.isEnding = true
+    else if (this.number === NONE) this.#release(this.#earlyLength)
+    else if (isNeeded) native.close(this.number)
     else native.destroy(this.number)
+  }
+
+  /** Whether it has ended with output, and was not destroyed. What is enciphered needs the answer of the peer. */
+  get #hasLastWords() {
+    const { session } = this
+    const hasEnded = session !== null && !session.isClosed && !this.isEncrypting
+    return hasEnded && this.measure().unsent > 0
+  }
+
+  /** Whether a socket is of use: for the wire, or for its last output. */
+  get isWanted() {
+    return this.isOpen && (this.isEnding || !this.session.isClosed)
   }
 
   // What the I/O thread says. All of it runs in the async context of the wire.
@@ -302,7 +325,13 @@ class Link {
     this.local = toAddress(local)
     this.remote = toAddress(remote)
     const { session, wire } = this
-    session.inContext(() => wire.emit('connect'))
+    if (!session.isClosed) session.inContext(() => wire.emit('connect'))
+  }
+
+  /** There will be no socket. */
+  giveUp(error) {
+    this.#fail(error)
+    if (this.isEnding) this.#release(this.#earlyLength)
   }
 
   /**
