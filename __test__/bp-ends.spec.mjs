@@ -155,6 +155,35 @@ for (const [what, [bytes, code]] of Object.entries(OFFENCES)) {
   })
 }
 
+test('publishes on each channel of a stream', async (t) => {
+  const seen = []
+  for (const name of [
+    'handshake',
+    'message:received',
+    'message:sent',
+    'answer:dropped',
+    'source:error',
+    'close'
+  ]) {
+    const listener = (message) => message.wire === wire && seen.push(name)
+    channel(`peer-wire-native:${name}`).subscribe(listener)
+    t.teardown(() => channel(`peer-wire-native:${name}`).unsubscribe(listener))
+  }
+  const wire = new Wire()
+  wire.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(length - 1)))
+  wire.on('handshake', () => {
+    wire.handshake(INFO_HASH, PEER_ID)
+    wire.unchoke()
+  })
+  wire.resume()
+  wire.write(Buffer.concat([PLAIN_HANDSHAKE, frame(6, 0, 0, 9)]))
+  await settled()
+  wire.destroy()
+  await settled()
+  const names = ['answer:dropped', 'close', 'handshake', 'message:received', 'message:sent']
+  t.deepEqual([...new Set(seen)].toSorted(), names)
+})
+
 test('a chunk of random bytes never throws', async (t) => {
   for (let seed = 0; seed < 200; seed++) {
     const wire = new Wire()

@@ -61,8 +61,6 @@ struct State {
     rates: Option<Vec<Rates>>,
     /// Whether as much as the high mark has waited since the host was last told.
     was_high: bool,
-    /// Whether the host is to be told when nothing waits any more.
-    tells_flushed: bool,
 }
 
 impl State {
@@ -251,16 +249,19 @@ impl Socket {
         self.shared.desk.with(|state| state.was_high)
     }
 
-    /// Asks for a [`Record::Drained`] once all that was left is written: at once, if it is.
+    /// Asks for a [`Record::Flushed`] once all that was left so far is written: at once, if it is. What is left later
+    /// is not waited for. None comes if the socket ends before.
     pub fn tell_flushed(&self) {
-        let waits = self.shared.desk.with(|state| {
-            state.tells_flushed = self.unsent() > 0;
-            state.tells_flushed
-        });
-        if !waits {
+        if self.unsent() == 0 {
             let number = self.number();
-            self.mailbox().post(Record::Drained { number });
+            return self.mailbox().post(Record::Flushed { number });
         }
+        // Goes the way of the output: only the I/O thread knows what else it writes before that.
+        self.tell(|state| {
+            if !state.wants.is_destroyed {
+                state.output.push_back(Item::Mark);
+            }
+        });
     }
 
     /// Stops reading, or goes on.
@@ -426,19 +427,15 @@ impl Socket {
         }
     }
 
-    /// Bytes were written. Returns whether the host is to be told that little or nothing is left.
+    /// Bytes were written. Returns whether the host is to be told that little is left.
     pub(super) fn wrote(&self, len: usize) -> bool {
         let before = self.shared.unsent.fetch_sub(len, Ordering::AcqRel);
-        let left = before.saturating_sub(len);
-        if left > LOW_MARK {
+        if before.saturating_sub(len) > LOW_MARK {
             return false;
         }
         self.shared.desk.with(|state| {
-            if left > state.low_mark() {
-                return false;
-            }
-            let is_flushed = left == 0 && std::mem::take(&mut state.tells_flushed);
-            std::mem::take(&mut state.was_high) || is_flushed
+            // Asked again, as the host may have left much since: that is told when it has left in its turn.
+            self.unsent() <= state.low_mark() && std::mem::take(&mut state.was_high)
         })
     }
 }
