@@ -17,6 +17,7 @@ import {
   settled
 } from '../testkit/bp-wires.mjs'
 import { frame } from '../testkit/messages.mjs'
+import { surviving } from '../testkit/surviving.mjs'
 
 /** A listener that throws this. */
 const fail = (message) => () => {
@@ -140,6 +141,51 @@ test('a fast method that is called by hand without an agreement ends the wire', 
     t.is(wire.error.code, 'ERR_PWP_NOT_AGREED')
   }
 })
+
+const fails = (name) => () => {
+  throw new Error(name)
+}
+
+for (const name of ['uninterested', 'choke', 'end', 'data', 'finish']) {
+  test.serial(
+    `a listener of '${name}' that throws does not keep a wire from closing`,
+    async (t) => {
+      const { wire } = await met()
+      wire.interested()
+      const closes = once(wire, 'close')
+      const thrown = await surviving(async () => {
+        wire.once(name, fails(name))
+        wire.destroy()
+        await closes
+      })
+      t.deepEqual(thrown, [name])
+      t.true(wire.destroyed)
+    }
+  )
+}
+
+for (const [what, handshake, message] of [
+  ['a choke', PLAIN_HANDSHAKE, 'peer is choking'],
+  ['the end', FAST_HANDSHAKE, 'wire was closed']
+]) {
+  test.serial(
+    `a callback that throws at ${what} keeps neither others nor the end away`,
+    async (t) => {
+      const { wire } = await met(handshake)
+      wire.write(UNCHOKE)
+      const ended = []
+      wire.request(0, 0, 1, (error) => ended.push(error.message))
+      wire.request(1, 0, 1, fails('callback'))
+      const thrown = await surviving(async () => {
+        wire.write(Buffer.from([0x7f, 0xff, 0xff, 0xff]))
+        await once(wire, 'close')
+      })
+      t.deepEqual(thrown, ['callback'])
+      t.deepEqual(ended, [message])
+      t.is(wire.error.code, 'ERR_PWP_MESSAGE_TOO_LONG')
+    }
+  )
+}
 
 test('pipes of both libraries carry it, and end with it', async (t) => {
   const one = new Wire()

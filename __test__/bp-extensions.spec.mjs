@@ -247,3 +247,11 @@ test('a message of an id whose extension was removed is an event', async (t) => 
   wire.write(extended(4, Buffer.from('x')))
   t.deepEqual(seen, [['extended', 'mine', '78']])
 })
+
+test('names of more than 64 bytes are not kept', async (t) => {
+  const { wire } = await met(EXTENDED_HANDSHAKE)
+  const m = { ['a'.repeat(64)]: 1, ['b'.repeat(65)]: 2, ['é'.repeat(32)]: 3, ['ü'.repeat(33)]: 4 }
+  wire.write(announce({ m, reqq: 5 }))
+  t.deepEqual(wire.peerExtendedMapping, { ['a'.repeat(64)]: 1, ['é'.repeat(32)]: 3 })
+  t.is(wire.peerExtendedHandshake.reqq, 5)
+})

@@ -16,6 +16,9 @@ const MAX_ANNOUNCED = 2000
 /** Most names that the peer may announce, over all its handshakes. */
 const MAX_NAMES = 1000
 
+/** Most characters of such a name, as for the other wires of this package: names stay as long as the wire. */
+const MAX_NAME_LENGTH = 64
+
 const noop = () => {}
 
 /**
@@ -110,11 +113,15 @@ function onExtendedHandshake(wire, payload) {
 function learn(mapping, announced) {
   let room = MAX_NAMES - Object.keys(mapping).length
   for (const [name, id] of Object.entries(announced)) {
-    if (!Number.isInteger(id) || id < 0 || id > MAX_ID) continue
+    if (!Number.isInteger(id) || id < 0 || id > MAX_ID || isTooLong(name)) continue
     const isNew = !Object.hasOwn(mapping, name)
     if (isNew && room-- <= 0) continue
     mapping[name] = id
   }
+}
+
+function isTooLong(name) {
+  return name.length > MAX_NAME_LENGTH || Buffer.byteLength(name) > MAX_NAME_LENGTH
 }
 
 module.exports = { defineExtensions }

@@ -9,6 +9,7 @@ const { attempt } = require('../session/attempt.js')
 const ends = require('../session/ends.js')
 const { Request } = require('../session/requests.js')
 const { Session } = require('../session/session.js')
+const { LateRequests } = require('./late.js')
 
 const noop = () => {}
 
@@ -17,6 +18,9 @@ const READY = Promise.resolve()
 
 /** In place of the id of a request. */
 const NONE = -1
+
+/** Bytes above the backlog up to which requests that the core does not know of are rejected, as those of the core. */
+const REJECT_ROOM = 64 * 1024
 
 /** In place of the pieces of other wires: such a wire has its own. */
 const NO_PIECES = { keep: noop }
@@ -28,8 +32,12 @@ class WireSession extends Session {
     native.leaveRequests(this.core.slot)
     /** The id of the request that is being handled, until it is opened. */
     this.arrived = NONE
-    /** Requests of the peer that the core does not know of; null while there were none. */
+    /** @type {LateRequests | null} requests of the peer that the core does not know of; null while there were none */
     this.late = null
+    this.isReleasingLate = false
+    /** What users have put into `peerRequests`, less what they have taken out that was open. */
+    this.surplus = 0
+    this.isLooking = false
     this.isScheduled = false
     this.onturn = () => attempt(endTurn, this)
     /** @type {import('./encryptor.js').Encryptor | null} */
@@ -42,6 +50,7 @@ class WireSession extends Session {
 
   receive(chunk, done) {
     const { encryption } = this
+    this.#noticeRemoved()
     if (encryption === null) super.receive(chunk, done)
     else encryption.receive(chunk, done)
   }
@@ -72,7 +81,7 @@ class WireSession extends Session {
 
   uncork() {
     if (this.output.isWaiting) this.schedule()
-    if (this.intake.isHolding) this.#forgetRemoved()
+    this.#noticeRemoved()
   }
 
   flushNow() {
@@ -118,21 +127,29 @@ class WireSession extends Session {
 
   choke() {
     super.choke()
-    if (this.late === null) return
-    for (const request of this.late) {
-      const { piece, offset, length } = request
-      if (this.fast !== null && this.wire.allowedFastSet.includes(piece)) continue
-      if (this.#takeLate(request) && this.fast !== null)
-        native.sendReject(this.core.slot, piece, offset, length)
+    const { late } = this
+    if (late === null) return
+    const keeps = ({ piece }) => this.fast !== null && this.wire.allowedFastSet.includes(piece)
+    const dropped = [...late.open, ...late.waiting].filter((request) => !keeps(request))
+    late.waiting = late.waiting.filter(keeps)
+    for (const request of dropped) {
+      const isRemoved = late.open.has(request) && !this.#takeLate(request)
+      if (!isRemoved) this.#rejectLate(request)
     }
     this.sent()
   }
 
   /** Rejects a request of the peer, even if none waits. */
   reject(piece, offset, length) {
-    this.uploads.forget(piece, offset, length)
+    if (this.uploads.forget(piece, offset, length) === undefined)
+      this.#settleLate(piece, offset, length)
     native.sendReject(this.core.slot, piece, offset, length)
     this.declined()
+  }
+
+  piece(piece, offset, block) {
+    this.#settleLate(piece, offset, block.length)
+    super.piece(piece, offset, block)
   }
 
   /** Counted after it is queued: what listeners of 'upload' send follows it. */
@@ -171,15 +188,18 @@ class WireSession extends Session {
 
   /** Withdraws a request that the core does not know of. */
   cancelLate(piece, offset, length) {
-    if (this.late === null) return
-    for (const request of this.late) {
-      const isEqual =
-        request.piece === piece && request.offset === offset && request.length === length
-      if (isEqual && this.#takeLate(request)) return
-    }
+    const { late } = this
+    if (late === null) return
+    const request = late.find(piece, offset, length)
+    const isOpen =
+      request === undefined ? late.withdraw(piece, offset, length) : this.#takeLate(request)
+    if (isOpen) this.#rejectLate({ piece, offset, length })
+    this.#releaseLate()
   }
 
   onRequest(piece, offset, length, id) {
+    // The core may refuse requests for the sake of those that were removed: rarely enough that each costs little.
+    if (this.removed * 2 > this.uploads.requests.size) this.#forgetRemoved()
     this.arrived = id
     try {
       this.wire._onRequest(piece, offset, length)
@@ -193,7 +213,7 @@ class WireSession extends Session {
   /**
    * Opens a request of the peer: the one that is being handled, or one that comes from the user.
    *
-   * @returns {Function} answers it, with `(error, block)`
+   * @returns {Function | null} answers it, with `(error, block)`; null if it has to wait, or is refused
    */
   open(piece, offset, length) {
     const id = this.arrived
@@ -204,36 +224,80 @@ class WireSession extends Session {
     return this.uploads.open(piece, offset, length, id, respond).callback
   }
 
+  // What users remove from the array
+
+  /** Users may edit the array as soon as they have it: it is looked at when they are done. */
+  lendRequests() {
+    if (!this.isLooking && !this.isFinished) {
+      this.isLooking = true
+      READY.then(() => this.#look())
+    }
+    return this.uploads.requests.toArray()
+  }
+
+  #look() {
+    this.isLooking = false
+    this.#noticeRemoved()
+  }
+
   /** The user assigns another array: requests that are not in it count no longer. */
   replaceRequests(array) {
     this.uploads.requests.adopt(array)
-    this.#forgetRemoved()
+    if (!this.isFinished) this.#forgetRemoved()
   }
 
-  /** Requests that a user has removed from the array make room for those that are held back. */
-  #forgetRemoved() {
+  /** How many requests users have removed from the array since it was last looked at. */
+  get removed() {
     const { requests } = this.uploads
-    if (requests.array === null) return
-    const isOpen = new Set(requests.array)
-    const removed = [...requests.entries()].filter(([, request]) => !isOpen.has(request))
-    for (const [id, request] of removed) this.uploads.leave(id, request)
-    if (removed.length > 0) this.release()
+    if (requests.array === null) return 0
+    const lateCount = this.late === null ? 0 : this.late.open.size
+    return requests.size + lateCount + this.surplus - requests.array.length
   }
 
-  /** The core does not know of it. */
+  #noticeRemoved() {
+    if (this.removed !== 0 && !this.isFinished) this.#forgetRemoved()
+  }
+
+  /** They count no longer, and make room for those that are held back or would be refused. */
+  #forgetRemoved() {
+    const { late } = this
+    const { requests } = this.uploads
+    const isOpen = new Set(requests.array)
+    const isRemoved = (request) => !isOpen.has(request)
+    const removed = [...requests.entries()].filter(([, request]) => isRemoved(request))
+    for (const [id, request] of removed) this.uploads.leave(id, request)
+    if (late !== null) for (const request of late.open) if (isRemoved(request)) late.take(request)
+    this.surplus -= this.removed
+    if (removed.length > 0) this.release()
+    else this.#releaseLate()
+  }
+
+  // Requests that the core does not know of
+
   #openLate(request) {
-    this.late ??= new Set()
+    this.late ??= new LateRequests(this.settings)
+    const { late } = this
+    const mayWait = !this.isFinished && !late.isFull
+    if (mayWait && late.waiting.length === 0 && late.hasRoom(this.unsent))
+      return this.#addLate(request)
+    if (mayWait) late.waiting.push(request)
+    else this.#rejectLate(request)
+    return null
+  }
+
+  #addLate(request) {
     this.late.add(request)
     this.uploads.requests.toArray().push(request)
-    const { piece, offset, length } = request
+    const { piece, offset } = request
     request.callback = (error, block) => {
       if (!this.#takeLate(request)) return
       if (!error && isAnswer(request, block)) {
         this.upload(piece, offset, toBytes('block', block))
-        return
+      } else {
+        if (!error) this.uploads.countDropped(request, block)
+        this.#rejectLate(request)
       }
-      if (!error) this.uploads.countDropped(request, block)
-      if (this.fast !== null) this.reject(piece, offset, length)
+      this.#releaseLate()
     }
     return request.callback
   }
@@ -242,8 +306,44 @@ class WireSession extends Session {
   #takeLate(request) {
     const array = this.uploads.requests.toArray()
     const at = array.indexOf(request)
+    const isOpen = this.late.take(request)
     if (at !== -1) array.splice(at, 1)
-    return this.late.delete(request) && at !== -1
+    return isOpen && at !== -1
+  }
+
+  #settleLate(piece, offset, length) {
+    const request = this.late?.find(piece, offset, length)
+    if (request !== undefined) this.#takeLate(request)
+  }
+
+  #rejectLate({ piece, offset, length }) {
+    if (this.fast === null || this.isFinished) return
+    if (this.unsent > this.settings.uploadBacklog + REJECT_ROOM) return
+    native.sendReject(this.core.slot, piece, offset, length)
+    this.sent()
+  }
+
+  release() {
+    super.release()
+    this.#releaseLate()
+  }
+
+  /** Never inside the call that has made the room. */
+  #releaseLate() {
+    if (this.isReleasingLate || this.late === null || this.late.waiting.length === 0) return
+    this.isReleasingLate = true
+    process.nextTick(() => this.inContext(this.#emitLate))
+  }
+
+  #emitLate() {
+    this.isReleasingLate = false
+    const { late, wire } = this
+    while (late.waiting.length > 0 && !wire._isEnding && late.hasRoom(this.unsent)) {
+      const request = late.waiting.shift()
+      const { piece, offset, length } = request
+      const respond = this.#addLate(request)
+      attempt(() => wire.emit('request', piece, offset, length, respond))
+    }
   }
 
   // Ends
@@ -251,6 +351,7 @@ class WireSession extends Session {
   /** Both directions end: what waits to leave gets to the reader, if there is one that takes it now. */
   finish(reason) {
     this.flushNow()
+    if (this.late !== null) this.late.clear()
     ends.close(this, reason)
     ends.finish(this)
   }

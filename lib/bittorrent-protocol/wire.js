@@ -117,7 +117,7 @@ class Wire extends Duplex {
 
   /** The requests of the peer that wait for an answer: users edit the array, or assign another one. */
   get peerRequests() {
-    return this._session.uploads.requests.toArray()
+    return this._session.lendRequests()
   }
 
   set peerRequests(array) {
