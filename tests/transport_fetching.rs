@@ -10,11 +10,11 @@
 mod host;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 
 use host::Net;
-use peer_wire::net::transport::{Order, Piece, PieceOrder, Socket};
-use peer_wire::protocol::transfer::FetchId;
+use peer_wire::net::transport::{Order, Piece, PieceOrder, Record, Socket};
+use peer_wire::protocol::transfer::{FetchId, PieceCheck, PieceHash};
 use peer_wire::protocol::{Handshake, InfoHash, Limits, PeerId, Reserved};
 
 const UNCHOKE: [u8; 5] = [0, 0, 0, 1, 1];
@@ -45,24 +45,32 @@ fn greet(net: &mut Net) -> (u32, Socket, TcpStream) {
 }
 
 fn fetch(socket: &Socket) {
+    fetch_with(socket, None);
+}
+
+fn fetch_with(socket: &Socket, hash: Option<PieceHash>) {
     socket.order(Order::Fetch(Box::new(PieceOrder {
         id: FetchId(1),
         piece: 0,
-        piece_len: u32::try_from(PIECE).unwrap(),
-        block_len: u32::try_from(BLOCK).unwrap(),
+        piece_len: small(PIECE),
+        block_len: small(BLOCK),
         have: Vec::new(),
         timeout: None,
         ends_on_choke: false,
-        hash: None,
+        hash,
         memory: Piece::Own(vec![0; PIECE]),
     })));
     socket.send();
 }
 
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap()
+}
+
 fn request(block: usize) -> Vec<u8> {
     let mut frame = vec![0, 0, 0, 13, 6];
     for number in [0, block * BLOCK, BLOCK] {
-        frame.extend(u32::try_from(number).unwrap().to_be_bytes());
+        frame.extend(small(number).to_be_bytes());
     }
     frame
 }
@@ -115,6 +123,44 @@ fn requests_follow_once_other_output_has_left() {
         peer.read_exact(&mut frame).unwrap();
         assert_eq!(frame[..], request(block));
     }
+    socket.destroy();
+    net.until_closed(number);
+}
+
+#[test]
+fn piece_that_has_arrived_is_hashed_before_the_end_of_its_peer_is_told() {
+    let mut net = Net::new();
+    let (number, socket, mut peer) = greet(&mut net);
+    peer.write_all(&UNCHOKE).unwrap();
+    net.until_received(number, UNCHOKE.len());
+    // Of zeros.
+    let hash = [
+        0x3b, 0x71, 0xf4, 0x3f, 0xf3, 0x0f, 0x4b, 0x15, 0xb5, 0xcd, 0x85, 0xdd, 0x9e, 0x95, 0xeb,
+        0xc7, 0xe8, 0x4e, 0xb5, 0xa3,
+    ];
+    let check = PieceCheck::Sha1(hash);
+    fetch_with(&socket, PieceHash::new(check, small(PIECE)).ok());
+    for block in 0..PIECE / BLOCK {
+        let mut frame = [0; REQUEST_LEN];
+        peer.read_exact(&mut frame).unwrap();
+        assert_eq!(frame[..], request(block));
+    }
+    // Nothing is hashed before the last one.
+    for block in (0..PIECE / BLOCK).rev() {
+        let mut frame = small(9 + BLOCK).to_be_bytes().to_vec();
+        frame.push(7);
+        frame.extend(0_u32.to_be_bytes());
+        frame.extend(small(block * BLOCK).to_be_bytes());
+        frame.resize(frame.len() + BLOCK, 0);
+        peer.write_all(&frame).unwrap();
+    }
+    peer.shutdown(Shutdown::Write).unwrap();
+    let records = net.until(|record| matches!(record, Record::Ended { .. }));
+    let is_right = records.iter().find_map(|record| match record {
+        Record::Fetched(fetched) => Some(fetched.is_right),
+        _ => None,
+    });
+    assert_eq!(is_right, Some(Some(true)));
     socket.destroy();
     net.until_closed(number);
 }

@@ -300,6 +300,27 @@ fn sockets_that_wait_for_a_budget_are_all_woken() {
     });
 }
 
+/// A host that ends keeps no socket, whenever that begins to wait.
+#[test]
+fn closed_budget_keeps_nobody() {
+    model(|| {
+        let budget = Arc::new(Budget::new(1, 2));
+        budget.add(2);
+        let host = {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || drop(budget.close()))
+        };
+        let reader = Reader {
+            bell: Bell::new(),
+            waits: Arc::new(loom::sync::atomic::AtomicBool::new(false)),
+        };
+        assert!(budget.must_wait(&reader));
+        host.join().unwrap();
+        assert!(budget.must_wait(&reader));
+        assert_eq!(Arc::strong_count(&reader.bell), 1);
+    });
+}
+
 /// What one socket adds while another waits does not put its wake-up off for ever.
 #[test]
 fn budget_that_fills_again_still_wakes() {

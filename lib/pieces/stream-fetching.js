@@ -167,7 +167,12 @@ class StreamFetching {
   #onBlock(job, block, bytes) {
     const { blocks } = job
     job.renewed = performance.now()
-    blocks.put(block, bytes)
+    try {
+      blocks.put(block, bytes)
+    } catch (error) {
+      // The first block takes the memory of the piece.
+      return this.#end(job, Object.assign(error, { partial: partialOf(job.fetch) }))
+    }
     job.check ??= new PieceCheck(job.fetch, blocks.bytes)
     job.check.advance(blocks.reached)
     if (blocks.left === 0) this.#complete(job)

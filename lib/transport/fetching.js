@@ -61,7 +61,11 @@ class Fetching {
     const { number, session } = this.link
     const { details, fetch, id } = job
     job.details = null
-    job.isDirect = native.fetchPiece(session.core.slot, number, id, fetch, details)
+    try {
+      job.isDirect = native.fetchPiece(session.core.slot, number, id, fetch, details)
+    } catch (error) {
+      this.#fail(job, Object.assign(error, { partial: partialOf(fetch) }))
+    }
   }
 
   #cancel(job, reason) {

@@ -13,6 +13,9 @@ const TEXT_LENGTH = 1024
 /** What `fetchPiece` returns if the I/O thread writes into memory of the user. */
 const DIRECT = 2
 
+/** What it returns if there is not enough memory. */
+const NO_MEMORY = 3
+
 /** The bit of `unsentSocket` that says that a record follows. */
 const WILL_DRAIN = 2 ** 31
 
@@ -143,7 +146,10 @@ const native = {
     numbers[5] = third
     call(addon.orderSocket, number)
   },
-  /** @returns {boolean} whether the blocks are written into the memory of the user as they arrive */
+  /**
+   * @returns {boolean} whether the blocks are written into the memory of the user as they arrive
+   * @throws {RangeError} when there is not enough memory
+   */
   fetchPiece(slot, number, id, { piece, length, blockLength, timeout, into }, details) {
     numbers[0] = slot
     numbers[1] = number
@@ -152,7 +158,9 @@ const native = {
     numbers[4] = length
     numbers[5] = blockLength
     numbers[6] = timeout
-    return addon.fetchPiece(memory, details, into) === DIRECT
+    const answer = addon.fetchPiece(memory, details, into)
+    if (answer === NO_MEMORY) throw new RangeError(`no memory for a piece of ${length} bytes`)
+    return answer === DIRECT
   },
   /** @returns {ArrayBuffer | null} null where the runtime allows no memory of others */
   takeFetched(number, id) {

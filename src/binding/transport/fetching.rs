@@ -98,7 +98,8 @@ pub(in crate::binding) fn order_handshake(call: &mut Call, state: &mut State<'_>
 }
 
 /// `fetchPiece(slot, socket, fetch, piece, length, blockLength, timeout, details, into) -> 1`, or 0 if there is no such
-/// socket, or 2 if the blocks are written into memory of `pwp.allocate()` that `into` has, if it has a value. The details: 1 if a choke ends it, the kind of the hash (0 none, 1 SHA-1, 2 root), 32 bytes of it, the
+/// socket, or 2 if the blocks are written into memory of `pwp.allocate()` that `into` has, if it has a value, or 3 if
+/// there is not enough memory. The details: 1 if a choke ends it, the kind of the hash (0 none, 1 SHA-1, 2 root), 32 bytes of it, the
 /// length of a piece of the torrent in 8 bytes, the number of ranges that are there already, each range in two
 /// numbers, and the bytes of the piece, if there are ranges.
 pub(in crate::binding) fn fetch_piece(call: &mut Call, state: &mut State<'_>) -> Result<u32> {
@@ -114,7 +115,10 @@ pub(in crate::binding) fn fetch_piece(call: &mut Call, state: &mut State<'_>) ->
     let is_lent = lent.is_some();
     let memory = match lent {
         Some(lent) => Piece::Lent(Box::new(lent)),
-        None => Piece::Own(super::memory::piece(len)),
+        None => match super::memory::piece(len) {
+            Some(memory) => Piece::Own(memory),
+            None => return Ok(3),
+        },
     };
     let details = Details::read(call.bytes()?, piece_len, memory)?;
     socket.order(Order::Fetch(Box::new(PieceOrder {

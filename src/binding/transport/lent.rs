@@ -21,8 +21,8 @@ use crate::binding::call::{Call, State, check};
 use crate::protocol::numbers::to_usize;
 use crate::protocol::transfer::PieceMemory;
 
-/// Whole lines of the caches.
-const ALIGNMENT: usize = 64;
+/// That of the system's own memory: with more, it would write all zeros at once.
+const ALIGNMENT: usize = 16;
 
 /// What there is, by its address.
 static REGIONS: Mutex<BTreeMap<usize, Weak<Region>>> = Mutex::new(BTreeMap::new());

@@ -40,7 +40,8 @@ unsafe impl Sync for Block {}
 /// Slabs for later.
 static SLABS: Pool<Block> = Pool::new();
 
-const LAYOUT: Layout = match Layout::from_size_align(SLAB_LEN, 64) {
+/// The alignment of the system's own memory: with more, it would write all zeros at once.
+const LAYOUT: Layout = match Layout::from_size_align(SLAB_LEN, 16) {
     Ok(layout) => layout,
     Err(_) => panic!("the size is no power of two"),
 };
@@ -156,9 +157,21 @@ pub(super) unsafe fn export(
 /// Pieces for later.
 static PIECES: Pool<Vec<u8>> = Pool::new();
 
-/// Memory for a piece, of which the bytes may be anything.
-pub(super) fn piece(len: usize) -> Vec<u8> {
-    PIECES.take(len).unwrap_or_else(|| vec![0; len])
+/// Memory for a piece, of which the bytes may be anything; `None` if there is not enough.
+pub(super) fn piece(len: usize) -> Option<Vec<u8>> {
+    PIECES.take(len).or_else(|| zeros(len))
+}
+
+/// As `vec![0; len]`, but for that it does not end the process without memory. Zeros that are not written cost nothing.
+fn zeros(len: usize) -> Option<Vec<u8>> {
+    if len == 0 {
+        return Some(Vec::new());
+    }
+    let layout = Layout::array::<u8>(len).ok()?;
+    // SAFETY: the layout has a size.
+    let data = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+    // SAFETY: the memory is that of an array of this many bytes, all of them zeros, and nobody else has it.
+    Some(unsafe { Vec::from_raw_parts(data.as_ptr(), len, len) })
 }
 
 /// Keeps memory of a piece for a later one of its size.
@@ -221,4 +234,17 @@ pub(super) fn copy(memory: &Memory, start: usize, out: &mut [u8]) -> Result<()> 
     // memory of JavaScript, which may be a part of this slab.
     unsafe { ptr::copy(from, out.as_mut_ptr(), out.len()) };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn piece_that_is_too_long_for_the_memory_is_none() {
+        assert_eq!(piece(0), Some(Vec::new()));
+        assert_eq!(piece(3), Some(vec![0; 3]));
+        assert_eq!(piece(usize::MAX / 2), None);
+        assert_eq!(piece(usize::MAX), None);
+    }
 }

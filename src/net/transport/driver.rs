@@ -37,8 +37,12 @@ pub(super) struct Driver {
     socket: Socket,
     outgoing: Outgoing,
     reading: Option<Box<Reading>>,
-    /// The peer has ended its side.
+    /// Nothing more is read.
     is_at_end: bool,
+    /// The peer has ended its side, which the host is told once all that has arrived is hashed.
+    has_ended: bool,
+    /// Pieces that have arrived are still to be hashed.
+    is_hashing: bool,
     /// Our side has ended.
     is_shut: bool,
     fault: Option<Fault>,
@@ -61,6 +65,8 @@ impl Driver {
             outgoing: Outgoing::default(),
             reading: None,
             is_at_end: false,
+            has_ended: false,
+            is_hashing: false,
             is_shut: false,
             fault: None,
             ending: Ending::default(),
@@ -85,9 +91,14 @@ impl Driver {
         let is_drained = self.is_at_end || self.read(wants, cx);
         // What was read may have called for requests.
         self.transfer(cx);
+        if self.has_ended && !self.is_hashing {
+            self.end_reading();
+        }
         self.send(wants, cx);
         self.count(cx);
         match self.fault {
+            // The task is woken to go on.
+            _ if self.is_hashing => Poll::Pending,
             // What was received before goes first.
             Some(fault) if is_drained => {
                 self.stop_reading();
@@ -155,6 +166,7 @@ impl Driver {
 
     /// Sends what transfers have to send, and tells the host how they are.
     fn transfer(&mut self, cx: &mut Context<'_>) {
+        self.is_hashing = false;
         let Some(reading) = &mut self.reading else {
             return;
         };
@@ -171,6 +183,7 @@ impl Driver {
         if any {
             self.telling.told();
         }
+        self.is_hashing = goes_on;
         if goes_on {
             // More to hash, after the others.
             cx.waker().wake_by_ref();
@@ -371,9 +384,7 @@ impl Driver {
             match self.read_once(room, wants, cx) {
                 Ok(0) => {
                     // After a reset that a write has met, a read finds an end: that is none.
-                    if self.fault.is_none() {
-                        self.end_reading();
-                    }
+                    self.has_ended = self.fault.is_none();
                     self.is_at_end = true;
                     return true;
                 }
@@ -423,9 +434,9 @@ impl Driver {
         Ok(len)
     }
 
-    /// The peer has ended its side.
+    /// Tells that the peer has ended its side.
     fn end_reading(&mut self) {
-        self.is_at_end = true;
+        self.has_ended = false;
         let rest = self.reading.as_mut().map(|reading| reading.end());
         self.socket
             .mailbox()

@@ -45,8 +45,8 @@ impl Level {
 #[derive(Debug)]
 pub(super) struct Budget<T> {
     level: Level,
-    /// Those that wait for room.
-    waiting: Mutex<Vec<T>>,
+    /// Those that wait for room; `None` once nobody makes any.
+    waiting: Mutex<Option<Vec<T>>>,
 }
 
 /// Whoever adds to a level.
@@ -62,7 +62,7 @@ impl<T: Waiter> Budget<T> {
     pub(super) fn new(low: usize, high: usize) -> Self {
         Self {
             level: Level::new(low, high),
-            waiting: Mutex::new(Vec::new()),
+            waiting: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -77,14 +77,21 @@ impl<T: Waiter> Budget<T> {
         }
         let waiting = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            for waiter in &*waiting {
+            let waiting = waiting.as_mut().map(std::mem::take).unwrap_or_default();
+            for waiter in &waiting {
                 waiter.note_waiting(false);
             }
-            std::mem::take(&mut *waiting)
+            waiting
         };
         for waiter in waiting {
             waiter.wake();
         }
+    }
+
+    /// Nobody makes room any more. Returns those that wait, which are not woken: they may be what keeps this alive.
+    pub(super) fn close(&self) -> Vec<T> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.take().unwrap_or_default()
     }
 
     /// Whether this one has to wait. It is woken then when there is room.
@@ -93,8 +100,11 @@ impl<T: Waiter> Budget<T> {
             return false;
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(list) = &mut *waiting else {
+            return true;
+        };
         if !waiter.note_waiting(true) {
-            waiting.push(waiter.clone());
+            list.push(waiter.clone());
         }
         drop(waiting);
         // If all was taken before it was among those that wait, nobody wakes it.

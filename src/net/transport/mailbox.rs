@@ -385,6 +385,9 @@ impl Mailbox {
     /// The host takes no more: nothing is left for it any more.
     pub(super) fn close(&self) {
         self.posts.close().iter().for_each(drop_post);
+        // Sockets have the mailbox: one that waits in it would keep both.
+        drop(self.unread.close());
+        self.shelf.clear();
     }
 }
 
@@ -392,5 +395,57 @@ impl Mailbox {
 fn drop_post(post: &Post) {
     if let Record::Accepted { socket, .. } = &post.record {
         socket.destroy();
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::net::transport::Slab;
+
+    /// A host that is never woken.
+    #[derive(Debug)]
+    pub(in crate::net::transport) struct Deaf;
+
+    impl Host for Deaf {
+        fn wake(&self) {}
+
+        fn make_slab(&self) -> Box<dyn Slab> {
+            Box::new(Few([0; 100]))
+        }
+    }
+
+    #[derive(Debug)]
+    struct Few([u8; 100]);
+
+    impl Slab for Few {
+        fn number(&self) -> u32 {
+            0
+        }
+
+        fn room(&mut self) -> &mut [u8] {
+            &mut self.0
+        }
+
+        fn fill(&mut self, _: usize) {}
+    }
+
+    #[test]
+    fn closed_mailbox_is_not_kept_by_sockets_that_wait_for_its_host() {
+        for waits_again in [false, true] {
+            let mailbox = Arc::new(Mailbox::new(Deaf));
+            let socket = Socket::new(Arc::clone(&mailbox));
+            mailbox.post_copy(&socket, b"unread");
+            mailbox.unread.add(MAX_UNREAD);
+            assert!(mailbox.must_wait(&socket));
+            mailbox.close();
+            // The I/O thread looks once more, as the socket is destroyed.
+            if waits_again {
+                assert!(mailbox.must_wait(&socket));
+            }
+            let left = Arc::downgrade(&mailbox);
+            drop((mailbox, socket));
+            assert!(left.upgrade().is_none());
+        }
     }
 }

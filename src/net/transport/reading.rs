@@ -218,11 +218,14 @@ impl Reading {
         }
     }
 
-    /// Leaves records of fetches that have ended.
+    /// Leaves records of fetches that have ended. Pieces that are to be hashed wait.
     pub(super) fn report(&mut self, socket: &Socket) -> Reported {
-        while let Some(ended) = self.transfers.fetches_mut().poll_ended() {
-            self.arrived.push(ended);
-        }
+        self.settle(socket, HASHED_AT_ONCE)
+    }
+
+    /// Hashes at most so many bytes.
+    fn settle(&mut self, socket: &Socket, limit: u32) -> Reported {
+        self.take_ended();
         let mut any = false;
         let mut goes_on = false;
         let mut waiting = Vec::new();
@@ -232,7 +235,7 @@ impl Reading {
                 && is_whole
                 && !goes_on
             {
-                goes_on = piece.advance(HASHED_AT_ONCE);
+                goes_on = piece.advance(limit);
             }
             if is_whole && goes_on {
                 waiting.push(ended);
@@ -250,10 +253,24 @@ impl Reading {
         Reported { any, goes_on }
     }
 
-    /// The connection has ended, and with it all that is on its way.
+    fn take_ended(&mut self) {
+        while let Some(ended) = self.transfers.fetches_mut().poll_ended() {
+            self.arrived.push(ended);
+        }
+    }
+
+    /// The connection has ended, and with it all that is on its way. Pieces that are not hashed have not arrived: the
+    /// other sockets do not wait for that.
     pub(super) fn close(&mut self, socket: &Socket) {
         self.transfers.close();
-        while self.report(socket).goes_on {}
+        self.take_ended();
+        for ended in &mut self.arrived {
+            let piece = self.pieces.get_mut(&ended.fetch);
+            if ended.end == FetchEnd::Arrived && piece.is_some_and(|piece| piece.advance(0)) {
+                ended.end = FetchEnd::Closed;
+            }
+        }
+        self.settle(socket, 0);
     }
 
     /// When to call [`Reading::expire`].
@@ -285,4 +302,112 @@ fn epoch() -> Instant {
 fn now() -> u64 {
     let elapsed = epoch().elapsed().as_millis();
     u64::try_from(elapsed).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::mailbox::Mailbox;
+    use super::super::mailbox::tests::Deaf;
+    use super::*;
+    use crate::protocol::transfer::{PieceCheck, PieceHash, PieceMemory};
+    use crate::protocol::{Handshake, InfoHash, PeerId, Reserved};
+
+    const BLOCK: u32 = 16 * 1024;
+    const PIECE: u32 = 64 * BLOCK;
+
+    /// Memory of zeros, whose bytes are counted when they are hashed.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl PieceMemory for Counted {
+        fn write(&mut self, _: u32, _: &[u8]) {}
+
+        fn read(&self, range: Range<u32>, read: &mut dyn FnMut(&[u8])) {
+            let bytes = vec![0; range.len()];
+            self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+            read(&bytes);
+        }
+    }
+
+    /// A piece that has arrived, its first block last: all of it is to be hashed then.
+    fn arrived() -> (Reading, Socket, Arc<AtomicUsize>) {
+        let socket = Socket::new(Arc::new(Mailbox::new(Deaf)));
+        let mut reading = Reading::new(&Limits::default(), false);
+        let hashed = Arc::new(AtomicUsize::new(0));
+        reading.obey(Order::Fetch(Box::new(PieceOrder {
+            id: FetchId(1),
+            piece: 0,
+            piece_len: PIECE,
+            block_len: BLOCK,
+            have: Vec::new(),
+            timeout: None,
+            ends_on_choke: false,
+            hash: Some(PieceHash::new(PieceCheck::Sha1([0; 20]), PIECE).unwrap()),
+            memory: Piece::Lent(Box::new(Counted(Arc::clone(&hashed)))),
+        })));
+        let mut input = Vec::new();
+        Handshake {
+            reserved: Reserved::default(),
+            info_hash: InfoHash::new([1; 20]),
+            peer_id: PeerId::new([2; 20]),
+        }
+        .encode(&mut input);
+        input.extend([0, 0, 0, 1, 1]);
+        receive(&mut reading, input);
+        reading.transfers().poll_transmit(&mut Vec::new());
+        for begin in (0..PIECE).step_by(16 * 1024).rev() {
+            let mut frame = (9 + BLOCK).to_be_bytes().to_vec();
+            frame.push(7);
+            frame.extend(0_u32.to_be_bytes());
+            frame.extend(begin.to_be_bytes());
+            frame.resize(frame.len() + 16 * 1024, 0);
+            receive(&mut reading, frame);
+        }
+        (reading, socket, hashed)
+    }
+
+    fn receive(reading: &mut Reading, mut input: Vec<u8>) {
+        let len = input.len();
+        input.resize(len + SPARE, 0);
+        reading.part(&mut input, len);
+    }
+
+    fn outcome(socket: &Socket) -> (FetchEnd, Vec<Range<u32>>, Option<bool>) {
+        let Some(Record::Fetched(fetched)) = socket.mailbox().take() else {
+            panic!("no fetch has ended");
+        };
+        let Fetched {
+            ended, is_right, ..
+        } = *fetched;
+        (ended.end, ended.arrived, is_right)
+    }
+
+    #[test]
+    fn piece_is_hashed_in_turns() {
+        let (mut reading, socket, hashed) = arrived();
+        let mut before = hashed.load(Ordering::Relaxed);
+        let mut turns = 1;
+        while reading.report(&socket).goes_on {
+            let now = hashed.load(Ordering::Relaxed);
+            assert_eq!(now - before, 256 * 1024);
+            before = now;
+            turns += 1;
+        }
+        assert!(turns > 2);
+        let (end, _, is_right) = outcome(&socket);
+        assert_eq!((end, is_right), (FetchEnd::Arrived, Some(false)));
+    }
+
+    #[test]
+    fn piece_of_a_closed_socket_is_not_hashed() {
+        let (mut reading, socket, hashed) = arrived();
+        let before = hashed.load(Ordering::Relaxed);
+        reading.close(&socket);
+        assert_eq!(hashed.load(Ordering::Relaxed), before);
+        let all = std::iter::once(0..PIECE).collect();
+        assert_eq!(outcome(&socket), (FetchEnd::Closed, all, None));
+        assert!(socket.mailbox().take().is_none());
+    }
 }

@@ -51,6 +51,12 @@ pub(super) struct Place {
 }
 
 impl Shelf {
+    /// Lets go of the memory.
+    pub(super) fn clear(&self) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = None;
+    }
+
     /// Reads by `read`, which returns how much it has read into the room. Returns where it is, and the
     /// number of a slab that is full now.
     pub(super) fn fill<E>(
