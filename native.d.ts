@@ -735,14 +735,16 @@ export declare const enum SocketCommand {
   End = 4,
   /** Ends the output and drops what is still received. */
   Close = 5,
+  /** The same because of an error: what is left has little time. */
+  Fail = 6,
   /** Closes at once. */
-  Destroy = 6,
+  Destroy = 7,
   /** Closes a listener. */
-  CloseListener = 7,
+  CloseListener = 8,
   /** A connection of a listener was looked at. */
-  LookedAt = 8,
+  LookedAt = 9,
   /** Asks for a `Flushed` when all that was left so far is written. */
-  TellFlushed = 9,
+  TellFlushed = 10,
 }
 
 /** What `orderSocket` says. */

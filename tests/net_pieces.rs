@@ -1168,3 +1168,45 @@ fn check(all: Vec<Incoming>, open: &mut BTreeSet<FetchId>, seen: &mut BTreeMap<S
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn peer_that_chokes_and_unchokes_without_reading_does_not_fill_the_output() {
+    const ROOM: usize = 1000;
+    const BACKLOG: usize = 500;
+    for is_fast in [false, true] {
+        let limits = Limits {
+            upload_backlog: BACKLOG,
+            ..Limits::default()
+        };
+        let (mut peer, mut connection) = opened_with_room(limits, is_fast, ROOM).await;
+        connection.fetch(fetch(0)).unwrap();
+        let rejects: Vec<_> = blocks(0).map(frames::reject).into();
+        for _ in 0..500 {
+            peer.send(&[frames::unchoke()]).await;
+            assert_eq!(events(&mut connection).await, [Event::Unchoke]);
+            peer.send(&[frames::choke()]).await;
+            assert_eq!(events(&mut connection).await, [Event::Choke]);
+            if is_fast {
+                // Of what it may not have got.
+                peer.send(&rejects).await;
+                events(&mut connection).await;
+            }
+        }
+        let sent = connection.stats().sent.messages(MessageKind::Request);
+        let most = (ROOM + BACKLOG) / 17 + 4;
+        assert!(usize::try_from(sent).unwrap() <= most, "{sent} requests");
+        // It reads again, and gets those that it has not dropped.
+        peer.send(&[frames::unchoke()]).await;
+        let mut all = Vec::new();
+        loop {
+            events(&mut connection).await;
+            let some = peer.frames().await;
+            if some.is_empty() {
+                break;
+            }
+            all.extend(some);
+        }
+        let asked = blocks_of(&all, 6);
+        assert_eq!(asked[asked.len() - 3..], blocks(0));
+    }
+}

@@ -708,3 +708,35 @@ impl Session {
         }
     }
 }
+
+#[test]
+fn requests_wait_while_much_output_does() {
+    let limits = Limits {
+        upload_backlog: 40,
+        ..Limits::default()
+    };
+    let mut driver = Driver::with(&limits, false);
+    driver.receive(&frames::unchoke());
+    driver.begin(&fetch(0, 16 * 8, 16));
+    driver.transfers.set_unsent(41);
+    assert_eq!(requested(&mut driver), []);
+    // What the peer says meanwhile changes nothing.
+    for _ in 0..1000 {
+        driver.receive(&frames::choke());
+        driver.receive(&frames::unchoke());
+        assert_eq!(requested(&mut driver), []);
+    }
+    driver.transfers.set_unsent(40);
+    assert_eq!(requested(&mut driver), [block(0, 0, 16)]);
+    // As soon as what is taken is too much.
+    driver.transfers.set_unsent(0);
+    assert_eq!(
+        requested(&mut driver),
+        [block(0, 16, 16), block(0, 32, 16), block(0, 48, 16)]
+    );
+    // Cancels of what was asked for wait for nothing.
+    driver.transfers.set_unsent(1000);
+    driver.cancel(0);
+    assert_eq!(driver.transmit().len(), 4);
+    assert_eq!(requested(&mut driver), []);
+}

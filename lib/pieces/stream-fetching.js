@@ -20,6 +20,9 @@ const WINDOW = 1024 * 1024
 /** Requests that are open at most while the peer has not told how many it keeps. */
 const DEPTH = 250
 
+/** Bytes of a request. */
+const REQUEST_LENGTH = 17
+
 /** One piece that is fetched. */
 class Job {
   constructor(fetch, resolve, reject) {
@@ -55,6 +58,8 @@ class StreamFetching {
     this.openCount = 0
     this.openLength = 0
     this.isFilling = false
+    /** Whether requests wait until other output has left. */
+    this.isHeld = false
     /** Of the first that may time out. */
     this.timer = undefined
     /** When it is due, in ms. */
@@ -83,17 +88,36 @@ class StreamFetching {
     })
   }
 
-  /** Asks for blocks as far as the window allows. What is sent may be answered before this returns. */
+  /**
+   * Asks for blocks as far as the window allows, in one chunk. What is sent may be answered before this returns.
+   *
+   * A peer may choke and unchoke without end, and each pair lets all requests be sent again: while much output waits
+   * they do, too.
+   */
   fill() {
     if (this.isFilling) return
     this.isFilling = true
     try {
-      for (let next = this.#next(); next !== null; next = this.#next()) {
-        const [job, block] = next
-        attempt(() => this.#ask(job, block))
-      }
+      do {
+        attempt(() => this.session.gather(() => this.#askAll()))
+      } while (!this.isHeld && this.#next() !== null)
     } finally {
       this.isFilling = false
+    }
+  }
+
+  #askAll() {
+    const { session } = this
+    // Should what follows throw.
+    this.isHeld = true
+    let room = session.settings.uploadBacklog - session.held
+    this.isHeld = false
+    for (let next = this.#next(); next !== null; next = this.#next()) {
+      this.isHeld = room < 0
+      if (this.isHeld) return
+      room -= REQUEST_LENGTH
+      const [job, block] = next
+      attempt(() => this.#ask(job, block))
     }
   }
 

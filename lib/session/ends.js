@@ -38,6 +38,7 @@ function close(session, error) {
   if (session.encryption !== null) session.encryption.close()
   // Many readers of streams, stream.pipeline() for one, take 'close' for the end of the output.
   attempt(flushBeforeClose, session)
+  if (error !== null) session.port.failed()
   if (session.extensions !== null) session.extensions.changed()
   if (session.tracer !== null) session.tracer.close(error)
   if (channels.close.hasSubscribers) channels.close.publish({ wire: session.wire, error })

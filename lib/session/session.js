@@ -81,6 +81,8 @@ class Session {
     /** Whether an extended handshake came before the extension protocol was used: the peer need not repeat it. */
     this.hasMissedHandshake = false
     this.isDispatching = false
+    /** Whether output waits for the end of a step. */
+    this.isGathering = false
     /** Nothing more is delivered from the peer. */
     this.isClosed = false
     /** Both directions have ended. */
@@ -304,7 +306,23 @@ class Session {
   sent() {
     this.output.isWaiting = true
     this.trace()
+    if (this.isGathering) return
     if (!this.isDispatching || this.port.isPiped || this.output.isFull) this.flush()
+  }
+
+  /**
+   * Pushes what a step sends at once, at its end.
+   *
+   * @param {() => void} step - which calls no code of the user
+   */
+  gather(step) {
+    this.isGathering = true
+    try {
+      step()
+    } finally {
+      this.isGathering = false
+      if (this.output.isWaiting) this.sent()
+    }
   }
 
   /** Answers a request of the peer, unless it is no longer open. */
@@ -382,6 +400,7 @@ class Session {
       native.setUnsent(this.core.slot, waiting, ahead)
     this.hasUnsent = hasUnsent
     if (this.extensions !== null) this.extensions.onDrain?.()
+    if (this.fetching !== null && this.fetching.isHeld) this.#fillSoon()
     if (!this.intake.isHolding) return
     this.intake.isHolding = false
     this.#pollSoon()
@@ -396,8 +415,20 @@ class Session {
     }
   }
 
+  /** Nothing is to be pushed while the stream is being read. */
+  #fillSoon() {
+    process.nextTick(() => this.inContext(() => this.fetching.fill()))
+  }
+
   #pollSoon() {
     process.nextTick(() => this.inContext(this.poll))
+  }
+
+  /** @returns {number} bytes whose departure {@link release} will notice */
+  get held() {
+    const { output, port } = this
+    port.measure()
+    return output.length + port.waiting
   }
 
   /** @returns {number} bytes that wait to be read, or to be taken by the stream we are piped into */

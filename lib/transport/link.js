@@ -39,6 +39,8 @@ class Link {
     this.remote = null
     this.isPaused = false
     this.isTruncated = false
+    /** Whether nothing follows of our output. */
+    this.isClosing = false
     this.isEncrypting = false
     /** Limits of its speed; null for none. */
     this.rates = null
@@ -219,14 +221,24 @@ class Link {
     if (this.number !== NONE) native.endExchange(this.number, exchange?.slot ?? NO_SLOT, payload)
   }
 
-  /** All output is left: it is sent, and then the socket ends. A dial goes on only to send what there is. */
+  /**
+   * All output is left: it is sent, and then the socket ends. After an error that may not take long. A dial goes on only
+   * to send what there is.
+   */
   close() {
     if (!this.isOpen) return
+    this.isClosing = true
     const isNeeded = this.isConnected ? !this.isUnseen : this.#hasLastWords
     if (this.number === NONE && isNeeded) this.isEnding = true
     else if (this.number === NONE) this.#release(this.#earlyLength)
-    else if (isNeeded) native.close(this.number)
-    else native.destroy(this.number)
+    else if (!isNeeded) native.destroy(this.number)
+    else if (this.wire.error === null) native.close(this.number)
+    else native.fail(this.number)
+  }
+
+  /** The wire has failed. If it had ended before, what is left of its output has little time from now on. */
+  fail() {
+    if (this.isClosing && this.number !== NONE) native.fail(this.number)
   }
 
   /** Whether it has ended with output, and was not destroyed. What is enciphered needs the answer of the peer. */

@@ -131,6 +131,10 @@ class NativePort {
     this.link.close()
   }
 
+  failed() {
+    this.link.fail()
+  }
+
   takeOwnPush() {
     return false
   }

@@ -226,6 +226,7 @@ const native = {
   resume: command(SocketCommand.Resume),
   beginExchange: command(SocketCommand.BeginExchange),
   close: command(SocketCommand.Close),
+  fail: command(SocketCommand.Fail),
   destroy: command(SocketCommand.Destroy),
   closeListener: command(SocketCommand.CloseListener),
   lookedAt: command(SocketCommand.LookedAt),

@@ -407,11 +407,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }))
     }
 
-    /// Adds what transfers have to say now to the output.
-    fn transmit(&mut self) {
-        if let Some(transfer) = &mut self.transfer {
-            transfer.transmit(&mut self.wire, &mut self.output);
-        }
+    /// Adds what transfers have to say now to the output; returns whether there was anything.
+    fn transmit(&mut self) -> bool {
+        let transfer = self.transfer.as_mut();
+        transfer.is_some_and(|transfer| transfer.transmit(&mut self.wire, &mut self.output))
     }
 
     /// Nothing more is read. The peer may still take what was sent and is served, unless it was no clean end.
@@ -551,6 +550,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let before = self.output.written();
         self.transmit();
         let mut outcome = self.write_waiting(cx);
+        // Requests that have waited until other output had left.
+        while outcome.is_ok() && self.transmit() {
+            outcome = self.write_waiting(cx);
+        }
         if answers {
             let mut fills = 0..MAX_FILLS;
             while outcome.is_ok() && self.fill(cx) {

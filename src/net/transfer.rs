@@ -214,19 +214,19 @@ impl Transfer {
         self.failure.is_some() || !self.ended.is_empty() || self.transfers.fetches().has_ended()
     }
 
-    /// Adds the messages that are to be sent now, after all those of the wire.
-    pub(super) fn transmit(&mut self, wire: &mut Wire, output: &mut Output) {
+    /// Adds the messages that are to be sent now, after all those of the wire; returns whether there were any.
+    pub(super) fn transmit(&mut self, wire: &mut Wire, output: &mut Output) -> bool {
         self.transfers.follow(wire);
         let unsent = output.len().saturating_add(wire.transmit_len());
-        if let Some(serving) = self.transfers.serving_mut() {
-            serving.set_unsent(unsent);
-        }
+        self.transfers.set_unsent(unsent);
         let mut frames = Vec::new();
         self.transfers.poll_transmit(&mut frames);
-        if !frames.is_empty() {
+        let any = !frames.is_empty();
+        if any {
             output.take_all(wire);
             output.push(frames);
         }
+        any
     }
 
     /// Adds blocks that are served, after all messages of the wire; returns whether there were any.

@@ -83,6 +83,8 @@ pub enum SocketCommand {
     End,
     /// Ends the output and drops what is still received.
     Close,
+    /// The same because of an error: what is left has little time.
+    Fail,
     /// Closes at once.
     Destroy,
     /// Closes a listener.
@@ -430,6 +432,7 @@ impl Sockets {
             SocketCommand::BeginExchange => socket.begin_exchange(),
             SocketCommand::End => socket.end(),
             SocketCommand::Close => socket.close(),
+            SocketCommand::Fail => socket.fail(),
             SocketCommand::Destroy => socket.destroy(),
             SocketCommand::TellFlushed => socket.tell_flushed(),
             SocketCommand::CloseListener | SocketCommand::LookedAt => {}
@@ -575,13 +578,14 @@ impl RecordKind {
 }
 
 impl SocketCommand {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Send,
         Self::Pause,
         Self::Resume,
         Self::BeginExchange,
         Self::End,
         Self::Close,
+        Self::Fail,
         Self::Destroy,
         Self::CloseListener,
         Self::LookedAt,

@@ -26,7 +26,7 @@ use batch::Room;
 use bits::{has_bit, set_bit};
 use files::Files;
 
-pub(super) use batch::BATCH_LEN;
+pub(super) use batch::{BATCH_LEN, Batch, Ready};
 pub use disk::{FileFault, FileOperation};
 pub use files::FileSpan;
 
@@ -90,13 +90,6 @@ enum Pieces {
     Files(Vec<u8>),
     /// Nothing is served any more.
     Closed,
-}
-
-/// A block that was read, or `None` if it could not be.
-#[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) answer: Answer,
-    pub(super) block: Option<Bytes>,
 }
 
 /// For whoever has the pieces.
@@ -236,9 +229,9 @@ impl PieceSource {
     }
 
     /// Reads blocks of files, those that follow each other at once. Waits for the disk.
-    pub(super) fn read(&self, answers: &[Answer]) -> Vec<Ready> {
+    pub(super) fn read(&self, answers: &[Answer]) -> Batch {
         let mut room = Room::new(batch::room(), answers);
-        let mut ready = Vec::with_capacity(answers.len());
+        let mut read = Vec::with_capacity(answers.len());
         let mut at: usize = 0;
         let mut rest = answers;
         while let Some((run, len)) = self.run_of(rest) {
@@ -252,16 +245,11 @@ impl PieceSource {
                 // One that is missing may be all that was wrong with the run.
                 let is_there = is_read
                     || now.len() > 1 && self.read_one(answer.request, room.get(place.clone()));
-                ready.push((*answer, is_there.then_some(place)));
+                read.push((*answer, is_there.then_some(place)));
             }
             rest = later;
         }
-        let bytes = room.into_bytes();
-        let parts = ready.into_iter().map(|(answer, place)| Ready {
-            answer,
-            block: place.map(|place| bytes.slice(place)),
-        });
-        parts.collect()
+        room.into_batch(read)
     }
 
     /// How many of the answers follow each other in the files, and their bytes.

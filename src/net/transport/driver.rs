@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
-use super::ending::{Ending, waste};
+use super::ending::{Ending, Stage, waste};
 use super::mailbox::{Fault, Operation, Record};
 use super::outgoing::Outgoing;
 use super::pacing::Pacing;
@@ -43,6 +43,8 @@ pub(super) struct Driver {
     is_shut: bool,
     fault: Option<Fault>,
     ending: Ending,
+    /// Output waits for the limits of speed.
+    is_paced: bool,
     /// Of a fetch.
     timeout: Option<Pin<Box<Sleep>>>,
     /// Made when something is served.
@@ -62,6 +64,7 @@ impl Driver {
             is_shut: false,
             fault: None,
             ending: Ending::default(),
+            is_paced: false,
             timeout: None,
             answers: None,
             telling: Telling::default(),
@@ -77,7 +80,7 @@ impl Driver {
         if wants.discards {
             self.stop_reading();
             self.write(wants, cx);
-            return self.finish(cx);
+            return self.finish(wants, cx);
         }
         let is_drained = self.is_at_end || self.read(wants, cx);
         // What was read may have called for requests.
@@ -181,7 +184,9 @@ impl Driver {
             return;
         };
         let mut frames = Vec::new();
-        reading.transfers().poll_transmit(&mut frames);
+        let transfers = reading.transfers();
+        transfers.set_unsent(self.socket.unsent());
+        transfers.poll_transmit(&mut frames);
         self.socket.add_unsent(frames.len());
         self.outgoing.push(frames);
     }
@@ -194,7 +199,10 @@ impl Driver {
                 return self.write(wants, cx);
             }
             self.write(wants, cx);
-            if !self.outgoing.is_empty() {
+            let is_drained = self.outgoing.is_empty();
+            // Requests that have waited until other output had left.
+            self.transmit();
+            if !is_drained {
                 return;
             }
         }
@@ -262,13 +270,18 @@ impl Driver {
     }
 
     /// The host has closed the socket: sends what is left, and waits for the peer's end.
-    fn finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn finish(&mut self, wants: Wants, cx: &mut Context<'_>) -> Poll<()> {
         self.is_at_end = self.is_at_end || waste(&self.stream, cx);
         let is_over = self.is_at_end;
         if self.fault.is_some() || is_over && self.is_shut {
             return Poll::Ready(());
         }
-        self.ending.wait(self.is_shut, cx)
+        let stage = Stage {
+            is_shut: self.is_shut,
+            is_paced: self.is_paced,
+            is_hurried: wants.is_hurried,
+        };
+        self.ending.wait(stage, cx)
     }
 
     /// Writes what waits, and then the end.
@@ -279,8 +292,12 @@ impl Driver {
         while !self.outgoing.is_empty() {
             let room = match self.pacing.upload.room() {
                 Ok(room) => room,
-                Err(wait) => return self.pacing.wait(wait, cx),
+                Err(wait) => {
+                    self.is_paced = true;
+                    return self.pacing.wait(wait, cx);
+                }
             };
+            self.is_paced = false;
             match self.stream.poll_write_ready(cx) {
                 Poll::Pending => return,
                 Poll::Ready(Err(error)) => return self.fail(Operation::Write, &error),

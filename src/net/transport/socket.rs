@@ -73,6 +73,12 @@ impl State {
         LOW_MARK.min(self.limits.upload_backlog / 2)
     }
 
+    fn close(&mut self) {
+        self.is_partial = false;
+        self.wants.is_ended = true;
+        self.wants.discards = true;
+    }
+
     fn destroy(&mut self) {
         self.wants.is_destroyed = true;
         self.output.clear();
@@ -133,6 +139,8 @@ pub(super) struct Wants {
     pub(super) is_ended: bool,
     /// What is read is of no interest.
     pub(super) discards: bool,
+    /// What is left has little time.
+    pub(super) is_hurried: bool,
     /// All ends now.
     pub(super) is_destroyed: bool,
 }
@@ -292,12 +300,17 @@ impl Socket {
     }
 
     /// Ends the output once it is written, takes what the peer still sends for a while without a record of it, and
-    /// closes.
+    /// closes. A peer that takes nothing for half a minute, or not all in five, does not get the rest; the time in which
+    /// limits of speed let nothing leave does not count.
     pub fn close(&self) {
+        self.tell(State::close);
+    }
+
+    /// As [`Socket::close`], because of an error: what is left may take ten seconds, whatever the limits of speed.
+    pub fn fail(&self) {
         self.tell(|state| {
-            state.is_partial = false;
-            state.wants.is_ended = true;
-            state.wants.discards = true;
+            state.close();
+            state.wants.is_hurried = true;
         });
     }
 

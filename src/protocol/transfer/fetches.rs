@@ -48,6 +48,10 @@ pub struct Fetches {
     receiving: Option<Receiving>,
     /// Cancels that are not taken yet.
     cancels: Vec<u8>,
+    /// Bytes that wait for the socket.
+    unsent: usize,
+    /// Most that may wait before a request does.
+    max_unsent: usize,
     window: Window,
     max_block_len: u32,
     peer_choking: bool,
@@ -104,6 +108,8 @@ impl Fetches {
             foreign: None,
             receiving: None,
             cancels: Vec::new(),
+            unsent: 0,
+            max_unsent: limits.upload_backlog,
             window: Window {
                 count: 0,
                 len: 0,
@@ -215,6 +221,12 @@ impl Fetches {
         }
     }
 
+    /// Back-pressure: sets how many bytes of output wait for the socket. While they exceed
+    /// [`Limits::upload_backlog`], no block is asked for: set it again, and take the output, when some have left.
+    pub fn set_unsent(&mut self, unsent: usize) {
+        self.unsent = unsent;
+    }
+
     /// Ends the fetches that have timed out at `now`, in ms.
     pub fn expire(&mut self, now: u64) {
         if now < self.next_check {
@@ -246,11 +258,12 @@ impl Fetches {
 /// What the caller takes.
 impl Fetches {
     /// Appends the messages that are to be sent now: cancels, and requests as far as the window
-    /// allows.
+    /// and the back-pressure allow.
     pub fn poll_transmit(&mut self, out: &mut Vec<u8>) {
+        let before = out.len();
         out.append(&mut self.cancels);
-        if std::mem::take(&mut self.is_stale) {
-            self.fill(out);
+        if self.is_stale {
+            self.is_stale = !self.fill(before, out);
         }
     }
 
@@ -296,7 +309,8 @@ impl Fetches {
         self.late_blocks
     }
 
-    fn fill(&mut self, out: &mut Vec<u8>) {
+    /// Appends requests, behind those of our messages that begin at `before`. Returns whether none waits for the socket.
+    fn fill(&mut self, before: usize, out: &mut Vec<u8>) -> bool {
         for piece in &mut self.pieces {
             if self.peer_choking && !piece.is_allowed {
                 continue;
@@ -304,7 +318,12 @@ impl Fetches {
             while let Some(block) = piece.next_unasked() {
                 let request = piece.request(block);
                 if !self.window.has_room(request.length) {
-                    return;
+                    return true;
+                }
+                // A peer may choke and unchoke without end, and each pair lets all requests be sent again.
+                let own = out.len().saturating_sub(before);
+                if self.unsent.saturating_add(own) > self.max_unsent {
+                    return false;
                 }
                 piece.ask(block);
                 self.window.open(request.length);
@@ -312,6 +331,7 @@ impl Fetches {
                 self.tally.send(&Message::Request { request }, out);
             }
         }
+        true
     }
 }
 

@@ -153,6 +153,15 @@ impl Transfers {
         self.serving.as_deref_mut()
     }
 
+    /// Back-pressure, of [`Serving::set_unsent`] and [`Fetches::set_unsent`]. Without it a peer that does not read may
+    /// make us send without end.
+    pub fn set_unsent(&mut self, unsent: usize) {
+        self.fetches.set_unsent(unsent);
+        if let Some(serving) = &mut self.serving {
+            serving.set_unsent(unsent);
+        }
+    }
+
     /// Appends all messages that are to be sent now. They may stand between any two frames of the
     /// wire's output.
     pub fn poll_transmit(&mut self, out: &mut Vec<u8>) {

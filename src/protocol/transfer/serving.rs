@@ -38,6 +38,8 @@ pub struct Serving {
     /// Messages that are not taken yet.
     output: Vec<u8>,
     unsent: usize,
+    /// Whether a delivered one may have been dropped.
+    has_dropped: bool,
     tally: Tally,
 }
 
@@ -62,6 +64,7 @@ impl Serving {
             am_choking: true,
             output: Vec::new(),
             unsent: 0,
+            has_dropped: false,
             tally: Tally::default(),
         }
     }
@@ -153,7 +156,9 @@ impl Serving {
     /// As [`Serving::receive`].
     pub fn withdraw(&mut self, request: BlockRequest) -> Result<(), ProtocolError> {
         // Those that are being read are older. There may be none: the block may be on its way.
-        if self.uploads.take_equal(request).is_some() || self.uploads.drop_held(request) {
+        let is_delivered = self.uploads.take_equal(request).is_some();
+        self.has_dropped |= is_delivered;
+        if is_delivered || self.uploads.drop_held(request) {
             self.answer_reject(request)?;
         }
         Ok(())
@@ -186,6 +191,16 @@ impl Serving {
     #[inline]
     pub fn is_on(&self) -> bool {
         self.source.is_some()
+    }
+
+    /// Whether any of [`Serving::poll_answer`] was dropped since this was last asked: its block is not wanted any more.
+    pub(crate) fn take_dropped(&mut self) -> bool {
+        std::mem::take(&mut self.has_dropped)
+    }
+
+    /// Whether the answer with this name is still wanted.
+    pub(crate) fn is_waiting(&self, id: RequestId) -> bool {
+        self.uploads.is_waiting(id)
     }
 
     /// Requests that wait for their answer.
@@ -264,6 +279,7 @@ impl Serving {
     }
 
     fn drop_except(&mut self, keeps: impl Fn(&Fast, u32) -> bool) {
+        self.has_dropped = true;
         if !self.has_fast {
             self.uploads.clear();
             return;

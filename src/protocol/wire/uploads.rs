@@ -104,14 +104,24 @@ impl Uploads {
     /// Takes the delivered one with this id, to answer it.
     #[inline]
     pub(in crate::protocol) fn take(&mut self, id: RequestId) -> Option<BlockRequest> {
-        // The full age from its low 32 bits: the newest one, up to `next`, that ends in them.
+        let taken = self.delivered.take_aged(self.age_of(id)?)?;
+        self.count_out(taken.request);
+        Some(taken.request)
+    }
+
+    /// Whether the one with this id is delivered and waits.
+    pub(in crate::protocol) fn is_waiting(&self, id: RequestId) -> bool {
+        self.age_of(id)
+            .is_some_and(|age| self.delivered.has_aged(age))
+    }
+
+    /// The full age from its low 32 bits: the newest one, up to `next`, that ends in them.
+    #[inline]
+    fn age_of(&self, id: RequestId) -> Option<u64> {
         let since = RequestId::of_age(self.next)
             .number()
             .wrapping_sub(id.number());
-        let age = self.next.checked_sub(u64::from(since))?;
-        let taken = self.delivered.take_aged(age)?;
-        self.count_out(taken.request);
-        Some(taken.request)
+        self.next.checked_sub(u64::from(since))
     }
 
     /// Takes the oldest delivered one equal to `request`.
