@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
 
 use bytes::Bytes;
 
+use super::backlog::{Backlog, WasHigh};
 use super::desk::Desk;
 use super::level::{Level, Waiter};
 use super::mailbox::{Mailbox, Record};
@@ -41,7 +42,7 @@ struct Shared {
     /// Whether it waits until the host has taken bytes of other sockets.
     waits_for_others: AtomicBool,
     /// Bytes that the host has left and that are not written.
-    unsent: AtomicUsize,
+    unsent: Backlog,
     desk: Desk<State>,
 }
 
@@ -59,8 +60,7 @@ struct State {
     transfers: TransferState,
     /// Limits that were set and are not in force yet.
     rates: Option<Vec<Rates>>,
-    /// Whether as much as the high mark has waited since the host was last told.
-    was_high: bool,
+    was_high: WasHigh,
 }
 
 impl State {
@@ -194,14 +194,14 @@ impl Socket {
         self.shared.desk.with(|state| {
             // Nothing leaves any more after its end.
             if len > 0 && !state.wants.is_destroyed {
-                let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
-                state.was_high |= before.saturating_add(len) >= state.high_mark();
+                let high_mark = state.high_mark();
+                (self.shared.unsent).leave(len, &mut state.was_high, high_mark);
                 state.is_partial = true;
                 append(&mut state.output);
             }
             Unsent {
                 len: self.unsent(),
-                will_drain: state.was_high,
+                will_drain: state.was_high.get(),
             }
         })
     }
@@ -241,12 +241,12 @@ impl Socket {
 
     /// Bytes that are not written yet.
     pub fn unsent(&self) -> usize {
-        self.shared.unsent.load(Ordering::Acquire)
+        self.shared.unsent.len()
     }
 
     /// Whether [`Record::Drained`](super::Record::Drained) will say that output has left.
     pub fn will_drain(&self) -> bool {
-        self.shared.desk.with(|state| state.was_high)
+        self.shared.desk.with(|state| state.was_high.get())
     }
 
     /// Asks for a [`Record::Flushed`] once all that was left so far is written: at once, if it is. What is left later
@@ -335,7 +335,7 @@ impl Socket {
                 number: AtomicU32::new(u32::MAX),
                 unread: Level::new(MAX_UNREAD, MAX_UNREAD),
                 waits_for_others: AtomicBool::new(false),
-                unsent: AtomicUsize::new(0),
+                unsent: Backlog::new(),
                 desk: Desk::new(State::default()),
             }),
         }
@@ -383,7 +383,7 @@ impl Socket {
 
     /// Bytes that the host has not left, but that are written for it.
     pub(super) fn add_unsent(&self, len: usize) {
-        self.shared.unsent.fetch_add(len, Ordering::AcqRel);
+        self.shared.unsent.add(len);
     }
 
     /// Transfers have done this. The host is told by [`Socket::report`].
@@ -429,14 +429,13 @@ impl Socket {
 
     /// Bytes were written. Returns whether the host is to be told that little is left.
     pub(super) fn wrote(&self, len: usize) -> bool {
-        let before = self.shared.unsent.fetch_sub(len, Ordering::AcqRel);
-        if before.saturating_sub(len) > LOW_MARK {
-            return false;
-        }
-        self.shared.desk.with(|state| {
-            // Asked again, as the host may have left much since: that is told when it has left in its turn.
-            self.unsent() <= state.low_mark() && std::mem::take(&mut state.was_high)
-        })
+        let Shared { desk, unsent, .. } = &*self.shared;
+        // Without the lock while much is left.
+        unsent.take(len) <= LOW_MARK
+            && desk.with(|state| {
+                let low_mark = state.low_mark();
+                unsent.has_drained(&mut state.was_high, low_mark)
+            })
     }
 }
 
