@@ -6,9 +6,6 @@ import pwp = require('./index')
  * Differences are in docs/compat-bittorrent-protocol.md.
  */
 declare class Wire extends Duplex {
-  /** The class itself, for `import { Wire } from 'peer-wire-native/bittorrent-protocol'`. */
-  static readonly Wire: typeof Wire
-  static readonly default: typeof Wire
   /** Always true: RC4 needs nothing of OpenSSL. */
   static readonly nativeRC4: boolean
   /** Extensions of the package, as functions that make a class for `use()`. */
@@ -161,9 +158,14 @@ declare class Wire extends Duplex {
   ): this
 }
 
+import Self = Wire
+
 declare namespace Wire {
+  /** The class itself, for `import { Wire } from 'peer-wire-native/bittorrent-protocol'`. */
+  export { Self as Wire, Self as default }
+
   /** Those of webtorrent, and others of one's own. */
-  type ConnectionType =
+  export type ConnectionType =
     | 'tcpIncoming'
     | 'tcpOutgoing'
     | 'utpIncoming'
@@ -172,26 +174,26 @@ declare namespace Wire {
     | 'webSeed'
     | (string & {})
 
-  type EncryptionLevel = 0 | 1 | 2
+  export type EncryptionLevel = 0 | 1 | 2
 
-  interface Options {
+  export interface Options {
     /** Longest message of the peer, in bytes. Default: 1 MiB. */
     maxMessageLength?: number
     /** Most requests of the peer that wait; further ones are refused. Default: 10,000, of which 2000 are announced. */
     maxPeerRequests?: number
     /** Bytes of output and of requests without an answer above which requests are held back. Default: 1 MiB. */
     uploadBacklog?: number
-    /** Whether a peer that does not encrypt is refused, with encryption enabled. Default: false. */
+    /** Whether, with encryption enabled, a peer that does not encrypt with RC4 is refused. Default: false. */
     refusePlain?: boolean
   }
 
-  interface HandshakeExtensions {
+  export interface HandshakeExtensions {
     dht: boolean
     fast: boolean
     extended: boolean
   }
 
-  interface ExtendedHandshake {
+  export interface ExtendedHandshake {
     /** Ids of the peer's extensions by name. */
     m?: { [name: string]: number }
     /** Most requests that the peer keeps. */
@@ -201,12 +203,12 @@ declare namespace Wire {
     [key: string]: any
   }
 
-  type RequestCallback = (error: Error | null, block: Buffer | null) => void
+  export type RequestCallback = (error: Error | null, block: Buffer | null) => void
 
   /** Answers a request of the peer, once. With an error it is rejected, if the fast extension is agreed on. */
-  type Respond = (error: Error | null | undefined, block?: Uint8Array | null) => void
+  export type Respond = (error: Error | null | undefined, block?: Uint8Array | null) => void
 
-  interface Request {
+  export interface Request {
     piece: number
     offset: number
     length: number
@@ -214,7 +216,7 @@ declare namespace Wire {
   }
 
   /** Pieces as bits. */
-  interface PieceSet {
+  export interface PieceSet {
     /** The high bit first; grows. */
     buffer: Uint8Array
     readonly length: number
@@ -226,7 +228,7 @@ declare namespace Wire {
   }
 
   /** All pieces, however many these are, but those that were cleared. */
-  interface AllPieces {
+  export interface AllPieces {
     /** Empty. */
     readonly buffer: Uint8Array
     readonly setAll?: undefined
@@ -235,7 +237,7 @@ declare namespace Wire {
   }
 
   /** What {@link Wire.use} makes of a class: the methods it calls, each where there is one. */
-  interface Extension {
+  export interface Extension {
     /** The peer's handshake, in hex. */
     onHandshake?(infoHash: string, peerId: string, extensions: HandshakeExtensions): void
     /** An extended handshake of the peer, which has this extension. */
@@ -244,18 +246,18 @@ declare namespace Wire {
     onMessage?(message: Buffer): void
   }
 
-  interface ExtensionConstructor<E extends Extension = Extension> {
+  export interface ExtensionConstructor<E extends Extension = Extension> {
     new (wire: Wire): E
     /** The name is as both sides announce it. */
     readonly prototype: E & { readonly name: string }
   }
 
-  type Listener<E extends keyof Events> = (...args: Events[E]) => void
+  export type Listener<E extends keyof Events> = (...args: Events[E]) => void
 
   /** Events that are not of this class. */
-  type OtherEvent<E> = E extends keyof Events ? never : E
+  export type OtherEvent<E> = E extends keyof Events ? never : E
 
-  interface Events {
+  export interface Events {
     handshake: [infoHash: string, peerId: string, extensions: HandshakeExtensions]
     choke: []
     unchoke: []

@@ -44,7 +44,8 @@ declare namespace Wire {
     ): Promise<Buffer>
     /**
      * Memory of zeros for `into` of `fetchPiece()`: a native wire writes pieces there directly, block by block, so
-     * that it may be used again and again without a copy. Blocks in it are sent without one, too.
+     * that it may be used again and again without a copy. Blocks in it are sent without one, too: they must stay
+     * unchanged until `await wire.flushed()`.
      *
      * @param length in bytes, up to 2**30
      * @throws TypeError or RangeError for a wrong argument, or when there is not enough memory
@@ -1090,7 +1091,10 @@ declare namespace Wire {
     readonly prototype: RateGroup
   }
 
-  /** Answers a request of the peer with a block of the requested length. Any other answer is dropped. */
+  /**
+   * Answers a request of the peer with a block of the requested length. Any other answer is dropped. The block must stay
+   * unchanged until it is sent, as of `piece()`.
+   */
   type Respond = (error: Error | null | undefined, block?: Uint8Array) => void
 
   /** An element of `wire.requests` or `wire.peerRequests`. */
@@ -1575,7 +1579,12 @@ declare namespace Wire {
     setRateGroup(group: RateGroup | null): void
     /** Cancels the oldest request for this block; its callback gets `request was cancelled`. */
     cancel(piece: number, offset: number, length: number): void
-    /** Sends a block, which answers a request for it if one is open. Usually `respond` does this. */
+    /**
+     * Sends a block, which answers a request for it if one is open. Usually `respond` does this.
+     *
+     * @param block must stay unchanged until it is sent: until `await wire.flushed()` if it is in memory of
+     * `pwp.allocate()`. Other memory is copied at once by a native wire.
+     */
     piece(piece: number, offset: number, block: Uint8Array): void
     /** Sends the UDP port of our DHT node. */
     port(port: number): void

@@ -687,7 +687,7 @@ export declare const enum RecordKind {
   Connected = 3,
   /** Of a socket: a slab, where in it, and how many bytes. */
   Data = 4,
-  /** Of a socket; `readRecordText` says more. Its number is free. */
+  /** Of a socket, with the bytes that were left for it; `readRecordText` says more. Its number is free. */
   DialFailed = 5,
   /** Of a socket. */
   Drained = 6,
@@ -714,6 +714,8 @@ export declare const enum RecordKind {
   SourceFailed = 15,
   /** Of a socket; `readRecordText` says more. */
   Violation = 16,
+  /** Of a socket: what was left before a `TellFlushed` is written. One for each, in their order. */
+  Flushed = 17,
 }
 
 /** Added to the kind when the core has answered a message by itself: there is output. */
@@ -741,7 +743,7 @@ export declare const enum SocketCommand {
   CloseListener = 8,
   /** A connection of a listener was looked at. */
   LookedAt = 9,
-  /** Asks for a `Drained` when all is written. */
+  /** Asks for a `Flushed` when all that was left so far is written. */
   TellFlushed = 10,
 }
 

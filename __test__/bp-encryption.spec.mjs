@@ -239,3 +239,32 @@ test('with refusePlain two peers that encrypt agree on RC4, and early output fol
   t.is(one._encryptionMethod, 2)
   t.is(other.error.code, 'ERR_PWP_HANDSHAKE')
 })
+
+for (const [who, One, Other] of [
+  ['ours', Wire, Wire],
+  ['ours with the original', Wire, OriginalWire],
+  ['the original with ours', OriginalWire, Wire]
+]) {
+  test(`with refusePlain level 1 agrees on RC4 as well: ${who}`, async (t) => {
+    const { one, other, seen } = connected([One, 1], [Other, 1], 1000, { refusePlain: true })
+    one.startEncryption(HASH)
+    await Promise.all([one, other].map((wire) => once(wire, 'handshake')))
+    t.deepEqual([one._encryptionMethod, other._encryptionMethod], [2, 2])
+    t.false(Buffer.concat(seen).includes('BitTorrent'))
+    one.destroy()
+    await once(other, 'close')
+  })
+}
+
+test('with refusePlain a plain peer is refused before we have begun, however its handshake is cut', async (t) => {
+  for (const size of [7, 68]) {
+    const wire = new Wire('tcpOutgoing', 1, { refusePlain: true })
+    const names = record(wire, [...EVENTS, 'error'])
+    wire.resume()
+    const closes = once(wire, 'close')
+    for (let at = 0; at < 68; at += size) wire.write(PLAIN_HANDSHAKE.subarray(at, at + size))
+    await closes // oxlint-disable-line no-await-in-loop -- one after the other
+    t.deepEqual(names, [])
+    t.is(wire.error.code, 'ERR_PWP_ENCRYPTION_PLAIN')
+  }
+})

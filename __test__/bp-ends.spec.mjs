@@ -17,6 +17,7 @@ import {
   settled
 } from '../testkit/bp-wires.mjs'
 import { frame } from '../testkit/messages.mjs'
+import { surviving } from '../testkit/surviving.mjs'
 
 /** A listener that throws this. */
 const fail = (message) => () => {
@@ -41,6 +42,24 @@ test('destroy emits at once that the peer chokes, then each end of the stream, e
   t.is(seen.length, 5)
 })
 
+test('end() calls back once the wire has ended, whoever ended it before', async (t) => {
+  const { wire } = await met()
+  const called = []
+  const seen = record(wire, ['close'])
+  const call = (...args) => called.push(args)
+  wire.once('choke', () => wire.end(call))
+  wire.destroy()
+  wire.end(call)
+  wire.end(undefined, call)
+  wire.end(undefined, undefined, call)
+  await once(wire, 'close')
+  wire.end(call)
+  t.is(called.length, 4)
+  await settled()
+  t.deepEqual(called, [[], [], [], [], []])
+  t.deepEqual(seen, [['close']])
+})
+
 test('what was sent before the end still leaves, if somebody reads', async (t) => {
   const { wire, output } = await met()
   wire.interested()
@@ -48,6 +67,23 @@ test('what was sent before the end still leaves, if somebody reads', async (t) =
   wire.have(1)
   await once(wire, 'close')
   t.is(output.take(), Buffer.concat([frame(2), frame(4, 1)]).toString('hex'))
+})
+
+test('a user who ends the output by push(null) gets no more of it, and no error', async (t) => {
+  const { wire, output } = await met()
+  const seen = record(wire, ENDS)
+  const have = record(wire, ['have'])
+  wire.push(null)
+  wire.have(1)
+  await settled()
+  wire.write(frame(4, 2))
+  wire.interested()
+  await settled()
+  wire.destroy()
+  await once(wire, 'close')
+  t.deepEqual(seen, [['end'], ['uninterested'], ['choke'], ['finish'], ['close']])
+  t.deepEqual(have, [['have', 2]])
+  t.is(output.take(), '')
 })
 
 test('output that nobody reads does not keep it from ending', async (t) => {
@@ -119,6 +155,35 @@ for (const [what, [bytes, code]] of Object.entries(OFFENCES)) {
   })
 }
 
+test('publishes on each channel of a stream', async (t) => {
+  const seen = []
+  for (const name of [
+    'handshake',
+    'message:received',
+    'message:sent',
+    'answer:dropped',
+    'source:error',
+    'close'
+  ]) {
+    const listener = (message) => message.wire === wire && seen.push(name)
+    channel(`peer-wire-native:${name}`).subscribe(listener)
+    t.teardown(() => channel(`peer-wire-native:${name}`).unsubscribe(listener))
+  }
+  const wire = new Wire()
+  wire.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(length - 1)))
+  wire.on('handshake', () => {
+    wire.handshake(INFO_HASH, PEER_ID)
+    wire.unchoke()
+  })
+  wire.resume()
+  wire.write(Buffer.concat([PLAIN_HANDSHAKE, frame(6, 0, 0, 9)]))
+  await settled()
+  wire.destroy()
+  await settled()
+  const names = ['answer:dropped', 'close', 'handshake', 'message:received', 'message:sent']
+  t.deepEqual([...new Set(seen)].toSorted(), names)
+})
+
 test('a chunk of random bytes never throws', async (t) => {
   for (let seed = 0; seed < 200; seed++) {
     const wire = new Wire()
@@ -140,6 +205,51 @@ test('a fast method that is called by hand without an agreement ends the wire', 
     t.is(wire.error.code, 'ERR_PWP_NOT_AGREED')
   }
 })
+
+const fails = (name) => () => {
+  throw new Error(name)
+}
+
+for (const name of ['uninterested', 'choke', 'end', 'data', 'finish']) {
+  test.serial(
+    `a listener of '${name}' that throws does not keep a wire from closing`,
+    async (t) => {
+      const { wire } = await met()
+      wire.interested()
+      const closes = once(wire, 'close')
+      const thrown = await surviving(async () => {
+        wire.once(name, fails(name))
+        wire.destroy()
+        await closes
+      })
+      t.deepEqual(thrown, [name])
+      t.true(wire.destroyed)
+    }
+  )
+}
+
+for (const [what, handshake, message] of [
+  ['a choke', PLAIN_HANDSHAKE, 'peer is choking'],
+  ['the end', FAST_HANDSHAKE, 'wire was closed']
+]) {
+  test.serial(
+    `a callback that throws at ${what} keeps neither others nor the end away`,
+    async (t) => {
+      const { wire } = await met(handshake)
+      wire.write(UNCHOKE)
+      const ended = []
+      wire.request(0, 0, 1, (error) => ended.push(error.message))
+      wire.request(1, 0, 1, fails('callback'))
+      const thrown = await surviving(async () => {
+        wire.write(Buffer.from([0x7f, 0xff, 0xff, 0xff]))
+        await once(wire, 'close')
+      })
+      t.deepEqual(thrown, ['callback'])
+      t.deepEqual(ended, [message])
+      t.is(wire.error.code, 'ERR_PWP_MESSAGE_TOO_LONG')
+    }
+  )
+}
 
 test('pipes of both libraries carry it, and end with it', async (t) => {
   const one = new Wire()
@@ -213,6 +323,48 @@ test('input is read within write(), in any cut, as Buffer or Uint8Array', async 
   await new Promise((resolve) => wire._write(PLAIN_HANDSHAKE, resolve))
   t.is(wire.peerId.length, 40)
   t.true(wire instanceof Duplex)
+})
+
+test('_write may be overridden, with the arguments that it has in bittorrent-protocol', async (t) => {
+  const seen = []
+  class Counting extends Wire {
+    _write(chunk, callback) {
+      seen.push(chunk.length)
+      super._write(chunk, callback)
+    }
+  }
+  class Node extends Wire {
+    _write(chunk, encoding, callback) {
+      seen.push(chunk.length)
+      super._write(chunk, encoding, () => callback())
+    }
+  }
+  const replaced = new Wire()
+  const original = replaced._write
+  for (const step of [1, 2])
+    replaced._write = ((inner) =>
+      function (chunk, ...rest) {
+        if (step === 1) seen.push(chunk.length)
+        return inner.call(this, chunk, ...rest)
+      })(step === 1 ? original : replaced._write)
+  for (const wire of [new Counting(), new Node(), replaced]) {
+    const have = record(wire, ['have'])
+    wire.resume()
+    wire.write(PLAIN_HANDSHAKE)
+    wire.cork()
+    wire.write(frame(4, 1))
+    wire.write(frame(4, 2))
+    wire.uncork()
+    t.deepEqual(have, [
+      ['have', 1],
+      ['have', 2]
+    ])
+    const closes = once(wire, 'close')
+    wire.end(frame(4, 3))
+    await closes // oxlint-disable-line no-await-in-loop -- one after the other
+    t.is(have.length, 3)
+    t.deepEqual(seen.splice(0), [68, 9, 9, 9])
+  }
 })
 
 test('the arguments of version 4 make a wire without encryption', async (t) => {

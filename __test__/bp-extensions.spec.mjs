@@ -197,6 +197,10 @@ test('a peer announces a thousand names at most', async (t) => {
   wire.write(announce({ m: { '0 0': 9, more: 3 } }))
   t.is(wire.peerExtendedMapping['0 0'], 9)
   t.is(wire.peerExtendedMapping.more, undefined)
+  wire.peerExtendedMapping = Object.fromEntries(Array.from({ length: 999 }, (_, at) => [at, 1]))
+  wire.write(announce({ m: { more: 3, most: 4 } }))
+  t.is(wire.peerExtendedMapping.more, 3)
+  t.is(wire.peerExtendedMapping.most, undefined)
 })
 
 test('the extensions of this package run on it', async (t) => {
@@ -246,4 +250,12 @@ test('a message of an id whose extension was removed is an event', async (t) => 
   const seen = record(wire, ['extended'])
   wire.write(extended(4, Buffer.from('x')))
   t.deepEqual(seen, [['extended', 'mine', '78']])
+})
+
+test('names of more than 64 bytes are not kept', async (t) => {
+  const { wire } = await met(EXTENDED_HANDSHAKE)
+  const m = { ['a'.repeat(64)]: 1, ['b'.repeat(65)]: 2, ['é'.repeat(32)]: 3, ['ü'.repeat(33)]: 4 }
+  wire.write(announce({ m, reqq: 5 }))
+  t.deepEqual(wire.peerExtendedMapping, { ['a'.repeat(64)]: 1, ['é'.repeat(32)]: 3 })
+  t.is(wire.peerExtendedHandshake.reqq, 5)
 })

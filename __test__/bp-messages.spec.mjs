@@ -118,6 +118,8 @@ test('wrong arguments throw before anything is sent', async (t) => {
     message: 'infoHash and peerId MUST have length 20'
   })
   t.throws(() => wire.have(-1), { message: /index/ })
+  t.throws(() => wire.have('3'), { message: /index/ })
+  t.throws(() => wire.setTimeout('1000'), { message: /ms/ })
   t.throws(() => wire.request(0, '1', 2), { message: /offset/ })
   t.throws(() => wire.request(0, 1, 2, 'callback'), { message: /callback/ })
   t.throws(() => wire.port(65_536), { message: /port/ })
@@ -125,7 +127,8 @@ test('wrong arguments throw before anything is sent', async (t) => {
   t.throws(() => wire.bitfield([1]), { message: /bitfield/ })
   t.throws(() => wire.extended('unknown', {}), { message: 'Unrecognized extension: unknown' })
   t.throws(() => wire.setTimeout(-1), { message: /ms/ })
-  t.throws(() => new Wire('', 4), { message: /peEnabled/ })
+  for (const level of [-1, 1.5, 'yes', {}])
+    t.throws(() => new Wire('', level), { instanceOf: RangeError, message: /peEnabled/ })
   t.throws(() => new Wire('', 0, { uploadBacklog: -1 }), { message: /uploadBacklog/ })
   await settled()
   t.is(output.take(), '')
@@ -306,4 +309,12 @@ test('pieces of the peer: a bitfield replaces them, haves are added, also beyond
   wire.peerPieces.set(9, false)
   wire.write(Buffer.concat([frame(4, 8), frame(4, 9)]))
   t.deepEqual(seen.slice(1), [['have', 9]])
+})
+
+test('a level that is not there is the nearest: applications pass on what was set', (t) => {
+  const levels = [undefined, null, false, Number.NaN, '', '0', true, '1', 3, '2', Infinity]
+  t.deepEqual(
+    levels.map((level) => new Wire('tcpOutgoing', level)._peEnabled),
+    [0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2]
+  )
 })

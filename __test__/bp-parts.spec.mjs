@@ -54,6 +54,42 @@ test('a set grows with what is set, up to a bound, and not with what is cleared'
   )
 })
 
+const random = (seed) => (seed * 1_103_515_245 + 12_345) >>> 0
+
+test('pieces far above all others cost no memory for those between', (t) => {
+  const pieces = new PieceSet()
+  const before = process.memoryUsage().arrayBuffers
+  const wires = Array.from({ length: 200 }, () => new PieceSet())
+  for (const one of wires) for (const piece of [4_194_303, 3_000_000]) one.set(piece)
+  t.true(process.memoryUsage().arrayBuffers - before < 10 * 1024 * 1024)
+  t.true(wires.every((one) => one.get(4_194_303) && one.get(3_000_000) && !one.get(2_999_999)))
+  wires[0].set(4_194_303, false)
+  t.false(wires[0].get(4_194_303) || wires[0].isEmpty())
+  wires[0].set(3_000_000, false)
+  t.true(wires[0].isEmpty())
+  t.is(wires[0].length, 0)
+  t.is(wires[1].length, 4_194_304)
+  t.is(wires[1].buffer[3_000_000 >>> 3], 0x80)
+  wires[2].buffer = Uint8Array.of(0x80)
+  t.true(wires[2].get(0) && !wires[2].get(3_000_000))
+  // However they come, all of them are there in the end.
+  const model = new Set()
+  let seed = 1
+  for (let round = 0; round < 20_000; round++) {
+    seed = random(seed)
+    const piece = (seed >>> 8) % (round % 2 === 0 ? 4_194_304 : 40_000)
+    const isThere = round % 5 !== 0
+    pieces.set(piece, isThere)
+    if (isThere) model.add(piece)
+    else model.delete(piece)
+  }
+  const missing = [...model].filter((piece) => !pieces.get(piece))
+  t.deepEqual(missing, [])
+  let count = 0
+  pieces.forEach((isThere) => (count += Number(isThere)))
+  t.is(count, model.size)
+})
+
 test('a peer with all pieces may lose some', (t) => {
   const pieces = new AllPieces()
   t.true(pieces.get(0) && pieces.get(2 ** 31))
@@ -131,3 +167,37 @@ test.serial('the clock of the meters does not keep the process alive, and stops'
     t.is(clock.active, 0)
   })
 })
+
+test.serial('meters go on if the timer of their clock is lost with fake timers', async (t) => {
+  await clocked(t, async (makeMeter, advance, clock) => {
+    const { setInterval } = globalThis
+    globalThis.setInterval = () => 5
+    const meter = makeMeter()
+    meter(100)
+    globalThis.setInterval = setInterval
+    for (let turns = 0; turns < 40; turns++) {
+      meter(1000)
+      await advance(100) // oxlint-disable-line no-await-in-loop -- time goes on
+    }
+    t.true(Math.abs(meter() - 10_000) <= 1000, `${meter()}`)
+    t.is(clock.active, 1)
+  })
+})
+
+test.serial(
+  'a timer of the clock that was late stops when another has taken its place',
+  async (t) => {
+    await clocked(t, async (makeMeter, advance, clock) => {
+      const meter = makeMeter()
+      meter(100)
+      performance.now = () => clock.now + 7000
+      for (let looks = 0; looks < 40; looks++) meter()
+      t.is(meter(), 0)
+      t.is(clock.active, 2)
+      await advance(100)
+      t.is(clock.active, 1)
+      await advance(20_000)
+      t.is(clock.active, 0)
+    })
+  }
+)

@@ -172,6 +172,53 @@ test('requests that are removed unanswered make room for others', async (t) => {
   t.is(seen.length, 7)
 })
 
+test('requests that are removed in place make room at once, however the array is edited', async (t) => {
+  const edits = {
+    all: (array) => (array.length = 0),
+    first: (array) => array.shift(),
+    last: (array) => array.pop(),
+    middle: (array) => array.splice(1, 1)
+  }
+  for (const [name, edit] of Object.entries(edits)) {
+    const { wire } = await met(PLAIN_HANDSHAKE, { uploadBacklog: 40_000 }) // oxlint-disable-line no-await-in-loop -- one after the other
+    const seen = record(wire, ['request'])
+    wire.unchoke()
+    wire.write(Buffer.concat([1, 2, 3, 4].map(large)))
+    t.is(seen.length, 3)
+    const own = { piece: 9, offset: 0, length: 1, callback: noop }
+    wire.peerRequests.push(own)
+    await settled() // oxlint-disable-line no-await-in-loop -- one after the other
+    wire.peerRequests.splice(wire.peerRequests.indexOf(own), 1)
+    await settled() // oxlint-disable-line no-await-in-loop -- one after the other
+    t.is(seen.length, 3)
+    edit(wire.peerRequests)
+    await settled() // oxlint-disable-line no-await-in-loop -- one after the other
+    t.is(seen.length, 4, name)
+  }
+})
+
+test('requests that listeners remove at once do not count for the limit', async (t) => {
+  const { wire, output } = await met(FAST_HANDSHAKE, { maxPeerRequests: 3 })
+  const seen = record(wire, ['request'])
+  wire.on('request', () => wire.peerRequests.shift())
+  wire.unchoke()
+  for (const pieces of [[1, 2, 3, 4, 5], [6], [7, 8]])
+    wire.write(Buffer.concat(pieces.map((piece) => frame(6, piece, 0, 1))))
+  await settled()
+  t.is(seen.length, 8)
+  t.is(output.take(), hexOf(UNCHOKE))
+  // Also in an array that is kept.
+  const { wire: other } = await met(FAST_HANDSHAKE, { maxPeerRequests: 3 })
+  const names = record(other, ['request'])
+  const array = other.peerRequests
+  other.unchoke()
+  for (let piece = 0; piece < 9; piece++) {
+    other.write(frame(6, piece, 0, 1))
+    if (piece % 3 === 2) array.length = 0
+  }
+  t.is(names.length, 9)
+})
+
 test('requests above the backlog are held until there is room', async (t) => {
   const { wire } = await met(PLAIN_HANDSHAKE, { uploadBacklog: 40_000 })
   const responds = []
@@ -245,7 +292,7 @@ for (const level of [0, 2]) {
 }
 
 test('a method that is replaced on a wire takes requests over, and may open them later', async (t) => {
-  const { wire, output } = await met(FAST_HANDSHAKE, { uploadBacklog: 20_000 })
+  const { wire, output } = await met(FAST_HANDSHAKE, { uploadBacklog: 100_000 })
   const open = wire._onRequest
   const later = []
   wire._onRequest = (...request) => later.push(request)
@@ -269,7 +316,89 @@ test('a method that is replaced on a wire takes requests over, and may open them
   await settled()
   t.deepEqual(wire.peerRequests, [])
   const block = frame(7, 1, 0, Buffer.alloc(16_384, 7))
-  t.is(output.take(), hexOf(block, rejected(2), CHOKE, rejected(4)))
+  t.is(output.take(), hexOf(block, rejected(2), rejected(3), CHOKE, rejected(4)))
+})
+
+/** A wire that opens requests when the returned function is called, not when they come. */
+const openingLate = async (handshake, options) => {
+  const { wire, output } = await met(handshake, options)
+  const open = wire._onRequest
+  const later = []
+  wire._onRequest = (...request) => later.push(request)
+  const responds = []
+  wire.on('request', (piece, offset, length, respond) => responds.push([piece, respond]))
+  wire.unchoke()
+  await settled()
+  output.take()
+  const openAll = () => {
+    for (const request of later.splice(0)) open.apply(wire, request)
+  }
+  return { wire, output, openAll, responds }
+}
+
+const piecesOf = (responds) => responds.map(([piece]) => piece)
+
+test('requests that are opened later wait above the backlog, and are refused above their number', async (t) => {
+  const options = { uploadBacklog: 40_000, maxPeerRequests: 5 }
+  const { wire, output, openAll, responds } = await openingLate(FAST_HANDSHAKE, options)
+  wire.write(Buffer.concat([1, 2, 3, 4, 5, 6].map(large)))
+  openAll()
+  await settled()
+  t.deepEqual(piecesOf(responds), [1, 2, 3])
+  t.is(wire.peerRequests.length, 3)
+  t.is(output.take(), hexOf(rejected(6)))
+  // By an answer, by a cancel, and by the user, who has no need of one.
+  responds[0][1](null, Buffer.alloc(16_384))
+  await settled()
+  t.deepEqual(piecesOf(responds), [1, 2, 3, 4])
+  t.is(output.take().length, 2 * 16_397)
+  wire.write(Buffer.concat([frame(8, 5, 0, 16_384), frame(8, 2, 0, 16_384), large(7), large(8)]))
+  openAll()
+  await settled()
+  t.deepEqual(piecesOf(responds), [1, 2, 3, 4, 7])
+  t.is(output.take(), hexOf(rejected(5), rejected(2)))
+  wire.peerRequests.shift()
+  await settled()
+  t.deepEqual(piecesOf(responds), [1, 2, 3, 4, 7, 8])
+  wire.piece(4, 0, Buffer.alloc(16_384))
+  t.deepEqual(
+    wire.peerRequests.map(({ piece }) => piece),
+    [7, 8]
+  )
+})
+
+test('requests that are opened later wait while the peer does not read', async (t) => {
+  const { wire, openAll, responds } = await openingLate(PLAIN_HANDSHAKE, { uploadBacklog: 40_000 })
+  wire.pause()
+  wire.on('request', (piece, offset, length, respond) => respond(null, Buffer.alloc(length)))
+  for (let piece = 0; piece < 40; piece++) wire.write(large(piece))
+  openAll()
+  await settled()
+  t.true(responds.length < 5, `${responds.length}`)
+  wire.resume()
+  while (responds.length < 40) await settled() // oxlint-disable-line no-await-in-loop -- one after the other
+  t.deepEqual(
+    piecesOf(responds),
+    Array.from({ length: 40 }, (_, piece) => piece)
+  )
+})
+
+test('those that wait are dropped by a choke and by the end', async (t) => {
+  const options = { uploadBacklog: 10_000 }
+  const { wire, output, openAll, responds } = await openingLate(FAST_HANDSHAKE, options)
+  wire.write(Buffer.concat([1, 2, 3].map(large)))
+  openAll()
+  wire.choke()
+  await settled()
+  t.deepEqual(piecesOf(responds), [1])
+  t.is(output.take(), hexOf(CHOKE, rejected(1), rejected(2), rejected(3)))
+  wire.unchoke()
+  wire.write(Buffer.concat([4, 5].map(large)))
+  openAll()
+  wire.destroy()
+  responds[1][1](new Error('none'))
+  await settled()
+  t.deepEqual(piecesOf(responds), [1, 4])
 })
 
 test('_onPiece is looked up on the wire, too', async (t) => {

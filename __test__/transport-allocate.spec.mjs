@@ -213,6 +213,34 @@ for (const [name, [dialing, accepting]] of Object.entries(ENCRYPTIONS)) {
   })
 }
 
+test('blocks of it may be used again once they have left', async (t) => {
+  const [wire, socket] = await wireAndSocket(t)
+  const block = pwp.allocate(128 * 1024)
+  wire.handshake(ID, ID)
+  wire.unchoke()
+  const received = []
+  let left = 73 + 20 * (13 + block.length)
+  const all = new Promise((resolve) => {
+    socket.on('data', (chunk) => {
+      received.push(chunk)
+      left -= chunk.length
+      if (left === 0) resolve()
+    })
+  })
+  for (let piece = 0; piece < 20; piece++) {
+    block.fill(piece)
+    wire.piece(piece, 0, block)
+    await wire.flushed() // oxlint-disable-line no-await-in-loop
+  }
+  block.fill(0xff)
+  await all
+  const bytes = Buffer.concat(received).subarray(73)
+  for (let piece = 0; piece < 20; piece++) {
+    const start = piece * (13 + block.length) + 13
+    t.true(bytes.subarray(start, start + block.length).every((byte) => byte === piece))
+  }
+})
+
 test('a wire ends with blocks of it that have not left', async (t) => {
   const [wire, socket] = await wireAndSocket(t)
   socket.pause()

@@ -95,6 +95,91 @@ test('fails as a socket of Node where nobody listens', async (t) => {
   t.deepEqual(errors, [error])
 })
 
+test('says that output is lost where nobody listens', async (t) => {
+  const wire = pwp.connect({ host: HOST, port: await freePort() })
+  wire.handshake(ID, ID)
+  const error = await t.throwsAsync(wire.flushed(), { code: 'ERR_PWP_UNFLUSHED' })
+  t.is(error.unsent, 68)
+  t.like(wire.error, { code: 'ECONNREFUSED' })
+  await t.throwsAsync(wire.flushed(), { code: 'ERR_PWP_UNFLUSHED' })
+})
+
+/** Knows no name. */
+const nobody = (host, options, callback) => setImmediate(callback, new Error('nobody'))
+
+/** Answers after a turn of the event loop. */
+const afterTurn =
+  (lookup) =>
+  (...args) =>
+    setImmediate(lookup, ...args)
+
+/** All that a socket receives, until its end. */
+const receivedBy = async (socket) => {
+  const chunks = []
+  for await (const chunk of socket) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+for (const [name, options] of [
+  ['it is looked up', { host: 'a.test', lookup: afterTurn(giving(HOST)) }],
+  ['it connects', {}]
+]) {
+  test(`sends what there is when it is ended while ${name}`, async (t) => {
+    const server = await listenRaw(t)
+    const wire = dial(t, server, options)
+    const calls = []
+    wire.on('connect', () => calls.push('connect'))
+    const closed = once(wire, 'close').then(() => calls.push('close'))
+    wire.handshake(ID, ID)
+    wire.have(1)
+    wire.end()
+    const flushed = wire.flushed()
+    const [socket] = await once(server, 'connection')
+    t.is((await receivedBy(socket)).toString('hex', 68), '000000050400000001')
+    await flushed
+    await closed
+    t.is(calls.at(-1), 'close')
+    t.is(wire.error, null)
+    await wire.flushed()
+  })
+}
+
+test('says that the output of an ended wire is lost where there is no peer', async (t) => {
+  for (const options of [
+    { host: HOST, port: await freePort() },
+    { host: 'a.test', port: 1, lookup: nobody },
+    { host: 'a.test', port: 1, lookup: silent, connectTimeout: 20 }
+  ]) {
+    const wire = pwp.connect(options)
+    wire.handshake(ID, ID)
+    wire.end()
+    const outcome = t.throwsAsync(wire.flushed(), { code: 'ERR_PWP_UNFLUSHED' })
+    t.is((await outcome).unsent, 68) // oxlint-disable-line no-await-in-loop
+  }
+})
+
+test('takes the first answer of a lookup only', async (t) => {
+  const server = await listenRaw(t)
+  const sockets = []
+  server.on('connection', (socket) => sockets.push(socket))
+  const twice = (host, options, callback) => {
+    const answer = () => callback(null, [{ address: HOST, family: 4 }])
+    setImmediate(() => {
+      answer()
+      t.notThrows(answer)
+      t.notThrows(() => callback(new Error('late')))
+    })
+  }
+  const wire = dial(t, server, { host: 'a.test', lookup: twice })
+  await once(wire, 'connect')
+  t.false(wire.destroyed)
+  // Both would have been connected in their order.
+  const other = dial(t, server)
+  await once(other, 'connect')
+  while (sockets.length < 2) await once(server, 'connection') // oxlint-disable-line no-await-in-loop
+  t.is(sockets.length, 2)
+})
+
 test('closes quietly without a listener of error', async (t) => {
   const wire = pwp.connect({ host: HOST, port: await freePort() })
   t.like(await ending(wire), { code: 'ECONNREFUSED' })
@@ -249,6 +334,20 @@ test('says when output has left, and when it is lost', async (t) => {
   const error = await lost
   t.true(error.unsent > 0)
   t.like(await ending(stuck), { code: 'ECONNRESET' })
+})
+
+test('waits only for what was sent before', async (t) => {
+  const [wire, socket] = await wireAndSocket(t, { sendBufferSize: 8192 })
+  socket.pause()
+  wire.handshake(ID, ID)
+  wire.unchoke()
+  const first = wire.flushed()
+  for (let block = 0; block < 500; block++) wire.piece(block, 0, Buffer.alloc(128 * 1024))
+  const lost = t.throwsAsync(wire.flushed(), { code: 'ERR_PWP_UNFLUSHED' })
+  await first
+  t.true(wire.bufferedAmount > 0)
+  socket.destroy()
+  await lost
 })
 
 test('ends with the peer, cleanly and by a reset', async (t) => {

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
+import { collectGarbage } from '../testkit/memory/garbage.mjs'
 import { frame } from '../testkit/messages.mjs'
 import { pwp } from '../testkit/wires.mjs'
 import {
@@ -309,6 +310,20 @@ test('the bytes of pieces in memory are copied', async (t) => {
   mine.fill(0)
   const wire = fetcher(t, await serveSource(t, source))
   t.true((await fetchPiece(wire, 0)).equals(pieceOf(0)))
+})
+
+test('pieces in memory are not kept beside their copies', async (t) => {
+  let source
+  const given = (() => {
+    const mine = Buffer.alloc(PIECE_LENGTH, 1)
+    source = new pwp.PieceSource({ pieceLength: PIECE_LENGTH, length: LENGTH, pieces: [mine] })
+    return new WeakRef(mine)
+  })()
+  while (given.deref() !== undefined) {
+    await sleep(1)
+    collectGarbage()
+  }
+  t.true(source.has(0))
 })
 
 test('options of a source serve without one', async (t) => {

@@ -266,6 +266,24 @@ test('asks the filter before anything is made for a peer', async (t) => {
   t.is(server.connections, 1)
 })
 
+test('may be closed by its filter', async (t) => {
+  const server = await serve(t, {
+    infoHashes: Buffer.alloc(20),
+    filter() {
+      server.close()
+      return true
+    }
+  })
+  const closed = once(server, 'close')
+  const refused = []
+  server.on('refuse', () => refused.push('refuse'))
+  const socket = await connectRaw(t, server)
+  await closed
+  if (!socket.destroyed) await once(socket, 'close')
+  t.is(server.connections, 0)
+  t.deepEqual(refused, [])
+})
+
 test("'close' comes when the last wire has closed", async (t) => {
   const server = await serve(t)
   const heard = once(server, 'wire')

@@ -301,6 +301,57 @@ fn output_that_waits_is_counted_and_its_leaving_told_once() {
     assert!(socket.unsent() == 0 && !socket.will_drain());
 }
 
+fn is_flushed(record: &Record) -> bool {
+    matches!(record, Record::Flushed { .. })
+}
+
+#[test]
+fn flush_is_told_although_more_was_left_since() {
+    let mut net = Net::new();
+    let (number, socket, mut peer) = net.connect();
+    socket.tell_flushed();
+    assert!(is_flushed(&net.next()), "nothing waits");
+    socket.write(&pattern(12 * MIB, 0));
+    socket.send();
+    stalled(|| socket.unsent());
+    socket.tell_flushed();
+    // More than all that the system takes.
+    socket.write(&pattern(64 * MIB, 1));
+    socket.tell_flushed();
+    socket.send();
+    assert!(net.take().is_none());
+    peer.read_exact(&mut vec![0; 12 * MIB]).unwrap();
+    net.until(is_flushed);
+    assert!(socket.unsent() > 0);
+    socket.end();
+    assert_eq!(read_all(peer).join().unwrap().len(), 64 * MIB);
+    let records = net.until_closed(number);
+    assert_eq!(
+        records.iter().filter(|record| is_flushed(record)).count(),
+        1
+    );
+}
+
+#[test]
+fn flush_that_is_asked_for_while_output_leaves_is_told() {
+    let mut net = Net::new();
+    let (number, socket, peer) = net.connect();
+    let reader = read_all(peer);
+    let rounds = 2000;
+    for _ in 0..rounds {
+        socket.write(&[0; 100]);
+        socket.send();
+        // The I/O thread writes the first part while the second one is left.
+        socket.write(&[0; 100]);
+        socket.tell_flushed();
+        socket.send();
+        net.until(is_flushed);
+    }
+    socket.end();
+    assert_eq!(reader.join().unwrap().len(), 200 * rounds);
+    net.until_closed(number);
+}
+
 // Ends
 
 fn fault_of(records: &[Record]) -> Option<Fault> {

@@ -8,6 +8,17 @@ const wire = new Wire('tcpOutgoing', 1, { refusePlain: true })
 expectAssignable<Duplex>(wire)
 expectType<Wire>(new DefaultWire())
 expectType<Wire>(new NamedWire('webSeed'))
+const named: NamedWire = new NamedWire()
+expectType<Wire>(named)
+expectAssignable<NamedWire>(wire)
+expectType<typeof Wire>(Wire.Wire)
+expectType<typeof Wire>(Wire.default)
+const settings: Wire.Options & NamedWire.Options = { maxPeerRequests: 5 }
+expectType<Wire>(new Wire('', 0, settings))
+class NamedSeed extends NamedWire {
+  readonly url = ''
+}
+expectAssignable<DefaultWire>(new NamedSeed())
 expectType<Wire>(new Wire('myOwn', 2))
 expectType<Wire>(new Wire('tcpIncoming', 3, false))
 expectError(new Wire('tcpIncoming', 3))

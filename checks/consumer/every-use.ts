@@ -375,7 +375,7 @@ async function useOtherClass(): Promise<void> {
     }
   }
   Object.defineProperty(Chat.prototype, 'name', { value: 'chat' })
-  const meet = (wire: BittorrentWire, socket: Socket): BittorrentWire => {
+  const meet = (wire: SameWire, socket: Socket): BittorrentWire => {
     socket.pipe(wire).pipe(socket)
     wire.use(Chat)
     return wire

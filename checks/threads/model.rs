@@ -9,6 +9,9 @@ mod sync {
     pub(super) use std::sync::PoisonError;
 }
 
+#[expect(dead_code, reason = "the model uses a part of it")]
+#[path = "../../src/net/transport/backlog.rs"]
+mod backlog;
 #[path = "../../src/net/transport/desk.rs"]
 mod desk;
 #[path = "../../src/net/transport/level.rs"]
@@ -24,6 +27,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
+use backlog::{Backlog, WasHigh};
 use desk::Desk;
 use level::{Budget, Level, Waiter};
 use queue::Queue;
@@ -214,6 +218,47 @@ fn task_that_is_woken_by_a_list_is_woken_for_each_change() {
             }
         }
         host.join().unwrap();
+    });
+}
+
+/// The host waits until little of its output is left, and is told of that; what it leaves while the I/O thread writes
+/// must not take the word for what follows.
+#[test]
+fn host_that_leaves_more_meanwhile_is_told_when_little_is_left() {
+    model(|| {
+        let backlog = Arc::new(Backlog::new());
+        let desk = Arc::new(Desk::new((0, WasHigh::default())));
+        let bell = Bell::new();
+        let io = {
+            let (backlog, desk, bell) =
+                (Arc::clone(&backlog), Arc::clone(&desk), Arc::clone(&bell));
+            thread::spawn(move || {
+                let mut left = 4;
+                while left > 0 {
+                    let written = desk.with(|(output, _)| std::mem::take(output));
+                    left -= written;
+                    if written == 0 {
+                        thread::yield_now();
+                    } else if backlog.take(written) == 0
+                        && desk.with(|(_, was_high)| backlog.has_drained(was_high, 0))
+                    {
+                        bell.ring();
+                    }
+                }
+            })
+        };
+        for _ in 0..2 {
+            desk.with(|(output, was_high)| {
+                backlog.leave(2, was_high, 2);
+                *output += 2;
+            });
+        }
+        while backlog.len() > 0 {
+            while !bell.was_rung() {
+                thread::yield_now();
+            }
+        }
+        io.join().unwrap();
     });
 }
 

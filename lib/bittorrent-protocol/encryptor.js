@@ -5,6 +5,7 @@
 
 const { byteLength } = require('../arguments.js')
 const { memoryChanged } = require('../errors.js')
+const { plainRefused } = require('./errors.js')
 const { Exchange, ExchangeState } = require('../encryption/exchange.js')
 const { commonPolicy } = require('../encryption/policy.js')
 const { copyOf } = require('../own-memory.js')
@@ -90,7 +91,8 @@ class Encryptor {
 
   #start(infoHash) {
     const { isInitiator, refusesPlain, wire } = this
-    const methods = wire._peEnabled === 2 ? ['rc4'] : ['plaintext', 'rc4']
+    // The method 'plaintext' would send everything after the exchange in clear text.
+    const methods = refusesPlain || wire._peEnabled === 2 ? ['rc4'] : ['plaintext', 'rc4']
     const mode = refusesPlain ? 'require' : 'accept'
     const policy = commonPolicy()
     this.exchange = new Exchange({ isInitiator, methods, mode, infoHash, policy }, NOTHING)
@@ -139,7 +141,8 @@ class Encryptor {
     // A peer that we have not asked yet may begin, but only with a handshake is it clear what it means.
     const { chunk, done } = this.held
     const isPlain = chunk.subarray(0, PLAIN.length).equals(PLAIN)
-    if (isPlain && !this.refusesPlain) {
+    if (isPlain && this.refusesPlain) return this.#fail(plainRefused())
+    if (isPlain) {
       this.held = null
       this.#settle('none', true)
       this.session.receiveClear(chunk, done)

@@ -15,4 +15,7 @@ const notAgreed = (id) =>
     { id }
   )
 
-module.exports = { closed, notAgreed, oldEncryption, withoutFast }
+/** The error of the core, for a peer that begins before any exchange. */
+const plainRefused = () => new ProtocolError('ERR_PWP_ENCRYPTION_PLAIN', 'peer does not encrypt')
+
+module.exports = { closed, notAgreed, oldEncryption, plainRefused, withoutFast }

@@ -16,6 +16,9 @@ const MAX_ANNOUNCED = 2000
 /** Most names that the peer may announce, over all its handshakes. */
 const MAX_NAMES = 1000
 
+/** Most characters of such a name, as for the other wires of this package: names stay as long as the wire. */
+const MAX_NAME_LENGTH = 64
+
 const noop = () => {}
 
 /**
@@ -100,21 +103,31 @@ function onExtendedHandshake(wire, payload) {
   const handshake = fromBencode(payload)
   if (handshake === null) return
   wire.peerExtendedHandshake = handshake
-  if (isDictionary(handshake.m)) learn(wire.peerExtendedMapping, handshake.m)
+  if (isDictionary(handshake.m)) learn(wire, handshake.m)
   for (const name of Object.keys(wire._ext))
     if (idOf(wire, name) !== undefined)
       wire._ext[name].onExtendedHandshake(wire.peerExtendedHandshake)
   wire.emit('extended', 'handshake', wire.peerExtendedHandshake)
 }
 
-function learn(mapping, announced) {
-  let room = MAX_NAMES - Object.keys(mapping).length
+function learn(wire, announced) {
+  const mapping = wire.peerExtendedMapping
+  // Counted once, as a peer may send many small ones. Names that users remove count until they assign another object.
+  if (wire._namesOf !== mapping) {
+    wire._namesOf = mapping
+    wire._nameCount = Object.keys(mapping).length
+  }
   for (const [name, id] of Object.entries(announced)) {
-    if (!Number.isInteger(id) || id < 0 || id > MAX_ID) continue
+    if (!Number.isInteger(id) || id < 0 || id > MAX_ID || isTooLong(name)) continue
     const isNew = !Object.hasOwn(mapping, name)
-    if (isNew && room-- <= 0) continue
+    if (isNew && wire._nameCount >= MAX_NAMES) continue
+    if (isNew) wire._nameCount++
     mapping[name] = id
   }
+}
+
+function isTooLong(name) {
+  return name.length > MAX_NAME_LENGTH || Buffer.byteLength(name) > MAX_NAME_LENGTH
 }
 
 module.exports = { defineExtensions }

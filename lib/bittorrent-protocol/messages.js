@@ -2,6 +2,7 @@
 'use strict'
 
 const { choking, rejected, withoutFrames } = require('../errors.js')
+const { attempt } = require('../session/attempt.js')
 const { notAgreed } = require('./errors.js')
 const { AllPieces, PieceSet } = require('./piece-set.js')
 
@@ -39,10 +40,9 @@ const METHODS = {
   /** With the fast extension the peer rejects what it does not answer. */
   _onChoke() {
     this.peerChoking = true
-    this.emit('choke')
+    attempt(() => this.emit('choke'))
     if (this.hasFast) return
-    while (this.requests.length > 0)
-      this._callback(this.requests.pop(), withoutFrames(choking), null)
+    this._failAll(() => withoutFrames(choking))
   },
 
   _onUnchoke() {
@@ -77,7 +77,7 @@ const METHODS = {
       return
     }
     const respond = this._session.open(index, offset, length)
-    this.emit('request', index, offset, length, respond)
+    if (respond !== null) this.emit('request', index, offset, length, respond)
   },
 
   _onPiece(index, offset, buffer) {
@@ -91,7 +91,7 @@ const METHODS = {
   },
 
   _onCancel(index, offset, length) {
-    this._session.cancelLate(index, offset, length)
+    this._session.late?.cancel(index, offset, length)
     this.emit('cancel', index, offset, length)
   },
 

@@ -4,7 +4,6 @@
 'use strict'
 
 const { Port } = require('../stream/port.js')
-const { copyOf } = require('../own-memory.js')
 
 class DeferredPort extends Port {
   /** @param {import('./wire.js').Wire} stream */
@@ -37,10 +36,14 @@ class DeferredPort extends Port {
     }
   }
 
+  /** As in bittorrent-protocol the memory of blocks must stay as it is until they are sent. */
+  get keepsBlocks() {
+    return true
+  }
+
   #encipher(parts) {
-    const sent = this.cipher.encrypt(parts)
     // A peer that does not read must not hold the memory of others.
-    return this.takesNow() ? sent : copyOf(sent)
+    return this.cipher.encrypt(parts, !this.takesNow())
   }
 
   #hand(bytes) {

@@ -2,13 +2,11 @@
 // the wire decide on what the peer sends, and output waits for the end of the turn.
 'use strict'
 
-const { toBytes } = require('../arguments.js')
-const { isAnswer } = require('../diagnostics/answers.js')
 const { native } = require('../native.js')
 const { attempt } = require('../session/attempt.js')
 const ends = require('../session/ends.js')
-const { Request } = require('../session/requests.js')
 const { Session } = require('../session/session.js')
+const { LateRequests } = require('./late.js')
 
 const noop = () => {}
 
@@ -28,8 +26,11 @@ class WireSession extends Session {
     native.leaveRequests(this.core.slot)
     /** The id of the request that is being handled, until it is opened. */
     this.arrived = NONE
-    /** Requests of the peer that the core does not know of; null while there were none. */
+    /** @type {LateRequests | null} requests of the peer that the core does not know of; null while there were none */
     this.late = null
+    /** How many elements `peerRequests` had besides open requests when it was last looked at. */
+    this.surplus = 0
+    this.isLooking = false
     this.isScheduled = false
     this.onturn = () => attempt(endTurn, this)
     /** @type {import('./encryptor.js').Encryptor | null} */
@@ -42,6 +43,7 @@ class WireSession extends Session {
 
   receive(chunk, done) {
     const { encryption } = this
+    this.#noticeRemoved()
     if (encryption === null) super.receive(chunk, done)
     else encryption.receive(chunk, done)
   }
@@ -72,7 +74,7 @@ class WireSession extends Session {
 
   uncork() {
     if (this.output.isWaiting) this.schedule()
-    if (this.intake.isHolding) this.#forgetRemoved()
+    this.#noticeRemoved()
   }
 
   flushNow() {
@@ -119,20 +121,21 @@ class WireSession extends Session {
   choke() {
     super.choke()
     if (this.late === null) return
-    for (const request of this.late) {
-      const { piece, offset, length } = request
-      if (this.fast !== null && this.wire.allowedFastSet.includes(piece)) continue
-      if (this.#takeLate(request) && this.fast !== null)
-        native.sendReject(this.core.slot, piece, offset, length)
-    }
+    this.late.choke(({ piece }) => this.fast !== null && this.wire.allowedFastSet.includes(piece))
     this.sent()
   }
 
   /** Rejects a request of the peer, even if none waits. */
   reject(piece, offset, length) {
-    this.uploads.forget(piece, offset, length)
+    if (this.uploads.forget(piece, offset, length) === undefined)
+      this.late?.settle(piece, offset, length)
     native.sendReject(this.core.slot, piece, offset, length)
     this.declined()
+  }
+
+  piece(piece, offset, block) {
+    this.late?.settle(piece, offset, block.length)
+    super.piece(piece, offset, block)
   }
 
   /** Counted after it is queued: what listeners of 'upload' send follows it. */
@@ -169,17 +172,9 @@ class WireSession extends Session {
     this.wire._onCancel(piece, offset, length)
   }
 
-  /** Withdraws a request that the core does not know of. */
-  cancelLate(piece, offset, length) {
-    if (this.late === null) return
-    for (const request of this.late) {
-      const isEqual =
-        request.piece === piece && request.offset === offset && request.length === length
-      if (isEqual && this.#takeLate(request)) return
-    }
-  }
-
   onRequest(piece, offset, length, id) {
+    // The core may refuse requests for the sake of those that were removed: rarely enough that each costs little.
+    if (this.removed * 2 > this.uploads.requests.size) this.#forgetRemoved()
     this.arrived = id
     try {
       this.wire._onRequest(piece, offset, length)
@@ -193,57 +188,69 @@ class WireSession extends Session {
   /**
    * Opens a request of the peer: the one that is being handled, or one that comes from the user.
    *
-   * @returns {Function} answers it, with `(error, block)`
+   * @returns {Function | null} answers it, with `(error, block)`; null if it has to wait, or is refused
    */
   open(piece, offset, length) {
     const id = this.arrived
     this.arrived = NONE
-    if (id === NONE) return this.#openLate(new Request(piece, offset, length, null))
+    if (id === NONE) {
+      this.late ??= new LateRequests(this)
+      return this.late.open(piece, offset, length)
+    }
     const respond = (request, requestId, error, block) =>
       this.respond(request, requestId, error, block)
     return this.uploads.open(piece, offset, length, id, respond).callback
   }
 
+  // What users remove from the array
+
+  /** Users may edit the array as soon as they have it: it is looked at when they are done. */
+  lendRequests() {
+    if (!this.isLooking && !this.isFinished) {
+      this.isLooking = true
+      READY.then(() => this.#look())
+    }
+    return this.uploads.requests.toArray()
+  }
+
+  #look() {
+    this.isLooking = false
+    this.#noticeRemoved()
+  }
+
   /** The user assigns another array: requests that are not in it count no longer. */
   replaceRequests(array) {
     this.uploads.requests.adopt(array)
-    this.#forgetRemoved()
+    if (!this.isFinished) this.#forgetRemoved()
   }
 
-  /** Requests that a user has removed from the array make room for those that are held back. */
+  /** How many requests users have removed from the array since it was last looked at. */
+  get removed() {
+    const { requests } = this.uploads
+    if (requests.array === null) return 0
+    const lateCount = this.late === null ? 0 : this.late.opened.size
+    return requests.size + lateCount + this.surplus - requests.array.length
+  }
+
+  #noticeRemoved() {
+    if (this.removed !== 0 && !this.isFinished) this.#forgetRemoved()
+  }
+
+  /** They count no longer, and make room for those that are held back or would be refused. */
   #forgetRemoved() {
     const { requests } = this.uploads
-    if (requests.array === null) return
     const isOpen = new Set(requests.array)
-    const removed = [...requests.entries()].filter(([, request]) => !isOpen.has(request))
+    const isRemoved = (request) => !isOpen.has(request)
+    const removed = [...requests.entries()].filter(([, request]) => isRemoved(request))
     for (const [id, request] of removed) this.uploads.leave(id, request)
+    if (this.late !== null) this.late.forget(isRemoved)
+    this.surplus -= this.removed
     if (removed.length > 0) this.release()
   }
 
-  /** The core does not know of it. */
-  #openLate(request) {
-    this.late ??= new Set()
-    this.late.add(request)
-    this.uploads.requests.toArray().push(request)
-    const { piece, offset, length } = request
-    request.callback = (error, block) => {
-      if (!this.#takeLate(request)) return
-      if (!error && isAnswer(request, block)) {
-        this.upload(piece, offset, toBytes('block', block))
-        return
-      }
-      if (!error) this.uploads.countDropped(request, block)
-      if (this.fast !== null) this.reject(piece, offset, length)
-    }
-    return request.callback
-  }
-
-  /** Returns whether it was open still. */
-  #takeLate(request) {
-    const array = this.uploads.requests.toArray()
-    const at = array.indexOf(request)
-    if (at !== -1) array.splice(at, 1)
-    return this.late.delete(request) && at !== -1
+  release() {
+    super.release()
+    if (this.late !== null) this.late.release()
   }
 
   // Ends
@@ -251,6 +258,7 @@ class WireSession extends Session {
   /** Both directions end: what waits to leave gets to the reader, if there is one that takes it now. */
   finish(reason) {
     this.flushNow()
+    if (this.late !== null) this.late.clear()
     ends.close(this, reason)
     ends.finish(this)
   }

@@ -29,7 +29,9 @@ const METHODS = {
       return false
     }
     const isPlain = encoding === undefined && callback === undefined && isUint8Array(chunk)
-    if (!isPlain || !isAtRest(this))
+    const isOwn = this._write === METHODS._write
+    if (!isOwn) adaptWrite(this)
+    if (!isPlain || !isOwn || !isAtRest(this))
       return Duplex.prototype.write.call(this, chunk, encoding, callback)
     this._session.receive(toBuffer(chunk), noop)
     return true
@@ -57,11 +59,24 @@ const METHODS = {
     return chunk
   },
 
-  /** Gives output to the reader. */
+  /** Gives output to the reader, unless it is over: a user may have pushed null. */
   _handOn(bytes) {
-    if (!this.readableEnded && !this._isOutputOver) Duplex.prototype.push.call(this, bytes)
-    if (bytes === null) this._isOutputOver = true
+    if (!this._readableState.ended) Duplex.prototype.push.call(this, bytes)
   }
+}
+
+/**
+ * A user has overridden `_write(chunk, callback)`, and Node gives an encoding before the callback. Whoever expects that
+ * finds the callback there, too.
+ */
+function adaptWrite(wire) {
+  const { _write: write } = wire
+  if (write === METHODS._write || write === wire._adaptedWrite) return
+  wire._adaptedWrite = (chunk, encoding, callback) => {
+    const done = typeof encoding === 'function' ? encoding : callback
+    return write.call(wire, chunk, done, done)
+  }
+  wire._write = wire._adaptedWrite
 }
 
 function toBuffer(chunk) {
@@ -73,4 +88,4 @@ function isAtRest(wire) {
   return !isDispatching && !delaysInput && wire.writableLength === 0 && wire.writableCorked === 0
 }
 
-module.exports = { defineStream }
+module.exports = { adaptWrite, defineStream }

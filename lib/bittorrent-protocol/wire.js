@@ -77,6 +77,9 @@ class Wire extends Duplex {
 
     this._ext = {}
     this._nextExt = 1
+    /** The object whose names were counted, and how many it has. */
+    this._namesOf = this.peerExtendedMapping
+    this._nameCount = 0
     this._handshakeSent = false
     this._extendedHandshakeSent = false
     this._isEnding = false
@@ -117,7 +120,7 @@ class Wire extends Duplex {
 
   /** The requests of the peer that wait for an answer: users edit the array, or assign another one. */
   get peerRequests() {
-    return this._session.uploads.requests.toArray()
+    return this._session.lendRequests()
   }
 
   set peerRequests(array) {
@@ -269,9 +272,12 @@ defineMessages(Wire.prototype)
 defineRequests(Wire.prototype)
 defineStream(Wire.prototype)
 
+/** Applications pass on what their users have set: anything falsy is none, and beyond the last is the last. */
 function toLevel(peEnabled) {
-  if (![0, 1, 2].includes(Number(peEnabled))) throw new RangeError('peEnabled must be 0, 1 or 2')
-  return Number(peEnabled)
+  if (!peEnabled) return 0
+  const level = Math.min(Number(peEnabled), 2)
+  if (![0, 1, 2].includes(level)) throw new RangeError('peEnabled must be 0, 1 or 2')
+  return level
 }
 
 /** Eight hex digits. */

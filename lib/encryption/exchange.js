@@ -148,19 +148,20 @@ class Exchange {
 
   /**
    * @param {Uint8Array[]} chunks
+   * @param {boolean} [isAlone] - whether they share no memory with what others send
    * @returns {Buffer} all of them, in other memory
    */
-  encrypt(chunks) {
+  encrypt(chunks, isAlone = false) {
     let total = 0
     for (const chunk of chunks) total += byteLength(chunk)
-    const isLarge = total > slab.length
-    if (!isLarge && total > slab.buffer.length - slab.start) slab.renew()
-    const start = isLarge ? 0 : slab.start
-    const target = isLarge ? Buffer.allocUnsafeSlow(total) : slab.buffer
+    const isOwn = isAlone || total > slab.length
+    if (!isOwn && total > slab.buffer.length - slab.start) slab.renew()
+    const start = isOwn ? 0 : slab.start
+    const target = isOwn ? Buffer.allocUnsafeSlow(total) : slab.buffer
     let end = start
     for (const chunk of chunks) end += native.apply(this.slot, 0, chunk, end, target)
     if (end - start !== total) throw memoryChanged()
-    if (isLarge) return target
+    if (isOwn) return target
     slab.start = end
     return target.subarray(start, end)
   }

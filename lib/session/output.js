@@ -221,11 +221,10 @@ class Output {
 
   /**
    * Copies a block that Node keeps until somebody reads it. If its memory were transferred or resized
-   * meanwhile, Node would go on counting its bytes and the wire would never end. For a pipe that is held back
-   * the copy would cost too much.
+   * meanwhile, Node would go on counting its bytes and the wire would never end. Some ports do without: see there.
    */
   #toKeep(block) {
-    return this.port.isPiped || this.port.takesNow() ? block : copyOf(block)
+    return this.port.keepsBlocks || this.port.takesNow() ? block : copyOf(block)
   }
 
   /** A block may be transferred or resized before it is pushed; its head must not be sent alone. */

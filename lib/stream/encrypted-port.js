@@ -3,7 +3,6 @@
 
 const { isUint8Array } = require('node:util').types
 
-const { copyOf } = require('../own-memory.js')
 const { Port } = require('./port.js')
 
 class EncryptedPort extends Port {
@@ -44,9 +43,8 @@ class EncryptedPort extends Port {
     if (this.isBroken) return null
     if (this.cipher === null) return bytes
     try {
-      const sent = this.cipher.encrypt([bytes])
       // A peer that does not read must not hold the memory of others.
-      return this.takesNow() ? sent : copyOf(sent)
+      return this.cipher.encrypt([bytes], !this.takesNow())
     } catch (error) {
       this.isBroken = true
       this.onbroken(error)

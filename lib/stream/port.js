@@ -104,6 +104,11 @@ class Port {
   /** The peer keeps so many requests. */
   keeps() {}
 
+  /** Whether blocks that nobody reads yet are not copied: for a pipe that is held back that would cost too much. */
+  get keepsBlocks() {
+    return this.isPiped
+  }
+
   /** @param {import('../session/core.js').Core} core - of the session that pushes */
   makeOutput(core) {
     return new Output(core, this)

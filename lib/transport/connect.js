@@ -27,7 +27,7 @@ function connect(options) {
   wire.peerAddress = toPeerAddress({ address: host, port })
   if (signal !== undefined) stopWith(signal, wire)
   if (signal?.aborted) return wire
-  if (net.isIP(host) === 0) lookUp(settings, wire, link)
+  if (net.isIP(host) === 0) lookUp(settings, link)
   else open([host], settings, link)
   return wire
 }
@@ -46,17 +46,18 @@ function stopWith(signal, wire) {
   wire.once('close', stop)
 }
 
-/** The time limit counts from here on. */
-function lookUp(settings, wire, link) {
+/** The time limit counts from here on. Only the first answer of a lookup counts. */
+function lookUp(settings, link) {
   const { connectTimeout, family, host, lookup = dns.lookup } = settings
-  const { session } = link
-  const fail = (error) => session.inContext(() => wire.destroy(error))
+  const fail = (error) => link.giveUp(error)
+  let isAnswered = false
   const start = performance.now()
   const deadline =
     connectTimeout > 0 ? new Deadline(connectTimeout, () => fail(connectTimedOut())) : null
   lookup(host, { all: true, family }, (error, addresses) => {
     deadline?.stop()
-    if (wire.destroyed) return
+    if (isAnswered || !link.isWanted) return
+    isAnswered = true
     if (error) return fail(error)
     const list = Array.isArray(addresses) ? addresses : [{ address: addresses }]
     const known = inTurn(list.filter((one) => net.isIP(one?.address) !== 0))

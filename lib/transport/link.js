@@ -29,6 +29,8 @@ class Link {
     this.isRef = isRef
     this.isOpen = true
     this.isConnected = false
+    /** Whether the wire has ended with output before there is a socket, which has only that to do. */
+    this.isEnding = false
     /** Output from before there is a socket; null once there is one. */
     this.early = []
     this.local = null
@@ -50,7 +52,7 @@ class Link {
     this.isUnseen = false
     /** The place of a peer among those of which a server does not know the torrent yet. */
     this.ticket = null
-    /** Callers that wait until all output has left. */
+    /** Callers that wait until what they have sent has left: one record of the socket for each, in their order. */
     this.flushes = []
     /** Bytes that never left. */
     this.lost = 0
@@ -77,13 +79,20 @@ class Link {
     for (const bytes of this.early) native.write(number, bytes)
     if (this.early.length > 0) native.send(number)
     this.early = null
+    if (this.isEnding) return this.#endAtOnce(number)
     if (this.session.announced !== null) this.handshakeSent()
     this.fetching?.open()
     this.serving?.open()
     this.pace()
-    if (this.flushes.length > 0) native.tellFlushed(number)
+    this.#tellFlushes(number)
     // Not before: what is read in a key exchange pauses the socket, and passes the sieve of transfers.
     native.startReading(this.session.core.slot, number)
+  }
+
+  #endAtOnce(number) {
+    this.pace()
+    native.close(number)
+    this.#tellFlushes(number)
   }
 
   /** A peer has opened this socket. */
@@ -170,6 +179,10 @@ class Link {
     })
   }
 
+  #tellFlushes(number) {
+    this.flushes.forEach(() => native.tellFlushed(number))
+  }
+
   #settleFlushes() {
     const { flushes } = this
     this.flushes = []
@@ -208,12 +221,17 @@ class Link {
     if (this.number !== NONE) native.endExchange(this.number, exchange?.slot ?? NO_SLOT, payload)
   }
 
-  /** All output is left: it is sent, and then the socket ends. After an error that may not take long. */
+  /**
+   * All output is left: it is sent, and then the socket ends. After an error that may not take long. A dial goes on only
+   * to send what there is.
+   */
   close() {
     if (!this.isOpen) return
     this.isClosing = true
-    if (this.number === NONE) this.#release(this.#earlyLength)
-    else if (!this.isConnected || this.isUnseen) native.destroy(this.number)
+    const isNeeded = this.isConnected ? !this.isUnseen : this.#hasLastWords
+    if (this.number === NONE && isNeeded) this.isEnding = true
+    else if (this.number === NONE) this.#release(this.#earlyLength)
+    else if (!isNeeded) native.destroy(this.number)
     else if (this.wire.error === null) native.close(this.number)
     else native.fail(this.number)
   }
@@ -221,6 +239,18 @@ class Link {
   /** The wire has failed. If it had ended before, what is left of its output has little time from now on. */
   fail() {
     if (this.isClosing && this.number !== NONE) native.fail(this.number)
+  }
+
+  /** Whether it has ended with output, and was not destroyed. What is enciphered needs the answer of the peer. */
+  get #hasLastWords() {
+    const { session } = this
+    const hasEnded = session !== null && !session.isClosed && !this.isEncrypting
+    return hasEnded && this.measure().unsent > 0
+  }
+
+  /** Whether a socket is of use: for the wire, or for its last output. */
+  get isWanted() {
+    return this.isOpen && (this.isEnding || !this.session.isClosed)
   }
 
   // What the I/O thread says. All of it runs in the async context of the wire.
@@ -289,8 +319,11 @@ class Link {
 
   onDrained() {
     const { session } = this
-    if (this.flushes.length > 0 && this.measure().unsent === 0) this.#settleFlushes()
     session.inContext(session.release)
+  }
+
+  onFlushed() {
+    this.flushes.shift()?.resolve()
   }
 
   /** @param {boolean} isTruncated - inside a block of a fetch, of which the wire does not know */
@@ -304,13 +337,22 @@ class Link {
     this.local = toAddress(local)
     this.remote = toAddress(remote)
     const { session, wire } = this
-    session.inContext(() => wire.emit('connect'))
+    if (!session.isClosed) session.inContext(() => wire.emit('connect'))
   }
 
-  /** @param {string[]} lines - see ./errors.js */
-  onDialFailed(lines) {
+  /** There will be no socket. */
+  giveUp(error) {
+    this.#fail(error)
+    if (this.isEnding) this.#release(this.#earlyLength)
+  }
+
+  /**
+   * @param {number} unsent - bytes that were left for the socket
+   * @param {string[]} lines - see ./errors.js
+   */
+  onDialFailed(unsent, lines) {
     this.#fail(toDialError(lines, this.asked))
-    this.#release(0)
+    this.#release(unsent)
   }
 
   onFailed([line]) {

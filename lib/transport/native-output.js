@@ -6,7 +6,7 @@ const { PANICKED } = require('../native.js')
 const { Output } = require('../session/output.js')
 
 class NativeOutput extends Output {
-  /** Blocks are copied at once, so it does not matter what becomes of them. */
+  /** Blocks are copied at once, but for long ones in memory of `pwp.allocate()`: those stay where they are. */
   addBlock(piece, offset, block, length) {
     const { link } = this.port
     if (!link.takesFrames) return super.addBlock(piece, offset, block, length)

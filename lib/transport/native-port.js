@@ -22,7 +22,7 @@ class NativePort {
     this.depth = 0
     this.isCorked = false
     this.isDirty = false
-    /** Called when something cannot be enciphered. Native sockets encipher what they have copied. */
+    /** Called when something cannot be enciphered: never, as the I/O thread does that, in memory of its own. */
     this.onbroken = null
   }
 
@@ -143,7 +143,7 @@ class NativePort {
     return !this.link.isFull
   }
 
-  /** What is pushed is copied at once. */
+  /** What is pushed is copied at once. Blocks in memory of `pwp.allocate()` may pass it by: see native-output.js. */
   takesNow() {
     return true
   }

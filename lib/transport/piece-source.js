@@ -28,13 +28,14 @@ class PieceSource extends EventEmitter {
   /** @param {object} options - see docs/api.md */
   constructor(options) {
     super()
-    const settings = toSource(options)
+    const { pieces, ...settings } = toSource(options)
     startRecords()
+    // Without the pieces: they are copied, and may be large.
     this.#settings = settings
     this.#number = native.makeSource(settings)
     sources.set(this.#number, new WeakRef(this))
     abandoned.register(this, this.#number, this)
-    for (const [index, bytes] of settings.pieces) native.addPiece(this.#number, index, bytes)
+    for (const [index, bytes] of pieces) native.addPiece(this.#number, index, bytes)
   }
 
   /** @returns {number} bytes of a piece; the last one may be shorter */

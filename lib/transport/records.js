@@ -19,7 +19,7 @@ const { attempt, throwLater } = require('../session/attempt.js')
 const SHARED = Symbol.for('peer-wire-native: records')
 
 /** Of what is shared: raised whenever a copy of before could not use it. */
-const VERSION = 2
+const VERSION = 3
 
 /** What a record without words says. */
 const NOTHING = []
@@ -115,6 +115,8 @@ function handle(kind, number, a, b, c, d) {
       return links.get(number)?.onData(viewOf(a, b, c))
     case RecordKind.Drained:
       return links.get(number)?.onDrained()
+    case RecordKind.Flushed:
+      return links.get(number)?.onFlushed()
     case RecordKind.Progress:
       return links.get(number)?.onProgress(a, b)
     case RecordKind.Fetched:
@@ -133,7 +135,7 @@ function handle(kind, number, a, b, c, d) {
     case RecordKind.Connected:
       return links.get(number)?.onConnected(native.readText())
     case RecordKind.DialFailed:
-      return links.get(number)?.onDialFailed(native.readText())
+      return links.get(number)?.onDialFailed(a, native.readText())
     case RecordKind.Failed:
       return links.get(number)?.onFailed(native.readText())
     case RecordKind.Accepted:

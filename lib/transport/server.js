@@ -177,7 +177,8 @@ class Server extends EventEmitter {
       this.emit('drop', place)
       return false
     }
-    if (!this.#admits(remote)) return false
+    // The filter may have closed the server.
+    if (!this.#admits(remote) || this.#isClosing) return false
     const ticket = this.#newcomers.admit(remote.address)
     if (ticket instanceof Error) {
       this.emit('refuse', ticket, place)

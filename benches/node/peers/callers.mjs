@@ -15,7 +15,9 @@ process.exit()
 
 async function call(number) {
   const socket = createConnection({ port, host: '127.0.0.1', noDelay: true })
-  const stream = encryption.wrap(socket, { role: 'initiator', infoHash, mode: 'require' })
+  // The last ones wait until all others have been answered.
+  const timeout = 100_000
+  const stream = encryption.wrap(socket, { role: 'initiator', infoHash, mode: 'require', timeout })
   const [{ method }] = await once(stream, 'encryption')
   const peerId = Buffer.from(`-BE0001-${String(number).padStart(12, '0')}`)
   stream.write(encodeHandshake({ reserved: [0, 0, 0, 0, 0, 0x10, 0, 4], infoHash, peerId }))

@@ -38,7 +38,7 @@ pub enum RecordKind {
     Connected,
     /// Of a socket: a slab, where in it, and how many bytes.
     Data,
-    /// Of a socket; `readRecordText` says more. Its number is free.
+    /// Of a socket, with the bytes that were left for it; `readRecordText` says more. Its number is free.
     DialFailed,
     /// Of a socket.
     Drained,
@@ -63,6 +63,8 @@ pub enum RecordKind {
     SourceFailed,
     /// Of a socket; `readRecordText` says more.
     Violation,
+    /// Of a socket: what was left before a `TellFlushed` is written. One for each, in their order.
+    Flushed,
 }
 
 /// What `commandSocket` does with the socket of a number.
@@ -89,7 +91,7 @@ pub enum SocketCommand {
     CloseListener,
     /// A connection of a listener was looked at.
     LookedAt,
-    /// Asks for a `Drained` when all is written.
+    /// Asks for a `Flushed` when all that was left so far is written.
     TellFlushed,
 }
 
@@ -456,6 +458,7 @@ impl Sockets {
                 of(RecordKind::SlabDone, slab)
             }
             Record::Drained { number } => of(RecordKind::Drained, number),
+            Record::Flushed { number } => of(RecordKind::Flushed, number),
             Record::Progress { number, socket } => {
                 let Progress { received, sent, .. } = socket.take_progress();
                 let numbers = [number, to_u32(received), to_u32(sent), 0, 0];
@@ -466,9 +469,8 @@ impl Sockets {
                 is_truncated,
             } => Some((RecordKind::Ended, [number, is_truncated.into(), 0, 0, 0])),
             Record::Closed { number } => {
-                let unsent = self.open.get(number).map_or(0, |socket| socket.unsent());
-                self.open.remove(number);
-                Some((RecordKind::Closed, [number, to_u32(unsent), 0, 0, 0]))
+                let unsent = self.release(number);
+                Some((RecordKind::Closed, [number, unsent, 0, 0, 0]))
             }
             Record::Connected {
                 number,
@@ -480,8 +482,8 @@ impl Sockets {
             }
             Record::DialFailed { number, error } => {
                 self.text = text::of_dial(&error);
-                self.open.remove(number);
-                of(RecordKind::DialFailed, number)
+                let unsent = self.release(number);
+                Some((RecordKind::DialFailed, [number, unsent, 0, 0, 0]))
             }
             Record::Failed { number, fault } => {
                 self.text = text::of_fault(fault);
@@ -546,6 +548,13 @@ impl Sockets {
                 Some((RecordKind::SourceFailed, [number, file, piece, 0, 0]))
             }
         }
+    }
+
+    /// The number of a socket is free. Returns how many bytes it has not written.
+    fn release(&mut self, number: u32) -> u32 {
+        let unsent = self.open.get(number).map_or(0, |socket| socket.unsent());
+        self.open.remove(number);
+        to_u32(unsent)
     }
 
     /// Returns the number of the new socket. Without one it is closed.

@@ -129,6 +129,7 @@ impl Driver {
                 self.obey(order);
             }
         }
+        self.tell_marks();
         self.has_failed();
         if let Some((decrypt, payload)) = heard.payload
             && let Some(reading) = &mut self.reading
@@ -338,6 +339,15 @@ impl Driver {
         if self.socket.wrote(len) {
             let number = self.socket.number();
             self.post(Record::Drained { number });
+        }
+        self.tell_marks();
+    }
+
+    /// Tells the host of the marks that are reached.
+    fn tell_marks(&mut self) {
+        while self.outgoing.take_mark() {
+            let number = self.socket.number();
+            self.post(Record::Flushed { number });
         }
     }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::sleep;
 
 use super::desk::Desk;
@@ -118,6 +119,9 @@ fn bind(listen: Listen) -> Result<(TcpListener, SocketAddr), Fault> {
     socket
         .set_reuseaddr(true)
         .map_err(failed(Operation::Bind))?;
+    if listen.address.is_ipv6() {
+        take_both_families(&socket).map_err(failed(Operation::Bind))?;
+    }
     socket
         .bind(listen.address)
         .map_err(failed(Operation::Bind))?;
@@ -126,6 +130,11 @@ fn bind(listen: Listen) -> Result<(TcpListener, SocketAddr), Fault> {
         .map_err(failed(Operation::Listen))?;
     let local = listener.local_addr().map_err(failed(Operation::Listen))?;
     Ok((listener, local))
+}
+
+/// An IPv6 address that stands for all takes IPv4 connections, too, whatever the system's default is: as of Node.
+fn take_both_families(socket: &TcpSocket) -> io::Result<()> {
+    SockRef::from(socket).set_only_v6(false)
 }
 
 /// Takes connections until the host closes the listener.
@@ -208,4 +217,21 @@ fn take(
         remote,
     });
     tokio::spawn(driver);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn socket_takes_both_families_where_the_system_keeps_them_apart() -> io::Result<()> {
+        // A system without IPv6 has no such socket.
+        let Ok(socket) = TcpSocket::new_v6() else {
+            return Ok(());
+        };
+        SockRef::from(&socket).set_only_v6(true)?;
+        take_both_families(&socket)?;
+        assert!(!SockRef::from(&socket).only_v6()?);
+        Ok(())
+    }
 }

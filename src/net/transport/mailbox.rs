@@ -79,8 +79,13 @@ pub enum Record {
         /// The number of the slab.
         slab: u32,
     },
-    /// Much output had waited, and little is left; or nothing is left, and the host has asked for that.
+    /// Much output had waited, and little is left.
     Drained {
+        /// The number of the socket.
+        number: u32,
+    },
+    /// All that was left before [`Socket::tell_flushed`] is written: one for each call, in their order.
+    Flushed {
         /// The number of the socket.
         number: u32,
     },

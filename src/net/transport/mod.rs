@@ -13,8 +13,9 @@
 //! - `transfers`: what the host says about transfers;
 //! - `uploading`: what the host says about serving;
 //! - `outgoing`: bytes that wait to be written;
+//! - `backlog`: how many wait, and when little is left;
 //! - `rate`, `pacing`: how fast it goes;
-//! - `queue`, `desk`, `level`: how the threads meet, which `checks/threads` has a model of;
+//! - `queue`, `desk`, `level`, and `backlog`: how the threads meet, which `checks/threads` has a model of;
 //! - `dial`, `listener`: where sockets come from.
 //!
 //! The bytes of a socket are passed on as they are, so the host applies them to its [`Wire`] one message
@@ -23,6 +24,7 @@
 //!
 //! [`Wire`]: crate::protocol::Wire
 
+mod backlog;
 mod desk;
 mod dial;
 mod driver;

@@ -34,6 +34,8 @@ pub(super) enum Item {
     Cipher(Cipher),
     /// Something to do between two frames.
     Order(Order),
+    /// Asks to be told when all that was left before it is written.
+    Mark,
 }
 
 /// What the I/O thread has taken over.
@@ -44,6 +46,9 @@ pub(super) struct Outgoing {
     len: usize,
     /// Bytes of the first chunk that are written.
     written: usize,
+    /// For each mark that was taken, how many bytes go before it and are not written. Whatever is pushed later,
+    /// blocks that a peer goes on asking for among it, is not waited for.
+    marks: VecDeque<usize>,
     cipher: Cipher,
 }
 
@@ -79,8 +84,18 @@ impl Outgoing {
             Item::Shared(bytes) => self.push_shared(&[], bytes),
             Item::Cipher(cipher) => self.cipher = cipher,
             Item::Order(order) => return Some(order),
+            Item::Mark => self.marks.push_back(self.len),
         }
         None
+    }
+
+    /// Whether all before the next mark is written. That mark is done then.
+    pub(super) fn take_mark(&mut self) -> bool {
+        let is_reached = self.marks.front() == Some(&0);
+        if is_reached {
+            self.marks.pop_front();
+        }
+        is_reached
     }
 
     /// Adds whole frames.
@@ -166,6 +181,9 @@ impl Outgoing {
 
     fn forget(&mut self, len: usize) {
         self.len = self.len.saturating_sub(len);
+        for before in &mut self.marks {
+            *before = before.saturating_sub(len);
+        }
         self.written = self.written.saturating_add(len);
         while let Some(first) = self.chunks.front()
             && first.bytes().len() <= self.written

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
 
 use bytes::Bytes;
 
+use super::backlog::{Backlog, WasHigh};
 use super::desk::Desk;
 use super::level::{Level, Waiter};
 use super::mailbox::{Mailbox, Record};
@@ -41,7 +42,7 @@ struct Shared {
     /// Whether it waits until the host has taken bytes of other sockets.
     waits_for_others: AtomicBool,
     /// Bytes that the host has left and that are not written.
-    unsent: AtomicUsize,
+    unsent: Backlog,
     desk: Desk<State>,
 }
 
@@ -59,10 +60,7 @@ struct State {
     transfers: TransferState,
     /// Limits that were set and are not in force yet.
     rates: Option<Vec<Rates>>,
-    /// Whether as much as the high mark has waited since the host was last told.
-    was_high: bool,
-    /// Whether the host is to be told when nothing waits any more.
-    tells_flushed: bool,
+    was_high: WasHigh,
 }
 
 impl State {
@@ -196,14 +194,14 @@ impl Socket {
         self.shared.desk.with(|state| {
             // Nothing leaves any more after its end.
             if len > 0 && !state.wants.is_destroyed {
-                let before = self.shared.unsent.fetch_add(len, Ordering::AcqRel);
-                state.was_high |= before.saturating_add(len) >= state.high_mark();
+                let high_mark = state.high_mark();
+                (self.shared.unsent).leave(len, &mut state.was_high, high_mark);
                 state.is_partial = true;
                 append(&mut state.output);
             }
             Unsent {
                 len: self.unsent(),
-                will_drain: state.was_high,
+                will_drain: state.was_high.get(),
             }
         })
     }
@@ -243,24 +241,27 @@ impl Socket {
 
     /// Bytes that are not written yet.
     pub fn unsent(&self) -> usize {
-        self.shared.unsent.load(Ordering::Acquire)
+        self.shared.unsent.len()
     }
 
     /// Whether [`Record::Drained`](super::Record::Drained) will say that output has left.
     pub fn will_drain(&self) -> bool {
-        self.shared.desk.with(|state| state.was_high)
+        self.shared.desk.with(|state| state.was_high.get())
     }
 
-    /// Asks for a [`Record::Drained`] once all that was left is written: at once, if it is.
+    /// Asks for a [`Record::Flushed`] once all that was left so far is written: at once, if it is. What is left later
+    /// is not waited for. None comes if the socket ends before.
     pub fn tell_flushed(&self) {
-        let waits = self.shared.desk.with(|state| {
-            state.tells_flushed = self.unsent() > 0;
-            state.tells_flushed
-        });
-        if !waits {
+        if self.unsent() == 0 {
             let number = self.number();
-            self.mailbox().post(Record::Drained { number });
+            return self.mailbox().post(Record::Flushed { number });
         }
+        // Goes the way of the output: only the I/O thread knows what else it writes before that.
+        self.tell(|state| {
+            if !state.wants.is_destroyed {
+                state.output.push_back(Item::Mark);
+            }
+        });
     }
 
     /// Stops reading, or goes on.
@@ -334,7 +335,7 @@ impl Socket {
                 number: AtomicU32::new(u32::MAX),
                 unread: Level::new(MAX_UNREAD, MAX_UNREAD),
                 waits_for_others: AtomicBool::new(false),
-                unsent: AtomicUsize::new(0),
+                unsent: Backlog::new(),
                 desk: Desk::new(State::default()),
             }),
         }
@@ -382,7 +383,7 @@ impl Socket {
 
     /// Bytes that the host has not left, but that are written for it.
     pub(super) fn add_unsent(&self, len: usize) {
-        self.shared.unsent.fetch_add(len, Ordering::AcqRel);
+        self.shared.unsent.add(len);
     }
 
     /// Transfers have done this. The host is told by [`Socket::report`].
@@ -426,20 +427,15 @@ impl Socket {
         }
     }
 
-    /// Bytes were written. Returns whether the host is to be told that little or nothing is left.
+    /// Bytes were written. Returns whether the host is to be told that little is left.
     pub(super) fn wrote(&self, len: usize) -> bool {
-        let before = self.shared.unsent.fetch_sub(len, Ordering::AcqRel);
-        let left = before.saturating_sub(len);
-        if left > LOW_MARK {
-            return false;
-        }
-        self.shared.desk.with(|state| {
-            if left > state.low_mark() {
-                return false;
-            }
-            let is_flushed = left == 0 && std::mem::take(&mut state.tells_flushed);
-            std::mem::take(&mut state.was_high) || is_flushed
-        })
+        let Shared { desk, unsent, .. } = &*self.shared;
+        // Without the lock while much is left.
+        unsent.take(len) <= LOW_MARK
+            && desk.with(|state| {
+                let low_mark = state.low_mark();
+                unsent.has_drained(&mut state.was_high, low_mark)
+            })
     }
 }
 
