@@ -11,6 +11,9 @@ import { SharedFile } from './helpers/shared-file.mjs'
 
 const MODES = ['prefer', 'require']
 
+/** Most connections that are made to a client that hangs up before it has anything. */
+const MAX_DIALS = 4
+
 /** What a client that prefers encryption selects when both methods are offered. */
 const SELECTED = {
   aria2: 'plaintext',
@@ -61,9 +64,7 @@ for (const [name, client] of Object.entries(clients)) {
     withClient(`${name}, which requires encryption, downloads over dial(), ${mode}`, async (t) => {
       const { file, torrent, data, copy } = await makeFile(t)
       const leecher = await client.leech(t, { torrent, folder: copy, encryption: 'require' })
-      const { stream, attempts } = await dialTo(leecher, file, mode)
-      file.serve(wireOver(t, stream, optionsFor(file)), { isInitiator: true })
-      await leecher.done
+      const { stream, attempts } = await seedByDialing(t, leecher, file, mode)
       t.deepEqual(attempts, [{ encrypted: true }])
       t.is(stream.encryption.method, 'rc4')
       t.is(await leecher.stop(), 0)
@@ -205,6 +206,23 @@ function outcome(wire) {
     wire.once('close', () => resolve('closed'))
   })
 }
+
+/**
+ * Serves a client until it has everything. It may hang up at first, while it is busy with itself: then it is dialled
+ * again, as by any peer.
+ */
+async function seedByDialing(t, leecher, file, mode, dials = 1) {
+  const dialed = await dialTo(leecher, file, mode)
+  const wire = wireOver(t, dialed.stream, optionsFor(file))
+  file.serve(wire, { isInitiator: true })
+  await Promise.race([leecher.done, closed(wire)])
+  if (wire.uploaded > 0) return leecher.done.then(() => dialed)
+  t.log(`hung up: ${wire.error?.code ?? 'no error'}`)
+  if (dials === MAX_DIALS) throw new Error('the client hangs up each time')
+  return seedByDialing(t, leecher, file, mode, dials + 1)
+}
+
+const closed = (wire) => new Promise((resolve) => wire.once('close', resolve))
 
 /** A stream of `dial()`, and how often a connection was made for it. */
 async function dialTo({ host, port }, { infoHash }, mode) {
