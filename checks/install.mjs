@@ -8,8 +8,8 @@ import { packMain } from '../testkit/processes/packages.mjs'
 
 const TRANSFER = path.join(ROOT, 'testkit', 'transfer.cjs')
 
-/** Builds share compiled crates across runs (with cargo 1.91 or newer). */
-const CARGO_BUILD_BUILD_DIR = path.join(ROOT, 'node_modules', '.cache', 'install-build')
+/** Builds share the compiled crates of the project's own (with cargo 1.91 or newer). */
+const CARGO_BUILD_BUILD_DIR = path.join(ROOT, 'target')
 
 const STEPS = {
   'a tarball without a binary builds one': async (folder) => {
