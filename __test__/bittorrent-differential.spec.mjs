@@ -19,6 +19,7 @@ import {
 import { FLAVOURS, makeSession } from '../testkit/bittorrent-sessions/sessions.mjs'
 import { inTurn } from '../testkit/in-turn.mjs'
 import { Coverage } from '../testkit/sessions/coverage.mjs'
+import { flavourRunner } from '../testkit/sessions/flavours.mjs'
 import { casesOr, SEED } from '../testkit/settings.mjs'
 
 const OurWire = createRequire(import.meta.url)('../bittorrent-protocol.js')
@@ -27,6 +28,12 @@ const CASES = casesOr(7500)
 /** Each runs four times. */
 const PAIRS = Math.ceil(CASES / 10)
 const CASES_EACH = Math.ceil(CASES / FLAVOURS.length)
+
+const runFlavour = flavourRunner(implementations, CASES_EACH, {
+  makeSession,
+  compareSession,
+  explainDifference
+})
 
 const TITLES = {
   plain: 'whole messages, with calls between them, have the same effects',
@@ -97,20 +104,3 @@ const reportOf = (pair, flavour, cases) =>
     const { difference } = await compareSession(pair, session)
     return difference && explainDifference(pair, session, difference)
   })
-
-const runs = {}
-
-/** Runs the sessions of a flavour, once for all tests, up to the first that differs. */
-const runFlavour = (flavour) => (runs[flavour] ??= compareSessions(flavour))
-
-const compareSessions = async (flavour) => {
-  const counts = []
-  const failure = await inTurn(Array(CASES_EACH).keys(), async (index) => {
-    const session = makeSession((SEED + index) >>> 0, flavour)
-    const outcome = await compareSession(implementations, session)
-    counts.push(outcome.counts)
-    const { difference } = outcome
-    return difference && explainDifference(implementations, session, difference)
-  })
-  return { failure, counts }
-}

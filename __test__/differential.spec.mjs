@@ -5,10 +5,11 @@ import { createRequire } from 'node:module'
 import test from 'ava'
 import { compareSession, explainDifference, RULES } from '../testkit/sessions/comparison.mjs'
 import { Coverage } from '../testkit/sessions/coverage.mjs'
+import { flavourRunner } from '../testkit/sessions/flavours.mjs'
 import { inTurn } from '../testkit/in-turn.mjs'
 import { loadImplementation } from '../testkit/sessions/session-runner.mjs'
 import { FLAVOURS, makeSession } from '../testkit/sessions/sessions.mjs'
-import { casesOr, SEED } from '../testkit/settings.mjs'
+import { casesOr } from '../testkit/settings.mjs'
 
 const require = createRequire(import.meta.url)
 const implementations = {
@@ -17,6 +18,12 @@ const implementations = {
 }
 const CASES = casesOr(6000)
 const CASES_EACH = Math.ceil(CASES / FLAVOURS.length)
+
+const runFlavour = flavourRunner(implementations, CASES_EACH, {
+  makeSession,
+  compareSession,
+  explainDifference
+})
 
 const TITLES = {
   plain: 'whole messages, with calls between them, have the same effects',
@@ -52,20 +59,3 @@ test('every difference that the comparison allows is documented', (t) => {
     []
   )
 })
-
-const runs = {}
-
-/** Runs the sessions of a flavour, once for all tests, up to the first that differs. */
-const runFlavour = (flavour) => (runs[flavour] ??= compareSessions(flavour))
-
-const compareSessions = async (flavour) => {
-  const counts = []
-  const failure = await inTurn(Array(CASES_EACH).keys(), async (index) => {
-    const session = makeSession((SEED + index) >>> 0, flavour)
-    const outcome = await compareSession(implementations, session)
-    counts.push(outcome.counts)
-    const { difference } = outcome
-    return difference && explainDifference(implementations, session, difference)
-  })
-  return { failure, counts }
-}

@@ -8,7 +8,8 @@ import { inFakeTime } from './clock.mjs'
 import { INFO_HASH, TORRENT_NAME } from './exchange.mjs'
 import { acceptRequest, performCall, performInside, react } from './performing.mjs'
 import { EVENTS } from './runner.mjs'
-import { count, longSnapshot, note, snapshot } from './state.mjs'
+import { count } from '../sessions/session-log.mjs'
+import { longSnapshot, note, snapshot } from './state.mjs'
 
 /** The peer has limits: larger numbers of pieces, and what looks like a long message, end it by the rule `bounded`. */
 const PROFILE = { greetsOnce: true, lastPiece: 399_999, timers: 0, callbackCalls: 0.2 }

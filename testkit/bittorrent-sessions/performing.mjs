@@ -2,7 +2,8 @@
 
 import { bytesOf, encodeMessage } from '../messages.mjs'
 import { clock } from './clock.mjs'
-import { count, note } from './state.mjs'
+import { count } from '../sessions/session-log.mjs'
+import { note } from './state.mjs'
 
 /**
  * Makes a call and records its start, its end, what it returns and what it throws.

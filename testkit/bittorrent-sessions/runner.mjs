@@ -2,33 +2,20 @@
 
 import { inTurn } from '../in-turn.mjs'
 import { cut, encodeMessage } from '../messages.mjs'
+import { count, INPUT_EVENTS } from '../sessions/session-log.mjs'
 import { clock, inFakeTime } from './clock.mjs'
 import { Exchange, INFO_HASH, TORRENT_NAME } from './exchange.mjs'
 import { acceptRequest, encodeAll, performCall, performInside, react } from './performing.mjs'
-import { count, longSnapshot, note, snapshot } from './state.mjs'
+import { longSnapshot, note, snapshot } from './state.mjs'
 
 /** Names of all recorded events. */
 export const EVENTS = [
-  'handshake',
-  'choke',
-  'unchoke',
-  'interested',
-  'uninterested',
-  'have',
-  'bitfield',
-  'request',
-  'piece',
-  'cancel',
-  'port',
-  'extended',
-  'keep-alive',
-  'unknownmessage',
+  ...INPUT_EVENTS,
   'suggest',
   'have-all',
   'have-none',
   'reject',
   'allowed-fast',
-  'download',
   'upload',
   'timeout',
   'crypto-infohash',

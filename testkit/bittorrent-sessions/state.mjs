@@ -1,16 +1,6 @@
 // Records what happens on a bittorrent-protocol wire in a session: values, public state, and counts.
 
 /**
- * Counts an occurrence, to prove that a run covered what it should.
- *
- * @param {{counts: Record<string, number>}} run
- * @param {string} key
- */
-export const count = (run, key) => {
-  run.counts[key] = (run.counts[key] ?? 0) + 1
-}
-
-/**
  * Adds an entry with its values and the current state of the wire, and keeps the bytes among the values, to
  * check at the end whether they are still the same.
  *
