@@ -1,7 +1,8 @@
 // Makes the scripted calls of a session on a bittorrent-protocol wire, from outside and inside handlers.
 
-import { bytesOf, encodeMessage } from '../messages.mjs'
+import { bytesOf } from '../messages.mjs'
 import { clock } from './clock.mjs'
+import { makeScripting } from '../sessions/scripting.mjs'
 import { count } from '../sessions/session-log.mjs'
 import { note } from './state.mjs'
 
@@ -30,24 +31,6 @@ export const performCall = (run, call) => {
 }
 
 /**
- * Makes the calls that the session schedules for this event: none before a key exchange, where they would send
- * messages as if there was none.
- *
- * @param {object} run of `runSession`
- * @param {string} event
- */
-export const react = (run, event) => {
-  if (!run.isReady) return
-  const total = run.eventCounts.any++
-  const nth = run.eventCounts[event] ?? 0
-  run.eventCounts[event] = nth + 1
-  for (const reaction of run.session.reactions) {
-    if (reaction.event === event && reaction.nth === nth) performInside(run, reaction.calls)
-    if (reaction.event === 'any' && reaction.nth === total) performInside(run, reaction.calls)
-  }
-}
-
-/**
  * Makes calls inside a handler.
  *
  * @param {object} run of `runSession`
@@ -60,57 +43,6 @@ export const performInside = (run, calls) => {
   for (const call of calls) performCall(run, call)
   run.calls = outside
   run.depth--
-}
-
-/**
- * Encodes messages of the peer and counts them as delivered.
- *
- * @param {object} run of `runSession`
- * @param {object[]} messages
- * @returns {Buffer}
- */
-export const encodeAll = (run, messages) => {
-  for (const { type } of messages) count(run, `message ${type}`)
-  return Buffer.concat(messages.map(encodeMessage))
-}
-
-/**
- * Records a request of the peer, so that later calls can answer it.
- *
- * @param {object} run of `runSession`
- * @param {unknown[]} args of the `'request'` event
- * @returns {() => void} does what the session schedules for it
- */
-export const acceptRequest = (run, args) => {
-  const { answers } = run.session
-  const how = answers[run.accepted.length % answers.length]
-  run.accepted.push(args)
-  run.labels.set(args[3], `respond ${run.accepted.length}`)
-  return () => performInside(run, [{ do: 'respond', pick: run.accepted.length - 1, how }])
-}
-
-const request = (run, { piece, offset, length, callback, inside = [] }) => {
-  if (callback) run.wire.request(piece, offset, length, makeCallback(run, inside))
-  else run.wire.request(piece, offset, length)
-}
-
-const makeCallback = (run, inside) => {
-  const label = `callback ${run.callbacks++}`
-  const callback = (...args) => {
-    note(run, label, args)
-    count(run, `callback ${args[0]?.message ?? 'with a block'}`)
-    react(run, 'callback')
-    performInside(run, inside)
-  }
-  run.labels.set(callback, label)
-  return callback
-}
-
-const respond = (run, { pick, how }) => {
-  if (!run.accepted.length || how === 'hold') return
-  const accepted = run.accepted[pick % run.accepted.length]
-  answer(run, accepted, how)
-  if (how === 'twice') answer(run, accepted, how)
 }
 
 const answer = (run, accepted, how) => {
@@ -271,6 +203,13 @@ const speeds = ({ wire, entries }) => {
   const values = [wire.uploadSpeed(), wire.downloadSpeed()]
   entries.push(`speeds ${clock.now < 700 ? values : values.map((value) => typeof value)}`)
 }
+
+/** No calls are made before a key exchange, where they would send messages as if there was none. */
+const isReady = (run) => run.isReady
+
+const { request, respond, ...scripting } = makeScripting({ performInside, note, answer, isReady })
+
+export const { acceptRequest, react } = scripting
 
 const CALLS = {
   handshake,

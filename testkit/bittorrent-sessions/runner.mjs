@@ -2,10 +2,11 @@
 
 import { inTurn } from '../in-turn.mjs'
 import { cut, encodeMessage } from '../messages.mjs'
+import { encodeAll } from '../sessions/scripting.mjs'
 import { count, INPUT_EVENTS } from '../sessions/session-log.mjs'
 import { clock, inFakeTime } from './clock.mjs'
 import { Exchange, INFO_HASH, TORRENT_NAME } from './exchange.mjs'
-import { acceptRequest, encodeAll, performCall, performInside, react } from './performing.mjs'
+import { acceptRequest, performCall, performInside, react } from './performing.mjs'
 import { longSnapshot, note, snapshot } from './state.mjs'
 
 /** Names of all recorded events. */

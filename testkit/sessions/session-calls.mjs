@@ -1,8 +1,9 @@
 // Makes the scripted calls of a session on a wire, from outside and from inside handlers.
 
-import { bytesOf, encodeMessage } from '../messages.mjs'
+import { bytesOf } from '../messages.mjs'
 import { readAll } from '../read-all.mjs'
 import { feedSecondWire } from './second-wire.mjs'
+import { encodeAll, makeScripting } from './scripting.mjs'
 import { collect, setPiped } from './session-readers.mjs'
 import { count, formatValues, INPUT_EVENTS, note } from './session-log.mjs'
 
@@ -26,77 +27,10 @@ export const performCall = (run, call) => {
   run.entries.push(`< ${kind}`)
 }
 
-/**
- * Makes the calls that the session schedules for this event.
- *
- * @param {object} run of `runSession`
- * @param {string} event
- */
-export const react = (run, event) => {
-  const total = run.eventCounts.any++
-  const nth = run.eventCounts[event] ?? 0
-  run.eventCounts[event] = nth + 1
-  for (const reaction of run.session.reactions) {
-    if (reaction.event === event && reaction.nth === nth) performInside(run, reaction.calls)
-    if (reaction.event === 'any' && reaction.nth === total) performInside(run, reaction.calls)
-  }
-}
-
-/**
- * Encodes messages of the peer and counts them as delivered.
- *
- * @param {object} run of `runSession`
- * @param {object[]} messages
- * @returns {Buffer}
- */
-export const encodeAll = (run, messages) => {
-  for (const { type } of messages) count(run, `message ${type}`)
-  return Buffer.concat(messages.map(encodeMessage))
-}
-
-/**
- * Records a request of the peer, so that later calls can answer it, and does what the session
- * schedules at once.
- *
- * @param {object} run of `runSession`
- * @param {unknown[]} args of the `'request'` event
- */
-export const acceptRequest = (run, args) => {
-  const { answers } = run.session
-  const how = answers[run.accepted.length % answers.length]
-  run.accepted.push(args)
-  run.labels.set(args[3], `respond ${run.accepted.length}`)
-  return () => performInside(run, [{ do: 'respond', pick: run.accepted.length - 1, how }])
-}
-
 const performInside = (run, calls) => {
   run.depth++
   for (const call of calls) performCall(run, call)
   run.depth--
-}
-
-const request = (run, { piece, offset, length, callback, inside = [] }) => {
-  if (callback) run.wire.request(piece, offset, length, makeCallback(run, inside))
-  else run.wire.request(piece, offset, length)
-}
-
-const makeCallback = (run, inside) => {
-  const label = `callback ${run.callbacks++}`
-  const callback = (...args) => {
-    note(run, label, args)
-    count(run, `callback ${args[0]?.message ?? 'with a block'}`)
-    react(run, 'callback')
-    performInside(run, inside)
-  }
-  run.labels.set(callback, label)
-  return callback
-}
-
-const respond = (run, { pick, how }) => {
-  if (!run.accepted.length || how === 'hold') return
-  const accepted = run.accepted[pick % run.accepted.length]
-  answer(run, accepted, how)
-  if (how === 'twice') answer(run, accepted, how)
 }
 
 const answer = (run, accepted, how) => {
@@ -220,6 +154,10 @@ const read = (run, { size }) => {
 const speeds = (run) => {
   run.entries.push(`speeds ${formatValues([run.wire.uploadSpeed(), run.wire.downloadSpeed()])}`)
 }
+
+const { request, respond, ...scripting } = makeScripting({ performInside, note, answer })
+
+export const { acceptRequest, react } = scripting
 
 const CALLS = {
   handshake,
